@@ -1,0 +1,163 @@
+"""Configuration: frozen dataclasses that read from and write to JSON, and refuse keys they do not know.
+
+Everything that differs between the shipped open model and the paper's VOCASET and BIWI settings is a
+number or a name in one of these classes; the network itself never asks which data set it is for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: The ARPABET phones of the CMU dictionary, silence first: the slot labels of the open model.
+PHONES: tuple[str, ...] = tuple(
+    "sil aa ae ah ao aw ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh".split()
+)
+#: The 32 CTC characters of HuBERT: the slot labels of the paper's configurations.
+CHARACTERS: tuple[str, ...] = tuple("<pad> <s> </s> <unk> | E T A O N I H S R D L U M W C F G Y P B V K ' X J Q Z".split())
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used; the message says what is wrong and what is allowed."""
+
+
+def from_dict(cls: type, values: dict) -> typing.Any:
+    """Build the frozen dataclass `cls` from plain JSON values, descending into nested dataclasses.
+
+    Raises ConfigError on an unknown key, naming the valid ones, and on a value of the wrong kind.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError(f"{cls.__name__} needs a JSON object, not {type(values).__name__}.")
+    hints = typing.get_type_hints(cls)
+    known = {f.name for f in dataclasses.fields(cls)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise ConfigError(
+            f"Unknown key {', '.join(map(repr, unknown))} in {cls.__name__}; valid keys: {', '.join(sorted(known))}."
+        )
+    return cls(**{key: _convert(hints[key], value, f"{cls.__name__}.{key}") for key, value in values.items()})
+
+
+def _convert(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        options = [option for option in typing.get_args(hint) if option is not type(None)]
+        return None if value is None else _convert(options[0], value, where)
+    if dataclasses.is_dataclass(hint):
+        return from_dict(hint, value)
+    if origin is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise ConfigError(f"{where} needs a list, not {value!r}.")
+        return tuple(_convert(typing.get_args(hint)[0], item, where) for item in value)
+    if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, bool) is not (hint is bool) or not isinstance(value, hint):
+        raise ConfigError(f"{where} needs {hint.__name__}, not {value!r}.")
+    return value
+
+
+def to_dict(config: typing.Any) -> dict:
+    """Plain JSON values of a configuration, the inverse of `from_dict`."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def read(cls: type, path: str | Path) -> typing.Any:
+    """Read a configuration of class `cls` from a JSON file. Raises ConfigError in plain words."""
+    path = Path(path)
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"There is no configuration file {path}.") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ConfigError(f"{path} is not readable JSON: {error}.") from None
+    return from_dict(cls, values)
+
+
+def write(config: typing.Any, path: str | Path) -> None:
+    """Write a configuration as indented JSON."""
+    Path(path).write_text(json.dumps(to_dict(config), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class SpeechConfig:
+    """What listens: a pretrained transformer and the head that turns its states into slot logits."""
+
+    form: str = "whisper"  # "whisper" (log-mel, encoder of Whisper) or "hubert" (raw samples, HuBERT)
+    hidden_size: int = 384
+    layers: int = 4
+    heads: int = 6
+    feedforward: int = 1536
+    mel_bins: int = 80  # whisper only
+    state_rate: int = 50  # hidden states per second
+    resample: str = "after"  # features go to the motion rate "before" the transformer (VOCASET) or "after" it
+    head_channels: int = 192  # 0: one linear layer, the paper's CTC head; else width of a temporal convolution head
+    head_layers: int = 3  # temporal convolutions of that head
+    frozen: bool = True  # the whole pretrained part; the paper freezes HuBERT's convolutions only
+    initialise_from: str | None = None  # a folder or hub id with pretrained weights for a fresh model
+    target_level: float = 0.1  # the waveform is scaled so that its loud frames have this r.m.s.; 0: unit variance (paper)
+
+
+@dataclass(frozen=True)
+class StyleConfig:
+    """The style encoder: a speaker encoder in the AdaIN-VC form over a log-mel of 100 frames a second."""
+
+    mel_bins: int = 80
+    window: int = 400  # samples at 16 kHz
+    hop: int = 160
+    channels: int = 128
+    bank_size: int = 8  # kernels 1..bank_size
+    strides: tuple[int, ...] = (1, 2, 1, 2, 1, 2)
+    kernel: int = 5
+    dense_blocks: int = 6
+    embedding: int = 256
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """One MemoryTalker. B batch, T motion frames, V vertices, n slots, c feature width."""
+
+    name: str = "open"
+    fps: int = 30
+    coordinates: int = 3 * 5023  # numbers per motion frame: 3 V for vertices in metres
+    slots: tuple[str, ...] = PHONES  # n labels
+    width: int = 96  # c
+    attention_heads: int = 4
+    decoder_layers: int = 1
+    dropout: float = 0.1
+    period: int = 30  # frames of the periodic position encoding
+    scaling: float = 16.0  # kappa
+    text_frames: int = 1  # text frames per motion frame that the decoder sees: 1 (VOCASET, open), 2 (BIWI)
+    motion_scale: float = 1.0  # the network works in units of 1 / motion_scale metres (1: the paper's metres)
+    sample_rate: int = 16000
+    window_seconds: float = 12.0  # longer sound is processed in windows of this length ...
+    overlap_seconds: float = 2.0  # ... whose overlap is cross-faded
+    speech: SpeechConfig = field(default_factory=SpeechConfig)
+    style: StyleConfig = field(default_factory=StyleConfig)
+
+    @property
+    def slot_count(self) -> int:
+        """n, the number of memory slots."""
+        return len(self.slots)
+
+    @property
+    def vertex_count(self) -> int:
+        """V, for a model whose coordinates are vertices."""
+        return self.coordinates // 3
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """How a talking head is pictured. Even sizes only (H.264 in 4:2:0)."""
+
+    width: int = 512
+    height: int = 512
+    fps: int = 30
+    camera: str = "front"  # front, three_quarter, profile
+    antialias: bool = True
+    background_top: str = "#2b313b"
+    background_bottom: str = "#14171c"
