@@ -12,7 +12,10 @@ from memorytalker.motion import FaceCurves, Motion, MotionError
 NAMES = ("jawOpen", "mouthSmileLeft", "mouthSmileRight")
 
 
-def toy_head(names: tuple[str, ...] = ("mouthSmileRight", "jawOpen", "mouthSmileLeft", "browInnerUp")) -> SimpleNamespace:
+HEAD_NAMES = ("mouthSmileRight", "jawOpen", "mouthSmileLeft", "browInnerUp")
+
+
+def toy_head(names: tuple[str, ...] = HEAD_NAMES) -> SimpleNamespace:
     """One vertex per blendshape, each moved by its own shape alone: 1 cm along x."""
     shapes = np.zeros((len(names), len(names), 3), np.float32)
     for index in range(len(names)):
