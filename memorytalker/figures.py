@@ -1,0 +1,179 @@
+"""Pictures of what the memory does: which slot each frame reads, and how strongly a voice weighs each slot.
+
+Every function returns a `matplotlib.figure.Figure` of its own, so that pictures may be drawn in several threads at
+once; `to_rgb` turns one into an array. Colours are safe for colour-blind readers (viridis; blue against orange).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from memorytalker.config import PHONES
+
+#: Phones by what a viewer sees: the rows of the heatmap are gathered under these names.
+PHONE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("silence", ("sil",)),
+    ("lips closed", ("p", "b", "m")),
+    ("lip on teeth", ("f", "v")),
+    ("tongue out", ("th", "dh")),
+    ("tongue tip", ("t", "d", "n", "l", "s", "z")),
+    ("lips forward", ("sh", "zh", "ch", "jh")),
+    ("tongue back", ("k", "g", "ng", "hh")),
+    ("rounded", ("w", "r", "er", "uw", "uh", "ow", "oy", "ao")),
+    ("spread", ("y", "iy", "ih", "ey", "eh")),
+    ("open", ("aa", "ae", "ah", "aw", "ay")),
+)
+ABOVE, BELOW, PLAIN = "#e69f00", "#56a8e0", "#8595ab"  # orange: stronger than average; blue: weaker; no average known
+_INK = {False: ("#1b2330", "#ffffff", "#c9d0da"), True: ("#e7ebf1", "#171c24", "#3a4452")}  # text, ground, lines
+
+
+class Sound(Protocol):
+    """What the heatmap needs of a waveform: samples (S,) in [-1, 1] and their rate in Hz."""
+
+    samples: np.ndarray
+    sample_rate: int
+
+
+def slot_groups(labels: Sequence[str]) -> list[tuple[str, list[int]]]:
+    """Slots gathered for reading: (group name, slot indices). Labels that are no phones form one nameless group."""
+    if set(labels) - set(PHONES):
+        return [("", list(range(len(labels))))]
+    position = {label: index for index, label in enumerate(labels)}
+    groups = [(name, [position[phone] for phone in phones if phone in position]) for name, phones in PHONE_GROUPS]
+    return [(name, indices) for name, indices in groups if indices]
+
+
+def memory_heatmap(
+    address: np.ndarray, labels: Sequence[str], fps: float, waveform: Sound | None = None, dark: bool = False
+) -> Figure:
+    """Which memory slot is read when: K_txt of Eq. 5 as a picture, one named row per slot, time in seconds.
+
+    address: (T, n), rows sum to 1. labels: n names. fps: frames per second. waveform: the sound, drawn above on the
+    same time axis. Raises ValueError where the shapes do not agree or a value is not a number.
+    """
+    address = np.asarray(address, dtype=np.float32)
+    if address.ndim != 2 or not len(address) or address.shape[1] != len(labels):
+        raise ValueError(f"The address must be (T, n) with n = {len(labels)} labels, not {address.shape}.")
+    if not np.isfinite(address).all() or fps <= 0:
+        raise ValueError("The address must hold finite numbers and the frame rate must be positive.")
+    groups = slot_groups(labels)
+    order = [index for _, indices in groups for index in indices]
+    seconds = len(address) / fps
+    ink, _, lines = _INK[dark]
+
+    figure = _figure(10.0, 1.9 + 0.148 * len(labels), dark)
+    sound_height = 0.001 if waveform is None else 0.11
+    grid = figure.add_gridspec(3, 3, height_ratios=(sound_height, 0.87, 0.016), width_ratios=(0.05, 0.35, 0.6))
+    rows = figure.add_subplot(grid[1, :])
+    image = rows.imshow(
+        address[:, order].T, aspect="auto", cmap="viridis", vmin=0.0, vmax=1.0, extent=(0.0, seconds, len(order), 0.0)
+    )
+    rows.set_yticks(np.arange(len(order)) + 0.5, [labels[index] for index in order], fontsize=8.5)
+    rows.set_ylabel("memory slot")
+    rows.set_xlabel("time in seconds")
+    _name_groups(rows, groups, ink)
+    if waveform is not None:
+        _draw_waveform(figure.add_subplot(grid[0, :], sharex=rows), waveform, ink)
+    rows.set_xlim(0.0, seconds)
+    bar = figure.colorbar(image, cax=figure.add_subplot(grid[2, 1]), orientation="horizontal", ticks=(0, 0.5, 1))
+    bar.ax.set_title("share of the frame that is read from the slot", fontsize=8.5, loc="left", color=ink)
+    bar.outline.set_edgecolor(lines)
+    for axes in figure.axes:
+        _dress(axes, dark)
+    return figure
+
+
+def style_bars(
+    weights: np.ndarray, labels: Sequence[str], mean: np.ndarray | None = None, dark: bool = False
+) -> Figure:
+    """The style weight of each slot (w_s of the paper) as bars, named.
+
+    weights: (n,). With `mean` (n,), the average training speaker, bars show weight / mean around 1, largest first:
+    the weights have no scale of their own. Without it the weights are drawn as they are, in the order of the slots.
+    Raises ValueError where the shapes do not agree, a value is not a number, or a mean is zero.
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    mean = None if mean is None else np.asarray(mean, dtype=np.float64)
+    if weights.shape != (len(labels),) or (mean is not None and mean.shape != weights.shape):
+        raise ValueError(f"Weights and mean must be (n,) with n = {len(labels)} labels.")
+    if not np.isfinite(weights).all() or (mean is not None and not (np.isfinite(mean).all() and mean.all())):
+        raise ValueError("Weights must be finite, and no mean may be zero.")
+    heights = weights if mean is None else weights / mean
+    base = 0.0 if mean is None else 1.0
+    order = np.arange(len(labels)) if mean is None else np.argsort(-heights, kind="stable")
+    ink = _INK[dark][0]
+
+    figure = _figure(10.0, 3.6, dark)
+    axes = figure.add_subplot()
+    drawn = heights[order]
+    axes.bar(
+        np.arange(len(drawn)), drawn - base, bottom=base, width=0.78,
+        color=PLAIN if mean is None else [ABOVE if height >= base else BELOW for height in drawn],
+    )  # fmt: skip
+    axes.axhline(base, color=ink, linewidth=0.8)
+    reach = 1.15 * float(np.abs(drawn - base).max()) or 0.1
+    low = base - reach if (drawn < base).any() else base
+    axes.set_ylim(low, base + reach if (drawn > base).any() else base + 0.1 * reach)
+    axes.set_xlim(-0.7, len(drawn) - 0.3)
+    names = [labels[index] for index in order]
+    crowded = max(map(len, names)) > 3
+    axes.set_xticks(np.arange(len(drawn)), names, fontsize=8.5, rotation=90 if crowded else 0)
+    axes.set_xlabel("memory slot" if mean is None else "memory slot, most emphasised first")
+    axes.set_ylabel("style weight" if mean is None else "× average training speaker")
+    axes.grid(axis="y", color=ink, alpha=0.15, linewidth=0.6)
+    axes.set_axisbelow(True)
+    _dress(axes, dark)
+    return figure
+
+
+def to_rgb(figure: Figure, dpi: int = 140) -> np.ndarray:
+    """Draw a figure into an (H, W, 3) uint8 array."""
+    figure.set_dpi(dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _figure(width: float, height: float, dark: bool) -> Figure:
+    return Figure(figsize=(width, height), facecolor=_INK[dark][1], layout="constrained")
+
+
+def _name_groups(axes: Axes, groups: list[tuple[str, list[int]]], ink: str) -> None:
+    start = 0
+    for name, indices in groups:
+        if start:
+            axes.axhline(start, color="white", alpha=0.35, linewidth=0.6)
+        middle = start + len(indices) / 2
+        axes.text(1.008, middle, name, transform=axes.get_yaxis_transform(), va="center", color=ink, fontsize=8.5)
+        start += len(indices)
+
+
+def _draw_waveform(axes: Axes, waveform: Sound, ink: str) -> None:
+    samples = np.asarray(waveform.samples, dtype=np.float32)
+    edges = np.unique(np.linspace(0, len(samples), min(1600, len(samples)) + 1).astype(int))[:-1]
+    times = edges / waveform.sample_rate
+    axes.fill_between(
+        times, np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges),
+        color=ink, alpha=0.7, linewidth=0,
+    )  # fmt: skip
+    reach = max(float(np.abs(samples).max()), 0.05)
+    axes.set_ylim(-reach, reach)
+    axes.set_yticks([])
+    axes.set_ylabel("sound", rotation=0, ha="right", va="center")
+    axes.tick_params(labelbottom=False, bottom=False)
+
+
+def _dress(axes: Axes, dark: bool) -> None:
+    ink, ground, lines = _INK[dark]
+    axes.set_facecolor(ground)
+    axes.tick_params(colors=ink, length=2)
+    for text in (axes.xaxis.label, axes.yaxis.label, axes.title):
+        text.set_color(ink)
+    for spine in axes.spines.values():
+        spine.set_color(lines)
