@@ -204,8 +204,9 @@ def _ffmpeg(
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"]
     command += ["-threads", "1", "-protocol_whitelist", protocol, *given, "-i", f"{protocol}:"]
     # async=1 fills gaps in the timestamps with silence; filter_size=64 doubles the default resampling filter.
-    command += ["-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1"]
-    command += ["-af", f"aresample={SAMPLE_RATE}:async=1:first_pts=0:filter_size=64"]
+    # rematrix_maxval=1 averages the channels; without it equal channels of float sound add up beyond full scale.
+    command += ["-map", "0:a:0", "-vn", "-sn", "-dn", "-af"]
+    command += [f"aresample={SAMPLE_RATE}:ochl=mono:rematrix_maxval=1:async=1:first_pts=0:filter_size=64"]
     # One second over the limit is enough to know that the sound is too long, whatever the file expands to.
     command += ["-t", f"{longest_seconds + 1:.3f}", "-f", "f32le", "pipe:1"]
     try:
