@@ -1,0 +1,1 @@
+"""The networks: speech encoder, motion memory, style encoder, motion decoder, and MemoryTalker, which joins them."""

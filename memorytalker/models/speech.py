@@ -1,0 +1,276 @@
+"""The speech encoder: waveform -> hidden states of a pretrained transformer -> slot logits at the motion rate.
+
+Two forms behind one interface, chosen by name in the configuration: "hubert" reads samples, "whisper" reads a
+log-mel. The pretrained half (`states`) and the head (`logits`) are separate calls, so that training may compute the
+states of a frozen encoder once. This is the only module that imports transformers, and only when a model is built.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+from memorytalker.config import ConfigError, ModelConfig
+from memorytalker.features import normalise_level, speech_log_mel
+from memorytalker.models.layers import length_mask, mask_lengths, sample_between, stretch
+
+HEAD_KERNEL = 5  # states, 100 ms
+
+
+class SlotHead(nn.Module):
+    """Hidden states (B, S, hidden) -> slot logits (B, S, n): one linear layer, or residual convolutions over time."""
+
+    def __init__(self, hidden: int, slots: int, channels: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        width = channels or hidden
+        self.input = nn.Linear(hidden, channels) if channels else nn.Identity()
+        blocks = layers if channels else 0
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(blocks))
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(width, width, HEAD_KERNEL, padding=HEAD_KERNEL // 2) for _ in range(blocks)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width, slots)
+
+    def forward(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
+        """`mask` (B, S) is True on valid states; the others count as the silence outside the clip."""
+        x = self.input(states)
+        for norm, convolution in zip(self.norms, self.convolutions, strict=True):
+            y = norm(x)
+            if mask is not None:
+                y = y * mask.unsqueeze(-1)
+            x = x + self.dropout(F.gelu(convolution(y.transpose(1, 2)).transpose(1, 2)))
+        return self.output(x)
+
+
+class SpeechEncoder(nn.Module):
+    """What both forms share: the head, the way from the state rate to the text rate, and freezing."""
+
+    encoder: nn.Module
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        speech = config.speech
+        self.config = speech
+        self.text_rate = config.fps * config.text_frames  # text frames per second
+        self.head = SlotHead(
+            speech.hidden_size, config.slot_count, speech.head_channels, speech.head_layers, config.dropout
+        )
+
+    def states(
+        self,
+        waveform: Tensor,
+        lengths: Tensor | None = None,
+        levels: Tensor | None = None,
+        frames: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states of the pretrained transformer.
+
+        waveform (B, S) at 16 kHz, of which `lengths` (B,) samples are valid (None: all). `levels` (B,) are the
+        loudnesses to normalise by (None: each clip's own; see `features.normalise_level`). `frames` (B,) are the text
+        frames wanted; an encoder that resamples "before" the transformer needs them. Returns (B, states, hidden), of
+        which `state_count` are valid.
+        """
+        raise NotImplementedError
+
+    def state_count(self, samples: int, frames: int | None = None) -> int:
+        """How many hidden states a clip of so many samples has."""
+        raise NotImplementedError
+
+    def logits(self, states: Tensor, frames: int, mask: Tensor | None = None) -> Tensor:
+        """Slot logits at the text rate: states (B, S, hidden), `mask` (B, S) valid states -> (B, frames, n).
+
+        `frames` counts text frames, `text_frames` times the motion frames. Text frame i of an encoder that resamples
+        "after" is read at i / text_rate seconds, between the two nearest states; past the last state that one holds.
+        """
+        logits = self.head(states, mask)
+        if self.config.resample == "before":
+            if states.shape[1] != frames:
+                raise ValueError(f"These states were made for {states.shape[1]} text frames, not for {frames}.")
+            return logits
+        last = mask_lengths(mask, *states.shape[:2], states.device) - 1
+        times = torch.arange(frames, device=states.device) * (self.config.state_rate / self.text_rate)
+        return sample_between(logits, torch.minimum(times[None], last[:, None].to(times)))
+
+    def state_mask(self, counts: Tensor) -> Tensor:
+        """(B,) numbers of valid states -> (B, S) True where valid."""
+        return length_mask(counts, int(counts.max()))
+
+    def train(self, mode: bool = True) -> SpeechEncoder:
+        """A frozen encoder stays in evaluation mode."""
+        super().train(mode)
+        if self.config.frozen:
+            self.encoder.eval()
+        return self
+
+    def load_pretrained(self, state: dict[str, Tensor], origin: str) -> None:
+        """Fill the pretrained half. Raises ConfigError, naming `origin`, if names or shapes do not match."""
+        own = self.encoder.state_dict()
+        wrong = sorted(set(own) ^ set(state)) or sorted(k for k in own if own[k].shape != state[k].shape)
+        if wrong:
+            raise ConfigError(f"{origin} is not this encoder: {len(wrong)} names or shapes differ, first {wrong[:3]}.")
+        self.encoder.load_state_dict({name: value.float() for name, value in state.items()})
+
+    def pretrained_state(self, source: str) -> dict[str, Tensor]:
+        """The state of the pretrained half, read by transformers from its folder or hub id."""
+        raise NotImplementedError
+
+    def _clips(self, waveform: Tensor, lengths: Tensor | None, levels: Tensor | None) -> list[Tensor]:
+        """Each clip alone (S_i,), at the level the encoder expects."""
+        sizes = [waveform.shape[1]] * waveform.shape[0] if lengths is None else lengths.tolist()
+        target = self.config.target_level
+        return [
+            normalise_level(waveform[i : i + 1, :size], target, None if levels is None else levels[i : i + 1])[0]
+            for i, size in enumerate(sizes)
+        ]
+
+
+class WhisperSpeech(SpeechEncoder):
+    """The encoder of Whisper (Radford et al. 2022, arXiv 2212.04356), its position table cut to the clip's length."""
+
+    STATE_SAMPLES = 320  # 20 ms
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        from transformers import WhisperConfig
+        from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+        if config.speech.resample != "after":
+            raise ConfigError('speech.resample must be "after" for the "whisper" form: its states come at one rate.')
+        speech = config.speech
+        self.encoder = WhisperEncoder(
+            WhisperConfig(
+                d_model=speech.hidden_size,
+                encoder_layers=speech.layers,
+                encoder_attention_heads=speech.heads,
+                encoder_ffn_dim=speech.feedforward,
+                num_mel_bins=speech.mel_bins,
+            )
+        )
+        self.encoder.requires_grad_(not speech.frozen)
+
+    def state_count(self, samples: int, frames: int | None = None) -> int:
+        """One state for each 20 ms begun."""
+        return max(1, -(-samples // self.STATE_SAMPLES))
+
+    def states(
+        self,
+        waveform: Tensor,
+        lengths: Tensor | None = None,
+        levels: Tensor | None = None,
+        frames: Tensor | None = None,
+    ) -> Tensor:
+        """See `SpeechEncoder.states`; at most 30 s. Raises ValueError beyond."""
+        mels = []
+        for clip in self._clips(waveform, lengths, levels):
+            padded = F.pad(clip, (0, self.state_count(len(clip)) * self.STATE_SAMPLES - len(clip)))
+            mels.append(speech_log_mel(padded[None], self.config.mel_bins)[0].T)  # (2 S_i, mel_bins)
+        counts = torch.tensor([len(mel) // 2 for mel in mels], device=waveform.device)
+        limit = self.encoder.embed_positions.num_embeddings
+        if int(counts.max()) > limit:
+            seconds = limit // self.config.state_rate
+            raise ValueError(f"The speech encoder hears at most {seconds} s at once; give it shorter windows.")
+        return self._encode(pad_sequence(mels, batch_first=True), counts)
+
+    def _encode(self, mel: Tensor, counts: Tensor) -> Tensor:
+        """(B, 2 S, mel_bins) -> (B, S, hidden); items end after their `counts`, as if nothing followed."""
+        encoder, size = self.encoder, mel.shape[1] // 2
+        valid = length_mask(2 * counts, 2 * size)[:, None]
+        x = F.gelu(encoder.conv1(mel.transpose(1, 2))) * valid
+        x = F.gelu(encoder.conv2(x)).transpose(1, 2) + encoder.embed_positions.weight[:size]
+        closed = ~length_mask(counts, size)[:, None, None].expand(-1, 1, size, -1)  # (B, 1, S, S)
+        attention_mask = torch.zeros(closed.shape, device=x.device, dtype=x.dtype)
+        attention_mask = attention_mask.masked_fill(closed, torch.finfo(x.dtype).min)
+        for layer in encoder.layers:
+            x = layer(x, attention_mask)
+            x = x[0] if isinstance(x, tuple) else x  # transformers 4 returns a tuple
+        return encoder.layer_norm(x)
+
+    def pretrained_state(self, source: str) -> dict[str, Tensor]:
+        """See `SpeechEncoder.pretrained_state`."""
+        from transformers import WhisperModel
+
+        return WhisperModel.from_pretrained(source).encoder.float().state_dict()
+
+
+class HubertSpeech(SpeechEncoder):
+    """HuBERT (Hsu et al. 2021, arXiv 2106.07447), its convolutional features optionally resampled to the motion rate.
+
+    The convolutions are never trained, as in the paper. A fresh encoder learns without time masking (SpecAugment).
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        from transformers import HubertConfig, HubertModel
+
+        speech = config.speech
+        self.encoder = HubertModel(
+            HubertConfig(
+                hidden_size=speech.hidden_size,
+                num_hidden_layers=speech.layers,
+                num_attention_heads=speech.heads,
+                intermediate_size=speech.feedforward,
+                mask_time_prob=0.0,
+            )
+        )
+        self.encoder.requires_grad_(not speech.frozen)
+        self.encoder.feature_extractor.requires_grad_(False)
+
+    def state_count(self, samples: int, frames: int | None = None) -> int:
+        """The text frames when resampled "before" the transformer, else the convolutions' frames, at most `frames`."""
+        if self.config.resample == "before":
+            if frames is None:
+                raise ValueError("This encoder resamples before its transformer: tell it how many frames are wanted.")
+            return frames
+        count = samples
+        for kernel, stride in zip(self.encoder.config.conv_kernel, self.encoder.config.conv_stride, strict=True):
+            count = (count - kernel) // stride + 1
+        return count if frames is None else min(count, self._kept(frames))
+
+    def _kept(self, frames: int) -> int:
+        """How many states the transformer may see for so many text frames: those of the same time span."""
+        return max(1, round(frames * self.config.state_rate / self.text_rate))
+
+    def states(
+        self,
+        waveform: Tensor,
+        lengths: Tensor | None = None,
+        levels: Tensor | None = None,
+        frames: Tensor | None = None,
+    ) -> Tensor:
+        """See `SpeechEncoder.states`. The convolutions normalise over the clip, so each clip passes them alone."""
+        features = []
+        for i, clip in enumerate(self._clips(waveform, lengths, levels)):
+            wanted = None if frames is None else int(frames[i])
+            count = self.state_count(len(clip), wanted)
+            with torch.no_grad():
+                x = self.encoder.feature_extractor(clip[None]).transpose(1, 2)  # (1, S, 512) at 50 Hz
+            if self.config.resample == "before":
+                x = stretch(x, torch.tensor([x.shape[1]]).to(x.device), torch.tensor([count]).to(x.device), count)
+            features.append(x[0, :count])
+        counts = torch.tensor([len(x) for x in features], device=waveform.device)
+        projected = self.encoder.feature_projection(pad_sequence(features, batch_first=True))
+        mask = None if bool((counts == counts.max()).all()) else self.state_mask(counts)
+        return self.encoder.encoder(projected, attention_mask=mask).last_hidden_state
+
+    def pretrained_state(self, source: str) -> dict[str, Tensor]:
+        """See `SpeechEncoder.pretrained_state`."""
+        from transformers import HubertModel
+
+        state = HubertModel.from_pretrained(source).float().state_dict()
+        return {name: value for name, value in state.items() if name != "masked_spec_embed"}
+
+
+FORMS: dict[str, type[SpeechEncoder]] = {"whisper": WhisperSpeech, "hubert": HubertSpeech}
+
+
+def build_speech_encoder(config: ModelConfig) -> SpeechEncoder:
+    """The speech encoder that the configuration names. Raises ConfigError for an unknown form or resampling."""
+    speech = config.speech
+    if speech.form not in FORMS:
+        raise ConfigError(f"Unknown speech.form {speech.form!r}; known: {', '.join(sorted(FORMS))}.")
+    if speech.resample not in ("before", "after"):
+        raise ConfigError(f'Unknown speech.resample {speech.resample!r}; known: "before", "after".')
+    return FORMS[speech.form](config)

@@ -1,0 +1,99 @@
+"""The style encoder: how someone speaks, from a log-mel -> one weight for every slot of the memory.
+
+The trunk is the speaker encoder of AdaIN-VC (Chou and Lee 2019, arXiv 1904.05742): a bank of convolutions,
+residual convolutions that halve the rate, the average over time, residual dense layers.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from memorytalker.config import StyleConfig
+from memorytalker.models.layers import length_mask
+
+
+@dataclass(frozen=True)
+class StyleOutput:
+    """weights w_s (B, n), the style feature f_s (B, n), and its projection (B, n) that the style loss compares."""
+
+    weights: Tensor
+    feature: Tensor
+    projection: Tensor
+
+
+class StyleEncoder(nn.Module):
+    """Log-mel (B, mel_bins, M) of clips of any lengths -> StyleOutput; each item keeps its own weights."""
+
+    def __init__(self, config: StyleConfig, slots: int) -> None:
+        super().__init__()
+        channels, kernel = config.channels, config.kernel
+        self.strides = config.strides
+        bank_width = config.bank_size * channels + config.mel_bins
+        self.bank = nn.ModuleList(nn.Conv1d(config.mel_bins, channels, k + 1) for k in range(config.bank_size))
+        self.gather = nn.Conv1d(bank_width, channels, 1)
+        self.first_convolutions = nn.ModuleList(nn.Conv1d(channels, channels, kernel) for _ in self.strides)
+        self.second_convolutions = nn.ModuleList(nn.Conv1d(channels, channels, kernel, stride=s) for s in self.strides)
+        self.first_dense = nn.ModuleList(nn.Linear(channels, channels) for _ in range(config.dense_blocks))
+        self.second_dense = nn.ModuleList(nn.Linear(channels, channels) for _ in range(config.dense_blocks))
+        self.embedding = nn.Linear(channels, config.embedding)
+        self.feature = nn.Linear(config.embedding, slots)
+        self.scale = nn.Linear(slots, 1, bias=False)
+        self.projection = nn.Sequential(nn.Linear(slots, slots), nn.ReLU(), nn.Linear(slots, slots))
+        self.dropout = nn.Dropout(config.dropout)
+        self.start_neutral()
+
+    def start_neutral(self) -> None:
+        """Make every style weight 1 whatever the sound, so that an untrained style encoder is the neutral style."""
+        slots = self.scale.in_features
+        nn.init.zeros_(self.feature.weight)
+        nn.init.ones_(self.feature.bias)
+        nn.init.constant_(self.scale.weight, (1.0 + math.exp(-1.0)) / slots)
+
+    def forward(self, mel: Tensor, lengths: Tensor | None = None) -> StyleOutput:
+        """mel (B, mel_bins, M), lengths (B,) valid frames of each item or None for all. Eq. 11, 13"""
+        if lengths is None:
+            lengths = torch.full((mel.shape[0],), mel.shape[2], device=mel.device)
+        x = self._convolve(mel, lengths)
+        for first, second in zip(self.first_dense, self.second_dense, strict=True):
+            y = self.dropout(F.relu(first(x)))
+            x = x + self.dropout(F.relu(second(y)))
+        feature = self.feature(self.embedding(x))
+        weights = torch.sigmoid(feature) * self.scale(feature)
+        return StyleOutput(weights, feature, self.projection(feature))
+
+    def _convolve(self, mel: Tensor, lengths: Tensor) -> Tensor:
+        """(B, mel_bins, M) -> (B, channels): the convolutional half and its average over each item's own frames."""
+        bank = [F.relu(_convolve_reflected(mel, convolution, lengths)) for convolution in self.bank]
+        x = self.dropout(F.relu(self.gather(torch.cat([*bank, mel], dim=1))))
+        for first, second, stride in zip(self.first_convolutions, self.second_convolutions, self.strides, strict=True):
+            y = self.dropout(F.relu(_convolve_reflected(x, first, lengths)))
+            y = self.dropout(F.relu(_convolve_reflected(y, second, lengths)))
+            if stride > 1:
+                x = _average_pool(x, stride, lengths)
+                lengths = -(-lengths // stride)
+            x = x + y
+        valid = length_mask(lengths, x.shape[2])[:, None]
+        return (x * valid).sum(-1) / lengths[:, None]
+
+
+def _convolve_reflected(x: Tensor, convolution: nn.Conv1d, lengths: Tensor) -> Tensor:
+    """Convolve (B, channels, M) after reflecting each item at its own border: k // 2 left, (k - 1) // 2 right."""
+    kernel = convolution.kernel_size[0]
+    index = torch.arange(-(kernel // 2), x.shape[2] + (kernel - 1) // 2, device=x.device)[None].abs()
+    last = lengths[:, None] - 1
+    index = (last - (last - index).abs()).clamp_min(0)  # beyond the far border: counted back from it
+    return convolution(x.gather(2, index[:, None].expand(-1, x.shape[1], -1)))
+
+
+def _average_pool(x: Tensor, stride: int, lengths: Tensor) -> Tensor:
+    """Average each `stride` frames of (B, channels, M); a last, partial group is the average of what it holds."""
+    groups = -(-x.shape[2] // stride)
+    valid = length_mask(lengths, groups * stride)
+    total = F.pad(x, (0, groups * stride - x.shape[2])) * valid[:, None]
+    count = valid.unflatten(-1, (groups, stride)).sum(-1).clamp_min(1)
+    return total.unflatten(-1, (groups, stride)).sum(-1) / count[:, None]

@@ -1,0 +1,163 @@
+"""The losses of both stages: pure functions of what the model returned and what was recorded.
+
+Every loss is first taken of each clip by itself, over its own valid frames, and then averaged over the batch: a padded
+batch gives the mean of its clips' losses. Motions are (B, T, coordinates); masks (B, T) are True on valid frames, None
+for all. Equation numbers are those of arXiv 2507.20562.
+
+Units: the paper's losses are in square metres. With `scale` (the model's motion_scale) motions are compared in
+scale times metres.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from memorytalker.models.style import StyleOutput
+from memorytalker.models.talker import TalkerOutput
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """How much each loss counts; the defaults are the paper's. `slots` is not in the paper: it names the slots."""
+
+    motion: float = 1.0
+    velocity: float = 1.0
+    memory: float = 0.01
+    align: float = 0.01
+    lip: float = 0.01
+    style: float = 0.01
+    slots: float = 0.0
+    margin: float = 5.0  # of the style triplet
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The weighted sum, which trains, and its parts before weighting, which are reported. Scalars."""
+
+    total: Tensor
+    parts: dict[str, Tensor]
+
+
+def motion_loss(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean squared error of the motion, (B, T, coordinates) each. Eq. 9"""
+    return _clip_mean((prediction - truth).square(), mask).mean()
+
+
+def velocity_loss(prediction: Tensor, truth: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean squared error of the differences between neighbouring frames; 0 for a clip of one frame. Eq. 10"""
+    error = (prediction - truth).diff(dim=1).square()
+    return _clip_mean(error, None if mask is None else mask[:, 1:]).mean()
+
+
+def memory_loss(motion_feature: Tensor, recalled_feature: Tensor, mask: Tensor | None = None) -> Tensor:
+    """What the memory recalls should be the motion's feature; teaches the slots alone. (B, T, c) each. Eq. 3"""
+    return _clip_mean((motion_feature.detach() - recalled_feature).square(), mask).mean()
+
+
+def align_loss(key_address: Tensor, value_address: Tensor, mask: Tensor | None = None) -> Tensor:
+    """KL(key || value) summed over slots and frames: motion should be found where text points. Eq. 7
+
+    (B, T, n) each. The key is the fixed target: this loss teaches the slots alone.
+    """
+    key = key_address.detach()
+    divergence = torch.xlogy(key, key) - key * value_address.clamp_min(torch.finfo(key.dtype).tiny).log()
+    frames = divergence.sum(-1)  # (B, T)
+    if mask is not None:
+        frames = torch.where(mask, frames, 0.0)
+    return frames.sum(-1).mean()
+
+
+def style_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 5.0) -> Tensor:
+    """Clips of one speaker should look alike and clips of two should not: projections (B, n) each. Eq. 13"""
+    return F.triplet_margin_loss(anchor, positive, negative, margin=margin)
+
+
+def lip_loss(prediction: Tensor, truth: Tensor, lips: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Mean squared error of the lips. `lips` as in `select_lips`. Eq. 14"""
+    return motion_loss(select_lips(prediction, lips), select_lips(truth, lips), mask)
+
+
+def slot_loss(text_logits: Tensor, labels: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Cross entropy of the slot logits (B, T, n) with the slot that each frame's phone names, labels (B, T) integers.
+
+    Not in the paper: it gives each slot of the memory a name. Negative labels are frames without a known phone.
+    """
+    known = labels >= 0 if mask is None else mask & (labels >= 0)
+    entropy = F.cross_entropy(text_logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none")
+    return _clip_mean(entropy.view(*labels.shape, 1), known).mean()
+
+
+def select_lips(motion: Tensor, lips: Tensor) -> Tensor:
+    """The lips of a motion (B, T, coordinates) -> (B, T, L).
+
+    `lips` are vertex indices (integers), or a matrix (coordinates, L) for a model of basis coordinates.
+    """
+    if lips.is_floating_point():
+        return motion @ lips
+    return motion.unflatten(-1, (-1, 3))[:, :, lips].flatten(2)
+
+
+def memorizing_loss(
+    output: TalkerOutput,
+    motion: Tensor,
+    mask: Tensor | None = None,
+    weights: LossWeights = LossWeights(),
+    scale: float = 1.0,
+    labels: Tensor | None = None,
+) -> Losses:
+    """Stage 1: L_1 = L_mse + L_vel + 0.01 (L_mem + L_align), motion and velocity of both decoder passes.
+
+    motion (B, T, coordinates) metres from the template; `labels` (B, T) slots for `slot_loss`, if its weight is not 0.
+    """
+    given = output.given
+    if given is None:
+        raise ValueError("Stage 1 learns from motion: pass motion to the model as well.")
+    truth, predictions = motion * scale, (output.offsets * scale, given.offsets * scale)
+    parts = {
+        "motion": sum(motion_loss(prediction, truth, mask) for prediction in predictions),
+        "velocity": sum(velocity_loss(prediction, truth, mask) for prediction in predictions),
+        "memory": memory_loss(given.motion_feature, given.recalled_feature, mask),
+        "align": align_loss(output.key_address, given.value_address, mask),
+    }
+    if labels is not None:
+        parts["slots"] = slot_loss(output.text_logits, labels, mask)
+    return _weigh(parts, weights)
+
+
+def stylizing_loss(
+    output: TalkerOutput,
+    motion: Tensor,
+    styles: tuple[StyleOutput, StyleOutput, StyleOutput],
+    lips: Tensor,
+    mask: Tensor | None = None,
+    weights: LossWeights = LossWeights(),
+    scale: float = 1.0,
+) -> Losses:
+    """Stage 2: L_2 = L_mse + L_vel + 0.01 (L_lip + L_style), one decoder pass.
+
+    `styles` of the clip itself (anchor), of another clip of its speaker (positive), of another speaker's (negative).
+    """
+    truth, prediction = motion * scale, output.offsets * scale
+    parts = {
+        "motion": motion_loss(prediction, truth, mask),
+        "velocity": velocity_loss(prediction, truth, mask),
+        "lip": lip_loss(prediction, truth, lips, mask),
+        "style": style_loss(*(style.projection for style in styles), margin=weights.margin),
+    }
+    return _weigh(parts, weights)
+
+
+def _weigh(parts: dict[str, Tensor], weights: LossWeights) -> Losses:
+    return Losses(sum(getattr(weights, name) * value for name, value in parts.items()), parts)
+
+
+def _clip_mean(error: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean over each clip's valid frames and their channels: (B, T, c) -> (B,); 0 for a clip without valid frames."""
+    frames = error.mean(-1)  # (B, T)
+    if mask is None:
+        return frames.mean(-1) if frames.shape[1] else frames.sum(-1)
+    return torch.where(mask, frames, 0.0).sum(-1) / mask.sum(-1).clamp_min(1)
