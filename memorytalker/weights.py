@@ -1,0 +1,281 @@
+"""Weights on disk: a folder with config.json and model.safetensors, checked on the way in.
+
+A folder says what it holds: the model's configuration, the sha256 of the tensors, how they are stored and, under
+`extra`, whatever training noted about them. Nothing here unpickles: safetensors, or torch.load with weights_only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import re
+import tempfile
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, load_file, save
+from torch import Tensor
+
+from memorytalker.config import ConfigError, ModelConfig, read, write
+from memorytalker.models.layers import periodic_positions
+from memorytalker.models.talker import MemoryTalker
+
+#: Where the shipped weights lie, one folder for each.
+WEIGHTS_FOLDER = Path(__file__).resolve().parents[1] / "weights"
+DEFAULT_NAME = "open"
+CONFIG_FILE = "config.json"
+TENSOR_FILE = "model.safetensors"
+STORED_AS = {"float32": torch.float32, "float16": torch.float16}
+_FORMAT = 1
+
+#: The public code's names -> ours, by prefix.
+PAPER_NAMES: tuple[tuple[str, str], ...] = (
+    ("audio_encoder.hubert.", "speech.encoder."),
+    ("audio_encoder.lm_head.", "speech.head.output."),
+    ("audio_encoder.", "speech.encoder."),
+    ("txt_proj.", "text."),
+    ("E_m.", "motion."),
+    ("memory_net.M_m", "memory.slots"),
+    ("fusion_layer.", "decoder.fusion."),
+    ("D_m.", "decoder.transformer."),
+    ("output_proj.", "decoder.output."),
+    ("style_encoder.audio_encoder.conv_bank.", "style.bank."),
+    ("style_encoder.audio_encoder.in_conv_layer.", "style.gather."),
+    ("style_encoder.audio_encoder.first_conv_layers.", "style.first_convolutions."),
+    ("style_encoder.audio_encoder.second_conv_layers.", "style.second_convolutions."),
+    ("style_encoder.audio_encoder.first_dense_layers.", "style.first_dense."),
+    ("style_encoder.audio_encoder.second_dense_layers.", "style.second_dense."),
+    ("style_encoder.audio_encoder.output_layer.", "style.embedding."),
+    ("style_encoder.to_style_emb.", "style.feature."),
+    ("style_encoder.to_scale.", "style.scale."),
+    ("style_encoder.style_mlp.", "style.projection."),
+)
+#: Older torch spells the two halves of a weight-normalised convolution differently.
+_OLD_SPELLINGS = (
+    ("pos_conv_embed.conv.weight_g", "pos_conv_embed.conv.parametrizations.weight.original0"),
+    ("pos_conv_embed.conv.weight_v", "pos_conv_embed.conv.parametrizations.weight.original1"),
+)
+
+
+class WeightsError(ValueError):
+    """Weights that cannot be used; the message says in plain words what was expected and what was found."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What config.json of a weights folder says."""
+
+    model: ModelConfig
+    sha256: str  # of model.safetensors
+    stored_as: str = "float32"  # or float16, which halves the file; computing is always float32
+    format: int = _FORMAT
+    extra: dict = field(default_factory=dict)  # notes of training: data, seeds, metrics with units
+
+
+def save_weights(
+    model: MemoryTalker, folder: str | Path, extra: dict | None = None, stored_as: str = "float32"
+) -> Manifest:
+    """Write a model to `folder` (made if need be) and return what was written about it.
+
+    `stored_as` "float16" halves the file. Raises WeightsError if a weight is not finite as stored.
+    """
+    if stored_as not in STORED_AS:
+        raise WeightsError(f"Weights are stored as one of {', '.join(STORED_AS)}, not {stored_as!r}.")
+    state = {}
+    for name, value in model.state_dict().items():
+        value = value.detach().cpu()
+        state[name] = (value.to(STORED_AS[stored_as]) if value.is_floating_point() else value).contiguous().clone()
+        if not torch.isfinite(state[name]).all():
+            raise WeightsError(f"The weights {name!r} are not finite when stored as {stored_as}; nothing was written.")
+    data = save(state)
+    manifest = Manifest(model.config, hashlib.sha256(data).hexdigest(), stored_as, extra=extra or {})
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
+        (Path(temporary) / TENSOR_FILE).write_bytes(data)
+        write(manifest, Path(temporary) / CONFIG_FILE)
+        for name in (TENSOR_FILE, CONFIG_FILE):
+            os.replace(Path(temporary) / name, folder / name)
+    return manifest
+
+
+def load_weights(source: str | Path | None = None) -> MemoryTalker:
+    """The model in a weights folder, on the CPU, in float32 and evaluation mode.
+
+    `source` is a folder, the name of a folder in `weights/`, or a hub id "owner/name" (downloaded only if no such
+    folder exists); None is the shipped open model. Raises WeightsError.
+    """
+    folder = find_weights(source)
+    manifest = read_manifest(folder)
+    try:
+        data = (folder / TENSOR_FILE).read_bytes()
+    except OSError:
+        raise WeightsError(f"{folder} has no readable {TENSOR_FILE} beside its {CONFIG_FILE}; fetch both.") from None
+    if hashlib.sha256(data).hexdigest() != manifest.sha256:
+        raise WeightsError(
+            f"{folder / TENSOR_FILE} is not the file that {CONFIG_FILE} describes (sha256 differs); fetch both again."
+        )
+    try:
+        state = load(data)
+    except SafetensorError:
+        raise WeightsError(f"{folder / TENSOR_FILE} is not a safetensors file; fetch it again.") from None
+    model = MemoryTalker(manifest.model)
+    _load_strictly(model, {name: _float(value) for name, value in state.items()}, str(folder))
+    return model.eval()
+
+
+def find_weights(source: str | Path | None = None) -> Path:
+    """The local folder of a source as `load_weights` takes it; only a hub id found nowhere here is downloaded."""
+    source = DEFAULT_NAME if source is None else source
+    named = WEIGHTS_FOLDER / str(source)
+    for folder in (Path(source), named):
+        if (folder / CONFIG_FILE).is_file():
+            return folder
+    if Path(source).is_dir():
+        raise WeightsError(f"{source} holds no weights; it needs {CONFIG_FILE} and {TENSOR_FILE}.")
+    if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", str(source)) and not Path(source).exists():
+        return _download(str(source))
+    shipped = sorted(path.parent.name for path in WEIGHTS_FOLDER.glob(f"*/{CONFIG_FILE}"))
+    raise WeightsError(
+        f"There are no weights {str(source)!r}; give a folder with {CONFIG_FILE} and {TENSOR_FILE}, a hub id such as "
+        f"owner/name, or one of the shipped: {', '.join(shipped) or 'none are installed'}."
+    )
+
+
+def read_manifest(folder: str | Path) -> Manifest:
+    """What a weights folder says about itself. Raises WeightsError."""
+    path = Path(folder) / CONFIG_FILE
+    try:
+        manifest = read(Manifest, path)
+    except (ConfigError, OSError, TypeError) as error:
+        raise WeightsError(f"{path} does not describe weights: {error}") from None
+    if manifest.format != _FORMAT:
+        raise WeightsError(f"{path} is of format {manifest.format}; this version reads format {_FORMAT}.")
+    return manifest
+
+
+def initialise_speech(model: MemoryTalker, source: str | Path | None = None) -> None:
+    """Fill a fresh model's pretrained speech encoder, by default from `config.speech.initialise_from`.
+
+    `source` is a folder with one .safetensors file in the encoder's own names, or a transformers model: a folder with
+    config.json, or a hub id. Raises WeightsError.
+    """
+    source = source or model.config.speech.initialise_from
+    if source is None:
+        raise WeightsError("No pretrained speech encoder is named; set speech.initialise_from to a folder or hub id.")
+    folder = Path(source)
+    try:
+        if folder.is_dir() and not (folder / CONFIG_FILE).is_file():
+            found = sorted(folder.glob("*.safetensors"))
+            if len(found) != 1:
+                raise WeightsError(f"{folder} needs a {CONFIG_FILE} or one .safetensors file; it has {len(found)}.")
+            state = load_file(found[0])
+        else:
+            state = model.speech.pretrained_state(str(source))
+        model.speech.load_pretrained(state, str(source))
+    except (ConfigError, OSError, SafetensorError) as error:
+        raise WeightsError(f"The speech encoder cannot be read from {source}: {error}") from None
+
+
+def import_paper_checkpoint(
+    source: str | Path | Mapping[str, Tensor], config: ModelConfig, without: Collection[str] = ()
+) -> MemoryTalker:
+    """A model with the weights of a checkpoint that the paper's public code trained.
+
+    `source` is a .safetensors file, a torch checkpoint (read with weights_only) or its state; `config` must describe
+    the same sizes. `without` names parts the checkpoint may lack, which then stay fresh: "style" for a checkpoint of
+    stage 1 (a fresh style encoder is the neutral style) and "speech". Raises WeightsError listing every name that
+    does not fit.
+    """
+    state = _read_checkpoint(Path(source)) if isinstance(source, (str, Path)) else dict(source)
+    state = {name.removeprefix("module."): value for name, value in state.items()}
+    renamed, unknown = {}, []
+    for name, value in state.items():
+        if name == "PPE.pe":
+            _check_positions(value, config)
+        elif not name.endswith("masked_spec_embed"):  # HuBERT's training mask, which nothing here uses
+            own = paper_name(name)
+            if own is None:
+                unknown.append(name)
+            else:
+                renamed[own] = _float(value)
+    if unknown:
+        raise WeightsError(f"The checkpoint has names that are not MemoryTalker's: {', '.join(sorted(unknown))}.")
+    model = MemoryTalker(config)
+    absent = {name for name in model.state_dict() if name.split(".")[0] in without} - set(renamed)
+    _load_strictly(model, renamed, "The checkpoint", absent | {"style_mean"})
+    return model.eval()
+
+
+def paper_name(name: str) -> str | None:
+    """Our name for a tensor of the public code, None if it has none."""
+    for theirs, ours in PAPER_NAMES:
+        if name.startswith(theirs):
+            name = ours + name[len(theirs) :]
+            for old, new in _OLD_SPELLINGS:
+                name = name.replace(old, new)
+            return name
+    return None
+
+
+def _check_positions(table: Tensor, config: ModelConfig) -> None:
+    """The repeated sinusoid is computed, not stored; a table that differs means another period or width."""
+    own = periodic_positions(config.period, config.width)
+    rows = table.reshape(-1, table.shape[-1])
+    repeated = own.repeat(-(-len(rows) // len(own)), 1)[: len(rows)]
+    if rows.shape != repeated.shape or not torch.allclose(rows.float(), repeated, atol=1e-5):
+        raise WeightsError(
+            f"The checkpoint's positions do not repeat every {config.period} frames at width {config.width}; "
+            "set period (30 for VOCASET, 25 for BIWI) and width as it was trained."
+        )
+
+
+def _load_strictly(model: MemoryTalker, state: dict[str, Tensor], origin: str, absent: Collection[str] = ()) -> None:
+    own = model.state_dict()
+    problems = [f"missing {name}" for name in sorted(set(own) - set(state) - set(absent))]
+    problems += [f"unexpected {name}" for name in sorted(set(state) - set(own))]
+    problems += [
+        f"{name} is {tuple(state[name].shape)} where the configuration needs {tuple(own[name].shape)}"
+        for name in sorted(set(own) & set(state))
+        if own[name].shape != state[name].shape
+    ]
+    if problems:
+        raise WeightsError(f"{origin} does not fit its configuration: {'; '.join(problems)}.")
+    model.load_state_dict(state, strict=False)
+
+
+def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+    try:
+        state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except FileNotFoundError:
+        raise WeightsError(f"There is no checkpoint {path}.") from None
+    except (OSError, SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError):
+        raise WeightsError(f"{path} is not a checkpoint of plain tensors (.pth, .pt or .safetensors).") from None
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
+            state = state[key]
+    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise WeightsError(f"{path} holds no state of named tensors.")
+    return dict(state)
+
+
+def _download(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = snapshot_download(hub_id, allow_patterns=[CONFIG_FILE, TENSOR_FILE])
+    except (OSError, ValueError) as error:
+        reason = type(error).__name__
+        raise WeightsError(
+            f"There is no local folder {hub_id!r} and the model hub did not give it ({reason}); check the name, or the "
+            "connection."
+        ) from None
+    return Path(folder)
+
+
+def _float(value: Tensor) -> Tensor:
+    return value.float() if value.is_floating_point() else value
