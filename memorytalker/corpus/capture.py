@@ -1,0 +1,201 @@
+"""Recorded face motion -> training clips: face curves at 30 fps with their sound.
+
+Two kinds of recording are read from one root: filmed landmarks (`grid_s1`, `grid_s4`: a folder with
+`manifest.jsonl` and `landmarks.npz`) and solved face curves (`facegood`: one npz per take), each with its sound.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..head import HeadMesh, load_head
+from ..motion import FaceCurves, resampled
+from .landmarks import (
+    CaptureError,
+    LandmarkClip,
+    Neutral,
+    fill_missing,
+    find_neutral,
+    openings,
+    read_landmark_clips,
+    refine_neutral,
+)
+from .recordings import read_curves
+from .solve import Basis, open_gap, read_basis, solve_landmarks
+
+FPS = 30.0
+LANDMARK_SOURCES = ("grid_s1", "grid_s4")
+CURVE_SOURCES = ("facegood",)
+#: Never trained on: a whole source, its last clips, or named takes.
+HELD_OUT: dict[str, int | tuple[str, ...]] = {"grid_s1": 91, "grid_s4": 10**9, "facegood": ("1114_3_15",)}
+
+_log = logging.getLogger(__name__)
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class CapturedClip:
+    """Recorded motion with its sound; frame 0 is at time 0 of the sound.
+
+    curves: face curves of T frames at 30 fps. film_gap, film_width: (T,) lip gap and lip width in eye distances as
+    filmed; where only curves were recorded, as they move the head. split: "train" or "test" (never trained on).
+    """
+
+    name: str
+    speaker: str
+    source: str
+    split: str
+    curves: FaceCurves
+    sound: Path
+    text: str | None
+    film_gap: np.ndarray
+    film_width: np.ndarray
+
+
+def captured_clips(
+    root: str | Path, which: tuple[str, ...] = LANDMARK_SOURCES + CURVE_SOURCES, head: HeadMesh | None = None
+) -> Iterator[CapturedClip]:
+    """The clips of the sources `which` under `root`, one at a time. A clip with a long gap in its film is left out.
+
+    head: the head whose lips are to match the film's, by default the shipped one.
+    Raises CaptureError when a source is missing, unknown or damaged.
+    """
+    root, head = Path(root), head or load_head()
+    for source in which:
+        if source in CURVE_SOURCES:
+            yield from _curve_clips(root / source, source, head)
+        elif source in LANDMARK_SOURCES:
+            basis = read_basis(root / "tracker_basis.npz", head)
+            yield from _landmark_clips(root / source, source, basis)
+        else:
+            known = ", ".join(LANDMARK_SOURCES + CURVE_SOURCES)
+            raise CaptureError(f"There is no capture source {source!r}; choose from {known}.")
+
+
+def film_openings(
+    root: str | Path, which: tuple[str, ...] = LANDMARK_SOURCES
+) -> dict[str, tuple[float, np.ndarray, np.ndarray, np.ndarray]]:
+    """Clip -> (fps, lip gap, lip width, jaw), each (T,) in eye distances at the film's own rate; nothing is solved."""
+    result = {}
+    for source in which:
+        for clip in read_landmark_clips(Path(root) / source):
+            points = fill_missing(clip.points, clip.fps)
+            if points is not None:
+                result[clip.name] = (clip.fps, *openings(points, clip.index))
+    return result
+
+
+def write_captured(
+    root: str | Path,
+    out_folder: str | Path,
+    which: tuple[str, ...] = LANDMARK_SOURCES + CURVE_SOURCES,
+    head: HeadMesh | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """Solve every clip under `root`; write `<name>.npz` each and `clips.jsonl` into `out_folder`. The number written.
+
+    npz: weights (T, 52) float16, names (52,), film_gap and film_width (T,) float32, fps. A line of clips.jsonl: name,
+    speaker, sound (relative to root), frames, fps, text, source, split.
+    """
+    root, out_folder = Path(root), Path(out_folder)
+    out_folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for clip in captured_clips(root, which, head):
+        np.savez_compressed(
+            out_folder / f"{clip.name}.npz",
+            weights=clip.curves.weights.astype(np.float16),
+            names=np.array(clip.curves.names),
+            film_gap=clip.film_gap.astype(np.float32),
+            film_width=clip.film_width.astype(np.float32),
+            fps=np.float32(clip.curves.fps),
+        )
+        entry = {
+            "name": clip.name,
+            "speaker": clip.speaker,
+            "sound": clip.sound.relative_to(root).as_posix(),
+            "frames": len(clip.curves.weights),
+            "fps": clip.curves.fps,
+            "text": clip.text,
+            "source": clip.source,
+            "split": clip.split,
+        }
+        lines.append(json.dumps(entry, ensure_ascii=False) + "\n")
+        if progress:
+            progress(len(lines), 0, clip.source)
+    (out_folder / "clips.jsonl").write_text("".join(lines), encoding="utf-8")
+    return len(lines)
+
+
+def _landmark_clips(folder: Path, source: str, basis: Basis) -> Iterator[CapturedClip]:
+    clips, dropped = [], 0
+    everyone = list(read_landmark_clips(folder))
+    held_out = HELD_OUT[source]
+    for number, clip in enumerate(everyone):
+        points = fill_missing(clip.points, clip.fps)
+        if points is None:
+            dropped += 1
+            continue
+        clips.append((clip, points, "test" if number >= len(everyone) - held_out else "train"))
+    if dropped:
+        _log.warning("%s: %d of %d clips left out: no face was found for too long.", source, dropped, len(everyone))
+    for speaker in dict.fromkeys(clip.speaker for clip, _, _ in clips):
+        own = [entry for entry in clips if entry[0].speaker == speaker]
+        neutral = find_neutral([points for _, points, _ in own], own[0][0].index)
+        for clip, points, split in own:
+            yield _solved(clip, points, split, source, basis, refine_neutral(neutral, points))
+
+
+def _solved(
+    clip: LandmarkClip, points: np.ndarray, split: str, source: str, basis: Basis, neutral: Neutral
+) -> CapturedClip:
+    """One clip at 30 fps, in which every frame of the film with closed lips stays closed."""
+    smooth = resampled(points, clip.fps, FPS)
+    gap, width, _ = openings(smooth, clip.index)
+    goal = keep_closures(open_gap(gap, neutral.closed_level), openings(points, clip.index)[0], clip.fps, neutral)
+    curves = solve_landmarks(smooth, basis, neutral, FPS, gap=goal)
+    return CapturedClip(clip.name, clip.speaker, source, split, curves, clip.sound, clip.text, gap, width)
+
+
+def keep_closures(goal: np.ndarray, filmed: np.ndarray, fps: float, neutral: Neutral) -> np.ndarray:
+    """Goal (T',) of the lip gap at 30 fps, 0 in the frame nearest to each frame of `filmed` (T,) with closed lips.
+
+    Without it a closure that lasts one frame of a 25 fps film falls between two frames and never closes.
+    """
+    closed = np.flatnonzero(filmed <= neutral.closed_level)
+    nearest = np.round(closed * FPS / fps).astype(int)
+    goal = goal.copy()
+    goal[nearest[nearest < len(goal)]] = 0.0
+    return goal
+
+
+def _curve_clips(folder: Path, source: str, head: HeadMesh) -> Iterator[CapturedClip]:
+    takes = sorted(path for suffix in ("*.npz", "*.csv") for path in folder.glob(suffix))
+    if not takes:
+        raise CaptureError(f"There are no takes (npz with weights, names, fps; or CSV) in {folder}.")
+    for take in takes:
+        sound = take.with_suffix(".opus")
+        if not sound.is_file():
+            raise CaptureError(f"The take {take} has no sound {sound.name} beside it.")
+        curves = read_curves(take).resample(FPS).reordered(head.blendshape_names)
+        gap, width = head_openings(head, curves)
+        split = "test" if take.stem in HELD_OUT[source] else "train"
+        yield CapturedClip(take.stem, source, source, split, curves, sound, None, gap, width)
+
+
+def head_openings(head: HeadMesh, curves: FaceCurves) -> tuple[np.ndarray, np.ndarray]:
+    """Lip gap (y) and lip width of `head` under `curves`, each (T,), in the head's eye distances."""
+    marks = [head.landmarks[name] for name in ("inner_lip_upper", "inner_lip_lower", "mouth_left", "mouth_right")]
+    shapes = head.blendshapes[:, marks].reshape(len(head.blendshape_names), -1)
+    weights = curves.reordered(head.blendshape_names).weights
+    points = (weights @ shapes).reshape(-1, 4, 3) + head.template[marks]
+    corners = head.template[[head.landmarks["eye_left_outer"], head.landmarks["eye_right_outer"]]]
+    eyes = np.linalg.norm(corners[0] - corners[1])
+    rest = head.template[marks[0], 1] - head.template[marks[1], 1]
+    gap = points[:, 0, 1] - points[:, 1, 1] - rest  # at rest the lips of the head are closed
+    return gap / eyes, np.linalg.norm(points[:, 2] - points[:, 3], axis=-1) / eyes

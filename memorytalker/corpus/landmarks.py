@@ -1,0 +1,245 @@
+"""Filmed face landmarks: reading them, taking the head's own movement out, finding the face at rest.
+
+Points are the MediaPipe Face Mesh numbers of the file's `index`. Picture frame: x to the viewer's right, y down.
+Once aligned, lengths are in eye distances: the distance between the outer eye corners (points 33 and 263),
+origin half-way between them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+#: Values at or below this in a landmark file mark a frame in which no face was found.
+MISSING = -16000
+#: Landmark files keep sixteenths of a pixel.
+STEPS_PER_PIXEL = 16.0
+EYE_CORNERS = (33, 263)
+LIP_GAP = (13, 14)
+LIP_CORNERS = (61, 291)
+CHIN_AND_BRIDGE = (152, 168)
+#: The outlines of both lips, inside and outside.
+LIPS = (
+    *(0, 13, 14, 17, 37, 39, 40, 61, 78, 80, 81, 82, 84, 87, 88, 91, 95, 146, 178, 181, 185, 191),
+    *(267, 269, 270, 291, 308, 310, 311, 312, 314, 317, 318, 321, 324, 375, 402, 405, 409, 415),
+)
+#: Points that speech does not move: eye corners, bridge and tip of the nose, the face outline above the cheeks.
+RIGID = (
+    *(33, 133, 362, 263, 1, 2, 4, 5, 6, 168, 195, 197),
+    *(10, 21, 54, 67, 103, 109, 127, 162, 251, 284, 297, 332, 338, 356, 389, 234, 454),
+)
+#: A frame counts as closed lips, for finding the rest face, below this gap (eye distances).
+_CLOSED_FOR_REST = 0.012
+#: A mode of the rigid points is a turn of the head, and not noise, above this size (r.m.s., eye distances).
+_TURN_SIZE = 0.002
+#: So many closed frames of a clip weigh as much as all the speaker's other clips in the clip's own rest face.
+_CLIP_TRUST = 20.0
+
+
+class CaptureError(ValueError):
+    """A recording that cannot be used; the message says what is wrong and what is needed."""
+
+
+@dataclass(frozen=True)
+class LandmarkClip:
+    """One filmed clip: points (T, P, 2) pixels, NaN where no face was found; index (P,) of MediaPipe numbers."""
+
+    name: str
+    speaker: str
+    points: np.ndarray
+    index: np.ndarray
+    fps: float
+    sound: Path
+    text: str | None = None
+
+
+@dataclass(frozen=True)
+class Neutral:
+    """A speaker's face at rest, at any turn of the head.
+
+    index: (P,) MediaPipe numbers. reference: (P, 2) mean aligned face, eye distances.
+    turns: (m, R, 2) how the rigid points (`RIGID`) shift when the head turns, m at most 2 (yaw and pitch).
+    rest: (1 + m, P, 2) the rest face: constant, and change per unit of each turn.
+    closed_level: filmed lip gap (eye distances) up to which this speaker's lips are closed.
+    """
+
+    index: np.ndarray
+    reference: np.ndarray
+    turns: np.ndarray
+    rest: np.ndarray
+    closed_level: float
+
+    @property
+    def mouth_width(self) -> float:
+        """Distance of the lip corners at rest, in eye distances."""
+        return float(_distance(self.rest[0], self.index, LIP_CORNERS))
+
+    def place(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Points (T, P, 2), any unit -> (aligned points, rest face at the same turn), both (T, P, 2) eye distances."""
+        rigid = columns(self.index, RIGID)
+        aligned = align(points, self.reference, rigid)
+        shift = (aligned - self.reference)[:, rigid]
+        scores = np.einsum("trc,mrc->tm", shift, self.turns)
+        regressors = np.concatenate([np.ones((len(points), 1)), scores], 1)
+        return aligned, np.einsum("tm,mpc->tpc", regressors, self.rest)
+
+
+def columns(index: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:
+    """Columns at which the MediaPipe points `numbers` stand. Raises CaptureError when one is not there."""
+    place = {int(number): column for column, number in enumerate(index)}
+    absent = [number for number in numbers if number not in place]
+    if absent:
+        raise CaptureError(f"The landmarks lack the points {absent}; track with the full MediaPipe Face Mesh.")
+    return np.array([place[number] for number in numbers])
+
+
+def read_landmark_clips(folder: str | Path) -> Iterator[LandmarkClip]:
+    """The clips of a folder with `manifest.jsonl` and `landmarks.npz`, in the manifest's order.
+
+    Raises CaptureError when a file or a clip is missing or has another shape than the manifest says.
+    """
+    folder = Path(folder)
+    manifest, archive = folder / "manifest.jsonl", folder / "landmarks.npz"
+    for path in (manifest, archive):
+        if not path.is_file():
+            raise CaptureError(f"There is no {path}; a capture folder needs manifest.jsonl and landmarks.npz.")
+    with np.load(archive, allow_pickle=False) as data:
+        index = data["index"]
+        for line in manifest.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            name = entry["clip"]
+            if name not in data:
+                raise CaptureError(f"{archive} has no landmarks for the clip {name!r} of its manifest.")
+            raw = data[name]
+            if raw.shape != (entry["frames"], len(index), 2):
+                raise CaptureError(f"The landmarks of {name} have the shape {raw.shape}; the manifest says otherwise.")
+            points = raw.astype(np.float64) / STEPS_PER_PIXEL
+            points[(raw <= MISSING).any((1, 2))] = np.nan
+            sound = folder / entry["audio"]
+            yield LandmarkClip(name, entry["speaker"], points, index, float(entry["fps"]), sound, entry.get("text"))
+
+
+def fill_missing(points: np.ndarray, fps: float, longest: float = 0.15) -> np.ndarray | None:
+    """Points (T, ...) with NaN frames filled by straight lines in time, ends held.
+
+    None when more than `longest` seconds in a row are missing: then the clip is of no use.
+    """
+    missing = np.isnan(points).reshape(len(points), -1).any(1)
+    if not missing.any():
+        return points
+    starts = np.flatnonzero(np.diff(np.r_[False, missing, False].astype(int)))
+    if (starts[1::2] - starts[::2]).max() > longest * fps:
+        return None
+    seen = np.flatnonzero(~missing)
+    flat = points.reshape(len(points), -1)
+    filled = [np.interp(np.arange(len(points)), seen, flat[seen, column]) for column in range(flat.shape[1])]
+    return np.stack(filled, 1).reshape(points.shape)
+
+
+def openings(points: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lip gap (13-14), lip width (61-291) and jaw (152-168) of points (T, P, 2), each (T,), in eye distances."""
+    eyes = _distance(points, index, EYE_CORNERS)
+    gap, width, jaw = (_distance(points, index, pair) / eyes for pair in (LIP_GAP, LIP_CORNERS, CHIN_AND_BRIDGE))
+    return gap, width, jaw
+
+
+def align(points: np.ndarray, reference: np.ndarray, rigid: np.ndarray) -> np.ndarray:
+    """Points (T, P, 2) moved, turned in the picture plane and scaled onto `reference` (P, 2) by the columns `rigid`.
+
+    Least squares similarity per frame (Umeyama 1991, doi:10.1109/34.88573), which in the plane is linear.
+    """
+    centre = points[:, rigid].mean(1, keepdims=True)
+    goal = reference[rigid] - reference[rigid].mean(0)
+    # a similarity of the plane is one complex factor
+    source = _complex(points[:, rigid] - centre)
+    factor = (source.conj() * _complex(goal)).sum(1) / (np.abs(source) ** 2).sum(1)
+    moved = factor[:, None] * _complex(points - centre)
+    return np.stack([moved.real, moved.imag], -1) + reference[rigid].mean(0)
+
+
+def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
+    """The rest face of one speaker from all clips (T, P, 2) of him or her, in any unit.
+
+    Rest is where the lips are closed and still. How it shifts when the head turns is learned from those frames.
+    Raises CaptureError when the lips are never closed.
+    """
+    points, rigid = np.concatenate(clips), columns(index, RIGID)
+    reference = _mean_face(points, index, rigid)
+    aligned = align(points, reference, rigid)
+    gap = openings(points, index)[0]
+    shift = (aligned - reference)[:, rigid].reshape(len(points), -1)
+    _, sizes, modes = np.linalg.svd(shift - shift.mean(0), full_matrices=False)
+    kept = int(np.sum(sizes[:2] / np.sqrt(shift.size) > _TURN_SIZE))
+    turns = modes[:kept]
+    resting = _resting(clips, gap, index)
+    if resting.sum() < 5:
+        raise CaptureError("The lips are never closed in these clips; include a pause in which the mouth is shut.")
+    regressors = np.concatenate([np.ones((resting.sum(), 1)), shift[resting] @ turns.T], 1)
+    rest = _robust_fit(regressors, (aligned - reference)[resting].reshape(resting.sum(), -1))
+    rest = rest.reshape(1 + kept, len(index), 2)
+    rest[0] += reference
+    starts = np.cumsum([0] + [len(clip) for clip in clips])
+    lowest = [gap[start:end].min() for start, end in zip(starts[:-1], starts[1:], strict=True)]
+    level = float(np.clip(3.0 * np.median(lowest), 0.005, _CLOSED_FOR_REST))
+    return Neutral(index, reference, turns.reshape(kept, len(rigid), 2), rest, level)
+
+
+def refine_neutral(neutral: Neutral, points: np.ndarray) -> Neutral:
+    """The speaker's rest face moved towards that of one clip (T, P, 2), the more the longer its lips rest."""
+    gap = openings(points, neutral.index)[0]
+    resting = _resting([points], gap, neutral.index)
+    if not resting.any():
+        return neutral
+    aligned, rest = neutral.place(points)
+    own = np.median((aligned - rest)[resting], 0) * resting.sum() / (resting.sum() + _CLIP_TRUST)
+    moved = neutral.rest.copy()
+    moved[0] += own
+    return dataclasses.replace(neutral, rest=moved)
+
+
+def _resting(clips: list[np.ndarray], gap: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """(T of all clips,) True where lips are closed and chin and lips hardly move."""
+    speed = []
+    for clip in clips:
+        size = np.stack(openings(clip, index), 1)
+        speed.append(np.abs(np.gradient(size, axis=0)).sum(1) if len(clip) > 1 else np.zeros(len(clip)))
+    speed = np.concatenate(speed)
+    closed = gap < _CLOSED_FOR_REST
+    return closed & (speed <= np.median(speed[closed])) if closed.any() else closed
+
+
+def _robust_fit(regressors: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Least squares with a slight ridge on all but the constant, twice; the second time without the odd frames."""
+    ridge = 1e-4 * len(values) * np.diag(np.r_[0.0, np.ones(regressors.shape[1] - 1)]) * regressors.var()
+    keep = np.ones(len(values), bool)
+    for _ in range(3):
+        x = regressors[keep]
+        fit = np.linalg.solve(x.T @ x + ridge, x.T @ values[keep])
+        error = np.sqrt(((values - regressors @ fit) ** 2).mean(1))
+        keep = error <= 2.0 * np.median(error) + 1e-9
+    return fit
+
+
+def _mean_face(points: np.ndarray, index: np.ndarray, rigid: np.ndarray) -> np.ndarray:
+    left, right = columns(index, EYE_CORNERS)
+    eyes = _distance(points, index, EYE_CORNERS)
+    centre = (points[:, left] + points[:, right]) / 2
+    mean = np.median((points - centre[:, None]) / eyes[:, None, None], 0)
+    for _ in range(3):
+        mean = np.median(align(points, mean, rigid), 0)
+        mean = (mean - (mean[left] + mean[right]) / 2) / np.linalg.norm(mean[left] - mean[right])
+    return mean
+
+
+def _distance(points: np.ndarray, index: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+    first, second = columns(index, pair)
+    return np.linalg.norm(points[..., first, :] - points[..., second, :], axis=-1)
+
+
+def _complex(points: np.ndarray) -> np.ndarray:
+    return points[..., 0] + 1j * points[..., 1]
