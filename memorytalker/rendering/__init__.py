@@ -1,0 +1,8 @@
+"""Pictures and video of a talking head."""
+
+from __future__ import annotations
+
+from memorytalker.rendering.renderer import RenderError, check_graphics, render_frames
+from memorytalker.rendering.video import VideoError, write_video
+
+__all__ = ["RenderError", "VideoError", "check_graphics", "render_frames", "write_video"]

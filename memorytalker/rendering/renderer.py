@@ -1,0 +1,237 @@
+"""The renderer: a head and its moving vertices to pictures, one at a time. The only place that draws.
+
+All drawing of one call happens in one thread of its own, with a plotter of its own: a graphics context used from a
+second thread gives garbage without any error, and a generator may be resumed from any thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from memorytalker.config import RenderOptions
+from memorytalker.head import HeadMesh
+from memorytalker.rendering import scene
+from memorytalker.rendering.surface import Surface
+
+#: Pictures that the drawing thread may be ahead of the reader.
+FRAMES_AHEAD = 3
+#: Every how many pixels a picture is sampled when it is checked.
+CHECK_STEP = 8
+#: Smallest share of the picture that a head fills, and smallest brightness of its brightest pixels (of 255).
+SMALLEST_SHARE, SMALLEST_BRIGHTNESS = 0.05, 40
+#: No vertex of a talking head is further than this from the point between its ears, in metres.
+LARGEST_DISTANCE = 1.0
+
+_NO_GRAPHICS = (
+    "No working OpenGL was found, which rendering needs; on Debian or Ubuntu run "
+    "'apt-get install libegl1 libgl1 libgl1-mesa-dri libx11-6' and try again."
+)
+# Creating the first plotters in several threads at once races inside the graphics library.
+_OPENING = threading.Lock()
+
+#: Without a usable OpenGL the graphics library ends the whole process, so this runs in one of its own.
+_PROBE = """
+from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow
+from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
+import vtkmodules.vtkRenderingOpenGL2
+window, renderer, pixels = vtkRenderWindow(), vtkRenderer(), vtkUnsignedCharArray()
+window.SetOffScreenRendering(1); window.SetMultiSamples(0); window.SetSize(8, 8)
+renderer.SetBackground(1.0, 0.0, 1.0); window.AddRenderer(renderer); window.Render()
+window.GetPixelData(0, 0, 7, 7, 0, pixels, 0)
+print("drawn", [pixels.GetValue(k) for k in range(3)] == [255, 0, 255])
+"""
+
+
+class RenderError(RuntimeError):
+    """A picture that could not be made; the message says in plain words what is missing or wrong."""
+
+
+def render_frames(
+    head: HeadMesh, vertices: np.ndarray, options: RenderOptions | None = None
+) -> Iterator[np.ndarray]:
+    """Pictures (H, W, 3) uint8 sRGB, one per row of `vertices` (T, V, 3): metres, y up, face towards +z.
+
+    The iterator draws as it is read and only a few pictures ahead; closing it stops the drawing. The same input gives
+    the same pictures. Raises ConfigError for options that cannot be used and RenderError for vertices that do not
+    belong to the head or are not finite, for a machine without OpenGL, and instead of any empty picture.
+    """
+    options = RenderOptions() if options is None else options
+    scene.check_options(options)
+    vertices = np.asarray(vertices)
+    if vertices.ndim != 3 or vertices.shape[1:] != head.template.shape:
+        raise RenderError(
+            f"The motion has the shape {vertices.shape}, but this head needs (frames, {head.vertex_count}, 3); "
+            "use the head that the motion was made for."
+        )
+    for number, frame in enumerate(vertices):
+        if not np.isfinite(frame).all() or np.abs(frame).max() > LARGEST_DISTANCE:
+            raise RenderError(f"Frame {number} of the motion has vertices that are not finite or far from the head.")
+    return _frames(head, vertices, options)
+
+
+@functools.cache
+def check_graphics() -> None:
+    """Raise RenderError, naming the packages to install, unless a picture can be drawn here. Asked once per process."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _PROBE], env=_environment(), capture_output=True, timeout=120, check=False, text=True
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        raise RenderError(_NO_GRAPHICS) from None
+    if done.returncode or "drawn True" not in done.stdout:
+        raise RenderError(_NO_GRAPHICS)
+
+
+def _environment() -> dict[str, str]:
+    """The process environment, with drawing off screen through EGL rather than a display where nothing else is set."""
+    chosen = {"VTK_DEFAULT_OPENGL_WINDOW": "vtkEGLRenderWindow"} if sys.platform.startswith("linux") else {}
+    return {**chosen, **os.environ}
+
+
+def _frames(head: HeadMesh, vertices: np.ndarray, options: RenderOptions) -> Iterator[np.ndarray]:
+    """Start the drawing thread and hand on what it draws, until the end or until the reader closes this generator."""
+    check_graphics()
+    pictures: queue.Queue[Any] = queue.Queue(FRAMES_AHEAD)
+    stop = threading.Event()
+
+    def hand_over(item: Any) -> bool:
+        while not stop.is_set():
+            with contextlib.suppress(queue.Full):
+                pictures.put(item, timeout=0.1)
+                return True
+        return False
+
+    def draw() -> None:
+        stage = None
+        try:
+            stage = _Stage(head, options)
+            for number, frame in enumerate(vertices):
+                if not hand_over(stage.picture(frame, number)):
+                    return
+            hand_over(None)
+        except BaseException as error:  # noqa: BLE001 - handed to the reader, who raises it
+            hand_over(error)
+        finally:
+            if stage is not None:
+                stage.close()
+
+    thread = threading.Thread(target=draw, name="memorytalker-renderer", daemon=True)
+    thread.start()
+    try:
+        while (item := pictures.get()) is not None:
+            if isinstance(item, RenderError):
+                raise item
+            if isinstance(item, BaseException):
+                raise RenderError(f"The renderer failed: {type(item).__name__}: {item}.") from item
+            yield item
+    finally:
+        stop.set()
+        thread.join()
+
+
+class _Stage:
+    """One plotter with the head in it. Made, used and closed in one thread."""
+
+    def __init__(self, head: HeadMesh, options: RenderOptions) -> None:
+        self.options = options
+        self.surface = Surface(head.faces, head.vertex_count)
+        attributes = scene.vertex_attributes(head, self.surface, options)
+        self.plotter = _open_plotter(options)
+        self._prepare(options)
+        self.empty = self._read()[::CHECK_STEP, ::CHECK_STEP].astype(np.int16)
+        self._add_head(head, attributes)
+
+    def _prepare(self, options: RenderOptions) -> None:
+        renderer, window = self.plotter.renderer, self.plotter.render_window
+        # Multisampling on top of FXAA gives black pictures without an error.
+        window.SetMultiSamples(0)
+        renderer.SetUseFXAA(options.antialias)
+        renderer.SetBackground(scene.parse_color(options.background_bottom))
+        renderer.SetBackground2(scene.parse_color(options.background_top))
+        renderer.GradientBackgroundOn()
+
+    def _add_head(self, head: HeadMesh, attributes: dict[str, np.ndarray]) -> None:
+        import pyvista
+        from vtkmodules.vtkRenderingOpenGL2 import vtkOpenGLPolyDataMapper
+
+        points, normals = self.surface.refine(head.template, self.surface.normals(head.template))
+        self.mesh = pyvista.PolyData.from_regular_faces(points.astype(np.float32), self.surface.fine_faces)
+        self.mesh.point_data.active_normals = normals.astype(np.float32)
+        mapper = vtkOpenGLPolyDataMapper()
+        for name, values in attributes.items():
+            self.mesh.point_data[name] = values
+            if name != "color":
+                mapper.MapDataArrayToVertexAttribute(f"{name}MC", name, 0, -1)
+        self.mesh.point_data.active_scalars_name = "color"
+        mapper.SetInputData(self.mesh)
+        mapper.SetScalarModeToUsePointData()
+        mapper.SetColorModeToDirectScalars()
+        actor = pyvista.Actor()
+        actor.SetMapper(mapper)
+        actor.GetProperty().SetInterpolationToPhong()
+        actor.GetProperty().BackfaceCullingOn()
+        for stage, place, text in scene.shader_replacements(head):
+            add = getattr(actor.GetShaderProperty(), f"Add{stage}ShaderReplacement")
+            add(place, True, text, False)
+        self.plotter.renderer.AddActor(actor)
+        camera = self.plotter.renderer.GetActiveCamera()
+        placed = scene.frame_head(head, self.options)
+        camera.SetPosition(placed.position)
+        camera.SetFocalPoint(placed.focal_point)
+        camera.SetViewUp(0, 1, 0)
+        camera.SetViewAngle(placed.view_angle)
+        camera.SetClippingRange(placed.near, placed.far)
+
+    def picture(self, vertices: np.ndarray, number: int) -> np.ndarray:
+        """Draw one frame (V, 3) and return it (H, W, 3); RenderError rather than a picture without a head."""
+        vertices = np.asarray(vertices, np.float32)
+        points, normals = self.surface.refine(vertices, self.surface.normals(vertices))
+        self.mesh.points[:] = points
+        self.mesh.point_data.active_normals[:] = normals
+        self.mesh.GetPoints().Modified()
+        self.mesh.GetPointData().GetNormals().Modified()
+        self.mesh.Modified()
+        picture = self._read()
+        sample = picture[::CHECK_STEP, ::CHECK_STEP]
+        covered = (np.abs(sample - self.empty).max(axis=2) > 8).mean()
+        if covered < SMALLEST_SHARE or sample.max() < SMALLEST_BRIGHTNESS or np.ptp(sample) < SMALLEST_BRIGHTNESS:
+            raise RenderError(f"The renderer drew no head in frame {number}; check the OpenGL driver with 'doctor'.")
+        return picture
+
+    def _read(self) -> np.ndarray:
+        from vtkmodules.util.numpy_support import vtk_to_numpy
+        from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
+
+        width, height = self.options.width, self.options.height
+        pixels, window = vtkUnsignedCharArray(), self.plotter.render_window
+        window.Render()  # plotter.render() and plotter.screenshot() may return the picture before
+        window.GetPixelData(0, 0, width - 1, height - 1, 0, pixels, 0)
+        if pixels.GetNumberOfValues() != width * height * 3:
+            raise RenderError("The renderer returned a picture of the wrong size; choose a smaller one.")
+        return vtk_to_numpy(pixels).reshape(height, width, 3)[::-1].copy()
+
+    def close(self) -> None:
+        """Release the graphics context, in the thread that made it."""
+        self.plotter.close()
+
+
+def _open_plotter(options: RenderOptions) -> Any:
+    with _OPENING:
+        os.environ.update(_environment())
+        import pyvista
+
+        plotter = pyvista.Plotter(off_screen=True, window_size=(options.width, options.height), lighting="none")
+        # The lamps are in the shader; one lamp here makes the library hand the shader normals and positions.
+        plotter.renderer.AddLight(pyvista.Light(light_type="headlight"))
+        plotter.render_window.Render()
+        return plotter

@@ -1,0 +1,104 @@
+"""The surface: normals, a rounder mesh between the given vertices, and how much light reaches every vertex."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+#: How far a point between two vertices moves from the flat triangle towards the curved surface (0 flat, 1 fully).
+ROUNDNESS = 0.6
+
+
+class Surface:
+    """Fixed triangles over moving vertices; every triangle is cut in four and rounded for the picture.
+
+    `faces` (F, 3) are given; `fine_faces` (4 F, 3) index the V given vertices followed by one vertex per edge.
+    """
+
+    def __init__(self, faces: np.ndarray, vertex_count: int) -> None:
+        self.faces = np.ascontiguousarray(faces, np.int64)
+        self.vertex_count = vertex_count
+        a, b, c = self.faces.T
+        sides = np.sort(np.concatenate([[a, b], [b, c], [c, a]], axis=1).T, axis=1)
+        self.edges, which = np.unique(sides, axis=0, return_inverse=True)
+        ab, bc, ca = which.reshape(3, -1) + vertex_count
+        self.fine_faces = np.concatenate([[a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca]], axis=1).T
+
+    def normals(self, vertices: np.ndarray) -> np.ndarray:
+        """Unit normals (V, 3) float32 of `vertices` (V, 3), weighted by the area of the triangles around."""
+        a, b, c = (vertices[corner] for corner in self.faces.T)
+        across = np.cross(b - a, c - a)
+        total = np.empty((self.vertex_count, 3), np.float32)
+        corners = self.faces.T.ravel()
+        for axis in range(3):
+            total[:, axis] = np.bincount(corners, np.tile(across[:, axis], 3), self.vertex_count)
+        return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-20)
+
+    def refine(self, vertices: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and normals of the fine mesh, (V + E, 3) each: Phong tessellation, which keeps given vertices.
+
+        Boubekeur and Alexa, Phong Tessellation, ACM Transactions on Graphics 27 (2008), doi:10.1145/1409060.1409094.
+        """
+        first, second = self.edges.T
+        p, q, n, m = vertices[first], vertices[second], normals[first], normals[second]
+        along = q - p
+        # Mean of the two projections of the mid-point onto the tangent planes at both ends, less the mid-point.
+        rise = np.einsum("ex,ex->e", along, m)[:, None] * m - np.einsum("ex,ex->e", along, n)[:, None] * n
+        middle = 0.5 * (p + q) + np.float32(0.25 * ROUNDNESS) * rise
+        between = n + m
+        between /= np.maximum(np.linalg.norm(between, axis=1, keepdims=True), 1e-20)
+        return np.concatenate([vertices, middle]), np.concatenate([normals, between])
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Values per given vertex (V, ...) -> per fine vertex (V + E, ...), the mean of both ends on an edge."""
+        return np.concatenate([values, 0.5 * (values[self.edges[:, 0]] + values[self.edges[:, 1]])])
+
+    def smooth(self, values: np.ndarray, rounds: int) -> np.ndarray:
+        """Values per vertex (V,), blurred along the edges."""
+        first, second = self.edges.T
+        degree = np.bincount(self.edges.ravel(), minlength=self.vertex_count) + 1.0
+        for _ in range(rounds):
+            around = np.bincount(first, values[second], self.vertex_count)
+            around += np.bincount(second, values[first], self.vertex_count)
+            values = ((values + around) / degree).astype(np.float32)
+        return values
+
+
+def visibility(
+    vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray, directions: np.ndarray
+) -> np.ndarray:
+    """Share of the light from `directions` (K, 3) that reaches each vertex, (V,) float32 in [0, 1].
+
+    A depth picture is taken along every direction and each vertex compared with it: ambient occlusion for directions
+    all round, a soft shadow for directions about one lamp.
+    """
+    cell, bias = np.float32(0.0025), np.float32(0.004)  # metres
+    shares = np.array([[i, j, 4 - i - j] for i in range(5) for j in range(5 - i)], np.float32) / 4
+    samples = np.einsum("sk,fkx->fsx", shares, vertices[faces]).reshape(-1, 3)
+    lifted = vertices + np.float32(0.002) * normals
+    reached, total = np.zeros((2, len(vertices)), np.float32)
+    for direction in directions:
+        first = np.cross(direction, (0.0, 1.0, 0.0) if abs(direction[1]) < 0.9 else (1.0, 0.0, 0.0))
+        first /= np.linalg.norm(first)
+        basis = np.stack([first, np.cross(direction, first), direction], axis=1).astype(np.float32)
+        placed, own = samples @ basis, lifted @ basis
+        origin = placed[:, :2].min(axis=0)
+        column, row = ((placed[:, :2] - origin) / cell).astype(np.int32).T
+        width = int(column.max()) + 1
+        depth = np.full(width * (int(row.max()) + 1), -np.inf, np.float32)
+        np.maximum.at(depth, column + width * row, placed[:, 2])
+        own_column, own_row = np.maximum((own[:, :2] - origin) / cell, 0).astype(np.int32).T
+        index = np.minimum(np.minimum(own_column, width - 1) + width * own_row, depth.size - 1)
+        facing = np.maximum(normals @ direction.astype(np.float32), 0)
+        total += facing
+        reached += facing * (own[:, 2] > depth[index] - bias)
+    return np.where(total > 1e-6, reached / np.maximum(total, 1e-6), 0.0).astype(np.float32)
+
+
+def sphere_directions(count: int) -> np.ndarray:
+    """`count` directions spread evenly over the sphere (a golden spiral), (count, 3)."""
+    k = np.arange(count) + 0.5
+    y, turn = 1 - 2 * k / count, math.pi * (1 + math.sqrt(5)) * k
+    ring = np.sqrt(1 - y * y)
+    return np.stack([ring * np.cos(turn), y, ring * np.sin(turn)], axis=1)

@@ -1,0 +1,177 @@
+"""Video: pictures and sound to one MP4 file, streamed to the ffmpeg that imageio-ffmpeg carries."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import imageio_ffmpeg
+import numpy as np
+
+#: Called after every picture with how many are done, how many there will be, and the name of the stage.
+Progress = Callable[[int, int, str], None]
+STAGE = "render"
+AUDIO_RATE = 48000  # Hz, what browsers and phones play
+AUDIO_BITRATE = "128k"
+QUALITY = 19  # x264's constant rate factor; lower is better and larger
+ENCODER_TIMEOUT_SECONDS = 300.0
+
+
+class Sound(Protocol):
+    """What is played with the pictures: samples (S,) float32 in [-1, 1] at `sample_rate` Hz."""
+
+    samples: np.ndarray
+    sample_rate: int
+
+
+class VideoError(RuntimeError):
+    """A video that could not be written; the message says in plain words what to do."""
+
+
+def write_video(
+    path: str | Path,
+    frames: Iterable[np.ndarray],
+    fps: float,
+    sound: Sound | None,
+    total: int,
+    progress: Progress | None = None,
+) -> Path:
+    """Write `frames`, exactly `total` pictures (H, W, 3) uint8 sRGB of even size, with `sound` to an MP4 file.
+
+    H.264 yuv420p in the colours of BT.709, AAC, playable while it loads. Frame k is shown from k / fps to
+    (k + 1) / fps seconds and the sound starts at zero; it is padded with silence or cut to total / fps seconds, so that
+    picture and sound end together. One picture is held at a time. The file appears under its name only when it is
+    complete: any failure, an exception in `frames` or `progress` included, stops the encoder and leaves nothing behind.
+
+    Raises VideoError in plain words for a path, size, rate or number of pictures that cannot be written.
+    """
+    path = Path(path)
+    _check(path, fps, total)
+    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part.mp4")
+    try:
+        with tempfile.TemporaryDirectory(prefix="memorytalker-") as folder:
+            _encode(partial, frames, fps, sound, total, progress, Path(folder))
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+        if isinstance(frames, Generator):
+            frames.close()
+    return path
+
+
+def _check(path: Path, fps: float, total: int) -> None:
+    if path.suffix.lower() != ".mp4":
+        raise VideoError(f"A video is written as .mp4; give {path.name} that ending.")
+    if not path.parent.is_dir():
+        raise VideoError(f"There is no folder {path.parent}; make it first.")
+    if path.is_dir():
+        raise VideoError(f"{path.name} is a folder; choose another name for the video.")
+    if not 1 <= fps <= 240:
+        raise VideoError(f"A video cannot have {fps} pictures a second; choose 1 to 240.")
+    if total < 1:
+        raise VideoError("There is no picture to write; give a longer sound.")
+
+
+def _encode(
+    partial: Path,
+    frames: Iterable[np.ndarray],
+    fps: float,
+    sound: Sound | None,
+    total: int,
+    progress: Progress | None,
+    folder: Path,
+) -> None:
+    """Feed every picture to one ffmpeg process; its messages go to a file, an unread pipe would block it."""
+    encoder: subprocess.Popen[bytes] | None = None
+    size, done = (0, 0), 0
+    with (folder / "log").open("w+b") as log:
+        try:
+            for frame in frames:
+                if encoder is None:
+                    size = _picture_size(frame)
+                    command = _command(partial, size, fps, _sound_input(folder, sound, total / fps))
+                    encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
+                if done == total or frame.shape != (*size, 3) or frame.dtype != np.uint8:
+                    raise VideoError(f"Picture {done} does not belong to a video of {total} pictures of one size.")
+                _feed(encoder.stdin, frame, log)
+                done += 1
+                if progress is not None:
+                    progress(done, total, STAGE)
+            if encoder is None or done != total:
+                raise VideoError(f"Only {done} of {total} pictures were drawn, so no video was written.")
+            with contextlib.suppress(BrokenPipeError):
+                encoder.stdin.close()
+            if encoder.wait(ENCODER_TIMEOUT_SECONDS):
+                raise _failure(log)
+        except subprocess.TimeoutExpired:
+            raise VideoError("The video encoder did not finish; check that the disk is not full.") from None
+        finally:
+            if encoder is not None:
+                _stop(encoder)
+
+
+def _picture_size(frame: np.ndarray) -> tuple[int, int]:
+    if frame.ndim != 3 or frame.shape[0] % 2 or frame.shape[1] % 2:
+        raise VideoError(f"Pictures of {frame.shape} cannot be written; choose an even width and height.")
+    return frame.shape[0], frame.shape[1]
+
+
+def _sound_input(folder: Path, sound: Sound | None, seconds: float) -> list[str]:
+    """Write the sound, padded or cut to `seconds`, as raw samples; returns ffmpeg's input options for it."""
+    if sound is None:
+        return []
+    wanted = round(seconds * sound.sample_rate)
+    samples = np.zeros(wanted, "<f4")
+    kept = sound.samples[:wanted]
+    samples[: kept.size] = kept
+    samples.tofile(folder / "sound")
+    return ["-f", "f32le", "-ar", str(sound.sample_rate), "-ac", "1", "-i", f"file:{folder / 'sound'}"]
+
+
+def _command(partial: Path, size: tuple[int, int], fps: float, sound_input: list[str]) -> list[str]:
+    height, width = size
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-hide_banner", "-nostats", "-loglevel", "error"]
+    command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "pipe:0"]
+    command += [*sound_input, "-map", "0:v"]
+    colors = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p,"
+    colors += "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+    command += ["-vf", colors]
+    command += ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(QUALITY), "-g", str(max(round(2 * fps), 1))]
+    if sound_input:
+        command += ["-map", "1:a", "-c:a", "aac", "-b:a", AUDIO_BITRATE, "-ar", str(AUDIO_RATE)]
+    return [*command, "-movflags", "+faststart", f"file:{partial}"]
+
+
+def _feed(pipe: IO[bytes] | None, frame: np.ndarray, log: Any) -> None:
+    try:
+        pipe.write(memoryview(np.ascontiguousarray(frame)).cast("B"))
+    except (BrokenPipeError, OSError):
+        raise _failure(log) from None
+
+
+def _failure(log: Any) -> VideoError:
+    """What the encoder said, in plain words where it is a full or read-only disk."""
+    log.seek(0)
+    text = log.read().decode("utf-8", "replace").strip()
+    if "No space left" in text:
+        return VideoError("The video could not be written because the disk is full; free some space and try again.")
+    if "Permission denied" in text or "Read-only" in text:
+        return VideoError("The video could not be written to that folder; choose one that may be written to.")
+    error = VideoError("The video encoder stopped before the end; run 'doctor' to check it.")
+    error.add_note(text[-2000:])
+    return error
+
+
+def _stop(encoder: subprocess.Popen[bytes]) -> None:
+    """End the encoder if it still runs, and close its pipe."""
+    if encoder.poll() is None:
+        encoder.kill()
+    encoder.wait()
+    with contextlib.suppress(OSError):
+        encoder.stdin.close()
