@@ -162,7 +162,7 @@ def _draw_waveform(axes: Axes, waveform: Sound, ink: str) -> None:
         times, np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges),
         color=ink, alpha=0.7, linewidth=0,
     )  # fmt: skip
-    reach = max(float(np.abs(samples).max()), 0.05)
+    reach = float(np.abs(samples).max(initial=0.05))
     axes.set_ylim(-reach, reach)
     axes.set_yticks([])
     axes.set_ylabel("sound", rotation=0, ha="right", va="center")
