@@ -43,11 +43,14 @@ def style_log_mel(waveform: Tensor, mel_bins: int = 80, window: int = 400, hop: 
 
 
 def loudness(waveform: Tensor) -> Tensor:
-    """How loud speech is in a clip: the 95th percentile of the r.m.s. of its 20 ms frames. (B, S) -> (B,)"""
+    """How loud speech is in a clip: the 95th percentile of the r.m.s. of its 20 ms frames. (B, S) -> (B,)
+
+    Where speech is rare that percentile is silence, so the level is at least a quarter (-12 dB) of the loudest frame.
+    """
     samples = waveform.shape[-1]
     frames = F.pad(waveform, (0, -samples % LEVEL_FRAME)).unflatten(-1, (-1, LEVEL_FRAME))  # (B, F, 320)
     rms = frames.square().mean(-1).sqrt()
-    return torch.quantile(rms, 0.95, dim=-1)
+    return torch.maximum(torch.quantile(rms, 0.95, dim=-1), rms.amax(-1) / 4)
 
 
 def normalise_level(waveform: Tensor, target: float, level: Tensor | None = None) -> Tensor:

@@ -1,0 +1,66 @@
+"""MemoryTalker: a voice goes in, a talking 3D head comes out.
+
+Names are imported when they are first used: `import memorytalker` by itself loads no network library.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from memorytalker.animation import Animation, AnimationError, MotionPiece
+    from memorytalker.audio import AudioError, Waveform, load_waveform
+    from memorytalker.config import ConfigError, ModelConfig, RenderOptions
+    from memorytalker.head import HeadError, HeadMesh, load_head
+    from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError
+    from memorytalker.weights import WeightsError
+
+__version__ = "0.1.0"
+#: Where each public name lives.
+_HOMES = {
+    "Animation": "animation",
+    "AnimationError": "animation",
+    "AudioError": "audio",
+    "ConfigError": "config",
+    "HeadError": "head",
+    "HeadMesh": "head",
+    "ModelConfig": "config",
+    "MotionPiece": "animation",
+    "OWN_VOICE": "pipeline",
+    "RenderOptions": "config",
+    "Talker": "pipeline",
+    "TalkerError": "pipeline",
+    "Waveform": "audio",
+    "WeightsError": "weights",
+    "load_head": "head",
+    "load_waveform": "audio",
+}
+__all__ = [
+    "OWN_VOICE",
+    "Animation",
+    "AnimationError",
+    "AudioError",
+    "ConfigError",
+    "HeadError",
+    "HeadMesh",
+    "ModelConfig",
+    "MotionPiece",
+    "RenderOptions",
+    "Talker",
+    "TalkerError",
+    "Waveform",
+    "WeightsError",
+    "load_head",
+    "load_waveform",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'memorytalker' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"memorytalker.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

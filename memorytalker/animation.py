@@ -1,0 +1,103 @@
+"""What a talker returns: a talking head over time, and how it is saved. No network library is loaded here."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from memorytalker.audio import Waveform
+from memorytalker.config import RenderOptions
+from memorytalker.head import HeadMesh
+from memorytalker.motion import resampled
+
+Progress = Callable[[int, int, str], None]  # (done, total, stage)
+
+
+class AnimationError(ValueError):
+    """An animation that cannot be saved as asked; the message is one plain sentence that names the remedy."""
+
+
+@dataclass(frozen=True, eq=False)
+class MotionPiece:
+    """A few frames of a stream, which follow those of the piece before."""
+
+    first_frame: int
+    vertices: np.ndarray  # (t, V, 3) float32 metres, y up
+    memory_address: np.ndarray  # (t, n) float32, rows sum to 1
+    style_weights: np.ndarray  # (n,) float32, the same in all pieces
+    fps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Animation:
+    """A talking head over time. Metres, y up, the face towards +z, the head's own left towards +x."""
+
+    vertices: np.ndarray  # (T, V, 3) float32
+    fps: int
+    memory_address: np.ndarray  # (T, n) float32, rows sum to 1
+    style_weights: np.ndarray  # (n,) float32; ones for the neutral style
+    slot_labels: tuple[str, ...]  # n
+    waveform: Waveform
+    head: HeadMesh  # of the identity that was asked for
+
+    def save(
+        self,
+        path: str | Path,
+        render: RenderOptions = RenderOptions(),  # noqa: B008 - frozen
+        progress: Progress | None = None,
+    ) -> Path:
+        """Write the animation in the format of the suffix, and return the path.
+
+        .mp4: a video with the sound, pictured as `render` says. .npz: arrays `vertices` (T, V, 3) and `fps`, with
+        `memory_address`, `style_weights` and `slot_labels`. The file appears when complete; a failure leaves none.
+        Raises AnimationError for another suffix or a folder that cannot be written, RenderError or
+        VideoError if the video fails.
+        """
+        path = Path(path)
+        write = _FORMATS.get(path.suffix.lower())
+        if write is None:
+            raise AnimationError(
+                f"An animation is saved as {', '.join(_FORMATS)}, not as {path.suffix or path.name!r}."
+            )
+        if path.is_dir() or not path.parent.is_dir():
+            raise AnimationError(f"{path} cannot be written; name a file in a folder that exists.")
+        try:
+            workplace = tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-")
+        except OSError:
+            raise AnimationError(f"{path.parent} cannot be written to; choose another folder.") from None
+        with workplace as folder:
+            unfinished = Path(folder) / path.name
+            write(self, unfinished, render, progress)
+            os.replace(unfinished, path)
+        return path
+
+
+def _save_video(animation: Animation, path: Path, render: RenderOptions, progress: Progress | None) -> None:
+    from memorytalker.rendering import render_frames, write_video
+
+    vertices = animation.vertices
+    if render.fps != animation.fps:
+        vertices = resampled(vertices, animation.fps, render.fps)
+    frames = render_frames(animation.head, vertices, render)
+    write_video(path, frames, render.fps, animation.waveform, len(vertices), progress)
+
+
+def _save_arrays(animation: Animation, path: Path, render: RenderOptions, progress: Progress | None) -> None:
+    with path.open("wb") as file:
+        np.savez(
+            file,
+            vertices=animation.vertices,
+            fps=animation.fps,
+            memory_address=animation.memory_address,
+            style_weights=animation.style_weights,
+            slot_labels=np.array(animation.slot_labels),
+        )
+
+
+_FORMATS = MappingProxyType({".mp4": _save_video, ".npz": _save_arrays})

@@ -1,0 +1,263 @@
+"""Invariants of the network: what travels together must not change what each clip says."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from memorytalker.config import ConfigError, ModelConfig, SpeechConfig
+from memorytalker.models.layers import (
+    alignment_mask,
+    length_mask,
+    periodic_positions,
+    sample_between,
+    stretch,
+)
+from memorytalker.models.talker import MemoryTalker, TalkerOutput, expand_coordinates
+
+FAMILIES = ("open", "vocaset", "biwi")
+SAMPLES = torch.tensor([16000, 9123, 21001])
+
+
+@pytest.fixture(params=FAMILIES)
+def model(request: pytest.FixtureRequest, make_model) -> MemoryTalker:
+    return make_model(request.param)
+
+
+def speak(model: MemoryTalker, waveform: Tensor, lengths: Tensor | None = None, motion: Tensor | None = None):
+    """The whole network: sound to motion in its own style. Returns logits, style, output and the frame counts."""
+    sizes = torch.tensor([waveform.shape[1]]) if lengths is None else lengths
+    frames = (sizes * model.config.fps / 16000).round().long()
+    with torch.no_grad():
+        logits = model.text_logits(waveform, frames, lengths)
+        style = model.style_of(waveform, lengths)
+        mask = None if lengths is None else length_mask(frames, int(frames.max()))
+        return logits, style, model(logits, mask, style.weights, motion), frames
+
+
+def sounds(seed: int = 0) -> Tensor:
+    """Three clips padded to one length, with rubbish and not silence in the padding."""
+    waveform = 0.1 * torch.randn(3, int(SAMPLES.max()), generator=torch.Generator().manual_seed(seed))
+    return torch.where(length_mask(SAMPLES, waveform.shape[1]), waveform, torch.tensor(0.7))
+
+
+def test_a_padded_batch_is_its_clips_one_by_one(model: MemoryTalker) -> None:
+    waveform = sounds()
+    k, longest = model.config.text_frames, round(int(SAMPLES.max()) * model.config.fps / 16000)
+    motion = 0.01 * torch.randn(3, longest, model.config.coordinates, generator=torch.Generator().manual_seed(1))
+    logits, style, output, frames = speak(model, waveform, SAMPLES, motion)
+    for i, (samples, count) in enumerate(zip(SAMPLES, frames, strict=True)):
+        alone = speak(model, waveform[i : i + 1, :samples], motion=motion[i : i + 1, :count])
+        assert alone[3] == count
+        same(logits[i, : k * count], alone[0][0])
+        for field in ("weights", "feature", "projection"):
+            same(getattr(style, field)[i], getattr(alone[1], field)[0], 1e-4)
+        for field in ("offsets", "text_logits", "key_address", "text_feature", "retrieved_feature"):
+            same(getattr(output, field)[i, :count], getattr(alone[2], field)[0])
+        for field in ("offsets", "motion_feature", "value_address", "recalled_feature"):
+            same(getattr(output.given, field)[i, :count], getattr(alone[2].given, field)[0])
+
+
+def test_style_belongs_to_each_item(model: MemoryTalker) -> None:
+    """The style weights are never averaged over the batch: exchanging two neighbours exchanges their motions."""
+    waveform = sounds()
+    weights = model.style_of(waveform, SAMPLES).weights.detach()
+    assert (weights[0] - weights[1]).abs().max() > 1e-3
+    logits = torch.randn(1, 20 * model.config.text_frames, model.config.slot_count).expand(2, -1, -1)
+    a = model(logits, style_weights=weights[:2]).offsets
+    b = model(logits, style_weights=weights[[1, 0]]).offsets
+    same(a, b[[1, 0]], 1e-6)
+    assert (a[0] - a[1]).abs().max() > 1e-5
+
+
+def test_neutral_style_is_stage_1(model: MemoryTalker) -> None:
+    logits = torch.randn(2, 12 * model.config.text_frames, model.config.slot_count)
+    stage_1 = model(logits)
+    neutral = model(logits, style_weights=torch.ones(2, model.config.slot_count))
+    assert torch.equal(stage_1.offsets, neutral.offsets)
+    assert stage_1.given is None and stage_1.style_weights is None
+
+
+def test_a_fresh_style_encoder_is_neutral_and_a_fresh_face_at_rest(make_model) -> None:
+    fresh = MemoryTalker(make_model("open").config).eval()
+    weights = fresh.style_of(sounds(), SAMPLES).weights
+    torch.testing.assert_close(weights, torch.ones_like(weights), atol=1e-6, rtol=0)
+    assert fresh(torch.randn(1, 9, fresh.config.slot_count)).offsets.eq(0).all()
+
+
+def test_addresses_sum_to_one(model: MemoryTalker) -> None:
+    motion = 0.01 * torch.randn(3, 40, model.config.coordinates)
+    output = model(10 * torch.randn(3, 40 * model.config.text_frames, model.config.slot_count), motion=motion)
+    for address in (output.key_address, output.given.value_address):
+        torch.testing.assert_close(address.sum(-1), torch.ones(3, 40))
+
+
+def test_a_planted_motion_is_found_in_its_slot(make_model) -> None:
+    memory = make_model("open").memory
+    address = memory.value_address(3.0 * memory.slots[None, [4, 1, 7]])
+    assert address.argmax(-1).tolist() == [[4, 1, 7]]
+
+
+def test_what_learns_from_which_loss(make_model) -> None:
+    """The slots learn only as what the memory recalls, the motion encoder only through the decoder's second pass."""
+    model = make_model("open")
+    output = model(torch.randn(1, 8, model.config.slot_count), motion=0.01 * torch.randn(1, 8, 60))
+    assert touched(model, output.offsets.sum()).isdisjoint({"memory.slots", "motion.weight"})
+    assert touched(model, output.given.recalled_feature.sum()) == {"memory.slots"}
+    assert touched(model, output.given.value_address.square().sum()) == {"memory.slots"}
+    second = touched(model, output.given.offsets.square().sum())
+    assert "motion.weight" in second and "memory.slots" not in second
+
+
+def test_motion_scale_is_inside_only(make_model) -> None:
+    """A model in millimetres with weights scaled to match says the same in metres."""
+    model = make_model("open")
+    scaled = MemoryTalker(dataclasses.replace(model.config, motion_scale=1000.0)).eval()
+    state = model.state_dict()
+    state["motion.weight"] = state["motion.weight"] / 1000
+    for name in ("decoder.output.weight", "decoder.output.bias"):
+        state[name] = state[name] * 1000
+    scaled.load_state_dict(state)
+    logits, motion = torch.randn(1, 15, model.config.slot_count), 0.01 * torch.randn(1, 15, 60)
+    metres, millimetres = model(logits, motion=motion), scaled(logits, motion=motion)
+    same(metres.offsets, millimetres.offsets)
+    same(metres.given.offsets, millimetres.given.offsets)
+
+
+@pytest.mark.parametrize("orthonormal", [True, False])
+def test_expanding_coordinates_commutes_with_the_forward_pass(make_model, orthonormal: bool) -> None:
+    model = make_model("open", coordinates=7)
+    basis = torch.randn(7, 20, 3, generator=torch.Generator().manual_seed(2))
+    if orthonormal:
+        basis = torch.linalg.qr(basis.flatten(1).T)[0].T.reshape(7, 20, 3).contiguous()
+    flat = basis.flatten(1)
+    expanded = expand_coordinates(model, basis)
+    assert expanded.config.coordinates == 60 and model.config.coordinates == 7 and not expanded.training
+    logits, motion = torch.randn(1, 15, model.config.slot_count), torch.randn(1, 15, 7)
+    before, after = model(logits, motion=motion), expanded(logits, motion=motion @ flat)
+    same(after.offsets, before.offsets @ flat)
+    same(after.given.offsets, before.given.offsets @ flat)
+    same(after.given.value_address, before.given.value_address)
+    with pytest.raises(ValueError, match="8 rows, the model 7"):
+        expand_coordinates(model, torch.zeros(8, 60))
+
+
+def test_a_motion_frame_sees_its_own_text_only() -> None:
+    seen = ~alignment_mask(3, 2, torch.device("cpu"))
+    assert seen.nonzero().tolist() == [[0, 0], [0, 1], [1, 2], [1, 3], [2, 4], [2, 5]]
+
+
+def test_positions_repeat_every_period(make_model) -> None:
+    table = periodic_positions(30, 16)
+    assert table.shape == (30, 16) and table[0, 0] == 0 and table[0, 1] == 1
+    logits = torch.zeros(1, 60, 40)
+    offsets = make_model("open", dropout=0.0)(logits).offsets[0]
+    same(offsets[:30], offsets[30:])
+
+
+def test_stretching_is_align_corners_for_each_item() -> None:
+    values = torch.randn(2, 20, 3)
+    ours = stretch(values, torch.tensor([20, 11]), torch.tensor([12, 7]), 12)
+    for i, (source, target) in enumerate(((20, 12), (11, 7))):
+        theirs = torch.nn.functional.interpolate(
+            values[i : i + 1, :source].mT, target, mode="linear", align_corners=True
+        ).mT[0]
+        same(ours[i, :target], theirs)
+
+
+def test_sampling_between_frames_is_linear_in_time() -> None:
+    ramp = torch.arange(10.0)[None, :, None].expand(1, 10, 2)
+    at = torch.tensor([[0.0, 2.25, 8.9, 9.0]])
+    same(sample_between(ramp, at), at[..., None].expand(1, 4, 2))
+
+
+def test_text_frames_are_read_at_their_own_time(make_model) -> None:
+    """State s lies at s / 50 s and text frame t at t / 30 s: a ramp over the states stays a ramp of time."""
+    speech = make_model("open").speech
+    speech.head = torch.nn.Module()
+    speech.head.forward = lambda states, mask: states
+    ramp = (torch.arange(100.0) / 50)[None, :, None]
+    same(speech.logits(ramp, 60)[0, :, 0], (torch.arange(60.0) / 30).clamp_max(99 / 50))
+    mask = length_mask(torch.tensor([40]), 100)
+    assert speech.logits(ramp, 60, mask).max() == pytest.approx(39 / 50)
+
+
+def test_state_counts_are_what_states_returns(model: MemoryTalker) -> None:
+    for samples in (1600, 1601, 4799, 16000):
+        frames = torch.tensor([max(1, round(samples * model.speech.text_rate / 16000))])
+        states = model.speech.states(torch.randn(1, samples), frames=frames)
+        assert states.shape[1] == model.speech.state_count(samples, int(frames))
+
+
+def test_a_frozen_encoder_gets_no_gradient_and_stays_in_evaluation(make_model) -> None:
+    frozen, trained = make_model("open").speech.train(), make_model("vocaset").speech.train()
+    assert not frozen.encoder.training and frozen.head.training and trained.encoder.training
+    assert not any(p.requires_grad for p in frozen.encoder.parameters())
+    learns = {name.split(".")[0] for name, p in trained.encoder.named_parameters() if p.requires_grad}
+    assert "encoder" in learns and "feature_extractor" not in learns
+    frozen.eval(), trained.eval()
+
+
+def test_too_long_a_window_is_refused(make_model) -> None:
+    with pytest.raises(ValueError, match="at most 30 s"):
+        make_model("open").speech.states(torch.zeros(1, 31 * 16000))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"form": "wav2vec"}, "hubert, whisper"), ({"resample": "during"}, "before"), ({"resample": "before"}, "after")],
+)
+def test_unknown_encoders_are_refused(change: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        MemoryTalker(ModelConfig(coordinates=6, speech=dataclasses.replace(SpeechConfig(layers=1), **change)))
+
+
+def test_the_shipped_encoder_hears_speech(shared: Path) -> None:
+    """Real states of real speech: one pass over half a minute agrees with the library's own padded forward."""
+    import soundfile
+    from safetensors.torch import load_file
+    from transformers import WhisperFeatureExtractor
+
+    files = sorted((shared / "encoder").glob("*.safetensors"))
+    clips = sorted((shared / "speech").glob("librispeech/**/*.*"))
+    clips = [clip for clip in clips if clip.suffix in (".flac", ".opus", ".ogg", ".wav")]
+    if not files or not clips:
+        pytest.skip("no pretrained encoder or no speech in `shared`")
+    speech = MemoryTalker(ModelConfig(coordinates=6)).eval().speech
+    speech.load_pretrained(load_file(files[0]), "the shipped encoder")
+    samples, rate = soundfile.read(clips[0], dtype="float32")
+    samples = torch.nn.functional.interpolate(
+        torch.from_numpy(samples)[None, None], scale_factor=16000 / rate, mode="linear"
+    )[0]
+    samples = samples / samples.abs().max()
+    padded = torch.nn.functional.pad(samples, (0, 30 * 16000 - samples.shape[1]))
+    extractor = WhisperFeatureExtractor(feature_size=80)
+    mel = extractor(padded[0].numpy(), sampling_rate=16000, return_tensors="pt").input_features
+    with torch.no_grad():
+        theirs = speech.encoder(mel).last_hidden_state
+        level = torch.tensor([speech.config.target_level])  # leave the sound as it is
+        same(speech.states(padded, levels=level), theirs, 2e-2)
+        cut = speech.states(samples, levels=level)
+    likeness = torch.cosine_similarity(cut[0, 5:-5], theirs[0, 5 : cut.shape[1] - 5], dim=-1)
+    assert likeness.median() > 0.9  # without the silence of the padding the states are nearly the same
+
+
+def touched(model: MemoryTalker, loss: Tensor) -> set[str]:
+    names, parameters = zip(*[(n, p) for n, p in model.named_parameters() if p.requires_grad], strict=True)
+    gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
+    return {n for n, g in zip(names, gradients, strict=True) if g is not None and g.abs().max() > 0}
+
+
+def same(ours: Tensor, theirs: Tensor, tolerance: float = 1e-5) -> None:
+    torch.testing.assert_close(ours, theirs, atol=tolerance, rtol=0)
+
+
+def test_the_output_is_frozen(make_model) -> None:
+    output = make_model("open")(torch.zeros(1, 2, 40))
+    assert isinstance(output, TalkerOutput)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        output.offsets = None

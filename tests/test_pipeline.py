@@ -1,0 +1,255 @@
+"""The road from sound to motion: nothing truncated, streams equal wholes, styles belong to their owners."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from memorytalker.animation import AnimationError
+from memorytalker.audio import AudioError, Waveform
+from memorytalker.config import PHONES, RenderOptions
+from memorytalker.head import HeadError, load_head
+from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError, choose_device, frame_count
+
+RATE = 16000
+
+
+def collect(pieces) -> tuple[np.ndarray, np.ndarray]:
+    """Pieces joined, after checking that each begins where the one before ended."""
+    pieces = list(pieces)
+    starts = np.cumsum([0] + [len(piece.vertices) for piece in pieces])
+    assert [piece.first_frame for piece in pieces] == starts[:-1].tolist()
+    return tuple(np.concatenate([getattr(p, field) for p in pieces]) for field in ("vertices", "memory_address"))
+
+
+def cut(samples: np.ndarray, size: int) -> list[np.ndarray]:
+    return [samples[i : i + size] for i in range(0, len(samples), size)]
+
+
+# The tiny talker's windows are 2 s with 0.5 s of overlap: 60 and 15 frames. 3.6 s leaves a tail window whose new part
+# (0.1 s) is shorter than the overlap; 3.5 s ends with a window, 3.5334 s is one frame longer.
+@pytest.mark.parametrize("seconds", [0.11, 0.7, 2.0, 2.01, 2.05, 3.5, 3.5334, 3.6, 7.123])
+@pytest.mark.parametrize("size", [777, 16001, 1_000_000])
+def test_a_stream_is_the_whole(tiny_talker: Talker, voice, seconds: float, size: int) -> None:
+    samples = voice(seconds)
+    whole = tiny_talker.animate((samples, RATE), style=None)
+    vertices, address = collect(tiny_talker.stream(cut(samples, size), style=None))
+    assert np.array_equal(vertices, whole.vertices) and np.array_equal(address, whole.memory_address)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.73, 2.0, 2.02, 5.01, 9.0])
+def test_nothing_is_truncated(tiny_talker: Talker, voice, seconds: float) -> None:
+    animation = tiny_talker.animate((voice(seconds), RATE))
+    assert abs(len(animation.vertices) / animation.fps - seconds) < 1 / animation.fps
+    assert animation.vertices.shape[1:] == tiny_talker.head.template.shape
+    assert animation.vertices.dtype == np.float32 and np.isfinite(animation.vertices).all()
+    assert animation.memory_address.shape == (len(animation.vertices), len(animation.slot_labels))
+    np.testing.assert_allclose(animation.memory_address.sum(1), 1.0, atol=1e-5)
+
+
+def test_frame_count_rounds_and_is_at_least_one(tiny_talker: Talker) -> None:
+    config = tiny_talker.config
+    assert [frame_count(n, config) for n in (1, 16000, 16000 + 266, 16000 + 267)] == [1, 30, 30, 31]
+
+
+def test_windows_are_faded_into_each_other(tiny_talker: Talker, voice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the overlap the result moves from the first window's answer to the second's, frame by frame."""
+    samples = voice(3.0)
+    heard, hear = [], tiny_talker._hear
+    monkeypatch.setattr(tiny_talker, "_hear", lambda *asked: heard.append(hear(*asked)) or heard[-1])
+    whole = tiny_talker.animate((samples, RATE), style=None).vertices
+    first, second = (window[0] for window in heard)
+    offsets = (whole - tiny_talker.head.template).reshape(len(whole), -1)
+    share = (np.arange(1, 16) / 16)[:, None]
+    np.testing.assert_allclose(offsets[:45], first[:45], atol=1e-6)
+    np.testing.assert_allclose(offsets[45:60], (1 - share) * first[45:] + share * second[:15], atol=1e-6)
+    np.testing.assert_allclose(offsets[60:], second[15:], atol=1e-6)
+
+
+def test_the_default_style_is_the_sound_itself(tiny_talker: Talker, voice) -> None:
+    sound, other = (voice(2.5, 1), RATE), (0.2 * np.random.default_rng(0).standard_normal(40000), RATE)
+    own, same = tiny_talker.animate(sound), tiny_talker.animate(sound, style=sound)
+    assert np.array_equal(own.vertices, same.vertices)
+    assert np.array_equal(own.vertices, tiny_talker.animate(sound, style=OWN_VOICE).vertices)
+    borrowed = tiny_talker.animate(sound, style=other)
+    assert np.array_equal(borrowed.style_weights, tiny_talker.style_of(other))
+    assert np.abs(borrowed.vertices - own.vertices).max() > 1e-6
+    np.testing.assert_array_equal(borrowed.memory_address, own.memory_address)  # what is said is not how it is said
+
+
+def test_neutral_style_is_one_for_every_slot_and_stage_1(tiny_talker: Talker, voice) -> None:
+    sound = (voice(1.0), RATE)
+    neutral = tiny_talker.animate(sound, style=None)
+    assert (neutral.style_weights == 1).all()
+    with torch.no_grad():
+        logits = tiny_talker.model.text_logits(torch.from_numpy(sound[0])[None], torch.tensor([30]))
+        offsets = tiny_talker.model(logits).offsets[0].numpy()
+    np.testing.assert_allclose(neutral.vertices, tiny_talker.head.template + offsets.reshape(30, -1, 3), atol=1e-6)
+
+
+def test_style_blend_goes_from_neutral_to_style(tiny_talker: Talker, voice) -> None:
+    sound = (voice(1.0), RATE)
+    styled = tiny_talker.animate(sound)
+    assert np.array_equal(
+        tiny_talker.animate(sound, style_blend=0.0).vertices, tiny_talker.animate(sound, style=None).vertices
+    )
+    half = tiny_talker.animate(sound, style_blend=0.5).style_weights
+    np.testing.assert_allclose(half, (1 + styled.style_weights) / 2, rtol=1e-6)
+    with pytest.raises(TalkerError, match="style_blend"):
+        tiny_talker.animate(sound, style_blend=1.5)
+
+
+def test_a_stream_takes_its_style_from_the_first_window_or_as_given(tiny_talker: Talker, voice) -> None:
+    samples = voice(3.0)
+    first = next(tiny_talker.stream(cut(samples, 5000)))
+    np.testing.assert_array_equal(first.style_weights, tiny_talker.style_of((samples[:32000], RATE)))
+    given = next(tiny_talker.stream(cut(samples, 5000), style=np.full(40, 0.5, np.float32)))
+    assert (given.style_weights == 0.5).all()
+    with pytest.raises(TalkerError, match="40 finite numbers"):
+        next(tiny_talker.stream(cut(samples, 5000), style=samples))
+
+
+def test_the_style_of_a_long_sound_is_the_mean_of_its_pieces(tiny_talker: Talker, voice) -> None:
+    samples = voice(62.0)
+    halves = [tiny_talker.style_of((half, RATE)) for half in np.array_split(samples, 2)]
+    np.testing.assert_allclose(tiny_talker.style_of((samples, RATE)), np.mean(halves, 0), rtol=1e-4)
+
+
+def test_the_distance_from_the_microphone_does_not_matter(tiny_talker: Talker, voice) -> None:
+    near = tiny_talker.animate((voice(3.0), RATE))
+    far = tiny_talker.animate((voice(3.0) * np.float32(0.25), RATE))
+    np.testing.assert_allclose(far.vertices, near.vertices, atol=1e-5)
+
+
+def test_silence_after_speech_is_heard_as_quiet(tiny_talker: Talker, voice, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A window of silence is read at the level of the speech before it, never amplified to it."""
+    levels, hear = [], tiny_talker._hear
+    monkeypatch.setattr(tiny_talker, "_hear", lambda *asked: levels.append(asked[-1]) or hear(*asked))
+    samples = np.concatenate([voice(2.0), 1e-4 * voice(4.0)])
+    tiny_talker.animate((samples, RATE), style=None)
+    assert len(levels) == 4 and levels == [levels[0]] * 4
+
+
+def test_the_first_sound_does_not_stay_in_the_talker(tiny_talker: Talker, voice) -> None:
+    a, b = (voice(2.5, 1), RATE), (voice(2.5, 2) * np.float32(0.1), RATE)
+    before = tiny_talker.animate(b).vertices
+    tiny_talker.animate(a, identity=list(tiny_talker.head.identities)[-1], style=None)
+    assert np.array_equal(tiny_talker.animate(b).vertices, before)
+
+
+def test_identities_share_the_motion(tiny_talker: Talker, voice) -> None:
+    sound, head = (voice(1.0), RATE), tiny_talker.head
+    name = list(head.identities)[1]
+    default, other = tiny_talker.animate(sound), tiny_talker.animate(sound, identity=name)
+    assert other.head.identity == name
+    np.testing.assert_allclose(other.vertices - head.identities[name], default.vertices - head.template, atol=1e-6)
+    with pytest.raises(HeadError, match="nobody"):
+        tiny_talker.animate(sound, identity="nobody")
+
+
+def test_progress_arrives_at_its_total(tiny_talker: Talker, voice) -> None:
+    calls = []
+    animation = tiny_talker.animate((voice(5.0), RATE), progress=lambda *call: calls.append(call))
+    assert [done for done, _, _ in calls] == sorted({done for done, _, _ in calls})
+    assert calls[-1] == (len(animation.vertices), len(animation.vertices), "motion")
+
+
+def test_the_result_says_what_it_is(tiny_talker: Talker, voice) -> None:
+    animation = tiny_talker.animate((voice(1.0), RATE))
+    assert animation.fps == 30 and animation.slot_labels == PHONES
+    assert isinstance(animation.waveform, Waveform) and animation.waveform.seconds == 1.0
+    assert animation.style_weights.shape == tiny_talker.mean_style.shape == (40,)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        animation.fps = 25
+
+
+@pytest.mark.parametrize("family", ["vocaset", "biwi"])
+def test_the_paper_families_speak_through_the_same_road(make_model, voice, family: str) -> None:
+    head = load_head()
+    model = make_model(family, coordinates=head.template.size, window_seconds=2.0, overlap_seconds=0.5)
+    talker = Talker(model, head)
+    samples = voice(3.3)
+    whole = talker.animate((samples, RATE))
+    assert len(whole.vertices) == round(3.3 * model.config.fps)
+    vertices, address = collect(talker.stream(cut(samples, 999), style=whole.style_weights))
+    assert np.array_equal(vertices, whole.vertices)
+    np.testing.assert_allclose(address.sum(1), 1.0, atol=1e-5)
+
+
+def test_requests_that_cannot_be_met_are_refused(tiny_talker: Talker, voice, make_model) -> None:
+    with pytest.raises(AudioError, match="no file"):
+        tiny_talker.animate("nowhere.wav")
+    with pytest.raises(AudioError, match="0.1 s"):
+        tiny_talker.animate((voice(0.05), RATE))
+    with pytest.raises(AudioError, match="without any sound"):
+        list(tiny_talker.stream([]))
+    with pytest.raises(AudioError, match="finite float"):
+        list(tiny_talker.stream([np.zeros((2, 800))], style=None))
+    with pytest.raises(TalkerError, match="expression=False"):
+        tiny_talker.animate((voice(1.0), RATE), expression=True)
+    with pytest.raises(TalkerError, match="no device 'tpu'"):
+        choose_device("tpu")
+    with pytest.raises(TalkerError, match="20 vertices but the head has .* pass head="):
+        Talker(make_model("open"), load_head())
+    with pytest.raises(TalkerError, match="overlap_seconds"):
+        Talker(make_model("open", coordinates=load_head().template.size, overlap_seconds=12.0), load_head())
+
+
+def test_npz_round_trip(tiny_talker: Talker, voice, tmp_path: Path) -> None:
+    animation = tiny_talker.animate((voice(1.0), RATE))
+    assert animation.save(tmp_path / "talk.npz") == tmp_path / "talk.npz"
+    with np.load(tmp_path / "talk.npz", allow_pickle=False) as saved:
+        assert np.array_equal(saved["vertices"], animation.vertices) and saved["fps"] == 30
+        assert tuple(saved["slot_labels"]) == animation.slot_labels
+    assert [path.name for path in tmp_path.iterdir()] == ["talk.npz"]
+
+
+def test_unknown_formats_name_the_known_ones(tiny_talker: Talker, voice, tmp_path: Path) -> None:
+    animation = tiny_talker.animate((voice(0.5), RATE))
+    for name in ("talk.avi", "talk", "talk.mp4.txt"):
+        with pytest.raises(AnimationError, match=r"\.mp4, \.npz"):
+            animation.save(tmp_path / name)
+    with pytest.raises(AnimationError, match="folder that exists"):
+        animation.save(tmp_path / "missing" / "talk.npz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failure_leaves_no_file_and_keeps_the_old_one(
+    tiny_talker: Talker, voice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_video(path, *rest) -> None:
+        Path(path).write_bytes(b"half a video")
+        raise RuntimeError("the encoder broke")
+
+    stub = types.ModuleType("memorytalker.rendering")
+    stub.render_frames, stub.write_video = (lambda *call: iter(())), write_video
+    monkeypatch.setitem(sys.modules, "memorytalker.rendering", stub)
+    animation = tiny_talker.animate((voice(0.5), RATE))
+    (tmp_path / "talk.mp4").write_bytes(b"an older video")
+    for name in ("new.mp4", "talk.mp4"):
+        with pytest.raises(RuntimeError, match="the encoder broke"):
+            animation.save(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["talk.mp4"]
+    assert (tmp_path / "talk.mp4").read_bytes() == b"an older video"
+
+
+def test_a_video_is_as_long_as_its_sound(tiny_talker: Talker, voice, tmp_path: Path) -> None:
+    from memorytalker.rendering import RenderError, check_graphics
+
+    try:
+        check_graphics()
+    except RenderError as error:
+        pytest.skip(str(error))
+    import imageio_ffmpeg
+
+    animation, calls = tiny_talker.animate((voice(0.8), RATE)), []
+    render = RenderOptions(width=64, height=64, fps=25)
+    animation.save(tmp_path / "talk.mp4", render, progress=lambda *call: calls.append(call))
+    frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(tmp_path / "talk.mp4"))
+    assert frames == 20 and abs(seconds - 0.8) < 0.05 and calls[-1][:2] == (20, 20)
