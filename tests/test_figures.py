@@ -90,11 +90,11 @@ def test_sound_shares_the_axis_in_seconds():
     assert np.allclose(wave.get_position().intervalx, rows.get_position().intervalx)
 
 
-@pytest.mark.parametrize("labels", [PHONES, CHARACTERS])
+@pytest.mark.parametrize("labels", [PHONES, CHARACTERS, [f"long name {k}" for k in range(40)]])
 def test_labels_do_not_cover_each_other(labels):
     rng = np.random.default_rng(0)
     heatmap = memory_heatmap(rng.dirichlet(np.ones(len(labels)), 300), labels, FPS, sound(10.0))
-    bars = style_bars(rng.uniform(0.5, 1.5, len(labels)), labels, np.ones(len(labels)))
+    bars = style_bars(np.linspace(1.5, 0.5, len(labels)), labels, np.ones(len(labels)))
     to_rgb(heatmap), to_rgb(bars)
     rows = next(axes for axes in heatmap.axes if axes.get_xlabel() == "time in seconds")
     assert not overlapping(rows.get_yticklabels(), heatmap)
@@ -125,17 +125,17 @@ def test_without_a_mean_the_weights_stand_in_slot_order():
 
 def test_wrong_numbers_are_refused():
     address, nan = planted_address(), np.full(40, np.nan)
-    for call in (
-        lambda: memory_heatmap(address[:, :39], PHONES, FPS),
-        lambda: memory_heatmap(address[:0], PHONES, FPS),
-        lambda: memory_heatmap(address * np.nan, PHONES, FPS),
-        lambda: memory_heatmap(address, PHONES, 0),
-        lambda: style_bars(np.ones(39), PHONES),
-        lambda: style_bars(nan, PHONES),
-        lambda: style_bars(np.ones(40), PHONES, np.zeros(40)),
-        lambda: style_bars(np.ones(40), PHONES, np.ones(39)),
+    for message, call in (
+        ("39", lambda: memory_heatmap(address[:, :39], PHONES, FPS)),
+        ("address", lambda: memory_heatmap(address[:0], PHONES, FPS)),
+        ("finite", lambda: memory_heatmap(address * np.nan, PHONES, FPS)),
+        ("frame rate", lambda: memory_heatmap(address, PHONES, 0)),
+        ("n = 40", lambda: style_bars(np.ones(39), PHONES)),
+        ("finite", lambda: style_bars(nan, PHONES)),
+        ("zero", lambda: style_bars(np.ones(40), PHONES, np.zeros(40))),
+        ("n = 40", lambda: style_bars(np.ones(40), PHONES, np.ones(39))),
     ):
-        with pytest.raises(ValueError):
+        with pytest.raises(ValueError, match=message):
             call()
 
 
