@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import types
 import typing
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ PHONES: tuple[str, ...] = tuple(
 )
 #: The 32 CTC characters of HuBERT: the slot labels of the paper's configurations.
 CHARACTERS: tuple[str, ...] = tuple("<pad> <s> </s> <unk> | E T A O N I H S R D L U M W C F G Y P B V K ' X J Q Z".split())
+
+#: From where a head can be pictured.
+CAMERAS: tuple[str, ...] = ("front", "three_quarter", "profile")
 
 
 class ConfigError(ValueError):
@@ -151,6 +155,43 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class LossConfig:
+    """How much each loss counts. The defaults are the paper's; what the paper does not have is 0 by default."""
+
+    motion: float = 1.0
+    velocity: float = 1.0
+    memory: float = 0.01
+    align: float = 0.01
+    lip: float = 0.01
+    style: float = 0.01
+    margin: float = 5.0  # of the style triplet
+    slots: float = 0.0  # cross entropy of the key address with the phone spoken: gives every slot its name
+    opening: float = 0.0  # relative error of the lip gap: a closed mouth counts as much as an open one
+    lips_in_stage_one: float = 0.0  # the lip loss in stage 1 as well
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One run of one stage. The defaults are the paper's stage 1; batch 1, Adam, a constant rate."""
+
+    stage: str = "memorize"  # memorize (stage 1) or stylize (stage 2)
+    epochs: int = 100
+    batch_size: int = 1
+    learning_rate: float = 1e-4
+    warmup_steps: int = 0
+    final_rate: float = 1.0  # the rate falls along a cosine to this share of learning_rate
+    weight_decay: float = 0.0
+    clip_norm: float = 0.0  # gradients longer than this are shortened; 0: never
+    crop_seconds: float = 0.0  # longer clips are cut at random to this length; 0: whole clips
+    captured_share: float = 0.0  # share of each epoch drawn from recorded motion; 0: every clip once
+    style_seconds: float = 0.0  # longer clips show the style encoder a random piece of this length; 0: all
+    validate_every: int = 1  # epochs
+    checkpoint_every: int = 500  # steps
+    seed: int = 0
+    losses: LossConfig = field(default_factory=LossConfig)
+
+
+@dataclass(frozen=True)
 class RenderOptions:
     """How a talking head is pictured. Even sizes only (H.264 in 4:2:0)."""
 
@@ -161,3 +202,16 @@ class RenderOptions:
     antialias: bool = True
     background_top: str = "#2b313b"
     background_bottom: str = "#14171c"
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError, in plain words, for a picture that cannot be made."""
+        for name, size in (("width", self.width), ("height", self.height)):
+            if not 64 <= size <= 4096 or size % 2:
+                raise ConfigError(f"The picture's {name} is {size}; choose an even number of pixels from 64 to 4096.")
+        if not 1 <= self.fps <= 120:
+            raise ConfigError(f"The picture rate is {self.fps}; choose 1 to 120 pictures a second.")
+        if self.camera not in CAMERAS:
+            raise ConfigError(f"There is no camera {self.camera!r}; choose one of {', '.join(CAMERAS)}.")
+        for color in (self.background_top, self.background_bottom):
+            if not re.fullmatch("#[0-9a-fA-F]{6}", color):
+                raise ConfigError(f"{color!r} is not a colour; write it as '#rrggbb'.")

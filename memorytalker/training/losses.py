@@ -16,22 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from memorytalker.config import LossConfig
 from memorytalker.models.style import StyleOutput
 from memorytalker.models.talker import TalkerOutput
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """How much each loss counts; the defaults are the paper's. `slots` is not in the paper: it names the slots."""
-
-    motion: float = 1.0
-    velocity: float = 1.0
-    memory: float = 0.01
-    align: float = 0.01
-    lip: float = 0.01
-    style: float = 0.01
-    slots: float = 0.0
-    margin: float = 5.0  # of the style triplet
 
 
 @dataclass(frozen=True)
@@ -81,14 +68,28 @@ def lip_loss(prediction: Tensor, truth: Tensor, lips: Tensor, mask: Tensor | Non
     return motion_loss(select_lips(prediction, lips), select_lips(truth, lips), mask)
 
 
-def slot_loss(text_logits: Tensor, labels: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Cross entropy of the slot logits (B, T, n) with the slot that each frame's phone names, labels (B, T) integers.
+def slot_loss(text_logits: Tensor, labels: Tensor, mask: Tensor | None = None, scaling: float = 1.0) -> Tensor:
+    """Cross entropy of the key address, softmax(scaling * text_logits), with the slot that each frame's phone names.
 
-    Not in the paper: it gives each slot of the memory a name. Negative labels are frames without a known phone.
+    text_logits (B, T, n), labels (B, T) integers, negative where no phone is known. Not in the paper: it gives each
+    slot of the memory a name. Taken from the logits, because the saturated address has no gradient where it is wrong.
     """
     known = labels >= 0 if mask is None else mask & (labels >= 0)
-    entropy = F.cross_entropy(text_logits.flatten(0, 1), labels.clamp_min(0).flatten(), reduction="none")
+    scaled = (scaling * text_logits).flatten(0, 1)
+    entropy = F.cross_entropy(scaled, labels.clamp_min(0).flatten(), reduction="none")
     return _clip_mean(entropy.view(*labels.shape, 1), known).mean()
+
+
+def opening_loss(
+    prediction: Tensor, truth: Tensor, opening: Tensor, softness: float, mask: Tensor | None = None
+) -> Tensor:
+    """Mean squared difference of the logarithms of two lip gaps, so that closing fully counts as much as opening wide.
+
+    prediction, truth (B, T, coordinates) metres from the template; `opening` (coordinates,) turns them into metres
+    between the inner lips; `softness` metres is the gap below which differences stop mattering. Not in the paper.
+    """
+    gaps = [torch.log1p((motion @ opening).clamp_min(-0.5 * softness) / softness) for motion in (prediction, truth)]
+    return _clip_mean((gaps[0] - gaps[1]).square().unsqueeze(-1), mask).mean()
 
 
 def select_lips(motion: Tensor, lips: Tensor) -> Tensor:
@@ -101,17 +102,33 @@ def select_lips(motion: Tensor, lips: Tensor) -> Tensor:
     return motion.unflatten(-1, (-1, 3))[:, :, lips].flatten(2)
 
 
+@dataclass(frozen=True)
+class Mouth:
+    """Where a model's coordinates hold the mouth: what the losses of the lips need.
+
+    `lips` as in `select_lips`; `opening` (coordinates,) turns a motion in metres into the gap of the inner lips, None
+    where a head has no such landmarks; `softness` in metres, see `opening_loss`.
+    """
+
+    lips: Tensor
+    opening: Tensor | None = None
+    softness: float = 0.001
+
+
 def memorizing_loss(
     output: TalkerOutput,
     motion: Tensor,
     mask: Tensor | None = None,
-    weights: LossWeights = LossWeights(),
+    weights: LossConfig = LossConfig(),
     scale: float = 1.0,
     labels: Tensor | None = None,
+    mouth: Mouth | None = None,
+    scaling: float = 16.0,
 ) -> Losses:
     """Stage 1: L_1 = L_mse + L_vel + 0.01 (L_mem + L_align), motion and velocity of both decoder passes.
 
-    motion (B, T, coordinates) metres from the template; `labels` (B, T) slots for `slot_loss`, if its weight is not 0.
+    motion (B, T, coordinates) metres from the template. The losses that are not in the paper enter only with a weight:
+    slots (needs `labels` (B, T) and kappa as `scaling`), opening and lips_in_stage_one (need `mouth`).
     """
     given = output.given
     if given is None:
@@ -123,18 +140,29 @@ def memorizing_loss(
         "memory": memory_loss(given.motion_feature, given.recalled_feature, mask),
         "align": align_loss(output.key_address, given.value_address, mask),
     }
-    if labels is not None:
-        parts["slots"] = slot_loss(output.text_logits, labels, mask)
+    if labels is not None and weights.slots:
+        parts["slots"] = slot_loss(output.text_logits, labels, mask, scaling)
+    if mouth is not None and weights.lips_in_stage_one:
+        parts["lips_in_stage_one"] = sum(lip_loss(prediction, truth, mouth.lips, mask) for prediction in predictions)
+    parts |= _opening((output.offsets, given.offsets), motion, mask, weights, mouth)
     return _weigh(parts, weights)
+
+
+def _opening(
+    predictions: tuple[Tensor, ...], motion: Tensor, mask: Tensor | None, weights: LossConfig, mouth: Mouth | None
+) -> dict[str, Tensor]:
+    if mouth is None or mouth.opening is None or not weights.opening:
+        return {}
+    return {"opening": sum(opening_loss(p, motion, mouth.opening, mouth.softness, mask) for p in predictions)}
 
 
 def stylizing_loss(
     output: TalkerOutput,
     motion: Tensor,
     styles: tuple[StyleOutput, StyleOutput, StyleOutput],
-    lips: Tensor,
+    mouth: Mouth,
     mask: Tensor | None = None,
-    weights: LossWeights = LossWeights(),
+    weights: LossConfig = LossConfig(),
     scale: float = 1.0,
 ) -> Losses:
     """Stage 2: L_2 = L_mse + L_vel + 0.01 (L_lip + L_style), one decoder pass.
@@ -145,13 +173,14 @@ def stylizing_loss(
     parts = {
         "motion": motion_loss(prediction, truth, mask),
         "velocity": velocity_loss(prediction, truth, mask),
-        "lip": lip_loss(prediction, truth, lips, mask),
+        "lip": lip_loss(prediction, truth, mouth.lips, mask),
         "style": style_loss(*(style.projection for style in styles), margin=weights.margin),
     }
+    parts |= _opening((output.offsets,), motion, mask, weights, mouth)
     return _weigh(parts, weights)
 
 
-def _weigh(parts: dict[str, Tensor], weights: LossWeights) -> Losses:
+def _weigh(parts: dict[str, Tensor], weights: LossConfig) -> Losses:
     return Losses(sum(getattr(weights, name) * value for name, value in parts.items()), parts)
 
 

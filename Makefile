@@ -1,0 +1,57 @@
+# make install | demo | test | bench | weights | evaluate-open.  A fresh machine needs only Python 3.11 or 3.12 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Folder with speech/, capture/, noise/ and encoder/: only training and the figures on held-out voices need it.
+SOURCE ?= ../shared
+WORK ?= runs/open
+SERVE ?= 1
+export VTK_DEFAULT_OPENGL_WINDOW := vtkEGLRenderWindow
+
+.PHONY: install install-test graphics browser demo test lint bench weights evaluate-open clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt "setuptools>=68"
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+install-test: $(VENV)/.tested
+
+$(VENV)/.tested: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e ".[test]"
+	touch $@
+
+# The pictures need a software OpenGL; where the machine has none and we may install it, we do.
+graphics:
+	@$(PYTHON) tools/system_packages.py libegl1 libgl1 libgl1-mesa-dri libx11-6
+
+browser:
+	@$(PYTHON) tools/system_packages.py libegl1 libgl1 libgl1-mesa-dri libx11-6 chromium
+
+demo: install graphics
+	mkdir -p out
+	$(BIN)/python -m memorytalker animate assets/speech/woman_farming.wav -o out/demo.mp4
+	@if [ "$(SERVE)" != "0" ]; then $(BIN)/python app.py; fi
+
+lint: install-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check memorytalker app.py tests tools || true
+
+test: install-test browser
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest
+
+bench: install graphics
+	$(BIN)/python -m memorytalker bench
+
+weights: install-test
+	$(BIN)/python -m memorytalker train weights $(SOURCE) --work $(WORK) --out weights/open
+
+evaluate-open: install-test
+	$(BIN)/python -m memorytalker evaluate $(SOURCE) --work $(WORK)
+
+clean:
+	rm -rf $(VENV) out runs

@@ -1,0 +1,100 @@
+"""What the mouth does for each phone: a table of targets and dominances, kept in `visemes.json` beside this file.
+
+The table is fitted to filmed faces by `tools/fit_articulation.py`, not guessed; the file says from what.
+Symbols of Cohen and Massaro (1993, doi 10.1007/978-4-431-66911-1_13), in full words here:
+
+| symbol | name | meaning |
+|---|---|---|
+| T_sp | `target` | weight of each mouth shape that phone p aims for |
+| alpha_sp | `strength` | how much the phone insists on its target |
+| theta_sp, forward and backward | `before`, `after` | seconds over which its influence rises and falls |
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+
+from ..config import PHONES, ConfigError
+
+#: The two groups of mouth shapes that blend with their own dominances: how far open, and what form.
+GROUPS = ("jaw", "lips")
+#: Phones that close both lips, and phones whose lower lip meets the upper teeth.
+BILABIALS = ("b", "m", "p")
+LABIODENTALS = ("f", "v")
+VOWELS = ("aa", "ae", "ah", "ao", "aw", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw")
+
+
+@dataclass(frozen=True)
+class VisemeTable:
+    """Targets and dominances of every phone of `config.PHONES` (P) over `shapes` (S), in two groups (G = 2).
+
+    `target` (P, S) blendshape weights at ordinary effort; `effort` (P, S) what ten decibels of loudness add;
+    `strength`, `before`, `after` (P, G), the last two in seconds; `group` (S,) the group of each shape.
+    """
+
+    shapes: tuple[str, ...]
+    group: np.ndarray
+    target: np.ndarray
+    effort: np.ndarray
+    strength: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+    def __post_init__(self) -> None:
+        phones, shapes = len(PHONES), len(self.shapes)
+        expected = {
+            "group": (shapes,),
+            "target": (phones, shapes),
+            "effort": (phones, shapes),
+            "strength": (phones, len(GROUPS)),
+            "before": (phones, len(GROUPS)),
+            "after": (phones, len(GROUPS)),
+        }
+        for name, shape in expected.items():
+            if getattr(self, name).shape != shape:
+                raise ConfigError(f"viseme table: {name} needs shape {shape}, not {getattr(self, name).shape}.")
+        if not (self.before > 0).all() or not (self.after > 0).all() or not (self.strength > 0).all():
+            raise ConfigError("viseme table: strengths and widths must be above zero.")
+
+    def to_json(self) -> dict:
+        """Plain values, phone by phone, rounded to four places."""
+        phones = {
+            phone: {
+                "target": _named(self.shapes, self.target[index]),
+                "effort": _named(self.shapes, self.effort[index]),
+                **{key: getattr(self, key)[index].round(4).tolist() for key in ("strength", "before", "after")},
+            }
+            for index, phone in enumerate(PHONES)
+        }
+        return {"groups": dict(zip(self.shapes, (GROUPS[g] for g in self.group), strict=True)), "phones": phones}
+
+    @classmethod
+    def from_json(cls, values: dict) -> VisemeTable:
+        """The inverse of `to_json`. Raises ConfigError when a phone is missing."""
+        shapes = tuple(values["groups"])
+        missing = [phone for phone in PHONES if phone not in values["phones"]]
+        if missing:
+            raise ConfigError(f"viseme table: no entry for {', '.join(missing)}.")
+        rows = [values["phones"][phone] for phone in PHONES]
+        return cls(
+            shapes=shapes,
+            group=np.array([GROUPS.index(values["groups"][shape]) for shape in shapes]),
+            target=np.array([[row["target"].get(shape, 0.0) for shape in shapes] for row in rows]),
+            effort=np.array([[row["effort"].get(shape, 0.0) for shape in shapes] for row in rows]),
+            strength=np.array([row["strength"] for row in rows]),
+            before=np.array([row["before"] for row in rows]),
+            after=np.array([row["after"] for row in rows]),
+        )
+
+
+def load_visemes() -> VisemeTable:
+    """The fitted table that ships with the package."""
+    return VisemeTable.from_json(json.loads(resources.files(__package__).joinpath("visemes.json").read_text("utf-8")))
+
+
+def _named(shapes: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
+    return {shape: round(float(value), 4) for shape, value in zip(shapes, values, strict=True) if abs(value) >= 5e-5}

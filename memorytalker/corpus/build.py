@@ -1,0 +1,259 @@
+"""Speech folders and recorded faces to a corpus of training clips.
+
+The source folder is laid out as `speech/manifest.jsonl` (file, speaker, split, text, source), `capture/` and
+`noise/noise/`. Every step leaves its result on disk and is skipped when found there, so that a broken run goes on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ..articulation.coarticulation import MouthGeometry, TimedPhones, articulate, frame_phones
+from ..articulation.speaker import Manner, Voice, manner_of
+from ..articulation.visemes import VisemeTable, load_visemes
+from ..audio import Waveform, load_waveform, write_wav
+from ..head import HeadMesh
+from ..motion import FaceCurves
+from .align import Aligner, AlignmentError
+from .capture import write_captured
+from .clips import Clip, CorpusError, save_clip, write_clips
+from .hearing import effort, loudness_range, pitch
+
+FPS = 30
+Progress = Callable[[int, int, str], None]
+
+
+def build_corpus(
+    root: Path,
+    folder: Path,
+    head: HeadMesh,
+    workers: int = 2,
+    seed: int = 0,
+    manners: bool = True,
+    progress: Progress | None = None,
+) -> dict[str, int]:
+    """Make a corpus in `folder` from the source folder `root`; returns counts of clips by kind and of what was left.
+
+    `manners`: give every synthesised speaker a manner of their own. Raises CorpusError if `root` has no manifest.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = read_manifest(root)
+    phones = align_all(root, folder, rows + list(_captured_rows(root)), workers, progress)
+    clips = _captured(root, folder, head, phones)
+    clips += _synthesised(root, folder, head, rows, phones, workers, seed, manners, progress)
+    clips += _silent(root, folder, head, seed)
+    write_clips(folder, clips, head.blendshape_names)
+    counts: dict[str, int] = defaultdict(int)
+    for clip in clips:
+        counts[f"{clip.kind} {clip.split}"] += 1
+    counts["not aligned"] = sum(times is None for times in phones.values())
+    return dict(counts)
+
+
+def read_manifest(root: Path) -> list[dict]:
+    """The lines of `speech/manifest.jsonl`, each with `sound`, its path below `root`."""
+    manifest = root / "speech" / "manifest.jsonl"
+    if not manifest.is_file():
+        raise CorpusError(f"{root} has no speech/manifest.jsonl; give a folder laid out as the corpus guide says.")
+    rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [{**row, "sound": f"speech/{row['file']}"} for row in rows]
+
+
+def _captured_rows(root: Path) -> Iterator[dict]:
+    for manifest in sorted(root.glob("capture/*/manifest.jsonl")):
+        for line in manifest.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            if row.get("text"):
+                yield {"sound": f"capture/{manifest.parent.name}/{row['audio']}", "text": row["text"]}
+
+
+def align_all(
+    root: Path, folder: Path, rows: list[dict], workers: int = 2, progress: Progress | None = None
+) -> dict[str, list | None]:
+    """Phone times by sound path: [start, end, label] triples, None where the sentence could not be aligned.
+
+    Kept in `folder/phones.jsonl`; only what is not there yet is aligned.
+    """
+    store = folder / "phones.jsonl"
+    known: dict[str, list | None] = {}
+    if store.is_file():
+        for line in store.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            known[entry["sound"]] = entry["phones"]
+    missing = [(str(root), row["sound"], row["text"]) for row in rows if row["sound"] not in known]
+    with store.open("a", encoding="utf-8") as out:
+        for done, entry in enumerate(_parallel(_align_one, missing, workers), start=1):
+            known[entry["sound"]] = entry["phones"]
+            out.write(json.dumps(entry) + "\n")
+            if progress:
+                progress(done, len(missing), "align")
+    return {row["sound"]: known[row["sound"]] for row in rows}
+
+
+def _align_one(job: tuple[str, str, str]) -> dict:
+    root, sound, text = job
+    try:
+        phones = _aligner().align(load_waveform(Path(root) / sound).samples, text)
+    except AlignmentError as error:
+        return {"sound": sound, "phones": None, "error": str(error)}
+    return {"sound": sound, "phones": [[round(p.start, 3), round(p.end, 3), p.label] for p in phones]}
+
+
+@lru_cache(maxsize=1)  # one decoder per worker process
+def _aligner() -> Aligner:
+    return Aligner()
+
+
+def mouth_geometry(head: HeadMesh, shapes: tuple[str, ...]) -> MouthGeometry:
+    """How far each of `shapes` opens this head's lips and draws its lower lip from the upper teeth, in metres."""
+    upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
+    teeth = head.landmarks["upper_teeth"]
+    rows = np.stack([head.blendshape(name)[:, 1] for name in shapes])  # (S, V) rise of every vertex
+    return MouthGeometry(
+        shapes=shapes,
+        gap=rows[:, upper] - rows[:, lower],
+        bite=-rows[:, lower],
+        bite_rest=float(head.template[teeth, 1] - head.template[lower, 1]),
+    )
+
+
+def _captured(root: Path, folder: Path, head: HeadMesh, phones: dict[str, list | None]) -> list[Clip]:
+    """Recorded motion, solved once into `folder/captured`, as clips."""
+    solved = folder / "captured"
+    if not (solved / "clips.jsonl").is_file():
+        write_captured(root / "capture", solved)
+    clips = []
+    for line in (solved / "clips.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        with np.load(solved / f"{row['name']}.npz") as data:
+            curves = FaceCurves(data["weights"].astype(np.float32), head.blendshape_names, FPS)
+        sound = f"capture/{row['sound']}"
+        times = phones.get(sound)
+        frames = len(curves.weights)
+        labels = np.full(frames, -1) if times is None else frame_phones(TimedPhones.of(times), frames, FPS)
+        clip = Clip(row["name"], row["speaker"], row["split"], row["source"], "captured", sound, frames, FPS,
+                    text=row.get("text") or "")  # fmt: skip
+        save_clip(folder, clip, curves, labels)
+        clips.append(clip)
+    return clips
+
+
+def _synthesised(
+    root: Path, folder: Path, head: HeadMesh, rows: list[dict], phones: dict[str, list | None],
+    workers: int, seed: int, manners: bool, progress: Progress | None,
+) -> list[Clip]:  # fmt: skip
+    """Motion made from phone times, each speaker in their own manner."""
+    rows = [row for row in rows if phones[row["sound"]] is not None]
+    jobs = [(str(root), row["sound"]) for row in rows]
+    heard = {}
+    for done, entry in enumerate(_parallel(_hear_one, jobs, workers), start=1):
+        heard[entry["sound"]] = entry
+        if progress:
+            progress(done, len(jobs), "listen")
+    speakers = _manners(rows, heard, phones, seed) if manners else {}
+    (folder / "speakers.json").write_text(json.dumps(speakers, indent=1) + "\n", encoding="utf-8")
+    table = load_visemes()
+    geometry = mouth_geometry(head, table.shapes)
+    clips = []
+    for done, row in enumerate(rows, start=1):
+        manner = Manner(**speakers[row["speaker"]]["manner"]) if manners else None
+        clip, curves, labels = synthesise(row, heard[row["sound"]]["effort"], phones[row["sound"]], table, geometry,
+                                          head, manner)  # fmt: skip
+        save_clip(folder, clip, curves, labels)
+        clips.append(clip)
+        if progress:
+            progress(done, len(rows), "articulate")
+    return clips
+
+
+def synthesise(
+    row: dict, loud: np.ndarray, times: list, table: VisemeTable, geometry: MouthGeometry, head: HeadMesh,
+    manner: Manner | None,
+) -> tuple[Clip, FaceCurves, np.ndarray]:  # fmt: skip
+    """One clip of synthesised motion: its entry, its face curves and its phone in each frame."""
+    phones, frames = TimedPhones.of(times), len(loud)
+    mouth = articulate(phones, table, geometry, frames, FPS, np.asarray(loud), manner)
+    weights = np.zeros((frames, len(head.blendshape_names)), np.float32)
+    weights[:, [head.blendshape_names.index(name) for name in table.shapes]] = mouth
+    name = Path(row["file"]).with_suffix("").as_posix().replace("/", "_")
+    clip = Clip(name, row["speaker"], row["split"], row["source"], "synthesised", row["sound"], frames, FPS,
+                text=row["text"])  # fmt: skip
+    return clip, FaceCurves(weights, head.blendshape_names, FPS), frame_phones(phones, frames, FPS)
+
+
+def _hear_one(job: tuple[str, str]) -> dict:
+    root, sound = job
+    waveform = load_waveform(Path(root) / sound)
+    frames = max(1, round(waveform.seconds * FPS))
+    return {
+        "sound": sound,
+        "effort": effort(waveform.samples, frames, FPS).round(3).tolist(),
+        "range": loudness_range(waveform.samples),
+        "pitch": pitch(waveform.samples),
+    }
+
+
+def _manners(rows: list[dict], heard: dict[str, dict], phones: dict[str, list], seed: int) -> dict[str, dict]:
+    """Voice and manner of every speaker; the seed of the personal part belongs to the speaker's name."""
+    clips: dict[str, list[dict]] = defaultdict(list)
+    for row in rows:
+        clips[row["speaker"]].append(row)
+    speakers = {}
+    for speaker, own in sorted(clips.items()):
+        spoken = [(p[1] - p[0]) for row in own for p in phones[row["sound"]] if p[2] != "sil"]
+        pitches = [heard[row["sound"]]["pitch"] for row in own if heard[row["sound"]]["pitch"] > 0]
+        voice = Voice(
+            loudness_range=float(np.median([heard[row["sound"]]["range"] for row in own])),
+            rate=len(spoken) / max(sum(spoken), 1e-6),
+            pitch=float(np.median(pitches)) if pitches else 150.0,
+        )
+        personal = int.from_bytes(speaker.encode(), "little") % (2**63) + seed
+        speakers[speaker] = {
+            "voice": {key: round(value, 3) for key, value in vars(voice).items()},
+            "manner": manner_of(voice, personal).to_json(),
+        }
+    return speakers
+
+
+def _silent(root: Path, folder: Path, head: HeadMesh, seed: int, count: int = 60) -> list[Clip]:
+    """Silence and noise without speech, over a still face: what is not speech must not move the mouth."""
+    random = np.random.default_rng(seed)
+    noises = [load_waveform(path).samples for path in sorted((root / "noise" / "noise").glob("*.opus"))]
+    # Babble is made of voices: a mouth that follows it is not wrong, so it teaches nothing here.
+    (folder / "silence").mkdir(exist_ok=True)
+    clips = []
+    for index in range(count):
+        frames = int(random.integers(2 * FPS, 6 * FPS))
+        size = frames * 16000 // FPS
+        level = 10 ** (random.uniform(-75, -35) / 20)
+        sound = random.standard_normal(size) if index % 3 == 0 or not noises else _loop(noises, size, random)
+        sound = np.zeros(size) if index % 6 == 0 else sound / max(np.sqrt(np.mean(sound**2)), 1e-9) * level
+        path = f"silence/silence_{index:03d}.wav"
+        write_wav(folder / path, Waveform(np.clip(sound, -1, 1).astype(np.float32)))
+        split = "validation" if index % 10 == 9 else "train"
+        clip = Clip(f"silence_{index:03d}", "nobody", split, "silence", "silence", path, frames, FPS, base="corpus")
+        curves = FaceCurves(np.zeros((frames, len(head.blendshape_names)), np.float32), head.blendshape_names, FPS)
+        save_clip(folder, clip, curves, np.zeros(frames))
+        clips.append(clip)
+    return clips
+
+
+def _loop(noises: list[np.ndarray], size: int, random: np.random.Generator) -> np.ndarray:
+    noise = noises[int(random.integers(len(noises)))]
+    start = int(random.integers(len(noise)))
+    return np.resize(np.roll(noise, -start), size)
+
+
+def _parallel(work: Callable, jobs: list, workers: int) -> Iterator[dict]:
+    if workers <= 1 or len(jobs) < 8:
+        yield from map(work, jobs)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(work, jobs, chunksize=4)

@@ -1,0 +1,68 @@
+"""A corpus on disk: `clips.jsonl`, one line a clip, and `clips/<name>.npz` with its face curves and phones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..motion import FaceCurves
+
+
+class CorpusError(ValueError):
+    """A corpus or its source that cannot be used; the message names what is missing."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One training clip. `sound` is a path below `base`: the source folder ("root") or the corpus ("corpus").
+
+    kind: "captured" (filmed motion), "synthesised" (motion made from phone times) or "silence" (a still face).
+    """
+
+    name: str
+    speaker: str
+    split: str  # train, validation, test
+    source: str
+    kind: str
+    sound: str
+    frames: int
+    fps: int
+    base: str = "root"
+    text: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Length of the motion in seconds."""
+        return self.frames / self.fps
+
+
+def save_clip(folder: Path, clip: Clip, curves: FaceCurves, phones: np.ndarray) -> None:
+    """Write the arrays of one clip: weights (T, 52) as float16 and phones (T,), -1 where unknown."""
+    target = folder / "clips" / f"{clip.name}.npz"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(target, weights=curves.weights.astype(np.float16), phones=phones.astype(np.int8))
+
+
+def load_clip(folder: Path, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    """weights (T, 52) float32 and phones (T,) int64 of one clip."""
+    with np.load(folder / "clips" / f"{clip.name}.npz") as data:
+        return data["weights"].astype(np.float32), data["phones"].astype(np.int64)
+
+
+def write_clips(folder: Path, clips: Iterable[Clip], names: tuple[str, ...]) -> None:
+    """Write the list of clips and the names of the curves' columns."""
+    lines = [json.dumps(asdict(clip), ensure_ascii=False) for clip in clips]
+    (folder / "clips.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "curves.json").write_text(json.dumps(list(names)) + "\n", encoding="utf-8")
+
+
+def read_clips(folder: Path) -> tuple[list[Clip], tuple[str, ...]]:
+    """The clips of a corpus and the names of its curves. Raises CorpusError if the folder holds no corpus."""
+    if not (folder / "clips.jsonl").is_file():
+        raise CorpusError(f"{folder} holds no corpus; make one with: python -m memorytalker corpus ROOT {folder}")
+    clips = [Clip(**json.loads(line)) for line in (folder / "clips.jsonl").read_text(encoding="utf-8").splitlines()]
+    return clips, tuple(json.loads((folder / "curves.json").read_text(encoding="utf-8")))

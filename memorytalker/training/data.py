@@ -1,0 +1,147 @@
+"""Training clips in memory and batches of them: padded, masked, cut at random, drawn by seed.
+
+B batch, S hidden states of the speech encoder, T motion frames, D coordinates, M log-mel frames.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from ..config import ModelConfig, TrainingConfig
+
+
+@dataclass(frozen=True)
+class TrainingClip:
+    """One clip ready for the network; tensors on the CPU.
+
+    states (S, hidden) float16, or waveform states left out; mel (M, 80) float16 for the style encoder;
+    motion (T, D) float32 metres from the template; labels (T,) slot of each frame, -1 unknown.
+    """
+
+    name: str
+    speaker: str
+    captured: bool
+    states: Tensor
+    mel: Tensor
+    motion: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded clips: `state_mask` (B, S) and `mask` (B, T) are True where valid; `names` in order."""
+
+    names: tuple[str, ...]
+    states: Tensor
+    state_mask: Tensor
+    motion: Tensor
+    mask: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on another device."""
+        moved = {key: value.to(device) for key, value in vars(self).items() if isinstance(value, Tensor)}
+        return Batch(names=self.names, **moved)
+
+
+def collate(clips: list[TrainingClip]) -> Batch:
+    """Clips of different lengths to one padded batch."""
+    counts = torch.tensor([len(clip.states) for clip in clips])
+    frames = torch.tensor([len(clip.motion) for clip in clips])
+    return Batch(
+        names=tuple(clip.name for clip in clips),
+        states=pad_sequence([clip.states for clip in clips], batch_first=True).float(),
+        state_mask=torch.arange(int(counts.max()))[None] < counts[:, None],
+        motion=pad_sequence([clip.motion for clip in clips], batch_first=True),
+        mask=torch.arange(int(frames.max()))[None] < frames[:, None],
+        labels=pad_sequence([clip.labels for clip in clips], batch_first=True, padding_value=-1),
+    )
+
+
+def cropped(clip: TrainingClip, frames: int, random: np.random.Generator, config: ModelConfig) -> TrainingClip:
+    """A random piece of at most `frames` motion frames, cut where a motion frame and a hidden state begin together."""
+    step = config.fps // np.gcd(config.fps, config.speech.state_rate)  # motion frames between common beginnings
+    if len(clip.motion) <= frames:
+        return clip
+    first = int(random.integers((len(clip.motion) - frames) // step + 1)) * step
+    rate = config.speech.state_rate / config.fps
+    begin, end = round(first * rate), round((first + frames) * rate)
+    return TrainingClip(
+        clip.name,
+        clip.speaker,
+        clip.captured,
+        clip.states[begin:end],
+        clip.mel,
+        clip.motion[first : first + frames],
+        clip.labels[first : first + frames],
+    )
+
+
+class Sampler:
+    """Which clips make up each step of a run: the same for the same seed, whatever was done before."""
+
+    def __init__(self, clips: list[TrainingClip], config: TrainingConfig) -> None:
+        if not clips:
+            raise ValueError("There are no training clips: check the corpus and its splits.")
+        self._clips = clips
+        self._config = config
+        self._captured = [i for i, clip in enumerate(clips) if clip.captured]
+        self._others = [i for i, clip in enumerate(clips) if not clip.captured]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass."""
+        return max(1, len(self._clips) // self._config.batch_size)
+
+    def epoch(self, number: int) -> Iterator[list[int]]:
+        """The clip numbers of each batch of an epoch; clips of like length travel together."""
+        random = np.random.default_rng((self._config.seed, number))
+        order = self._order(random)
+        size, pool = self._config.batch_size, 16
+        batches: list[list[int]] = []
+        for start in range(0, len(order), size * pool):
+            chunk = sorted(order[start : start + size * pool], key=lambda i: len(self._clips[i].motion))
+            batches += [chunk[i : i + size] for i in range(0, len(chunk), size)]
+        full = [batch for batch in batches if len(batch) == size] or batches
+        random.shuffle(full)
+        yield from full[: self.steps_per_epoch]
+
+    def _order(self, random: np.random.Generator) -> list[int]:
+        share, total = self._config.captured_share, len(self._clips)
+        if not share or not self._captured or not self._others:
+            return list(random.permutation(total))
+        captured = random.choice(self._captured, round(share * total))
+        others = random.permutation(self._others)[: total - len(captured)]
+        return list(random.permutation(np.concatenate([captured, others])))
+
+
+class Triplets:
+    """For an anchor clip: another clip of its speaker, and a clip of another speaker; never the clip itself."""
+
+    def __init__(self, clips: list[TrainingClip]) -> None:
+        self._by_speaker: dict[str, list[int]] = defaultdict(list)
+        for index, clip in enumerate(clips):
+            self._by_speaker[clip.speaker].append(index)
+        self._speakers = sorted(self._by_speaker)
+        if len(self._speakers) < 2:
+            raise ValueError("The style encoder needs clips of at least two speakers.")
+        self._clips = clips
+
+    def usable(self, index: int) -> bool:
+        """Whether the clip's speaker has another clip."""
+        return len(self._by_speaker[self._clips[index].speaker]) > 1
+
+    def draw(self, index: int, random: np.random.Generator) -> tuple[int, int]:
+        """(positive, negative) clip numbers for the anchor `index`."""
+        speaker = self._clips[index].speaker
+        own = [i for i in self._by_speaker[speaker] if i != index]
+        others = [name for name in self._speakers if name != speaker]
+        stranger = self._by_speaker[others[int(random.integers(len(others)))]]
+        return own[int(random.integers(len(own)))], stranger[int(random.integers(len(stranger)))]

@@ -1,0 +1,55 @@
+"""The space that motion is learned in: the vertices themselves, or orthonormal coordinates of a head's blendshapes.
+
+Motion made of blendshapes lies in a small linear space. Learning its coordinates in an orthonormal basis is the same
+as learning vertices, since distances are equal (up to the constant 3 V / K in every mean), and a hundred times
+cheaper; afterwards `models.talker.expand_coordinates` folds the basis into the network, exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..head import HeadMesh
+from .losses import Mouth
+
+#: Speech moves the lower face; these shapes are left to the expression layer.
+STILL = ("eye", "brow", "noseSneer")
+
+
+@dataclass(frozen=True)
+class MotionSpace:
+    """`basis` (K, 3 V) with orthonormal rows; `from_weights` (52, K): blendshape weights to coordinates in metres."""
+
+    basis: np.ndarray
+    from_weights: np.ndarray
+    names: tuple[str, ...]
+
+    @property
+    def coordinates(self) -> int:
+        """K."""
+        return len(self.basis)
+
+    def encode(self, weights: np.ndarray) -> np.ndarray:
+        """Blendshape weights (T, 52) to coordinates (T, K), metres."""
+        return (weights @ self.from_weights).astype(np.float32)
+
+    def mouth(self, head: HeadMesh) -> Mouth:
+        """The rows that the losses of the lips need, for coordinates of this space."""
+        count = head.vertex_count
+        vertices = self.basis.reshape(self.coordinates, count, 3)
+        lips = vertices[:, head.regions["lips"]].reshape(self.coordinates, -1)
+        upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
+        opening = vertices[:, upper, 1] - vertices[:, lower, 1]
+        return Mouth(torch.from_numpy(lips.copy()).float(), torch.from_numpy(opening.copy()).float())
+
+
+def blendshape_space(head: HeadMesh, tolerance: float = 1e-4) -> MotionSpace:
+    """The space of a head's speech shapes; directions weaker than `tolerance` of the strongest are left out."""
+    speaking = np.array([not name.startswith(STILL) for name in head.blendshape_names])
+    shapes = head.blendshapes.reshape(len(head.blendshape_names), -1).astype(np.float64) * speaking[:, None]
+    left, values, right = np.linalg.svd(shapes, full_matrices=False)
+    kept = values > tolerance * values[0]
+    return MotionSpace(right[kept], left[:, kept] * values[kept], head.blendshape_names)
