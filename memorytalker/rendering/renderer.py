@@ -25,6 +25,8 @@ from memorytalker.rendering.surface import Surface
 
 #: Pictures that the drawing thread may be ahead of the reader.
 FRAMES_AHEAD = 3
+#: Triangles with a side longer than this, in pixels, are cut and rounded.
+LONGEST_SIDE = 9.0
 #: Every how many pixels a picture is sampled when it is checked.
 CHECK_STEP = 8
 #: Smallest share of the picture that a head fills, and smallest brightness of its brightest pixels (of 255).
@@ -62,11 +64,10 @@ def render_frames(
     """Pictures (H, W, 3) uint8 sRGB, one per row of `vertices` (T, V, 3): metres, y up, face towards +z.
 
     The iterator draws as it is read and only a few pictures ahead; closing it stops the drawing. The same input gives
-    the same pictures. Raises ConfigError for options that cannot be used and RenderError for vertices that do not
-    belong to the head or are not finite, for a machine without OpenGL, and instead of any empty picture.
+    the same pictures. Raises RenderError for vertices that do not belong to the head or are not finite, for a machine
+    without OpenGL, and instead of any empty picture.
     """
     options = RenderOptions() if options is None else options
-    scene.check_options(options)
     vertices = np.asarray(vertices)
     if vertices.ndim != 3 or vertices.shape[1:] != head.template.shape:
         raise RenderError(
@@ -144,7 +145,7 @@ class _Stage:
 
     def __init__(self, head: HeadMesh, options: RenderOptions) -> None:
         self.options = options
-        self.surface = Surface(head.faces, head.vertex_count)
+        self.surface = Surface(head.faces, head.template, LONGEST_SIDE * scene.metres_per_pixel(head, options))
         attributes = scene.vertex_attributes(head, self.surface, options)
         self.plotter = _open_plotter(options)
         self._prepare(options)

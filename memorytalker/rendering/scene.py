@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from memorytalker.config import ConfigError, RenderOptions
+from memorytalker.config import RenderOptions
 from memorytalker.head import HeadMesh
 from memorytalker.rendering.surface import Surface, sphere_directions, visibility
 
@@ -36,25 +36,9 @@ class Camera:
     far: float
 
 
-def check_options(options: RenderOptions) -> None:
-    """Raise ConfigError, in plain words, for a picture that cannot be made."""
-    if options.camera not in AZIMUTHS:
-        raise ConfigError(f"There is no camera {options.camera!r}; choose one of {', '.join(AZIMUTHS)}.")
-    for name, size in (("width", options.width), ("height", options.height)):
-        if not 64 <= size <= 4096 or size % 2:
-            raise ConfigError(f"The picture's {name} is {size}; choose an even number of pixels from 64 to 4096.")
-    for color in (options.background_top, options.background_bottom):
-        parse_color(color)
-
-
 def parse_color(text: str) -> tuple[float, float, float]:
-    """'#rrggbb' as three numbers in [0, 1]. Raises ConfigError."""
-    try:
-        if len(text) != 7 or text[0] != "#":
-            raise ValueError
-        return tuple(int(text[k : k + 2], 16) / 255 for k in (1, 3, 5))  # type: ignore[return-value]
-    except ValueError:
-        raise ConfigError(f"{text!r} is not a colour; write it as '#rrggbb'.") from None
+    """'#rrggbb' as three numbers in [0, 1]."""
+    return tuple(int(text[k : k + 2], 16) / 255 for k in (1, 3, 5))  # type: ignore[return-value]
 
 
 def frame_head(head: HeadMesh, options: RenderOptions) -> Camera:
@@ -76,6 +60,13 @@ def frame_head(head: HeadMesh, options: RenderOptions) -> Camera:
     distance = height / 2 / math.tan(math.radians(VIEW_ANGLE / 2))
     position = focal + toward * distance + np.array([0.0, 0.03 * height, 0.0])
     return Camera(tuple(position), tuple(focal), VIEW_ANGLE, distance - 0.4, distance + 0.8)
+
+
+def metres_per_pixel(head: HeadMesh, options: RenderOptions) -> float:
+    """Size of a pixel at the face."""
+    camera = frame_head(head, options)
+    distance = math.dist(camera.position, camera.focal_point)
+    return 2 * distance * math.tan(math.radians(camera.view_angle / 2)) / options.height
 
 
 def vertex_materials(head: HeadMesh) -> np.ndarray:

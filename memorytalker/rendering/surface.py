@@ -11,19 +11,23 @@ ROUNDNESS = 0.6
 
 
 class Surface:
-    """Fixed triangles over moving vertices; every triangle is cut in four and rounded for the picture.
+    """Fixed triangles over moving vertices; those with long sides are cut and rounded for the picture.
 
-    `faces` (F, 3) are given; `fine_faces` (4 F, 3) index the V given vertices followed by one vertex per edge.
+    `faces` (F, 3) are given; `fine_faces` index the V given vertices followed by one vertex for each of `edges` (E, 2),
+    the sides that are longer than `longest_side` metres in `template` (V, 3). A cut side is cut for both its triangles,
+    so that no cracks open.
     """
 
-    def __init__(self, faces: np.ndarray, vertex_count: int) -> None:
+    def __init__(self, faces: np.ndarray, template: np.ndarray, longest_side: float) -> None:
         self.faces = np.ascontiguousarray(faces, np.int64)
-        self.vertex_count = vertex_count
-        a, b, c = self.faces.T
-        sides = np.sort(np.concatenate([[a, b], [b, c], [c, a]], axis=1).T, axis=1)
-        self.edges, which = np.unique(sides, axis=0, return_inverse=True)
-        ab, bc, ca = which.reshape(3, -1) + vertex_count
-        self.fine_faces = np.concatenate([[a, ab, ca], [ab, b, bc], [ca, bc, c], [ab, bc, ca]], axis=1).T
+        self.vertex_count = len(template)
+        sides = np.sort(np.concatenate([self.faces[:, [0, 1]], self.faces[:, [1, 2]], self.faces[:, [2, 0]]]), axis=1)
+        self.all_edges, which = np.unique(sides, axis=0, return_inverse=True)
+        length = np.linalg.norm(template[self.all_edges[:, 0]] - template[self.all_edges[:, 1]], axis=1)
+        long = length > longest_side
+        self.edges = self.all_edges[long]
+        middle = np.where(long, self.vertex_count + np.cumsum(long) - 1, -1)
+        self.fine_faces = _cut(self.faces, middle[which.reshape(3, -1).T])
 
     def normals(self, vertices: np.ndarray) -> np.ndarray:
         """Unit normals (V, 3) float32 of `vertices` (V, 3), weighted by the area of the triangles around."""
@@ -56,13 +60,31 @@ class Surface:
 
     def smooth(self, values: np.ndarray, rounds: int) -> np.ndarray:
         """Values per vertex (V,), blurred along the edges."""
-        first, second = self.edges.T
-        degree = np.bincount(self.edges.ravel(), minlength=self.vertex_count) + 1.0
+        first, second = self.all_edges.T
+        degree = np.bincount(self.all_edges.ravel(), minlength=self.vertex_count) + 1.0
         for _ in range(rounds):
             around = np.bincount(first, values[second], self.vertex_count)
             around += np.bincount(second, values[first], self.vertex_count)
             values = ((values + around) / degree).astype(np.float32)
         return values
+
+
+def _cut(faces: np.ndarray, middles: np.ndarray) -> np.ndarray:
+    """Triangles (F, 3) cut at the vertices `middles` (F, 3) of their sides ab, bc, ca; -1 where a side stays whole."""
+    cut = middles >= 0
+    count = cut.sum(axis=1)
+    # Turn every triangle so that its only cut side is ab, or its only whole side is ca.
+    turn = np.where(count == 1, cut.argmax(axis=1), np.where(count == 2, (~cut).argmax(axis=1) + 1, 0)) % 3
+    order = (np.arange(3) + turn[:, None]) % 3
+    a, b, c = np.take_along_axis(faces, order, axis=1).T
+    ab, bc, ca = np.take_along_axis(middles, order, axis=1).T
+    patterns = {
+        0: [(a, b, c)],
+        1: [(a, ab, c), (ab, b, c)],
+        2: [(ab, b, bc), (a, ab, bc), (a, bc, c)],
+        3: [(a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)],
+    }
+    return np.concatenate([np.stack(part, 1)[count == n] for n, parts in patterns.items() for part in parts])
 
 
 def visibility(

@@ -1,0 +1,145 @@
+"""The benchmark: where the time goes from a sound to a video, stage by stage, on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from memorytalker.audio import SAMPLE_RATE, AudioError, Waveform, load_waveform
+from memorytalker.config import RenderOptions
+from memorytalker.pipeline import Talker
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "assets" / "speech"
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds of wall clock for each stage; each second is counted once, so that the stages add up to `total`."""
+
+    load: float  # libraries, weights and head; before the first clip only
+    encode: float  # sound file -> slot logits and style
+    decode: float  # logits -> memory -> vertices
+    render: float  # waiting for pictures
+    write: float  # handing them to the video encoder, and its end
+    total: float  # without load
+    seconds_of_speech: float
+    frames: int
+    width: int
+    height: int
+    device: str
+    processors: int
+
+    def json(self) -> str:
+        """The figures as indented JSON."""
+        return json.dumps({key: round(v, 3) if isinstance(v, float) else v for key, v in asdict(self).items()}, indent=1)
+
+    def table(self) -> str:
+        """The figures as lines of text."""
+        head = f"{self.seconds_of_speech:.1f} s of speech, {self.frames} pictures of {self.width} x {self.height}"
+        lines = [f"{head}, {self.device}, {self.processors} processors"]
+        for stage in ("load", "encode", "decode", "render", "write", "total"):
+            lines.append(f"{stage:>8} {getattr(self, stage):7.2f} s")
+        lines.append("total is without load; pictures are drawn while others are written, each second counts once")
+        return "\n".join(lines)
+
+
+def measure(
+    seconds: float = 10.0,
+    sound: Path | None = None,
+    weights: str | None = None,
+    device: str | None = None,
+    options: RenderOptions | None = None,
+) -> Timings:
+    """Animate `seconds` of `sound` (repeated as often as needed; None: the first example) and time every stage."""
+    options = RenderOptions() if options is None else options
+    began = time.perf_counter()
+    talker = Talker.from_pretrained(weights, device)
+    load = time.perf_counter() - began
+    waveform = _of_length(load_waveform(_example() if sound is None else sound), seconds)
+    decode = _Stopwatch()
+    hooks = [
+        talker.model.register_forward_pre_hook(lambda *_: decode.start()),
+        talker.model.register_forward_hook(lambda *_: decode.stop()),
+    ]
+    try:
+        began = time.perf_counter()
+        animation = talker.animate(waveform)
+        animated = time.perf_counter() - began
+    finally:
+        for hook in hooks:
+            hook.remove()
+    render, write, frames = _video(animation, options)
+    return Timings(
+        load=load,
+        encode=animated - decode.seconds,
+        decode=decode.seconds,
+        render=render,
+        write=write,
+        total=animated + render + write,
+        seconds_of_speech=waveform.seconds,
+        frames=frames,
+        width=options.width,
+        height=options.height,
+        device=str(talker.device),
+        processors=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    )
+
+
+class _Stopwatch:
+    """Adds up the spans between `start` and `stop`."""
+
+    def __init__(self) -> None:
+        self.seconds, self._since = 0.0, 0.0
+
+    def start(self) -> None:
+        self._since = time.perf_counter()
+
+    def stop(self) -> None:
+        self.seconds += time.perf_counter() - self._since
+
+
+def _video(animation: Any, options: RenderOptions) -> tuple[float, float, int]:
+    """Write the animation as a video; seconds of waiting for pictures, seconds of all else, number of pictures."""
+    from memorytalker.motion import resampled
+    from memorytalker.rendering import render_frames, write_video
+
+    vertices = animation.vertices
+    if options.fps != animation.fps:
+        vertices = resampled(vertices, animation.fps, options.fps)
+    waiting = _Stopwatch()
+
+    def timed(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+        while True:
+            waiting.start()
+            frame = next(frames, None)
+            waiting.stop()
+            if frame is None:
+                return
+            yield frame
+
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        frames = timed(render_frames(animation.head, vertices, options))
+        write_video(Path(folder) / "bench.mp4", frames, options.fps, animation.waveform, len(vertices))
+    return waiting.seconds, time.perf_counter() - began - waiting.seconds, len(vertices)
+
+
+def _example() -> Path:
+    clips = sorted(EXAMPLES.glob("*.wav"))
+    if not clips:
+        raise AudioError("There is no example clip; name a sound with --sound.")
+    return clips[0]
+
+
+def _of_length(waveform: Waveform, seconds: float) -> Waveform:
+    if not 0.1 <= seconds <= 3600:
+        raise AudioError(f"{seconds} s cannot be measured; choose 0.1 to 3600.")
+    return Waveform(np.resize(waveform.samples, round(seconds * SAMPLE_RATE)), SAMPLE_RATE)

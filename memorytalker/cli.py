@@ -1,0 +1,218 @@
+"""The command line: one command with sub-commands, `python -m memorytalker <command> --help`.
+
+Exit codes: 0 done, 2 input that cannot be used (one sentence on standard error), 1 our fault.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from memorytalker.config import CAMERAS, RenderOptions
+
+DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
+DEVICES = ("auto", "cpu", "cuda", "mps")
+SELF, NEUTRAL = "self", "neutral"
+#: What the fields of RenderOptions mean, for --help.
+RENDER_HELP = MappingProxyType(
+    {
+        "width": "pixels, even",
+        "height": "pixels, even",
+        "fps": "pictures a second",
+        "camera": ", ".join(CAMERAS),
+        "antialias": "smooth edges",
+        "background_top": "colour at the top, #rrggbb",
+        "background_bottom": "colour at the bottom, #rrggbb",
+    }
+)
+
+
+class CommandError(ValueError):
+    """A command line that cannot be carried out; the message is one plain sentence that names the remedy."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A sub-command: what it does, how its flags are added to a parser, and what carries it out."""
+
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int | None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code. `arguments` default to those of the process."""
+    parser = argparse.ArgumentParser(prog="memorytalker", description="A voice goes in, a talking 3D head comes out.")
+    parser.add_argument("--debug", action="store_true", help="show where an error came from")
+    commands = parser.add_subparsers(metavar="command", required=True)
+    for name, command in COMMANDS.items():
+        own = commands.add_parser(name, help=command.help, description=command.help)
+        command.add_arguments(own)
+        own.set_defaults(run=command.run)
+    chosen = parser.parse_args(arguments)
+    try:
+        return chosen.run(chosen) or DONE
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return STOPPED
+    except Exception as error:
+        if chosen.debug:
+            raise
+        return _tell(error)
+
+
+def _tell(error: Exception) -> int:
+    """Say on standard error what went wrong, and return the exit code for it."""
+    # Our own errors speak in plain sentences: a ValueError blames the input, a RuntimeError ourselves.
+    if type(error).__module__.split(".")[0] == __package__ and isinstance(error, (ValueError, RuntimeError)):
+        print(f"memorytalker: {error}", file=sys.stderr)
+        return BAD_INPUT if isinstance(error, ValueError) else OUR_FAULT
+    words = " ".join(str(error).split())
+    print(f"memorytalker: something broke inside ({type(error).__name__}: {words}).", file=sys.stderr)
+    print("Run 'python -m memorytalker --debug ...' to see where, and please report it.", file=sys.stderr)
+    return OUR_FAULT
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
+    """A `progress(done, total, stage)` callback that draws one bar per stage, on a terminal only."""
+    from tqdm import tqdm
+
+    bars: dict[str, Any] = {}
+
+    def report(done: int, total: int, stage: str) -> None:
+        if stage not in bars:
+            for bar in bars.values():
+                bar.close()
+            bars[stage] = tqdm(desc=stage, total=total, unit="frame", disable=None)
+        bars[stage].update(done - bars[stage].n)
+
+    try:
+        yield report
+    finally:
+        for bar in bars.values():
+            bar.close()
+
+
+# animate
+
+
+def add_animate(parser: argparse.ArgumentParser) -> None:
+    """Flags of `animate`."""
+    parser.add_argument("sound", type=Path, help="a sound or video file with speech")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".mp4 or .npz (default: SOUND.mp4, here)")
+    parser.add_argument(
+        "--style",
+        default=SELF,
+        metavar="SOUND",
+        help=f"whose manner of speaking: a sound file, '{SELF}' (the clip's own voice, default) or '{NEUTRAL}'",
+    )
+    parser.add_argument("--identity", metavar="NAME", help="which head; 'doctor' lists them")
+    add_talker(parser)
+    add_render(parser)
+
+
+def add_talker(parser: argparse.ArgumentParser) -> None:
+    """Flags that choose the weights and the device."""
+    parser.add_argument("--weights", metavar="PATH", help="a weights folder or hub id (default: the shipped open model)")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where the network runs (default: auto)")
+
+
+def add_render(parser: argparse.ArgumentParser) -> None:
+    """One flag per field of RenderOptions, and --size for a square picture."""
+    group = parser.add_argument_group("picture")
+    group.add_argument("--size", type=int, metavar="PIXELS", help="width and height at once")
+    hints = typing.get_type_hints(RenderOptions)
+    for field in dataclasses.fields(RenderOptions):
+        flag, text = "--" + field.name.replace("_", "-"), f"{RENDER_HELP.get(field.name, '')} (default: %(default)s)"
+        if hints[field.name] is bool:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default, help=text)
+        else:
+            group.add_argument(flag, type=hints[field.name], default=field.default, help=text)
+
+
+def render_options(chosen: argparse.Namespace) -> RenderOptions:
+    """The RenderOptions of a parsed command line. Raises ConfigError for a picture that cannot be made."""
+    values = {field.name: getattr(chosen, field.name) for field in dataclasses.fields(RenderOptions)}
+    if chosen.size is not None:
+        values |= {"width": chosen.size, "height": chosen.size}
+    return RenderOptions(**values)
+
+
+def run_animate(chosen: argparse.Namespace) -> None:
+    """Everything that can be refused is refused before the model is loaded."""
+    from memorytalker import OWN_VOICE, Talker, load_waveform
+    from memorytalker.animation import check_destination
+
+    options = render_options(chosen)
+    output = Path(f"{chosen.sound.stem}.mp4") if chosen.output is None else chosen.output
+    check_destination(output)
+    for given in (chosen.sound, Path(chosen.style)):
+        if output.exists() and given.exists() and output.samefile(given):
+            raise CommandError(f"{output} is also the input and would be overwritten; choose another name with -o.")
+    waveform = load_waveform(chosen.sound)
+    styles = {SELF: OWN_VOICE, NEUTRAL: None}
+    style = styles[chosen.style] if chosen.style in styles else load_waveform(Path(chosen.style))
+    talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device)
+    with progress_bar() as progress:
+        animation = talker.animate(waveform, style=style, identity=chosen.identity, progress=progress)
+        animation.save(output, render=options, progress=progress)
+    print(f"{output}: {waveform.seconds:.1f} s of speech.")
+
+
+# bench and doctor
+
+
+def add_bench(parser: argparse.ArgumentParser) -> None:
+    """Flags of `bench`."""
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the speech (default: %(default)s)")
+    parser.add_argument("--sound", type=Path, metavar="FILE", help="the speech (default: the first example clip)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+    add_talker(parser)
+    add_render(parser)
+
+
+def run_bench(chosen: argparse.Namespace) -> None:
+    """Print where the time goes from a sound to a video."""
+    from memorytalker.benchmark import measure
+
+    if chosen.json is not None and not chosen.json.parent.is_dir():
+        raise CommandError(f"There is no folder {chosen.json.parent}; make it first.")
+    device = None if chosen.device == "auto" else chosen.device
+    timings = measure(chosen.seconds, chosen.sound, chosen.weights, device, render_options(chosen))
+    print(timings.table())
+    if chosen.json is not None:
+        chosen.json.write_text(timings.json(), encoding="utf-8")
+
+
+def add_doctor(parser: argparse.ArgumentParser) -> None:
+    """Flags of `doctor`."""
+    add_talker(parser)
+
+
+def run_doctor(chosen: argparse.Namespace) -> int:
+    """Print what is found and what is missing; our fault if anything is."""
+    from memorytalker.doctor import examine
+
+    findings = examine(chosen.weights, None if chosen.device == "auto" else chosen.device)
+    for finding in findings:
+        print(finding)
+    return DONE if all(finding.found for finding in findings) else OUR_FAULT
+
+
+#: Every sub-command there is. Each imports what it needs when it runs, so that --help stays quick.
+COMMANDS = MappingProxyType(
+    {
+        "animate": Command("Turn a sound into a video of a talking head.", add_animate, run_animate),
+        "bench": Command("Measure where the time goes from a sound to a video.", add_bench, run_bench),
+        "doctor": Command("Check what this machine has and lacks.", add_doctor, run_doctor),
+    }
+)
