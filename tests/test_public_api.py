@@ -1,0 +1,82 @@
+"""The public face is frozen: names, signatures and fields change only together with this test and the documents."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import memorytalker
+
+NAMES = """
+    OWN_VOICE Animation AnimationError AudioError ConfigError HeadError HeadMesh ModelConfig MotionPiece RenderOptions
+    Talker TalkerError Waveform WeightsError load_head load_waveform
+""".split()
+
+
+def parameters(function: object) -> str:
+    """The parameters with their defaults, without their types."""
+    signature = inspect.signature(function)
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+    return str(signature.replace(parameters=bare, return_annotation=inspect.Signature.empty))
+
+
+def test_names() -> None:
+    assert sorted(memorytalker.__all__) == sorted(NAMES)
+    assert sorted(memorytalker._HOMES) == sorted(NAMES)
+    for name in NAMES:
+        assert getattr(memorytalker, name) is not None and name in dir(memorytalker)
+    with pytest.raises(AttributeError, match="no attribute 'Singer'"):
+        memorytalker.Singer  # noqa: B018
+
+
+def test_signatures() -> None:
+    from memorytalker import OWN_VOICE, Animation, Talker
+
+    assert parameters(Talker.from_pretrained) == "(source=None, device=None, head=None)"
+    assert parameters(Talker.animate) == (
+        f"(self, sound, style={OWN_VOICE!r}, identity=None, expression=False, progress=None, style_blend=1.0)"
+    )
+    assert parameters(Talker.stream) == f"(self, chunks, style={OWN_VOICE!r}, identity=None, style_blend=1.0)"
+    assert parameters(Talker.style_of) == "(self, sound)"
+    render = memorytalker.RenderOptions()
+    assert parameters(Animation.save) == f"(self, path, render={render!r}, progress=None)"
+
+
+def test_fields() -> None:
+    fields = {
+        "Animation": "vertices fps memory_address style_weights slot_labels waveform head",
+        "MotionPiece": "first_frame vertices memory_address style_weights fps",
+        "Waveform": "samples sample_rate",
+    }
+    for name, expected in fields.items():
+        cls = getattr(memorytalker, name)
+        assert [f.name for f in dataclasses.fields(cls)] == expected.split()
+        assert cls.__dataclass_params__.frozen
+    assert {"head", "mean_style", "config"} <= set(dir(memorytalker.Talker)) | {"head"}
+
+
+def test_errors_are_values_errors() -> None:
+    """One `except ValueError` around a visitor's request catches every refusal."""
+    for name in NAMES:
+        if name.endswith("Error"):
+            assert issubclass(getattr(memorytalker, name), ValueError)
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import memorytalker", "torch numpy transformers gradio pyvista matplotlib huggingface_hub"),
+        ("from memorytalker import Animation, load_head, load_waveform", "torch transformers gradio pyvista"),
+        ("from memorytalker import Talker", "transformers gradio pyvista matplotlib huggingface_hub"),
+    ],
+)
+def test_nothing_is_loaded_before_it_is_needed(statement: str, absent: str) -> None:
+    code = f"{statement}\nimport sys; print(' '.join(n for n in {absent.split()!r} if n in sys.modules))"
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
