@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
 import re
 import tempfile
 from collections.abc import Collection, Mapping
@@ -253,7 +252,7 @@ def _read_checkpoint(path: Path) -> dict[str, Tensor]:
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"There is no checkpoint {path}.") from None
-    except (OSError, SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError):
+    except Exception:  # whatever a stranger's file makes the readers raise, it is not a checkpoint
         raise WeightsError(f"{path} is not a checkpoint of plain tensors (.pth, .pt or .safetensors).") from None
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
