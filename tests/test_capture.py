@@ -137,6 +137,30 @@ def test_the_gap_is_met_from_any_weights(basis) -> None:
         assert (met >= 0).all()
 
 
+def test_lips_are_closed_without_moving_the_jaw(basis) -> None:
+    weights = np.zeros((1, len(solve.CONTROLS)))
+    weights[0, [solve._JAW, solve._CLOSED]] = 0.3, 0.1
+    met = solve._exact_gap(weights, np.zeros(1), basis)
+    np.testing.assert_allclose(met[0, [solve._JAW, solve._CLOSED]], [0.0, 0.4], atol=1e-3)
+    again = solve._exact_gap(met, weights @ basis.gap, basis)
+    np.testing.assert_allclose(again, weights, atol=1e-3)
+
+
+def test_the_closed_level_is_that_of_the_lips_between_open_sounds(basis) -> None:
+    time = np.arange(160)  # eight times open, then at rest with lips that touch more firmly and tremble
+    speaking = time < 96
+    weights = np.zeros((160, len(solve.CONTROLS)))
+    weights[:, solve._JAW] = 0.2 * np.abs(np.sin(time * np.pi / 12)) * speaking
+    lower, shut = landmarks.columns(basis.index, (14,)), landmarks.openings(basis.neutral[None], basis.index)[0][0]
+    levels = []
+    for seen_closed in (0.001, 0.007):
+        points = basis.neutral + basis.displacements(weights)
+        gap = np.where(speaking, seen_closed, 0.001 + 0.0005 * (time % 2))
+        points[:, lower, 1] += gap[:, None] - shut
+        levels.append(landmarks.find_neutral([filmed(points)], basis.index).closed_level)
+    assert levels == pytest.approx([0.005, 1.2 * 0.007], rel=0.02)  # 0.005: the least
+
+
 def test_controls_move_shapes_of_both_sides_by_name(basis) -> None:
     smile = basis.mixing[list(solve.CONTROLS).index("smile")]
     assert {basis.names[i] for i in np.flatnonzero(smile)} == {"mouthSmileLeft", "mouthSmileRight"}

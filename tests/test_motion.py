@@ -58,6 +58,11 @@ def test_smoothing_is_zero_phase_and_keeps_the_mean() -> None:
     assert smooth[20 + 3] == pytest.approx(smooth[20] / 2, rel=0.02)  # 0.1 s to either side: half the height
 
 
+def test_smoothing_holds_the_ends() -> None:
+    offsets = np.full((20, 2, 3), 0.004)
+    np.testing.assert_allclose(Motion(offsets, 30).smooth(0.3).offsets, 0.004, rtol=1e-5)
+
+
 def test_curves_reach_the_head_by_name_not_by_position() -> None:
     weights = np.array([[0.1, 0.2, 0.3]])
     offsets = FaceCurves(weights, NAMES, 30).to_motion(toy_head()).offsets

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import find_peaks
 
 #: Values at or below this in a landmark file mark a frame in which no face was found.
 MISSING = -16000
@@ -35,6 +36,10 @@ RIGID = (
 )
 #: A frame counts as closed lips, for finding the rest face, below this gap (eye distances).
 _CLOSED_FOR_REST = 0.012
+#: A valley of the lip gap between sounds open by so much is a closure when it is below `_VALLEY` (eye distances).
+_OPEN_BETWEEN, _VALLEY = 0.03, 0.02
+#: Least and greatest closed level.
+_CLOSED_LEVELS = (0.005, 0.012)
 #: A mode of the rigid points is a turn of the head, and not noise, above this size (r.m.s., eye distances).
 _TURN_SIZE = 0.002
 #: So many closed frames of a clip weigh as much as all the speaker's other clips in the clip's own rest face.
@@ -183,9 +188,7 @@ def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
     rest = _robust_fit(regressors, (aligned - reference)[resting].reshape(resting.sum(), -1))
     rest = rest.reshape(1 + kept, len(index), 2)
     rest[0] += reference
-    starts = np.cumsum([0] + [len(clip) for clip in clips])
-    lowest = [gap[start:end].min() for start, end in zip(starts[:-1], starts[1:], strict=True)]
-    level = float(np.clip(3.0 * np.median(lowest), 0.005, _CLOSED_FOR_REST))
+    level = _closed_level([openings(clip, index)[0] for clip in clips])
     return Neutral(index, reference, turns.reshape(kept, len(rigid), 2), rest, level)
 
 
@@ -200,6 +203,19 @@ def refine_neutral(neutral: Neutral, points: np.ndarray) -> Neutral:
     moved = neutral.rest.copy()
     moved[0] += own
     return dataclasses.replace(neutral, rest=moved)
+
+
+def _closed_level(gaps: list[np.ndarray]) -> float:
+    """Lip gap up to which these lips are closed, from how near they come to each other between two open sounds.
+
+    The tracker does not see a firm closure as 0, and not as the same for everybody.
+    """
+    valleys = [gap[find_peaks(-gap, prominence=_OPEN_BETWEEN)[0]] for gap in gaps]
+    closures = np.concatenate(valleys)
+    closures = closures[closures < _VALLEY]
+    if len(closures) < 5:  # too little speech to judge by
+        closures = np.array([gap.min() for gap in gaps])
+    return float(np.clip(1.2 * np.percentile(closures, 75), *_CLOSED_LEVELS))
 
 
 def _resting(clips: list[np.ndarray], gap: np.ndarray, index: np.ndarray) -> np.ndarray:
