@@ -8,6 +8,8 @@ import numpy as np
 
 #: How far a point between two vertices moves from the flat triangle towards the curved surface (0 flat, 1 fully).
 ROUNDNESS = 0.6
+#: Grid of the depth pictures that find what is in shadow, and how much deeper than its surface a lit point may lie.
+CELL, BIAS = np.float32(0.003), np.float32(0.004)  # metres
 
 
 class Surface:
@@ -95,27 +97,36 @@ def visibility(
     A depth picture is taken along every direction and each vertex compared with it: ambient occlusion for directions
     all round, a soft shadow for directions about one lamp.
     """
-    cell, bias = np.float32(0.0025), np.float32(0.004)  # metres
-    shares = np.array([[i, j, 4 - i - j] for i in range(5) for j in range(5 - i)], np.float32) / 4
-    samples = np.einsum("sk,fkx->fsx", shares, vertices[faces]).reshape(-1, 3)
-    lifted = vertices + np.float32(0.002) * normals
+    samples = np.ascontiguousarray(_samples(vertices, faces).T)
+    lifted = np.ascontiguousarray((vertices + np.float32(0.002) * normals).T)
     reached, total = np.zeros((2, len(vertices)), np.float32)
     for direction in directions:
         first = np.cross(direction, (0.0, 1.0, 0.0) if abs(direction[1]) < 0.9 else (1.0, 0.0, 0.0))
         first /= np.linalg.norm(first)
-        basis = np.stack([first, np.cross(direction, first), direction], axis=1).astype(np.float32)
-        placed, own = samples @ basis, lifted @ basis
-        origin = placed[:, :2].min(axis=0)
-        column, row = ((placed[:, :2] - origin) / cell).astype(np.int32).T
-        width = int(column.max()) + 1
-        depth = np.full(width * (int(row.max()) + 1), -np.inf, np.float32)
-        np.maximum.at(depth, column + width * row, placed[:, 2])
-        own_column, own_row = np.maximum((own[:, :2] - origin) / cell, 0).astype(np.int32).T
-        index = np.minimum(np.minimum(own_column, width - 1) + width * own_row, depth.size - 1)
+        basis = np.stack([first / CELL, np.cross(direction, first) / CELL, direction]).astype(np.float32)
+        placed, own = basis @ samples, basis @ lifted  # column, row, height towards the light
+        corner = placed[:2].min(axis=1, keepdims=True)
+        column, row = (placed[:2] - corner).astype(np.int32)
+        width, height = int(column.max()) + 1, int(row.max()) + 1
+        depth = np.full(width * height, -np.inf, np.float32)
+        np.maximum.at(depth, column + width * row, placed[2])
+        own_column, own_row = np.clip((own[:2] - corner).astype(np.int32), 0, [[width - 1], [height - 1]])
         facing = np.maximum(normals @ direction.astype(np.float32), 0)
         total += facing
-        reached += facing * (own[:, 2] > depth[index] - bias)
+        reached += facing * (own[2] > depth[own_column + width * own_row] - BIAS)
     return np.where(total > 1e-6, reached / np.maximum(total, 1e-6), 0.0).astype(np.float32)
+
+
+def _samples(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Points (P, 3) on the triangles, close enough together to leave no hole in a depth picture."""
+    corners = vertices[faces]
+    longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
+    cuts = np.clip(np.ceil(longest / (1.4 * CELL)), 1, 12).astype(int)
+    points = [vertices]
+    for n in np.unique(cuts[cuts > 1]):
+        shares = [[i, j, n - i - j] for i in range(n + 1) for j in range(n + 1 - i) if max(i, j, n - i - j) < n]
+        points.append(np.einsum("sk,fkx->fsx", np.array(shares, np.float32) / n, corners[cuts == n]).reshape(-1, 3))
+    return np.concatenate(points)
 
 
 def sphere_directions(count: int) -> np.ndarray:

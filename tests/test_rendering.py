@@ -1,0 +1,259 @@
+"""Pictures of the real head: right place, right part moving, the same every time and in every thread."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+
+import numpy as np
+import pytest
+
+from memorytalker.config import CAMERAS, ConfigError, RenderOptions
+from memorytalker.head import HeadMesh, load_head
+from memorytalker.rendering import RenderError, render_frames, renderer, scene
+from memorytalker.rendering.surface import Surface, sphere_directions, visibility
+
+SMALL = RenderOptions(width=192, height=192)
+
+
+@pytest.fixture(scope="module")
+def head() -> HeadMesh:
+    return load_head()
+
+
+def curve(head: HeadMesh, **weights: float) -> np.ndarray:
+    """The head's vertices (V, 3) with face curves at the given weights."""
+    return head.template + sum((w * head.blendshape(name) for name, w in weights.items()), np.float32(0))
+
+
+def pictures(head: HeadMesh, *frames: np.ndarray, options: RenderOptions = SMALL) -> list[np.ndarray]:
+    return list(render_frames(head, np.stack(frames), options))
+
+
+def row_of(head: HeadMesh, landmark: str, options: RenderOptions = SMALL) -> float:
+    """Row of the picture in which a landmark of the resting front view appears."""
+    camera = scene.frame_head(head, options)
+    x, y, z = head.template[head.landmarks[landmark]] - np.array(camera.position)
+    toward = np.array(camera.focal_point) - np.array(camera.position)
+    toward /= np.linalg.norm(toward)
+    up = np.array([0, 1, 0]) - toward[1] * toward
+    up /= np.linalg.norm(up)
+    depth = np.dot([x, y, z], toward)
+    height = np.dot([x, y, z], up) / (depth * np.tan(np.radians(camera.view_angle / 2)))
+    return options.height * (1 - height) / 2
+
+
+@pytest.fixture(scope="module")
+def closed_and_open(head: HeadMesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return tuple(pictures(head, head.template, curve(head, jawOpen=0.7), head.template))
+
+
+def test_a_picture_shows_a_head_on_its_background(closed_and_open: tuple[np.ndarray, ...]) -> None:
+    picture = closed_and_open[0]
+    assert picture.shape == (192, 192, 3) and picture.dtype == np.uint8
+    middle, corner = picture[60:130, 70:120].astype(float), picture[:10, :10].astype(float)
+    assert middle.std() > 15 and middle.mean() > corner.mean() + 60
+    red, green, blue = middle.reshape(-1, 3).mean(axis=0)
+    assert red > green > blue  # skin, and not a swapped channel order
+    background = np.multiply(scene.parse_color(SMALL.background_top), 255)
+    np.testing.assert_allclose(corner.mean(axis=(0, 1)), background, atol=4)
+
+
+def test_an_open_jaw_moves_the_lower_face_only(head: HeadMesh, closed_and_open: tuple[np.ndarray, ...]) -> None:
+    closed, opened, _ = closed_and_open
+    changed = np.abs(closed.astype(int) - opened).max(axis=2)
+    mouth, chin = round(row_of(head, "mouth_left")), round(row_of(head, "chin"))
+    assert (changed[mouth : mouth + 12, 85:107] > 30).mean() > 0.4
+    assert changed[: round(row_of(head, "nose_bridge")) - 8].max() <= 2
+    assert changed[chin + 35 :].max() <= 2
+
+
+def test_the_open_mouth_is_dark_inside(head: HeadMesh, closed_and_open: tuple[np.ndarray, ...]) -> None:
+    middle = (row_of(head, "inner_lip_upper") + row_of(head, "chin")) / 2
+    rows = slice(round(row_of(head, "inner_lip_upper")), round(middle))
+    inside = closed_and_open[1][rows, 93:99].astype(float).mean(axis=2)
+    cheek = closed_and_open[1][rows, 70:76].astype(float).mean(axis=2)
+    assert inside.min() < 0.5 * cheek.mean()
+
+
+def test_a_later_picture_does_not_remember_an_earlier_one(closed_and_open: tuple[np.ndarray, ...]) -> None:
+    np.testing.assert_array_equal(closed_and_open[0], closed_and_open[2])
+
+
+def test_two_runs_are_identical(head: HeadMesh, closed_and_open: tuple[np.ndarray, ...]) -> None:
+    again = pictures(head, head.template, curve(head, jawOpen=0.7))
+    np.testing.assert_array_equal(again, closed_and_open[:2])
+
+
+def test_other_threads_draw_the_same(head: HeadMesh, closed_and_open: tuple[np.ndarray, ...]) -> None:
+    """Two threads at once, and a generator that one thread begins and another ends."""
+    found: dict[str, list[np.ndarray]] = {}
+    vertices = np.stack([head.template, curve(head, jawOpen=0.7)])
+    begun = render_frames(head, vertices, SMALL)
+    first = next(begun)
+
+    def draw(name: str) -> None:
+        found[name] = pictures(head, *vertices)
+
+    def finish() -> None:
+        found["finished"] = [first, *begun]
+
+    threads = [threading.Thread(target=draw, args=("a",)), threading.Thread(target=draw, args=("b",))]
+    threads.append(threading.Thread(target=finish))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in ("a", "b", "finished"):
+        np.testing.assert_array_equal(found[name], closed_and_open[:2])
+
+
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_every_camera_and_identity_is_well_framed(head: HeadMesh, camera: str) -> None:
+    """The head's silhouette keeps clear of the sides and the top, and fills the picture alike for everyone."""
+    options = dataclasses.replace(SMALL, camera=camera)
+    for name in list(head.identities)[:: 3 if camera == "front" else 6]:
+        shown = head.with_identity(name)
+        empty = pictures(shown, shown.template, options=options)[0].astype(int)
+        background = empty[:, :1].copy()
+        covered = np.abs(empty - background).max(axis=2) > 12
+        above_chin = covered[: round(row_of(shown, "chin", options))]
+        rows, columns = np.flatnonzero(above_chin.any(axis=1)), np.flatnonzero(above_chin.any(axis=0))
+        assert 5 < rows[0] < 45
+        assert columns[0] > 8 and columns[-1] < 183
+        assert abs((columns[0] + columns[-1]) / 2 - 96) < 12
+
+
+def test_wide_and_tall_pictures(head: HeadMesh) -> None:
+    for width, height in ((256, 128), (128, 256)):
+        options = RenderOptions(width=width, height=height)
+        assert pictures(head, head.template, options=options)[0].shape == (height, width, 3)
+
+
+def test_antialiasing_softens_edges(head: HeadMesh, closed_and_open: tuple[np.ndarray, ...]) -> None:
+    hard = pictures(head, head.template, options=dataclasses.replace(SMALL, antialias=False))[0]
+    difference = np.abs(hard.astype(int) - closed_and_open[0]).max(axis=2)
+    assert 0.001 < (difference > 8).mean() < 0.1
+
+
+def test_the_reader_may_stop_early(head: HeadMesh) -> None:
+    frames = render_frames(head, np.repeat(head.template[None], 500, axis=0), SMALL)
+    next(frames)
+    frames.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "memorytalker-renderer"]
+
+
+def test_refused_vertices(head: HeadMesh) -> None:
+    broken = np.repeat(head.template[None], 2, axis=0)
+    broken[1, 7, 1] = np.nan
+    far = head.template[None] + 5
+    for vertices in (broken, far, head.template, head.template[None, :-1]):
+        with pytest.raises(RenderError, match=r"\.$"):
+            render_frames(head, vertices, SMALL)
+
+
+def test_an_empty_picture_is_an_error_and_never_delivered(head: HeadMesh) -> None:
+    tiny = head.template[None] * 0.01
+    with pytest.raises(RenderError, match="no head in frame 1"):
+        list(render_frames(head, np.concatenate([head.template[None], tiny]), SMALL))
+
+
+def test_a_failure_of_the_library_becomes_a_plain_error(head: HeadMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renderer, "_open_plotter", lambda options: 1 / 0)
+    with pytest.raises(RenderError, match="The renderer failed"):
+        list(render_frames(head, head.template[None], SMALL))
+
+
+def test_without_opengl_the_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    renderer.check_graphics.cache_clear()
+    monkeypatch.setattr(renderer, "_PROBE", "import os; os.kill(os.getpid(), 11)")
+    with pytest.raises(RenderError, match="libegl1"):
+        renderer.check_graphics()
+    monkeypatch.undo()
+    renderer.check_graphics()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"width": 511}, {"height": 20}, {"camera": "behind"}, {"background_top": "red"}, {"fps": 0}, {"width": 9000}],
+    ids=str,
+)
+def test_refused_options(change: dict) -> None:
+    with pytest.raises(ConfigError):
+        RenderOptions(**change)
+
+
+# The surface
+
+
+def octahedron() -> tuple[np.ndarray, np.ndarray]:
+    vertices = np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], np.float32)
+    faces = [[0, 2, 4], [2, 1, 4], [1, 3, 4], [3, 0, 4], [2, 0, 5], [1, 2, 5], [3, 1, 5], [0, 3, 5]]
+    return vertices, np.array(faces, np.int32)
+
+
+def test_normals_of_a_round_body_point_outwards() -> None:
+    vertices, faces = octahedron()
+    np.testing.assert_allclose(Surface(faces, vertices, 9).normals(vertices), vertices, atol=1e-6)
+
+
+def test_cutting_rounds_keeps_the_given_vertices_and_leaves_no_crack(head: HeadMesh) -> None:
+    vertices, faces = octahedron()
+    surface = Surface(faces, vertices, 0.5)
+    points, normals = surface.refine(vertices, surface.normals(vertices))
+    np.testing.assert_array_equal(points[:6], vertices)
+    assert len(points) == 6 + 12 and len(surface.fine_faces) == 32
+    radius = np.linalg.norm(points[6:], axis=1)
+    assert (radius > 0.8).all() and (radius < 1).all()  # flat mid-points lie at 0.71
+    np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1, atol=1e-5)
+    for longest in (0.003, 0.006, 0.012):
+        surface = Surface(head.faces, head.template, longest)
+        sides = np.sort(surface.fine_faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+        given = np.sort(head.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+
+        def rim(sides: np.ndarray) -> np.ndarray:
+            unique, count = np.unique(sides, axis=0, return_counts=True)
+            return unique[count == 1]
+
+        # A crack would show as sides with one triangle where the given mesh has none.
+        cut = (rim(sides) >= head.vertex_count).any(axis=1).sum()
+        assert len(rim(sides)) == len(rim(given)) + cut / 2
+
+
+def test_triangles_keep_their_sense_when_cut(head: HeadMesh) -> None:
+    surface = Surface(head.faces, head.template, 0.006)
+    points, normals = surface.refine(head.template, surface.normals(head.template))
+    a, b, c = points[surface.fine_faces].transpose(1, 0, 2)
+    across = np.cross(b - a, c - a)
+    facing = np.einsum("fx,fx->f", across, normals[surface.fine_faces].sum(axis=1))
+    assert (facing > 0).mean() > 0.99
+
+
+def test_what_is_covered_is_dark() -> None:
+    """A plate over the middle of a floor: dark below, light at the rim; the plate itself sees everything."""
+
+    def plate(half: float, height: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+        line = np.linspace(-half, half, count)
+        grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+        vertices = np.column_stack([grid[:, 0], np.full(len(grid), height), grid[:, 1]]).astype(np.float32)
+        i, j = (a.ravel() for a in np.meshgrid(np.arange(count - 1), np.arange(count - 1)))
+        at = i + count * j
+        halves = [(at, at + count, at + 1), (at + 1, at + count, at + count + 1)]
+        return vertices, np.concatenate([np.stack(half, axis=1) for half in halves])
+
+    floor, floor_faces = plate(0.1, 0.0, 41)
+    lid, lid_faces = plate(0.04, 0.02, 17)
+    vertices = np.concatenate([floor, lid])
+    faces = np.concatenate([floor_faces, lid_faces + len(floor)])
+    normals = np.tile(np.array([0, 1, 0], np.float32), (len(vertices), 1))
+    seen = visibility(vertices, faces, normals, sphere_directions(64))
+    assert seen[len(floor) :].min() > 0.95
+    assert seen[len(floor) // 2] < 0.15
+    assert seen[0] > 0.9
+
+
+def test_every_material_is_assigned(head: HeadMesh) -> None:
+    materials = scene.vertex_materials(head)
+    for part, vertices in head.parts.items():
+        expected = next((k for k, name in enumerate(scene.MATERIALS) if part.startswith(name)), 0)
+        assert (materials[vertices] == expected).all()
