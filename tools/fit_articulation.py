@@ -1,4 +1,4 @@
-"""Fit the viseme table to filmed faces: `python tools/fit_articulation.py ROOT CORPUS` writes articulation/visemes.json.
+"""Fit the viseme table to filmed faces: `tools/fit_articulation.py ROOT CORPUS` writes articulation/visemes.json.
 
 ROOT is the source folder, CORPUS a folder in which a corpus was (or will be) built; the filmed clips of its `train`
 split whose words are known are used, nothing else. Targets are linear given the dominances, so they are solved for by
@@ -154,7 +154,7 @@ def search(table: VisemeTable, films: list[Film], rounds: int) -> VisemeTable:
     """Better strengths and widths, one class, group and quantity at a time."""
     best = solve_targets(table, films)[1]
     for number in range(rounds):
-        for name, phones in CLASSES.items():
+        for phones in CLASSES.values():
             members = [PHONES.index(phone) for phone in phones.split()]
             for group in range(len(GROUPS)):
                 for key in ("strength", "before", "after"):
@@ -179,7 +179,8 @@ def report(table: VisemeTable, films: list[Film], head: HeadMesh) -> None:
         made = articulate(film.phones, table, geometry, len(film.curves), FPS, film.effort)
         gaps = [np.maximum(curves @ geometry.gap, 0) for curves in (made, film.curves)]
         rows.append((np.corrcoef(*gaps)[0, 1], gaps[0].std() / gaps[1].std()))
-    print("  lip gap on the clips held out: median correlation %.3f, amplitude %.2f" % tuple(np.median(rows, axis=0)))
+    correlation, amplitude = np.median(rows, axis=0)
+    print(f"  lip gap on the clips held out: median correlation {correlation:.3f}, amplitude {amplitude:.2f}")
 
 
 if __name__ == "__main__":

