@@ -188,9 +188,18 @@ def test_text_frames_are_read_at_their_own_time(make_model) -> None:
 
 def test_state_counts_are_what_states_returns(model: MemoryTalker) -> None:
     for samples in (1600, 1601, 4799, 16000):
-        frames = torch.tensor([max(1, round(samples * model.speech.text_rate / 16000))])
-        states = model.speech.states(torch.randn(1, samples), frames=frames)
-        assert states.shape[1] == model.speech.state_count(samples, int(frames))
+        for share in (1.0, 0.5):  # the whole clip's frames, and only half of them
+            frames = torch.tensor([max(1, round(share * samples * model.speech.text_rate / 16000))])
+            states = model.speech.states(torch.randn(1, samples), frames=frames)
+            assert states.shape[1] == model.speech.state_count(samples, int(frames))
+
+
+def test_hubert_hears_no_further_than_the_motion(make_model) -> None:
+    """For BIWI the transformer sees 2 T frames; for VOCASET the T frames after resampling."""
+    for family, expected in (("biwi", 20), ("vocaset", 12)):
+        model = make_model(family)
+        frames = torch.tensor([expected])
+        assert model.speech.states(torch.randn(1, 16000), frames=frames).shape[1] == expected
 
 
 def test_a_frozen_encoder_gets_no_gradient_and_stays_in_evaluation(make_model) -> None:

@@ -175,10 +175,12 @@ class WhisperSpeech(SpeechEncoder):
         return self._encode(pad_sequence(mels, batch_first=True), counts)
 
     def _encode(self, mel: Tensor, counts: Tensor) -> Tensor:
-        """(B, 2 S, mel_bins) -> (B, S, hidden); items end after their `counts`, as if nothing followed."""
+        """(B, 2 S, mel_bins) -> (B, S, hidden); items end after their `counts`, as if nothing followed.
+
+        The convolutions need no mask: no valid state reaches past the zeros that follow its item.
+        """
         encoder, size = self.encoder, mel.shape[1] // 2
-        valid = length_mask(2 * counts, 2 * size)[:, None]
-        x = F.gelu(encoder.conv1(mel.transpose(1, 2))) * valid
+        x = F.gelu(encoder.conv1(mel.transpose(1, 2)))
         x = F.gelu(encoder.conv2(x)).transpose(1, 2) + encoder.embed_positions.weight[:size]
         closed = ~length_mask(counts, size)[:, None, None].expand(-1, 1, size, -1)  # (B, 1, S, S)
         attention_mask = torch.zeros(closed.shape, device=x.device, dtype=x.dtype)
