@@ -39,7 +39,8 @@ class Timings:
 
     def json(self) -> str:
         """The figures as indented JSON."""
-        return json.dumps({key: round(v, 3) if isinstance(v, float) else v for key, v in asdict(self).items()}, indent=1)
+        rounded = {key: round(value, 3) if isinstance(value, float) else value for key, value in asdict(self).items()}
+        return json.dumps(rounded, indent=1)
 
     def table(self) -> str:
         """The figures as lines of text."""

@@ -21,6 +21,8 @@ from memorytalker.config import CAMERAS, RenderOptions
 DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
 DEVICES = ("auto", "cpu", "cuda", "mps")
 SELF, NEUTRAL = "self", "neutral"
+#: Endings that `Animation.save` knows.
+OUTPUTS = (".mp4", ".npz")
 #: What the fields of RenderOptions mean, for --help.
 RENDER_HELP = MappingProxyType(
     {
@@ -122,7 +124,7 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
 
 def add_talker(parser: argparse.ArgumentParser) -> None:
     """Flags that choose the weights and the device."""
-    parser.add_argument("--weights", metavar="PATH", help="a weights folder or hub id (default: the shipped open model)")
+    parser.add_argument("--weights", metavar="PATH", help="a weights folder or hub id (default: the shipped ones)")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where the network runs (default: auto)")
 
 
@@ -147,17 +149,26 @@ def render_options(chosen: argparse.Namespace) -> RenderOptions:
     return RenderOptions(**values)
 
 
+def check_output(output: Path, given: Sequence[Path]) -> None:
+    """Raise CommandError unless the file `output` can be written without harm to the files `given`."""
+    if output.suffix.lower() not in OUTPUTS:
+        raise CommandError(f"{output.name} has none of the endings {', '.join(OUTPUTS)}; choose another name with -o.")
+    if output.is_dir():
+        raise CommandError(f"{output} is a folder; name a file in it with -o.")
+    if not output.parent.is_dir():
+        raise CommandError(f"There is no folder {output.parent}; make it first.")
+    for path in given:
+        if output.exists() and path.exists() and output.samefile(path):
+            raise CommandError(f"{output} is also the input and would be overwritten; choose another name with -o.")
+
+
 def run_animate(chosen: argparse.Namespace) -> None:
     """Everything that can be refused is refused before the model is loaded."""
     from memorytalker import OWN_VOICE, Talker, load_waveform
-    from memorytalker.animation import check_destination
 
     options = render_options(chosen)
     output = Path(f"{chosen.sound.stem}.mp4") if chosen.output is None else chosen.output
-    check_destination(output)
-    for given in (chosen.sound, Path(chosen.style)):
-        if output.exists() and given.exists() and output.samefile(given):
-            raise CommandError(f"{output} is also the input and would be overwritten; choose another name with -o.")
+    check_output(output, (chosen.sound, Path(chosen.style)))
     waveform = load_waveform(chosen.sound)
     styles = {SELF: OWN_VOICE, NEUTRAL: None}
     style = styles[chosen.style] if chosen.style in styles else load_waveform(Path(chosen.style))

@@ -51,8 +51,8 @@ def _python() -> str:
 def _ffmpeg() -> str:
     import imageio_ffmpeg
 
-    program = imageio_ffmpeg.get_ffmpeg_exe()
-    done = subprocess.run([program, "-hide_banner", "-encoders"], capture_output=True, text=True, timeout=60, check=False)
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-encoders"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     lacking = [name for name in ("libx264", " aac ") if name not in done.stdout]
     if lacking:
         raise RuntimeError("This ffmpeg lacks H.264 or AAC; run 'pip install --force-reinstall imageio-ffmpeg'.")
