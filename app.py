@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ except ImportError:
     spaces = None
 import gradio as gr
 
-from memorytalker.audio import AudioError, load_waveform
+from memorytalker import AudioError, load_waveform
 from memorytalker.figures import memory_heatmap, style_bars
 from memorytalker.job import Job
 
@@ -119,10 +120,13 @@ def _inputs(head: Any) -> dict[str, Any]:
         waveform_options=gr.WaveformOptions(sample_rate=16000),
     )  # fmt: skip
     gr.HTML(LIMITS)
-    gr.Examples(
-        [[str(SPEECH_FOLDER / name)] for name in EXAMPLES], sound, label="Or take an example",
-        example_labels=list(EXAMPLES.values()), cache_examples=False, elem_id="examples", api_visibility="private",
-    )  # fmt: skip
+    with gr.Row(elem_id="examples"):
+        gr.HTML('<p class="small">Or take an example:</p>')
+        for name, words in EXAMPLES.items():
+            # gr.Examples would hand out a copy that the sweep by age has deleted.
+            gr.Button(words, size="sm").click(
+                partial(str, SPEECH_FOLDER / name), None, sound, queue=False, api_visibility="private"
+            )
     heads = [(seen_name(name, head.descriptions.get(name, "")), name) for name in head.identities]
     identity = gr.Dropdown(heads, value=heads[0][1], label="Head", elem_id="head", filterable=False)
     style = gr.Radio(
@@ -247,7 +251,7 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": theme, "css_paths": Path(__file__).resolve().parent / "assets" / "page" / "page.css",
         "max_file_size": LARGEST_FILE, "show_error": False, "run_history": False, "enable_monitoring": False,
-        "footer_links": ["api", "settings"], "ssr_mode": False,
+        "footer_links": ["api", "settings"], "ssr_mode": False, "allowed_paths": [str(SPEECH_FOLDER)],
     }  # fmt: skip
 
 
