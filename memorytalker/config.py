@@ -11,6 +11,7 @@ import json
 import re
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,10 +20,16 @@ PHONES: tuple[str, ...] = tuple(
     "sil aa ae ah ao aw ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh".split()
 )
 #: The 32 CTC characters of HuBERT: the slot labels of the paper's configurations.
-CHARACTERS: tuple[str, ...] = tuple("<pad> <s> </s> <unk> | E T A O N I H S R D L U M W C F G Y P B V K ' X J Q Z".split())
+CHARACTERS: tuple[str, ...] = tuple(
+    "<pad> <s> </s> <unk> | E T A O N I H S R D L U M W C F G Y P B V K ' X J Q Z".split()
+)
 
 #: From where a head can be pictured.
 CAMERAS: tuple[str, ...] = ("front", "three_quarter", "profile")
+
+
+#: What long work calls as it goes: done, total (0: unknown), stage.
+Progress = Callable[[int, int, str], None]
 
 
 class ConfigError(ValueError):
@@ -102,7 +109,7 @@ class SpeechConfig:
     head_layers: int = 3  # temporal convolutions of that head
     frozen: bool = True  # the whole pretrained part; the paper freezes HuBERT's convolutions only
     initialise_from: str | None = None  # a folder or hub id with pretrained weights for a fresh model
-    target_level: float = 0.1  # the waveform is scaled so that its loud frames have this r.m.s.; 0: unit variance (paper)
+    target_level: float = 0.1  # r.m.s. that the loud frames of a waveform are scaled to; 0: unit variance (paper)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from ..articulation.coarticulation import MouthGeometry, TimedPhones, articulate
 from ..articulation.speaker import Manner, Voice, manner_of
 from ..articulation.visemes import VisemeTable, load_visemes
 from ..audio import Waveform, load_waveform, write_wav
+from ..config import Progress
 from ..head import HeadMesh
 from ..motion import FaceCurves
 from .align import Aligner, AlignmentError
@@ -27,7 +28,6 @@ from .clips import Clip, CorpusError, save_clip, write_clips
 from .hearing import effort, loudness_range, pitch
 
 FPS = 30
-Progress = Callable[[int, int, str], None]
 
 
 def build_corpus(
@@ -151,12 +151,7 @@ def _synthesised(
 ) -> list[Clip]:  # fmt: skip
     """Motion made from phone times, each speaker in their own manner."""
     rows = [row for row in rows if phones[row["sound"]] is not None]
-    jobs = [(str(root), row["sound"]) for row in rows]
-    heard = {}
-    for done, entry in enumerate(_parallel(_hear_one, jobs, workers), start=1):
-        heard[entry["sound"]] = entry
-        if progress:
-            progress(done, len(jobs), "listen")
+    heard = _hear_all(root, folder, rows, workers, progress)
     speakers = _manners(rows, heard, phones, seed) if manners else {}
     (folder / "speakers.json").write_text(json.dumps(speakers, indent=1) + "\n", encoding="utf-8")
     table = load_visemes()
@@ -186,6 +181,24 @@ def synthesise(
     clip = Clip(name, row["speaker"], row["split"], row["source"], "synthesised", row["sound"], frames, FPS,
                 text=row["text"])  # fmt: skip
     return clip, FaceCurves(weights, head.blendshape_names, FPS), frame_phones(phones, frames, FPS)
+
+
+def _hear_all(
+    root: Path, folder: Path, rows: list[dict], workers: int, progress: Progress | None
+) -> dict[str, dict]:
+    """What `_hear_one` finds of every row's sound, kept in `folder/heard.jsonl`."""
+    store = folder / "heard.jsonl"
+    heard = {}
+    if store.is_file():
+        heard = {entry["sound"]: entry for entry in map(json.loads, store.read_text(encoding="utf-8").splitlines())}
+    jobs = [(str(root), row["sound"]) for row in rows if row["sound"] not in heard]
+    with store.open("a", encoding="utf-8") as out:
+        for done, entry in enumerate(_parallel(_hear_one, jobs, workers), start=1):
+            heard[entry["sound"]] = entry
+            out.write(json.dumps(entry) + "\n")
+            if progress:
+                progress(done, len(jobs), "listen")
+    return heard
 
 
 def _hear_one(job: tuple[str, str]) -> dict:

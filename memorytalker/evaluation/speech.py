@@ -7,7 +7,6 @@ kept out of training. Every clip goes the whole road, from sound file to vertice
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,25 +14,15 @@ import numpy as np
 
 from ..articulation.coarticulation import TimedPhones, frame_phones
 from ..articulation.visemes import BILABIALS, VOWELS
-from ..config import PHONES
+from ..config import PHONES, Progress
 from ..corpus.build import align_all, read_manifest
 from ..corpus.capture import film_openings
 from ..pipeline import Talker
 from . import metrics
+from .report import Figure
 
-Progress = Callable[[int, int, str], None]
 #: Filmed clips of the first speaker kept out of training: the last of the manifest.
 HELD_CLIPS = 91
-
-
-@dataclass(frozen=True)
-class Figure:
-    """One line of the report: what was measured, on how much, the value, the goal it should reach (None: no goal)."""
-
-    name: str
-    value: float
-    count: str
-    goal: float | None = None
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,15 @@ import numpy as np
 import torch
 
 from ..audio import load_waveform
+from ..config import ModelConfig, Progress
 from ..corpus.clips import Clip, load_clip, read_clips
 from ..features import normalise_level, style_log_mel
 from ..models.talker import MemoryTalker
-from .data import TrainingClip
+from .data import TrainingClip, split_long
 from .space import MotionSpace
 
-Progress = Callable[[int, int, str], None]
+#: Seconds of the longest piece that counts as one clip in an epoch.
+LONGEST_PIECE = 12.0
 
 
 def cache_features(model: MemoryTalker, folder: Path, root: Path, progress: Progress | None = None) -> None:
@@ -52,13 +54,14 @@ def hear(model: MemoryTalker, samples: np.ndarray, window_seconds: float = 28.0)
 
 
 def load_training_clips(
-    folder: Path, split: str, space: MotionSpace, keep: Callable[[Clip], bool] = lambda clip: True
+    folder: Path, split: str, space: MotionSpace, config: ModelConfig, keep: Callable[[Clip], bool] = lambda clip: True
 ) -> list[TrainingClip]:
-    """The clips of one split with their cached features, motion in the coordinates of `space`."""
+    """The clips of one split with their cached features, motion in the coordinates of `space`; long takes in pieces."""
     clips, names = read_clips(folder)
     if names != space.names:
         raise ValueError("The corpus was made for another head: its curves have other names. Make it again.")
-    return [_training_clip(folder, clip, space) for clip in clips if clip.split == split and keep(clip)]
+    whole = (_training_clip(folder, clip, space) for clip in clips if clip.split == split and keep(clip))
+    return [piece for clip in whole for piece in split_long(clip, LONGEST_PIECE, config)]
 
 
 def _training_clip(folder: Path, clip: Clip, space: MotionSpace) -> TrainingClip:

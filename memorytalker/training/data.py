@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -66,21 +66,38 @@ def collate(clips: list[TrainingClip]) -> Batch:
 
 
 def cropped(clip: TrainingClip, frames: int, random: np.random.Generator, config: ModelConfig) -> TrainingClip:
-    """A random piece of at most `frames` motion frames, cut where a motion frame and a hidden state begin together."""
-    step = config.fps // np.gcd(config.fps, config.speech.state_rate)  # motion frames between common beginnings
+    """A random piece of at most `frames` motion frames, beginning where a motion frame and a hidden state do."""
     if len(clip.motion) <= frames:
         return clip
-    first = int(random.integers((len(clip.motion) - frames) // step + 1)) * step
+    step = _common_step(config)
+    return _piece(clip, int(random.integers((len(clip.motion) - frames) // step + 1)) * step, frames, config)
+
+
+def split_long(clip: TrainingClip, seconds: float, config: ModelConfig) -> list[TrainingClip]:
+    """A clip longer than `seconds` in pieces of about that length, so that long takes count by their length."""
+    count = int(np.ceil(len(clip.motion) / (seconds * config.fps)))
+    if count <= 1:
+        return [clip]
+    step = _common_step(config)
+    edges = [round(len(clip.motion) * i / count / step) * step for i in range(count)] + [len(clip.motion)]
+    return [_piece(clip, first, last - first, config) for first, last in zip(edges, edges[1:], strict=False)]
+
+
+def _common_step(config: ModelConfig) -> int:
+    """Motion frames between moments at which a motion frame and a hidden state begin together."""
+    return config.fps // int(np.gcd(config.fps, config.speech.state_rate))
+
+
+def _piece(clip: TrainingClip, first: int, frames: int, config: ModelConfig) -> TrainingClip:
     rate = config.speech.state_rate / config.fps
-    begin, end = round(first * rate), round((first + frames) * rate)
-    return TrainingClip(
-        clip.name,
-        clip.speaker,
-        clip.captured,
-        clip.states[begin:end],
-        clip.mel,
-        clip.motion[first : first + frames],
-        clip.labels[first : first + frames],
+    mel_rate = config.sample_rate / config.style.hop / config.fps
+    last = first + frames
+    return replace(
+        clip,
+        states=clip.states[round(first * rate) : round(last * rate)],
+        mel=clip.mel[round(first * mel_rate) : round(last * mel_rate)],
+        motion=clip.motion[first:last],
+        labels=clip.labels[first:last],
     )
 
 
@@ -136,12 +153,17 @@ class Triplets:
 
     def usable(self, index: int) -> bool:
         """Whether the clip's speaker has another clip."""
-        return len(self._by_speaker[self._clips[index].speaker]) > 1
+        return bool(self._others(index))
+
+    def _others(self, index: int) -> list[int]:
+        """Clips of the same speaker; pieces of one take have one name and are the same clip."""
+        clip = self._clips[index]
+        return [i for i in self._by_speaker[clip.speaker] if self._clips[i].name != clip.name]
 
     def draw(self, index: int, random: np.random.Generator) -> tuple[int, int]:
         """(positive, negative) clip numbers for the anchor `index`."""
         speaker = self._clips[index].speaker
-        own = [i for i in self._by_speaker[speaker] if i != index]
+        own = self._others(index)
         others = [name for name in self._speakers if name != speaker]
         stranger = self._by_speaker[others[int(random.integers(len(others)))]]
         return own[int(random.integers(len(own)))], stranger[int(random.integers(len(stranger)))]

@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..config import TrainingConfig
+from ..config import LossConfig, Progress, TrainingConfig
 from ..models.talker import MemoryTalker, TalkerOutput
 from .data import Batch, Sampler, TrainingClip, collate, cropped
 from .losses import Losses, Mouth, memorizing_loss
-from .trainer import Trainer
-
-Progress = Callable[[int, int, str], None]
+from .trainer import Means, Trainer
 
 
 def memorize(
@@ -43,12 +41,16 @@ def memorize(
         return _losses(model, batch, mouth, config)
 
     def validate() -> dict[str, float]:
-        return mean_losses(lambda batch: _losses(model, batch, mouth, config), validation, config.batch_size, device)
+        return mean_losses(
+            lambda batch: _losses(model, batch, mouth, config), validation, config.batch_size, device, config.losses
+        )
 
     Trainer(model, config, folder, Sampler(clips, config)).run(step, validate, provenance or {}, progress)
 
 
-def stage_one(model: MemoryTalker, batch: Batch, style: torch.Tensor | None = None, motion: bool = True) -> TalkerOutput:
+def stage_one(
+    model: MemoryTalker, batch: Batch, style: torch.Tensor | None = None, motion: bool = True
+) -> TalkerOutput:
     """One pass over a batch of cached states."""
     frames = batch.motion.shape[1] * model.config.text_frames
     logits = model.speech.logits(batch.states, frames, batch.state_mask)
@@ -64,14 +66,16 @@ def _losses(model: MemoryTalker, batch: Batch, mouth: Mouth, config: TrainingCon
 
 
 def mean_losses(
-    losses: Callable[[Batch], Losses], clips: list[TrainingClip], batch_size: int, device: torch.device
+    losses: Callable[[Batch], Losses],
+    clips: list[TrainingClip],
+    batch_size: int,
+    device: torch.device,
+    weights: LossConfig,
 ) -> dict[str, float]:
-    """Losses over `clips`, averaged over clips; "loss" is the weighted sum."""
-    sums: dict[str, float] = {}
+    """Losses over `clips`, averaged over clips, with "loss" to choose by; see `Means`."""
+    means = Means(weights)
     ordered = sorted(clips, key=lambda clip: len(clip.motion))
-    for start in range(0, len(ordered), max(batch_size, 1)):
-        chosen = ordered[start : start + max(batch_size, 1)]
-        result = losses(collate(chosen).to(device))
-        for name, value in {"loss": result.total, **result.parts}.items():
-            sums[name] = sums.get(name, 0.0) + float(value) * len(chosen)
-    return {name: value / len(clips) for name, value in sums.items()}
+    for start in range(0, len(ordered), batch_size):
+        chosen = ordered[start : start + batch_size]
+        means.add(losses(collate(chosen).to(device)), len(chosen))
+    return means.figures()

@@ -6,38 +6,35 @@ Every step leaves its result in the work folder and is skipped when found there,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
 
-from ..config import LossConfig, ModelConfig, TrainingConfig
+from ..config import LossConfig, ModelConfig, Progress, TrainingConfig
 from ..corpus.build import build_corpus
 from ..corpus.clips import Clip
 from ..head import HeadMesh, load_head
 from ..models.talker import MemoryTalker, expand_coordinates
 from ..weights import initialise_speech, save_weights
 from .cache import cache_features, load_training_clips
-from .memorize import memorize
 from .losses import Mouth
+from .memorize import memorize
 from .space import MotionSpace, blendshape_space
 from .stylize import stylize
-
-Progress = Callable[[int, int, str], None]
 
 #: Stage 1 of the open model. Where it leaves the paper (batches, a falling rate, the slots' names, the closed mouth,
 #: the share of filmed clips) MODEL_CARD.md says so.
 MEMORIZE = TrainingConfig(
     stage="memorize", epochs=24, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
-    weight_decay=1e-4, clip_norm=1.0, crop_seconds=8.0, captured_share=0.25, validate_every=2,
-    losses=LossConfig(slots=0.1, opening=0.3, lips_in_stage_one=1.0),
+    weight_decay=1e-4, clip_norm=50.0, crop_seconds=8.0, captured_share=0.25, validate_every=2,
+    losses=LossConfig(slots=0.2, opening=0.3, lips_in_stage_one=20.0),
 )  # fmt: skip
 #: Stage 2 of the open model.
 STYLIZE = TrainingConfig(
     stage="stylize", epochs=8, batch_size=16, learning_rate=5e-4, warmup_steps=100, final_rate=0.05,
-    clip_norm=1.0, crop_seconds=6.0, captured_share=0.1, style_seconds=4.0, validate_every=1,
-    losses=LossConfig(lip=1.0, opening=0.1),
+    clip_norm=50.0, crop_seconds=6.0, captured_share=0.1, style_seconds=4.0, validate_every=1,
+    losses=LossConfig(lip=20.0, opening=0.3),
 )  # fmt: skip
 
 
@@ -45,9 +42,8 @@ STYLIZE = TrainingConfig(
 class Recipe:
     """Everything that decides what the weights become, apart from the source folder."""
 
-    #: The coordinates of a talking face are some centimetres (root of the sum of squares over all vertices);
-    #: ten of them to the network's unit.
-    model: ModelConfig = field(default_factory=lambda: ModelConfig(name="open", motion_scale=10.0))
+    #: The coordinates of a talking face (root of the sum of squares over all vertices) are of the size of 3 cm.
+    model: ModelConfig = field(default_factory=lambda: ModelConfig(name="open", motion_scale=30.0))
     memorize: TrainingConfig = MEMORIZE
     stylize: TrainingConfig = STYLIZE
     seed: int = 0
@@ -75,8 +71,8 @@ def make_weights(
     model, space = fresh_model(head, recipe, encoder or root / "encoder")
     model.to(device)
     cache_features(model, corpus, root, progress)
-    clips = load_training_clips(corpus, "train", space, _speaking)
-    validation = load_training_clips(corpus, "validation", space, _speaking)
+    clips = load_training_clips(corpus, "train", space, model.config, _speaking)
+    validation = load_training_clips(corpus, "validation", space, model.config, _speaking)
     mouth = _on_device(space.mouth(head), device)
     provenance = {"corpus": _digest(corpus / "clips.jsonl"), "head": _digest_head(head), "seed": recipe.seed}
     memorize(model, clips, validation, mouth, recipe.memorize, work / "memorize", provenance, progress)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from ..config import TrainingConfig
+from ..config import Progress, TrainingConfig
 from ..models.style import StyleOutput
 from ..models.talker import MemoryTalker
 from .data import Sampler, TrainingClip, Triplets, collate, cropped
 from .losses import Losses, Mouth, stylizing_loss
 from .memorize import stage_one
-from .trainer import Trainer
-
-Progress = Callable[[int, int, str], None]
+from .trainer import Means, Trainer
 
 
 def stylize(
@@ -58,13 +55,11 @@ def stylize(
         random = np.random.default_rng(config.seed)  # the same triplets every time
         usable = [i for i in range(len(validation)) if held.usable(i)]
         usable.sort(key=lambda i: len(validation[i].motion))
-        sums: dict[str, float] = {}
+        means = Means(config.losses)
         for start in range(0, len(usable), config.batch_size):
             chosen = usable[start : start + config.batch_size]
-            result = losses(validation, chosen, held, random)
-            for name, value in {"loss": result.total, **result.parts}.items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(chosen)
-        return {name: value / len(usable) for name, value in sums.items()}
+            means.add(losses(validation, chosen, held, random), len(chosen))
+        return means.figures()
 
     Trainer(model, config, folder, Sampler(clips, config)).run(step, validate, provenance or {}, progress)
     model.eval()

@@ -1,4 +1,4 @@
-"""The loop that both stages share: steps by seed, checkpoints that resume to the same result, the best kept by validation.
+"""The loop that both stages share: steps by seed, checkpoints that resume to the same result, the best weights kept.
 
 A run folder holds `run.json` (configuration and where it came from), `log.jsonl` (one line an epoch), `last.pt`
 (everything needed to go on) and `best.safetensors` (the weights with the lowest validation loss).
@@ -16,16 +16,37 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..config import TrainingConfig, to_dict
+from ..config import LossConfig, Progress, TrainingConfig, to_dict
 from ..models.talker import MemoryTalker
 from .data import Sampler
 from .losses import Losses
 
-Progress = Callable[[int, int, str], None]
 #: step number, clip numbers -> losses
 Step = Callable[[int, list[int]], Losses]
 #: -> figures of the validation clips, of which "loss" chooses the best weights
 Validate = Callable[[], dict[str, float]]
+
+
+#: What a visitor sees; the other losses shape the memory and the style and do not choose between weights.
+VISIBLE = ("motion", "velocity", "lip", "lips_in_stage_one", "opening")
+
+
+class Means:
+    """Losses averaged over clips; their "loss" is the weighted sum of those that show in the motion."""
+
+    def __init__(self, weights: LossConfig) -> None:
+        self._weights, self._sums, self._count = weights, defaultdict(float), 0
+
+    def add(self, losses: Losses, clips: int) -> None:
+        """Count the mean losses of a batch of `clips`."""
+        for name, value in losses.parts.items():
+            self._sums[name] += float(value) * clips
+        self._count += clips
+
+    def figures(self) -> dict[str, float]:
+        """The mean of every loss, and "loss"."""
+        means = {name: value / max(self._count, 1) for name, value in self._sums.items()}
+        return {"loss": sum(getattr(self._weights, name) * means.get(name, 0.0) for name in VISIBLE), **means}
 
 
 class Trainer:

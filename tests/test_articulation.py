@@ -1,0 +1,109 @@
+"""Phones to curves: shares sum to one, contacts hold, silence is shut, manners do what they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from memorytalker.articulation.coarticulation import TimedPhones, activations, articulate, frame_phones
+from memorytalker.articulation.speaker import Manner, Voice, manner_of
+from memorytalker.articulation.visemes import VisemeTable, load_visemes
+from memorytalker.config import PHONES, ConfigError
+from memorytalker.corpus.build import mouth_geometry
+from memorytalker.head import load_head
+
+FPS = 30.0
+#: "a bamafa" between half-second silences: every contact between open vowels.
+WORD = [
+    (0.0, 0.5, "sil"), (0.5, 0.7, "aa"), (0.7, 0.78, "b"), (0.78, 1.0, "aa"), (1.0, 1.07, "m"), (1.07, 1.3, "aa"),
+    (1.3, 1.4, "f"), (1.4, 1.6, "aa"), (1.6, 1.66, "p"), (1.66, 1.9, "aa"), (1.9, 2.5, "sil"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def table() -> VisemeTable:
+    return load_visemes()
+
+
+@pytest.fixture(scope="module")
+def geometry(table: VisemeTable):
+    return mouth_geometry(load_head(), table.shapes)
+
+
+@pytest.fixture(scope="module")
+def gap(table: VisemeTable, geometry) -> np.ndarray:
+    curves = articulate(TimedPhones.of(WORD), table, geometry, 75, FPS)
+    return np.maximum(curves @ geometry.gap, 0)
+
+
+def frames(start: float, end: float) -> slice:
+    return slice(int(start * FPS), int(np.ceil(end * FPS)))
+
+
+def test_shares_sum_to_one_and_a_lone_phone_has_all(table: VisemeTable) -> None:
+    shares = activations(TimedPhones.of(WORD), table, 75, FPS)
+    np.testing.assert_allclose(shares.sum(-1), 1.0, atol=1e-9)
+    alone = activations(TimedPhones.of([(0.0, 1.0, "iy")]), table, 30, FPS)
+    np.testing.assert_allclose(alone[..., PHONES.index("iy")], 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("start, end", [(0.7, 0.78), (1.0, 1.07), (1.6, 1.66)])
+def test_lips_meet_on_bilabials_between_open_vowels(gap: np.ndarray, start: float, end: float) -> None:
+    vowel = np.median(gap[frames(0.82, 0.98)])
+    assert vowel > 0.003, "an open vowel opens some millimetres even between two contacts"
+    assert gap[frames(start, end)].min() < 0.02 * vowel
+
+
+def test_lower_lip_meets_the_teeth_on_labiodentals(table: VisemeTable, geometry) -> None:
+    curves = articulate(TimedPhones.of(WORD), table, geometry, 75, FPS)
+    bite = curves @ geometry.bite + geometry.bite_rest
+    assert bite[frames(1.3, 1.4)].min() < 0.002
+    assert bite[frames(1.2, 1.28)].max() > 0.005
+
+
+def test_silence_is_shut_and_speech_is_not(gap: np.ndarray) -> None:
+    assert gap[: int(0.45 * FPS)].max() < 1e-4
+    assert gap[int(2.05 * FPS) :].max() < 1e-4
+    assert gap[frames(0.55, 0.65)].max() > 0.005
+
+
+def test_curves_are_weights(table: VisemeTable, geometry) -> None:
+    effort = np.linspace(-1.5, 1.5, 75)
+    curves = articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, effort, Manner(jaw=3.0, lean=0.15))
+    assert curves.min() >= 0 and curves.max() <= 1
+
+
+def test_frame_phones_says_what_is_spoken() -> None:
+    labels = frame_phones(TimedPhones.of(WORD), 90, FPS)
+    assert PHONES[labels[int(0.6 * FPS)]] == "aa" and PHONES[labels[int(0.74 * FPS)]] == "b"
+    assert (labels[75:] == 0).all(), "after the last phone there is silence"
+
+
+def test_jaw_gain_opens_the_mouth_and_neutral_manner_changes_nothing(table: VisemeTable, geometry) -> None:
+    def opening(manner: Manner | None) -> np.ndarray:
+        return articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, None, manner) @ geometry.gap
+
+    np.testing.assert_allclose(opening(Manner()), opening(None), atol=1e-12)
+    vowel = frames(0.85, 0.95)
+    assert opening(Manner(jaw=1.4))[vowel].mean() > 1.2 * opening(None)[vowel].mean()
+
+
+def test_lean_favours_the_named_side(table: VisemeTable, geometry) -> None:
+    curves = articulate(TimedPhones.of([(0, 1, "s")]), table, geometry, 30, FPS, None, Manner(lean=0.15))
+    left, right = (curves[:, table.shapes.index(f"mouthUpperUp{side}")].mean() for side in ("Left", "Right"))
+    assert left > right
+
+
+def test_manner_follows_the_voice_and_belongs_to_the_seed() -> None:
+    quiet, loud = Voice(14.0, 12.0, 120.0), Voice(30.0, 12.0, 120.0)
+    assert manner_of(loud, 7).jaw > manner_of(quiet, 7).jaw
+    assert manner_of(loud, 7) == manner_of(loud, 7) != manner_of(loud, 8)
+
+
+def test_table_round_trip_and_missing_phone(table: VisemeTable) -> None:
+    values = table.to_json()
+    again = VisemeTable.from_json(values)
+    np.testing.assert_allclose(again.target, table.target, atol=1e-4)
+    del values["phones"]["zh"]
+    with pytest.raises(ConfigError, match="zh"):
+        VisemeTable.from_json(values)
