@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 import sys
 import types
 from pathlib import Path
@@ -56,6 +57,16 @@ def test_nothing_is_truncated(tiny_talker: Talker, voice, seconds: float) -> Non
 def test_frame_count_rounds_and_is_at_least_one(tiny_talker: Talker) -> None:
     config = tiny_talker.config
     assert [frame_count(n, config) for n in (1, 16000, 16000 + 266, 16000 + 267)] == [1, 30, 30, 31]
+
+
+def test_windows_begin_at_the_sample_of_their_frame_and_miss_none(tiny_talker: Talker) -> None:
+    samples = np.arange(round(7.123 * RATE), dtype=np.float32)
+    windows = list(tiny_talker._windows(cut(samples, 997)))
+    for i, (heard, frames) in enumerate(windows):
+        begin = round(45 * i * RATE / 30)
+        assert np.array_equal(heard, samples[begin : begin + len(heard)])
+        assert abs(len(heard) / RATE - frames / 30) < 0.5 / 30 + 1e-6
+    assert heard[-1] == samples[-1] and len(windows) == 5
 
 
 def test_windows_are_faded_into_each_other(tiny_talker: Talker, voice, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,6 +210,13 @@ def test_requests_that_cannot_be_met_are_refused(tiny_talker: Talker, voice, mak
         Talker(make_model("open"), load_head())
     with pytest.raises(TalkerError, match="overlap_seconds"):
         Talker(make_model("open", coordinates=load_head().template.size, overlap_seconds=12.0), load_head())
+
+
+def test_the_result_can_go_to_another_process(tiny_talker: Talker, voice) -> None:
+    """A borrowed GPU works in another process and sends its result back."""
+    animation = tiny_talker.animate((voice(0.5), RATE))
+    back = pickle.loads(pickle.dumps(animation))
+    assert np.array_equal(back.vertices, animation.vertices) and back.head.identity == animation.head.identity
 
 
 def test_npz_round_trip(tiny_talker: Talker, voice, tmp_path: Path) -> None:
