@@ -17,6 +17,9 @@ from types import MappingProxyType
 from typing import Any
 
 from memorytalker.config import CAMERAS, RenderOptions
+from memorytalker.corpus import commands as corpus_commands
+from memorytalker.evaluation import commands as evaluation_commands
+from memorytalker.training import commands as training_commands
 
 DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -219,11 +222,42 @@ def run_doctor(chosen: argparse.Namespace) -> int:
     return DONE if all(finding.found for finding in findings) else OUR_FAULT
 
 
+# the workshop: corpus, train, evaluate
+
+
+def run_corpus(chosen: argparse.Namespace) -> None:
+    """Training clips from a source folder."""
+    with progress_bar() as progress:
+        corpus_commands.run_corpus(chosen, progress)
+
+
+def run_train(chosen: argparse.Namespace) -> None:
+    """Weights from a source folder."""
+    with progress_bar() as progress:
+        training_commands.run_train(chosen, progress)
+
+
+def add_evaluate(parser: argparse.ArgumentParser) -> None:
+    """Flags of `evaluate`."""
+    evaluation_commands.add_evaluate(parser)
+    add_talker(parser)
+
+
+def run_evaluate(chosen: argparse.Namespace) -> None:
+    """Figures on held-out voices and faces."""
+    device = None if chosen.device == "auto" else chosen.device
+    with progress_bar() as progress:
+        evaluation_commands.run_evaluate(chosen, device, progress)
+
+
 #: Every sub-command there is. Each imports what it needs when it runs, so that --help stays quick.
 COMMANDS = MappingProxyType(
     {
         "animate": Command("Turn a sound into a video of a talking head.", add_animate, run_animate),
         "bench": Command("Measure where the time goes from a sound to a video.", add_bench, run_bench),
         "doctor": Command("Check what this machine has and lacks.", add_doctor, run_doctor),
+        "corpus": Command("Make training clips of speech and recorded faces.", corpus_commands.add_corpus, run_corpus),
+        "train": Command("Train a model.", training_commands.add_train, run_train),
+        "evaluate": Command("Print the figures of a model on held-out voices and faces.", add_evaluate, run_evaluate),
     }
 )

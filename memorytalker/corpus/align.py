@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..config import PHONES
+from ..config import PHONES, ConfigError
 
 #: Seconds a frame of the aligner lasts.
 FRAME_SECONDS = 0.01
@@ -38,7 +38,10 @@ class Aligner:
     """Forced alignment of English. Holds a decoder; not to be shared between threads."""
 
     def __init__(self) -> None:
-        from pocketsphinx import Decoder
+        try:
+            from pocketsphinx import Decoder
+        except ImportError:
+            raise ConfigError("Aligning speech needs pocketsphinx; install it with: pip install pocketsphinx") from None
 
         self._decoder = Decoder(lm=None, loglevel="FATAL", samprate=16000)
 

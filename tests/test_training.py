@@ -1,0 +1,175 @@
+"""Training: drawn by seed, resumed to the same end, each stage teaching only what it should."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from memorytalker.config import LossConfig, TrainingConfig
+from memorytalker.head import load_head
+from memorytalker.training.data import Sampler, TrainingClip, Triplets, collate, cropped, split_long
+from memorytalker.training.losses import Mouth
+from memorytalker.training.memorize import memorize, stage_one
+from memorytalker.training.space import blendshape_space
+from memorytalker.training.stylize import stylize
+from memorytalker.training.trainer import Trainer
+
+LOSSES = LossConfig(slots=0.1, opening=0.1, lips_in_stage_one=1.0)
+CONFIG = TrainingConfig(epochs=2, batch_size=3, learning_rate=1e-3, captured_share=0.4, crop_seconds=1.0,
+                        checkpoint_every=1, losses=LOSSES)  # fmt: skip
+
+
+def clip(number: int, frames: int, speaker: str, captured: bool = False) -> TrainingClip:
+    random = torch.Generator().manual_seed(number)
+    states = round(frames / 30 * 50)
+    return TrainingClip(
+        name=f"clip{number}",
+        speaker=speaker,
+        captured=captured,
+        states=torch.randn(states, 32, generator=random).half(),
+        mel=torch.randn(2 * states, 80, generator=random).half(),
+        motion=0.01 * torch.randn(frames, 60, generator=random),
+        labels=torch.randint(0, 40, (frames,), generator=random),
+    )
+
+
+@pytest.fixture
+def clips() -> list[TrainingClip]:
+    return [clip(i, 24 + 9 * (i % 4), f"speaker{i % 3}", captured=i % 4 == 0) for i in range(12)]
+
+
+@pytest.fixture
+def mouth() -> Mouth:
+    return Mouth(lips=torch.eye(60)[:, :12], opening=torch.eye(60)[0])
+
+
+def test_sampler_is_decided_by_seed_and_epoch(clips: list[TrainingClip]) -> None:
+    def drawn(seed: int, epoch: int) -> list[list[int]]:
+        return list(Sampler(clips, dataclasses.replace(CONFIG, seed=seed)).epoch(epoch))
+
+    assert drawn(1, 0) == drawn(1, 0) != drawn(1, 1)
+    assert drawn(1, 0) != drawn(2, 0)
+    plain = dataclasses.replace(CONFIG, captured_share=0.0)
+    assert sorted(sum(Sampler(clips, plain).epoch(0), [])) == list(range(12)), "every clip once"
+
+
+def test_sampler_gives_captured_clips_their_share(clips: list[TrainingClip]) -> None:
+    batches = list(Sampler(clips, dataclasses.replace(CONFIG, captured_share=0.5, batch_size=1)).epoch(0))
+    assert sum(clips[b[0]].captured for b in batches) == 6
+
+
+def test_triplets_never_hold_the_clip_itself(clips: list[TrainingClip]) -> None:
+    pieces = clips + [dataclasses.replace(clips[0])]  # a second piece of the first take
+    triplets, random = Triplets(pieces), np.random.default_rng(0)
+    for index in range(len(pieces)):
+        for _ in range(20):
+            positive, negative = triplets.draw(index, random)
+            assert pieces[positive].name != pieces[index].name
+            assert pieces[positive].speaker == pieces[index].speaker != pieces[negative].speaker
+
+
+def test_one_speaker_makes_no_triplets(clips: list[TrainingClip]) -> None:
+    with pytest.raises(ValueError, match="at least two speakers"):
+        Triplets([c for c in clips if c.speaker == "speaker0"])
+
+
+def test_crops_begin_where_states_and_frames_do(make_model) -> None:
+    config = make_model().config
+    long = dataclasses.replace(clip(0, 300, "a"), motion=torch.arange(300.0)[:, None].expand(300, 60))
+    long = dataclasses.replace(long, states=torch.arange(500.0)[:, None].expand(500, 32))
+    for seed in range(10):
+        piece = cropped(long, 60, np.random.default_rng(seed), config)
+        assert len(piece.motion) == 60 and len(piece.states) == 100
+        assert float(piece.motion[0, 0]) / 30 == pytest.approx(float(piece.states[0, 0]) / 50)
+
+
+def test_long_takes_are_cut_without_loss(make_model) -> None:
+    config = make_model().config
+    long = clip(0, 1000, "a")
+    pieces = split_long(long, 10.0, config)
+    assert len(pieces) == 4
+    torch.testing.assert_close(torch.cat([p.motion for p in pieces]), long.motion)
+    torch.testing.assert_close(torch.cat([p.states for p in pieces]), long.states)
+    assert split_long(clip(1, 200, "a"), 10.0, config)[0].motion.shape[0] == 200
+
+
+def test_padded_batch_equals_single_clips(make_model, clips: list[TrainingClip]) -> None:
+    model = make_model()
+    with torch.no_grad():
+        together = stage_one(model, collate(clips[:4]))
+        for i, one in enumerate(clips[:4]):
+            alone = stage_one(model, collate([one]))
+            frames = len(one.motion)
+            torch.testing.assert_close(together.offsets[i, :frames], alone.offsets[0], atol=1e-5, rtol=0)
+            torch.testing.assert_close(together.key_address[i, :frames], alone.key_address[0], atol=1e-5, rtol=0)
+
+
+def test_broken_run_ends_where_an_unbroken_one_does(make_model, clips, mouth, tmp_path: Path, monkeypatch) -> None:
+    whole = make_model()
+    memorize(whole, clips, clips[:3], mouth, CONFIG, tmp_path / "whole")
+    broken = make_model()
+    real = torch.optim.AdamW.step
+    steps = iter(range(5))
+
+    def stops(self, *args, **kwargs):
+        next(steps)  # the sixth step is never made
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", stops)
+    with pytest.raises((StopIteration, RuntimeError)):
+        memorize(broken, clips, clips[:3], mouth, CONFIG, tmp_path / "broken")
+    monkeypatch.setattr(torch.optim.AdamW, "step", real)
+    resumed = make_model(seed=3)  # whatever it starts from, the checkpoint decides
+    memorize(resumed, clips, clips[:3], mouth, CONFIG, tmp_path / "broken")
+    for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, msg=name, atol=1e-6, rtol=1e-5)
+
+
+def test_stage_one_learns_and_leaves_style_and_frozen_encoder_alone(make_model, clips, mouth, tmp_path) -> None:
+    model = make_model()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    config = dataclasses.replace(CONFIG, epochs=12, learning_rate=5e-3)
+    memorize(model, clips, clips, mouth, config, tmp_path / "run")
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert not {name for name in changed if name.startswith(("style", "speech.encoder"))}
+    assert {"memory.slots", "motion.weight", "decoder.output.weight"} <= changed
+    log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    losses = [json.loads(line)["train"]["total"] for line in log]
+    assert losses[-1] < losses[0]
+
+
+def test_stage_two_teaches_the_style_encoder_alone(make_model, clips, mouth, tmp_path) -> None:
+    model = make_model()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    config = dataclasses.replace(CONFIG, stage="stylize", style_seconds=0.5)
+    stylize(model, clips, clips, mouth, config, tmp_path / "run")
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed and all(name.startswith("style") for name in changed)
+    assert "style_mean" in changed
+
+
+def test_coordinates_keep_distances_and_openings() -> None:
+    head = load_head()
+    space = blendshape_space(head)
+    random = np.random.default_rng(0)
+    speaking = np.array([not name.startswith(("eye", "brow", "noseSneer")) for name in head.blendshape_names])
+    weights = random.uniform(0, 1, (5, 52)).astype(np.float32) * speaking
+    offsets = head.offsets(weights).reshape(5, -1)
+    coordinates = space.encode(weights)
+    np.testing.assert_allclose(np.linalg.norm(coordinates, axis=1), np.linalg.norm(offsets, axis=1), rtol=1e-3)
+    upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
+    lips = offsets.reshape(5, -1, 3)
+    gap = lips[:, upper, 1] - lips[:, lower, 1]
+    mouth = space.mouth(head)
+    np.testing.assert_allclose(coordinates @ mouth.opening.numpy(), gap, atol=2e-5)
+    np.testing.assert_allclose(coordinates @ mouth.lips.numpy(), lips[:, head.regions["lips"]].reshape(5, -1), atol=1e-4)
+
+
+def test_empty_corpus_is_refused(make_model, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no training clips"):
+        Trainer(make_model(), CONFIG, tmp_path, Sampler([], CONFIG))
