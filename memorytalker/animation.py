@@ -49,7 +49,7 @@ class Animation:
     def save(
         self,
         path: str | Path,
-        render: RenderOptions = RenderOptions(),  # noqa: B008 - frozen
+        render: RenderOptions = RenderOptions(),
         progress: Progress | None = None,
     ) -> Path:
         """Write the animation in the format of the suffix, and return the path.
