@@ -56,6 +56,7 @@ _LINEAR_SHARE = 0.1  # the cost per unit of weight (sparsity), as a share of the
 _RIDGE = 1e-4  # added to the cost of squared weights of every control
 _SMOOTHNESS = 2e-4  # cost of a squared change of weight from frame to frame
 _GAP_WEIGHT, _WIDTH_WEIGHT = 6.0, 1.0  # squared misfit of these distances against the mean squared misfit of the points
+_PARTING = 0.002  # a control parts the lips when it opens them by more than this, in eye distances
 _BEND = 0.7  # how far the shapes measured at half weight are believed against straight lines
 _ROUNDS, _STEPS = 3, 250  # secant rounds, gradient steps in each
 
@@ -199,14 +200,16 @@ def _exact_gap(weights: np.ndarray, gap: np.ndarray, basis: Basis) -> np.ndarray
     """Weights (T, K) changed as little as possible so that the head's lip gap is `gap` (T,), eye distances.
 
     Too narrow: lips part over the same jaw, then the jaw opens. Too wide: lips close over the same jaw, then all
-    else that parts them shrinks.
+    else that clearly parts them shrinks.
     """
     weights, gain = weights.copy(), basis.gap[_JAW]
-    part = np.clip((gap - weights @ basis.gap) / gain, -weights[:, _JAW], weights[:, _CLOSED])
+    exchange = gain - basis.gap[_CLOSED]
+    part = np.clip((gap - weights @ basis.gap) / exchange, -weights[:, _JAW], weights[:, _CLOSED])
     weights[:, _JAW] += part
     weights[:, _CLOSED] -= part
     weights[:, _JAW] = np.clip(weights[:, _JAW] + (gap - weights @ basis.gap) / gain, 0.0, 1.0)
-    parting = (basis.gap > 0.0) & (np.arange(len(CONTROLS)) != _JAW)
+    parting = basis.gap > _PARTING
+    parting[[_JAW, _CLOSED]] = False
     parted = weights[:, parting] @ basis.gap[parting]
     excess = np.maximum(weights @ basis.gap - gap, 0.0)
     weights[:, parting] *= np.clip(1.0 - excess / np.maximum(parted, 1e-9), 0.0, 1.0)[:, None]
@@ -250,9 +253,10 @@ def _closing(opening: np.ndarray, index: np.ndarray, neutral: np.ndarray, head: 
 
 
 def _emphasis(index: np.ndarray) -> np.ndarray:
-    """(P,) how much each point counts: lips and chin fully, the jaw's outline a little, the rest not."""
+    """(P,) how much each point counts: the lips, and as much again the few points that show the jaw."""
     weights = np.zeros(len(index))
-    weights[columns(index, LIPS)] = 1.0
-    weights[columns(index, (152, 175, 199, 200, 18, 83, 313))] = 1.0
-    weights[columns(index, (148, 176, 149, 150, 377, 400, 378, 379))] = 0.4
+    weights[columns(index, (*LIPS, 200, 18, 83, 313))] = 1.0
+    weights[columns(index, (152, 175, 199))] = 6.0
+    weights[columns(index, (148, 176, 377, 400))] = 2.4
+    weights[columns(index, (149, 150, 378, 379))] = 0.4
     return weights
