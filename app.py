@@ -55,14 +55,15 @@ STAGES = {"motion": "Recalling the movements", "pictures": "Drawing the pictures
 log = logging.getLogger("memorytalker.page")
 
 
-def status_html(step: int, text: str, bar: float | None = None) -> str:
+def status_html(step: int, text: str, bar: float | None = None, wrong: bool = False) -> str:
     """The staged progress: `step` counts from 0 through STEPS, -1 before them; `bar` from 0 to 1, None if unknown."""
     now = 'class="now" aria-current="step"'
     marks = ('class="done"' if index < step else now if index == step else "" for index in range(len(STEPS)))
     chips = "".join(f"<li {mark}>{name}</li>" for mark, name in zip(marks, STEPS, strict=True))
     value = "" if bar is None else f' value="{bar:.3f}"'
     line = f'<progress aria-label="{STEPS[step]}"{value}></progress>' if step in (0, 1) else ""
-    return f'<ol class="steps">{chips}</ol>{line}<p>{html.escape(text)}</p>'
+    tone = "wrong" if wrong else "well"
+    return f'<ol class="steps">{chips}</ol>{line}<p class="{tone}">{html.escape(text)}</p>'
 
 
 def progress_html(job: Job) -> str:
@@ -163,7 +164,7 @@ def _animator(talker: Any, asked: dict[str, Any], given: dict[str, Any]) -> Any:
         return {given["status"]: status} | files | seen | buttons
 
     def refuse(text: str, results: dict[Any, Any]) -> Iterator[dict[Any, Any]]:
-        yield show(status_html(-1, text), results)
+        yield show(status_html(-1, text, wrong=True), results)
         raise gr.Error(html.escape(text), print_exception=False)
 
     def animate(sound: str | None, identity: str, style: str) -> Iterator[dict[Any, Any]]:
