@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from head_lips import close_lips, contact_ring, meeting
 from head_parts import Part, make_parts
-from head_shapes import mirror_map, rounded, symmetric
+from head_shapes import mirror_map, repaired_shapes, symmetric
 from head_source import IDENTITIES, REFERENCE, BaseMesh, read_base, source_digest, source_version
 from head_store import store
 
@@ -50,8 +50,13 @@ def build(base: BaseMesh, folder: Path) -> dict[str, str]:
     index = {name: np.arange(a, b) for name, a, b in zip(parts, starts[:-1], starts[1:], strict=True)}
     arrays = {
         "faces": np.vstack([part.faces + index[name][0] for name, part in parts.items()]).astype(np.int32),
-        "templates": np.stack([np.vstack([p.templates[n] for p in parts.values()]) for n in IDENTITIES]).astype(np.float32),
-        "colors": np.stack([np.vstack([p.colors[n] for p in parts.values()]) for n in IDENTITIES]).clip(0, 255).round().astype(np.uint8),
+        "templates": np.stack([np.vstack([p.templates[n] for p in parts.values()]) for n in IDENTITIES]).astype(
+            np.float32
+        ),
+        "colors": np.stack([np.vstack([p.colors[n] for p in parts.values()]) for n in IDENTITIES])
+        .clip(0, 255)
+        .round()
+        .astype(np.uint8),
         "base_index": np.concatenate([part.base_index for part in parts.values()]).astype(np.int32),
     }
     shapes = {name: np.vstack([_moved(part, name) for part in parts.values()]) for name in base.blendshapes}
@@ -76,7 +81,7 @@ def repaired(base: BaseMesh) -> tuple[BaseMesh, tuple[np.ndarray, np.ndarray]]:
     body = base.quads["body"]
     ring = contact_ring(body, base.identities[REFERENCE])
     shapes = symmetric(base.blendshapes, mirror_map(base.plain))
-    shapes = rounded(shapes, body, base.identities[REFERENCE], base.masks["lips"])
+    shapes = repaired_shapes(shapes, body, base.identities[REFERENCE], base.masks["lips"])
     identities = {name: close_lips(body, positions, ring) for name, positions in base.identities.items()}
     shapes = meeting(shapes, body, identities[REFERENCE], ring)
     return replace(base, identities=identities, blendshapes=shapes), ring

@@ -9,9 +9,25 @@ from head_mesh import grid_faces
 from scipy.spatial.transform import Rotation
 
 SPOKES = 24
-#: Radii of the rings around the line of sight, metres at an eye of the reference size; repeated radii make a crisp edge.
+#: Radii of the rings around the line of sight, metres on an eye of the usual size; repeated radii make a crisp edge.
 PUPIL, IRIS = 0.0022, 0.0061
-RINGS = (0.0012, PUPIL, PUPIL, 0.0029, 0.0038, 0.0047, 0.0055, IRIS, IRIS, 0.0066, 0.0080, 0.0100, 0.0122, 0.0142, 0.0158)
+RINGS = (
+    0.0012,
+    PUPIL,
+    PUPIL,
+    0.0029,
+    0.0038,
+    0.0047,
+    0.0055,
+    IRIS,
+    IRIS,
+    0.0066,
+    0.0080,
+    0.0100,
+    0.0122,
+    0.0142,
+    0.0158,
+)
 BACK_ANGLES = (np.radians(84.0), np.radians(105.0))
 CORNEA = 0.00035  # the clear front bulges by this much over the iris
 #: The eyes of the neutral face look at a camera this far in front of the ears.
@@ -71,15 +87,23 @@ def _place(points: np.ndarray, radii: np.ndarray, angles: np.ndarray) -> np.ndar
     scale = size / 0.0171
     flat = np.stack([radii * scale * np.cos(angles), radii * scale * np.sin(angles)], axis=1)
     limit = np.clip(np.linalg.norm(flat / axes[:2], axis=1), 0, 0.97)
-    grow = np.where(np.linalg.norm(flat / axes[:2], axis=1) > 0.97, limit / np.maximum(np.linalg.norm(flat / axes[:2], axis=1), 1e-9), 1)
+    grow = np.where(
+        np.linalg.norm(flat / axes[:2], axis=1) > 0.97,
+        limit / np.maximum(np.linalg.norm(flat / axes[:2], axis=1), 1e-9),
+        1,
+    )
     flat *= grow[:, None]
     inside = np.linalg.norm(flat / axes[:2], axis=1)
     bulge = CORNEA * np.clip(1 - (radii / (IRIS * 1.1)) ** 2, 0, None)
     front = np.c_[flat, axes[2] * np.sqrt(1 - inside**2) + bulge * scale]
     for k, angle in enumerate(BACK_ANGLES):
-        ring = slice(len(front) - (len(BACK_ANGLES) - k) * SPOKES, len(front) - (len(BACK_ANGLES) - k - 1) * SPOKES or None)
+        ring = slice(
+            len(front) - (len(BACK_ANGLES) - k) * SPOKES, len(front) - (len(BACK_ANGLES) - k - 1) * SPOKES or None
+        )
         spoke = angles[ring]
-        front[ring] = axes * np.stack([np.sin(angle) * np.cos(spoke), np.sin(angle) * np.sin(spoke), np.full(SPOKES, np.cos(angle))], 1)
+        front[ring] = axes * np.stack(
+            [np.sin(angle) * np.cos(spoke), np.sin(angle) * np.sin(spoke), np.full(SPOKES, np.cos(angle))], 1
+        )
     sight = CAMERA - centre
     yaw, pitch = np.arctan2(sight[0], sight[2]), np.arctan2(sight[1], np.hypot(sight[0], sight[2]))
     return centre + Rotation.from_euler("xy", [-pitch, yaw]).apply(front)

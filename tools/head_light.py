@@ -35,7 +35,8 @@ def open_sky(place: np.ndarray, turned: np.ndarray, faces: np.ndarray) -> np.nda
         rays = directions @ np.stack([aside, np.cross(normal, aside), normal])
         start = point + 4e-4 * normal
         blocked = sum(
-            locator.IntersectWithLine(start.tolist(), (start + REACH * ray).tolist(), 1e-7, hit, where, local, cell) != 0
+            locator.IntersectWithLine(start.tolist(), (start + REACH * ray).tolist(), 1e-7, hit, where, local, cell)
+            != 0
             for ray in rays
         )
         share[k] = 1 - blocked / RAYS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from head_mesh import neighbours
 from scipy import sparse
 from scipy.sparse.linalg import spsolve
 
@@ -10,68 +11,55 @@ from scipy.sparse.linalg import spsolve
 UPPER_MIDDLE, LOWER_MIDDLE = 520, 523
 #: Rings of vertices around the meeting line over which the correction fades out.
 FADE_RINGS = 7
-#: Shapes that together leave the lips touching, and shapes that hold the mouth open meanwhile.
+#: Lips that only just touch show a slit from above or below.
+NEUTRAL_OVERLAP = 0.0002
+#: Shapes that together leave the lips touching, shapes that hold the mouth open meanwhile, and the overlap in metres.
 TOGETHER = (
-    (("mouthClose",), ("jawOpen",)),
-    (("mouthSmileLeft", "mouthSmileRight"), ()),
-    (("mouthDimpleLeft", "mouthDimpleRight"), ()),
-    (("mouthFrownLeft", "mouthFrownRight"), ()),
-    (("mouthLeft", "mouthRight"), ()),
-    (("mouthPucker",), ()),
+    (("mouthClose",), ("jawOpen",), 0.0010),
+    (("mouthSmileLeft", "mouthSmileRight"), (), 0.0004),
+    (("mouthDimpleLeft", "mouthDimpleRight"), (), 0.0004),
+    (("mouthFrownLeft", "mouthFrownRight"), (), 0.0004),
+    (("mouthLeft", "mouthRight"), (), 0.0004),
+    (("mouthPucker",), (), 0.0006),
 )
 
 
 def contact_ring(quads: np.ndarray, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The edge loop in which the lips meet, as upper and lower vertices, each from right to left corner."""
-    around: dict[int, list[int]] = {}
-    for number, quad in enumerate(quads):
-        for vertex in quad:
-            around.setdefault(int(vertex), []).append(number)
+    graph = neighbours(quads, len(positions))
 
-    def onward(previous: int, current: int) -> int:
-        near = {int(v) for q in around[current] for v in quads[q]}
-        ends = {v for v in near if _adjacent(quads, around, current, v)}
-        beside = {int(v) for q in around[current] if previous in quads[q] for v in quads[q]}
-        (following,) = ends - beside
-        return following
+    def beside(vertex: int) -> set[int]:
+        return set(graph.indices[graph.indptr[vertex] : graph.indptr[vertex + 1]].tolist())
 
-    first = [int(v) for v in {v for q in around[UPPER_MIDDLE] for v in quads[q].tolist()}
-             if _adjacent(quads, around, UPPER_MIDDLE, v) and positions[v, 0] > 1e-4]
-    ring = [UPPER_MIDDLE, first[0]]
-    while ring[-1] != UPPER_MIDDLE:
-        ring.append(onward(ring[-2], ring[-1]))
+    ring = [UPPER_MIDDLE, max(beside(UPPER_MIDDLE), key=lambda v: positions[v, 0])]
+    while ring[-1] != UPPER_MIDDLE:  # straight on: to the neighbour that shares no quad with the vertex before
+        previous, current = ring[-2:]
+        shared = quads[(quads == current).any(axis=1) & (quads == previous).any(axis=1)]
+        (onward,) = beside(current) - set(shared.ravel().tolist())
+        ring.append(onward)
     ring = np.array(ring[:-1])
-    turn = int(np.flatnonzero(ring == LOWER_MIDDLE)[0])
-    left = int(np.argmax(positions[ring, 0]))
-    right = int(np.argmin(positions[ring, 0]))
-    assert left < turn < right
-    upper = np.r_[ring[right:], ring[: left + 1]]
-    return upper, ring[left : right + 1][::-1]
+    left, right = int(np.argmax(positions[ring, 0])), int(np.argmin(positions[ring, 0]))
+    assert left < list(ring).index(LOWER_MIDDLE) < right
+    return np.r_[ring[right:], ring[: left + 1]], ring[left : right + 1][::-1]
 
 
-def _adjacent(quads: np.ndarray, around: dict[int, list[int]], a: int, b: int) -> bool:
-    for number in around[a]:
-        quad = quads[number].tolist()
-        if b in quad and (quad.index(a) - quad.index(b)) % 4 in (1, 3):
-            return True
-    return False
+def close_lips(
+    quads: np.ndarray, positions: np.ndarray, ring: tuple[np.ndarray, np.ndarray], overlap: float = NEUTRAL_OVERLAP
+) -> np.ndarray:
+    """`positions` (N, 3) with the lips moved so that they meet half-way, fading out over the rings around.
 
-
-def close_lips(quads: np.ndarray, positions: np.ndarray, ring: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """`positions` (N, 3) with the lips moved so that they meet half-way, fading out over the rings around."""
+    Afterwards the upper lip reaches `overlap` metres below the top of the lower one.
+    """
     upper, lower = ring
     target = np.zeros(len(positions))
     for here, there in ((upper, lower), (lower, upper)):
         order = np.argsort(positions[there, 0], kind="stable")
         opposite = np.interp(positions[here, 0], positions[there[order], 0], positions[there[order], 1])
-        target[here] = 0.5 * (opposite - positions[here, 1])
-    corners = [upper[0], upper[-1]]
-    target[corners] = 0
+        target[here] = 0.5 * (opposite - positions[here, 1] + (overlap if here is lower else -overlap))
+    target[[upper[0], upper[-1]]] = 0  # the corners belong to both
     fixed = np.unique(np.r_[upper, lower])
-    edges = np.unique(np.sort(np.concatenate([quads[:, [0, 1]], quads[:, [1, 2]], quads[:, [2, 3]], quads[:, [3, 0]]]), 1), axis=0)
     count = len(positions)
-    graph = sparse.coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(count, count))
-    graph = (graph + graph.T).tocsr()
+    graph = neighbours(quads, count)
     reach = np.zeros(count)
     reach[fixed] = 1
     for _ in range(FADE_RINGS):
@@ -92,9 +80,9 @@ def meeting(
     Face units were drawn one side at a time: both sides of a smile together push the lower lip through the upper one.
     """
     result = dict(shapes)
-    for names, held in TOGETHER:
+    for names, held, overlap in TOGETHER:
         pose = positions + sum(shapes[name] for name in (*names, *held))
-        change = (close_lips(quads, pose, ring) - pose) / len(names)
+        change = (close_lips(quads, pose, ring, overlap) - pose) / len(names)
         for name in names:
             result[name] = result[name] + change
     return result

@@ -39,6 +39,13 @@ def triangulate(quads: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return halves.reshape(-1, 3)
 
 
+def neighbours(quads: np.ndarray, count: int) -> sparse.csr_matrix:
+    """Which of `count` vertices are joined by a side of a quad: a symmetric matrix (count, count) of ones."""
+    pairs = np.concatenate([quads[:, [0, 1]], quads[:, [1, 2]], quads[:, [2, 3]], quads[:, [3, 0]]])
+    graph = sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    return ((graph + graph.T) > 0).astype(float).tocsr()
+
+
 def keep(piece: Piece, chosen: np.ndarray) -> tuple[Piece, np.ndarray]:
     """The piece with only the `chosen` faces (a mask) and the vertices they use; also which vertices those were."""
     used, renumbered = np.unique(piece.faces[chosen], return_inverse=True)
@@ -159,4 +166,6 @@ def affine_blend(points: np.ndarray, support: np.ndarray, positions: np.ndarray)
     frame = np.c_[positions[support], np.ones(len(support))]
     weights = np.c_[points, np.ones(len(points))] @ np.linalg.pinv(frame)
     row = np.repeat(np.arange(len(points)), len(support))
-    return sparse.csr_matrix((weights.ravel(), (row, np.tile(support, len(points)))), shape=(len(points), len(positions)))
+    return sparse.csr_matrix(
+        (weights.ravel(), (row, np.tile(support, len(points)))), shape=(len(points), len(positions))
+    )

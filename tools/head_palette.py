@@ -17,19 +17,20 @@ class Palette:
     iris: tuple[int, int, int]
     shirt: tuple[int, int, int]
     volume: float = 0.012  # greatest height of the hair over the scalp, metres
+    sides: float = 0.6  # height of the hair at the sides, as a share of that
     beard: float = 0.0  # 0..1: shadow of a shaven beard
 
 
 PALETTES: dict[str, Palette] = {
-    "ada": Palette((224, 178, 152), (192, 112, 106), (92, 60, 40), (92, 112, 92), (58, 72, 92), 0.022),
-    "bruno": Palette((214, 168, 140), (182, 110, 100), (58, 42, 32), (96, 122, 140), (52, 58, 66), 0.013, 0.5),
-    "efua": Palette((128, 84, 62), (128, 66, 62), (30, 24, 22), (62, 40, 26), (120, 62, 54), 0.014),
-    "kenji": Palette((222, 180, 146), (188, 116, 104), (28, 25, 26), (64, 42, 28), (70, 84, 74), 0.018, 0.15),
-    "greta": Palette((228, 188, 168), (186, 118, 112), (196, 192, 188), (112, 134, 152), (88, 78, 104), 0.018),
-    "omar": Palette((176, 126, 96), (150, 88, 80), (92, 88, 86), (70, 46, 30), (60, 62, 60), 0.006, 0.75),
-    "mei": Palette((232, 192, 162), (202, 112, 110), (34, 26, 24), (72, 46, 30), (150, 140, 128), 0.022),
+    "ada": Palette((224, 178, 152), (192, 112, 106), (92, 60, 40), (92, 112, 92), (58, 72, 92), 0.024, 0.75),
+    "bruno": Palette((214, 168, 140), (182, 110, 100), (58, 42, 32), (96, 122, 140), (52, 58, 66), 0.019, 0.3, 0.5),
+    "efua": Palette((128, 84, 62), (128, 66, 62), (30, 24, 22), (62, 40, 26), (120, 62, 54), 0.020, 0.8),
+    "kenji": Palette((222, 180, 146), (188, 116, 104), (28, 25, 26), (64, 42, 28), (70, 84, 74), 0.022, 0.4, 0.15),
+    "greta": Palette((228, 188, 168), (186, 118, 112), (196, 192, 188), (112, 134, 152), (88, 78, 104), 0.020, 0.9),
+    "omar": Palette((176, 126, 96), (150, 88, 80), (92, 88, 86), (70, 46, 30), (60, 62, 60), 0.008, 0.5, 0.75),
+    "mei": Palette((232, 192, 162), (202, 112, 110), (34, 26, 24), (72, 46, 30), (150, 140, 128), 0.023, 0.7),
 }
-TEETH, GUM = (238, 231, 216), (196, 106, 104)
+TEETH, GUM = (250, 245, 234), (196, 106, 104)
 TONGUE = (192, 98, 96)
 WHITE = (238, 235, 230)
 
@@ -58,7 +59,9 @@ def waves(place: np.ndarray, scale: float, seed: int) -> np.ndarray:
     return np.sin(place @ directions.T + random.uniform(0, 2 * np.pi, 12)).sum(1) / np.sqrt(12)
 
 
-def paint_skin(palette: Palette, place: np.ndarray, masks: dict[str, np.ndarray], light: np.ndarray, hair: np.ndarray) -> np.ndarray:
+def paint_skin(
+    palette: Palette, place: np.ndarray, masks: dict[str, np.ndarray], light: np.ndarray, hair: np.ndarray
+) -> np.ndarray:
     """Skin colours (V, 3) for vertices at `place` of the reference head.
 
     `masks` are MakeHuman's in 0..1, `light` the share of open sky (V,), `hair` metres above the hair line (V,).
@@ -78,7 +81,7 @@ def paint_skin(palette: Palette, place: np.ndarray, masks: dict[str, np.ndarray]
     color = mix(color, 0.62 * skin + 0.3 * np.array(palette.hair), 0.42 * palette.beard * jaw * cheek)
     color = mix(color, palette.lips, smooth(masks["lips"], 0.15, 0.85))
     color = mix(color, 0.6 * skin + 0.25 * np.array(palette.hair), 0.62 * smooth(hair, -0.010, 0.0))
-    shade = (0.75 + 0.25 * light)[:, None] ** [0.75, 1.0, 1.05]
+    shade = (0.86 + 0.14 * light)[:, None] ** [0.75, 1.0, 1.05]
     inside = masks["inside-mouth"]
     color *= shade + (1 - shade) * np.maximum(inside, masks["lips"])[:, None]
     depth = smooth(place[:, 2], 0.085, 0.04)
@@ -86,7 +89,9 @@ def paint_skin(palette: Palette, place: np.ndarray, masks: dict[str, np.ndarray]
     return mix(color, mouth, smooth(inside, 0.3, 0.9))
 
 
-def paint_eye(palette: Palette, radius: np.ndarray, angle: np.ndarray, rings: tuple[float, ...], spokes: int, place: np.ndarray) -> np.ndarray:
+def paint_eye(
+    palette: Palette, radius: np.ndarray, angle: np.ndarray, rings: tuple[float, ...], spokes: int, place: np.ndarray
+) -> np.ndarray:
     """Pupil, iris and white of one eye; rings with the same radius differ in what lies inside and outside of them."""
     ring = np.r_[0, 1 + np.repeat(np.arange((len(radius) - 1) // spokes), spokes)]
     first_iris = 1 + [k for k in range(1, len(rings)) if rings[k] == rings[k - 1]][0]
@@ -102,7 +107,7 @@ def paint_eye(palette: Palette, radius: np.ndarray, angle: np.ndarray, rings: tu
     color = np.where((ring < first_white)[:, None], tone, color)
     color = np.where((ring < first_iris)[:, None], np.array([14.0, 12.0, 12.0]), color)
     height = place[:, 1] - place[0, 1]
-    return color * (1 - 0.42 * smooth(height, 0.0005, 0.0065))[:, None]  # the upper lid's shadow
+    return color * (1 - 0.30 * smooth(height, 0.0005, 0.0065))[:, None]  # the upper lid's shadow
 
 
 def paint_hair(palette: Palette, place: np.ndarray, level: np.ndarray) -> np.ndarray:
@@ -110,29 +115,33 @@ def paint_hair(palette: Palette, place: np.ndarray, level: np.ndarray) -> np.nda
     crown = np.array([0.006, 0.145, -0.035])
     way = place - crown
     turn = np.arctan2(way[:, 0], way[:, 2])
-    strand = np.sin(23 * turn + 2 * waves(place, 0.03, 5)) * 0.5 + 0.5 * np.sin(41 * turn + 3 * waves(place, 0.02, 6))
+    strand = np.sin(7 * turn + 2 * waves(place, 0.05, 5)) * 0.5 + 0.5 * np.sin(12 * turn + 2 * waves(place, 0.04, 6))
     strand *= smooth(np.linalg.norm(way[:, [0, 2]], axis=1), 0.01, 0.03)
-    color = np.outer(1 + 0.16 * strand + 0.08 * waves(place, 0.008, 7), palette.hair)
-    color *= (0.78 + 0.22 * smooth(level, 0.0, 0.04))[:, None]
-    return mix(color, palette.skin, 0.42 * smooth(level, 0.007, 0.0))  # thin at its border
+    color = np.outer(1 + 0.13 * strand, palette.hair)
+    color *= (0.72 + 0.28 * smooth(level, 0.0, 0.04))[:, None]
+    return mix(color, palette.skin, 0.22 * smooth(level, 0.004, 0.0))  # thin at its border
 
 
 def paint_teeth(gum: np.ndarray, along: np.ndarray, number: np.ndarray) -> np.ndarray:
     """Teeth that are warmer near the gum and darker towards the back of the mouth."""
     color = np.tile(np.array(TEETH, float), (len(gum), 1))
-    color = mix(color, (224, 208, 182), 0.7 * (1 - along))
-    color *= (1 - 0.11 * number)[:, None]
+    color = mix(color, (236, 222, 198), 0.6 * (1 - along))
+    color *= (1 - 0.07 * number)[:, None]
     return np.where(gum[:, None], np.array(GUM, float), color)
 
 
 def paint_tongue(place: np.ndarray) -> np.ndarray:
     """A tongue that is darker at its root and along its middle groove."""
     color = np.outer(1 - 0.55 * smooth(place[:, 2], place[:, 2].max() - 0.02, place[:, 2].min()), TONGUE)
-    return color * (1 - 0.12 * np.exp(-0.5 * (place[:, 0] / 0.0025) ** 2))[:, None] * (1 + 0.03 * waves(place, 0.003, 9))[:, None]
+    return (
+        color
+        * (1 - 0.12 * np.exp(-0.5 * (place[:, 0] / 0.0025) ** 2))[:, None]
+        * (1 + 0.03 * waves(place, 0.003, 9))[:, None]
+    )
 
 
 def paint_brows(palette: Palette, skin: np.ndarray, share: np.ndarray, shade: np.ndarray) -> np.ndarray:
-    """Brows between the colour of the hair and a darker one, `share` (V,) of it over the colour of the `skin` (V, 3)."""
+    """Brows between the colour of the hair and a darker one, `share` (V,) of it over the colours `skin` (V, 3)."""
     tone = np.array(palette.hair, float) * 0.74 + 0.10 * np.array(palette.skin, float)
     return skin + share[:, None] * (np.outer(0.82 + 0.36 * shade, tone) - skin)
 

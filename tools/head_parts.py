@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import head_palette as paint
@@ -35,7 +36,9 @@ def make_parts(base: BaseMesh) -> dict[str, Part]:
     """All parts, in the order in which they are stored."""
     reference = base.identities[REFERENCE]
     ears = base.masks["ears"]
-    skin, hair, clothing = make_skin(piece_of(triangulate(base.quads["body"], reference), len(reference)), reference, ears)
+    skin, hair, clothing = make_skin(
+        piece_of(triangulate(base.quads["body"], reference), len(reference)), reference, ears
+    )
     parts = {"skin": _skin_part(base, skin)}
     for side, letter in (("left", "l"), ("right", "r")):
         parts[f"eye_{side}"] = _eye_part(base, side, np.unique(base.quads[f"helper-{letter}-eye"]))
@@ -44,17 +47,24 @@ def make_parts(base: BaseMesh) -> dict[str, Part]:
     parts["tongue"] = _part(base, tongue, lambda palette: paint.paint_tongue(tongue.blend @ reference))
     parts["hair"] = _hair_part(base, hair)
     parts["brows"] = _brow_part(base, skin, parts["skin"])
-    lashes = _joined([make_lashes(base.quads[f"helper-{letter}-eyelashes-2"], base.quads["body"], reference, 3) for letter in "lr"])
+    lashes = _joined(
+        [make_lashes(base.quads[f"helper-{letter}-eyelashes-2"], base.quads["body"], reference, 3) for letter in "lr"]
+    )
     parts["lashes"] = _part(base, lashes, lambda palette: np.tile([34.0, 26.0, 24.0], (lashes.blend.shape[0], 1)))
     place = clothing.piece.blend @ reference
     parts["clothing"] = _part(
-        base, clothing.piece, lambda palette: paint.paint_clothing(palette, clothing.level, COLLAR_WIDTH, place), clothing.lift
+        base,
+        clothing.piece,
+        lambda palette: paint.paint_clothing(palette, clothing.level, COLLAR_WIDTH, place),
+        clothing.lift,
     )
     return parts
 
 
-def _part(base: BaseMesh, piece: Piece, color, lift: np.ndarray | float = 0.0) -> Part:  # noqa: ANN001
-    """A part whose every vertex is a blend of base.obj's, standing off by `lift`; `color(palette)` gives its colours."""
+def _part(
+    base: BaseMesh, piece: Piece, color: Callable[[paint.Palette], np.ndarray], lift: np.ndarray | float = 0.0
+) -> Part:
+    """A part whose every vertex is a blend of base.obj's, off by `lift`; `color(palette)` gives its colours."""
     return Part(
         piece.faces,
         {name: piece.blend @ positions + lift for name, positions in base.identities.items()},
@@ -97,13 +107,18 @@ def _teeth_parts(base: BaseMesh) -> dict[str, Part]:
     parts = {}
     for jaw in ("upper", "lower"):
         teeth = make_teeth(jaw, np.unique(base.quads[f"helper-{jaw}-teeth"]), reference)
-        parts[f"teeth_{jaw}"] = _part(base, teeth.piece, lambda palette, t=teeth: paint.paint_teeth(t.gum, t.along, t.tooth))
+        parts[f"teeth_{jaw}"] = _part(
+            base, teeth.piece, lambda palette, t=teeth: paint.paint_teeth(t.gum, t.along, t.tooth)
+        )
     faces = triangulate(base.quads["body"], reference)
     faces = faces[(base.masks["lips"] + base.masks["inside-mouth"])[faces].max(axis=1) > 0.1]
     shift = {}
     for name, positions in base.identities.items():
         room = {jaw: _room_ahead(parts[f"teeth_{jaw}"].templates[name], positions, faces) for jaw in ("upper", "lower")}
-        shift[name] = {"upper": room["upper"] - LIP_ROOM, "lower": min(room["upper"] - LIP_ROOM, room["lower"] - LIP_ROOM)}
+        shift[name] = {
+            "upper": room["upper"] - LIP_ROOM,
+            "lower": min(room["upper"] - LIP_ROOM, room["lower"] - LIP_ROOM),
+        }
     ahead = np.array([0.0, 0.0, 1.0])
     for jaw in ("upper", "lower"):
         part = parts[f"teeth_{jaw}"]
@@ -133,12 +148,14 @@ def _hair_part(base: BaseMesh, hair: Layer) -> Part:
     plain = _part(base, hair.piece, lambda palette: paint.paint_hair(palette, place, hair.level))
     templates = {}
     for name, template in plain.templates.items():
-        volume = paint.PALETTES[name].volume
+        volume, sides = paint.PALETTES[name].volume, paint.PALETTES[name].sides
         turned = normals(template, hair.piece.faces)
         front = paint.smooth(place[:, 2], -0.02, 0.06)
-        rise = paint.smooth(hair.level, 0.0, 0.030 - 0.012 * front) * (0.72 + 0.28 * paint.smooth(place[:, 1], 0.03, 0.11))
-        clumps = 1 + 0.10 * paint.waves(place * [1, 0.5, 1], 0.012, 3) * paint.smooth(hair.level, 0.01, 0.03)
-        height = 0.0004 + (volume - 0.0004) * rise * clumps
+        top = paint.smooth(place[:, 1], 0.04, 0.115)
+        rise = paint.smooth(hair.level, -0.004, 0.034 - 0.018 * front) * (sides + (1 - sides) * top)
+        rise *= 1 + 0.25 * front * paint.smooth(place[:, 0], -0.06, 0.05)  # a parting on the right
+        clumps = 1 + 0.09 * paint.waves(place * [1, 0.5, 1], 0.014, 3) * paint.smooth(hair.level, 0.01, 0.03)
+        height = volume * rise * clumps - 0.0006  # the border lies under the skin and the hair comes out of it
         templates[name] = template + turned * height[:, None]
     return replace(plain, templates=templates)
 

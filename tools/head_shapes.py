@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from head_mesh import neighbours
 from scipy import sparse
 from scipy.spatial import cKDTree
 
@@ -10,6 +11,8 @@ from scipy.spatial import cKDTree
 POINTED = ("jawOpen", "mouthClose", "mouthFunnel")
 RELAXATIONS = 6
 HALF_WIDTH = 0.017  # metres to either side of the middle
+#: The blink of the face units was drawn for the wider eyes of a child; on grown-ups this much of it closes the lids.
+BLINK = 0.87
 
 
 def mirror_map(positions: np.ndarray) -> np.ndarray:
@@ -31,12 +34,11 @@ def symmetric(shapes: dict[str, np.ndarray], other: np.ndarray) -> dict[str, np.
     return result
 
 
-def rounded(shapes: dict[str, np.ndarray], quads: np.ndarray, positions: np.ndarray, lips: np.ndarray) -> dict[str, np.ndarray]:
-    """The shapes with the offsets of the lips (a mask (N,) in 0..1) relaxed towards their neighbours near the middle."""
-    count = len(positions)
-    pairs = np.concatenate([quads[:, [0, 1]], quads[:, [1, 2]], quads[:, [2, 3]], quads[:, [3, 0]]])
-    graph = sparse.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    graph = ((graph + graph.T) > 0).astype(float)
+def repaired_shapes(
+    shapes: dict[str, np.ndarray], quads: np.ndarray, positions: np.ndarray, lips: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The shapes with a round lower lip and lids that just close; `lips` (N,) in 0..1 is the mask of the lips."""
+    graph = neighbours(quads, len(positions))
     mean = sparse.diags(1 / np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1)) @ graph
     near = lips > 0.3
     for _ in range(3):
@@ -48,4 +50,6 @@ def rounded(shapes: dict[str, np.ndarray], quads: np.ndarray, positions: np.ndar
         for _ in range(RELAXATIONS):
             offsets = offsets + share[:, None] * (mean @ offsets - offsets)
         result[name] = offsets
+    for name in ("eyeBlinkLeft", "eyeBlinkRight"):
+        result[name] = BLINK * result[name]
     return result

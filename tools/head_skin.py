@@ -13,9 +13,27 @@ from scipy import sparse
 from scipy.interpolate import PchipInterpolator
 
 #: Height of the hair line (metres) over the direction around the head (degrees from straight ahead).
-HAIR_LINE = {0: 0.106, 14: 0.105, 28: 0.099, 38: 0.085, 48: 0.066, 57: 0.046, 63: 0.020, 67: 0.0, 74: 0.0, 80: 0.030,
-             96: 0.036, 104: 0.018, 110: -0.012, 117: -0.042, 135: -0.066, 160: -0.076, 180: -0.078}
+HAIR_LINE = {
+    0: 0.106,
+    14: 0.105,
+    28: 0.099,
+    38: 0.085,
+    48: 0.066,
+    57: 0.046,
+    63: 0.020,
+    67: 0.0,
+    74: 0.0,
+    80: 0.030,
+    96: 0.036,
+    104: 0.018,
+    110: -0.012,
+    117: -0.042,
+    135: -0.066,
+    160: -0.076,
+    180: -0.078,
+}
 COLLAR_WIDTH = 0.013
+CLOTH = 0.0030  # the shirt stands off the skin by this much, metres
 
 
 @dataclass(frozen=True)
@@ -24,7 +42,7 @@ class Layer:
 
     piece: Piece
     lift: np.ndarray
-    level: np.ndarray  # (V,) hair: metres above the hair line; clothing: metres below the neck line, negative on the rim
+    level: np.ndarray  # (V,) metres above the hair line, or below the neck line of the shirt
 
 
 def hair_level(place: np.ndarray, ears: np.ndarray) -> np.ndarray:
@@ -76,21 +94,31 @@ def _dress(piece: Piece, turned: np.ndarray, level: np.ndarray) -> Layer:
     band = edge[piece.faces].max(axis=1) <= 0
     collar, on_band = keep(piece, band)
     cloth, on_cloth = keep(piece, ~band)
-    loops = sorted(boundary_loops(collar.faces), key=lambda ring: level[on_band][ring].mean())
-    neck = loops[0]
+    skirt = min(boundary_loops(collar.faces), key=lambda ring: level[on_band][ring].mean())
     below = max(boundary_loops(cloth.faces), key=lambda ring: level[on_cloth][ring].mean())
-    shift = collar.blend.shape[0]
-    under = _underside(cloth, below)
-    rows = [collar.blend, cloth.blend, collar.blend[neck], collar.blend[neck], under.blend]
-    starts = np.cumsum([0] + [r.shape[0] for r in rows])
+    rim, outward = collar.blend[skirt], turned[on_band][skirt]
     top = np.clip(1 - level[on_band] / COLLAR_WIDTH, 0, 1)[:, None]
-    lift = [(0.0030 + 0.0014 * top) * turned[on_band], 0.0030 * turned[on_cloth], 0.0044 * turned[on_band][neck],
-            -0.004 * turned[on_band][neck] + np.array([0, -0.004, 0]), np.zeros((under.blend.shape[0], 3))]
-    rim_faces = grid_faces(2, len(neck), True)[:, [0, 2, 1]]
-    faces = [collar.faces, cloth.faces + shift, rim_faces + starts[2], under.faces + starts[4]]
-    levels = [level[on_band], level[on_cloth], np.full(len(neck), 0.0), np.full(len(neck), -1.0), np.full(under.blend.shape[0], 1.0)]
-    lift[4][: len(below)] = 0.0030 * turned[on_cloth][below]
-    return Layer(Piece(sparse.vstack(rows).tocsr(), np.vstack(faces)), np.vstack(lift), np.concatenate(levels))
+    under = _underside(cloth, below)
+    under_lift = np.zeros((under.blend.shape[0], 3))
+    under_lift[: len(below)] = CLOTH * turned[on_cloth][below]
+    return _stack(
+        Layer(collar, (CLOTH + 0.0014 * top) * turned[on_band], level[on_band]),
+        Layer(cloth, CLOTH * turned[on_cloth], level[on_cloth]),
+        Layer(
+            Piece(sparse.vstack([rim, rim]).tocsr(), grid_faces(2, len(skirt), True)[:, [0, 2, 1]]),
+            np.vstack([0.0044 * outward, -0.004 * outward + np.array([0, -0.004, 0])]),
+            np.zeros(2 * len(skirt)),
+        ),
+        Layer(under, under_lift, np.full(len(under_lift), 1.0)),
+    )
+
+
+def _stack(*layers: Layer) -> Layer:
+    starts = np.cumsum([0] + [len(layer.level) for layer in layers])
+    faces = [layer.piece.faces + start for layer, start in zip(layers, starts[:-1], strict=True)]
+    blend = sparse.vstack([layer.piece.blend for layer in layers]).tocsr()
+    lift, level = (np.concatenate([getattr(layer, name) for layer in layers]) for name in ("lift", "level"))
+    return Layer(Piece(blend, np.vstack(faces)), lift, level)
 
 
 def _underside(cloth: Piece, ring: np.ndarray) -> Piece:
@@ -99,7 +127,9 @@ def _underside(cloth: Piece, ring: np.ndarray) -> Piece:
     middle = sparse.csr_matrix(first.mean(axis=0))
     inner = 0.5 * first + 0.5 * sparse.vstack([middle] * len(ring))
     count = len(ring)
-    fan = np.stack([count + np.arange(count), count + (np.arange(count) + 1) % count, np.full(count, 2 * count)], axis=1)
+    fan = np.stack(
+        [count + np.arange(count), count + (np.arange(count) + 1) % count, np.full(count, 2 * count)], axis=1
+    )
     faces = np.vstack([grid_faces(2, count, True), fan])
     return Piece(sparse.vstack([first, inner, middle]).tocsr(), faces[:, [0, 2, 1]])
 

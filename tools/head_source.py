@@ -36,7 +36,15 @@ IDENTITIES: dict[str, tuple[str, dict[str, float], dict[str, float]]] = {
     ),
     "kenji": (
         "man, about twenty-five, slim",
-        {"gender": 0.0, "age": 0.66, "muscle": 0.45, "weight": 0.35, "proportions": 0.8, "asian": 1.0},
+        {
+            "gender": 0.0,
+            "age": 0.66,
+            "muscle": 0.45,
+            "weight": 0.35,
+            "proportions": 0.8,
+            "asian": 0.8,
+            "caucasian": 0.2,
+        },
         {},
     ),
     "greta": (
@@ -46,12 +54,28 @@ IDENTITIES: dict[str, tuple[str, dict[str, float], dict[str, float]]] = {
     ),
     "omar": (
         "man, about sixty, heavy",
-        {"gender": 0.0, "age": 0.88, "muscle": 0.5, "weight": 0.85, "proportions": 0.6, "caucasian": 0.6, "african": 0.4},
+        {
+            "gender": 0.0,
+            "age": 0.88,
+            "muscle": 0.5,
+            "weight": 0.85,
+            "proportions": 0.6,
+            "caucasian": 0.6,
+            "african": 0.4,
+        },
         {},
     ),
     "mei": (
         "woman, about twenty, slim",
-        {"gender": 1.0, "age": 0.65, "muscle": 0.5, "weight": 0.4, "proportions": 1.0, "asian": 1.0},
+        {
+            "gender": 1.0,
+            "age": 0.65,
+            "muscle": 0.5,
+            "weight": 0.4,
+            "proportions": 1.0,
+            "asian": 0.75,
+            "caucasian": 0.25,
+        },
         {},
     ),
 }
@@ -81,9 +105,13 @@ def read_base() -> BaseMesh:
     coordinates = np.zeros((len(vertices), 2))
     coordinates[quads["body"].ravel()] = texture.numpy()[corners.ravel()]
     shapes = {
-        path.stem: read_target(path, len(vertices)) for path in sorted((data / "faceunits01/targets/faceunits").iterdir())
+        path.stem: read_target(path, len(vertices))
+        for path in sorted((data / "faceunits01/targets/faceunits").iterdir())
     }
-    masks = {name: _sample(data / f"mpfb2/textures/mpfb_{name}.jpg", coordinates) for name in ("lips", "inside-mouth", "eyelids", "ears")}
+    masks = {
+        name: _sample(data / f"mpfb2/textures/mpfb_{name}.jpg", coordinates)
+        for name in ("lips", "inside-mouth", "eyelids", "ears")
+    }
     return BaseMesh(0.1 * vertices.double().numpy(), quads, coordinates, masks, _identities(), shapes)
 
 
@@ -132,7 +160,9 @@ def _identities() -> dict[str, np.ndarray]:
     result = {}
     for name, (_, phenotype, local) in IDENTITIES.items():
         values = {label: 0.5 for label in model.phenotype_labels} | {"african": 0.0, "asian": 0.0, "caucasian": 0.0}
-        posed = model(phenotype_kwargs=values | phenotype, local_changes_kwargs=local)["rest_vertices"][0].double().numpy()
+        posed = (
+            model(phenotype_kwargs=values | phenotype, local_changes_kwargs=local)["rest_vertices"][0].double().numpy()
+        )
         upright = np.stack([posed[:, 0], posed[:, 2], -posed[:, 1]], axis=1)  # anny is z up, face towards -y
         upright -= upright[list(EAR_OPENINGS)].mean(axis=0)
         result[name] = upright

@@ -12,7 +12,9 @@ import numpy as np
 SMALLEST_OFFSET = 2e-5
 
 
-def store(folder: Path, arrays: dict[str, np.ndarray], shapes: dict[str, np.ndarray], description: dict) -> dict[str, str]:
+def store(
+    folder: Path, arrays: dict[str, np.ndarray], shapes: dict[str, np.ndarray], description: dict
+) -> dict[str, str]:
     """Write both files into `folder`; returns file name -> sha256."""
     folder.mkdir(parents=True, exist_ok=True)
     packed = arrays | _sparse(list(shapes.values()))

@@ -10,12 +10,18 @@ from scipy import sparse
 from scipy.interpolate import PchipInterpolator
 from scipy.spatial import cKDTree
 
-#: The middle line of the left brow on the reference head: (x, y) metres from the inner to the outer end, and half width.
-BROW = ((0.0135, 0.0418, 0.0034), (0.022, 0.0445, 0.0044), (0.032, 0.0478, 0.0042), (0.042, 0.0494, 0.0034),
-        (0.050, 0.0480, 0.0022), (0.0560, 0.0452, 0.0010))
+#: The middle line of the left brow on the reference head, from the inner end: x, y and half width in metres.
+BROW = (
+    (0.0135, 0.0418, 0.0034),
+    (0.022, 0.0445, 0.0044),
+    (0.032, 0.0478, 0.0042),
+    (0.042, 0.0494, 0.0034),
+    (0.050, 0.0480, 0.0022),
+    (0.0560, 0.0452, 0.0010),
+)
 BROW_HAIRS = 84
 #: Rows of the soft ribbon under the hairs: where across the brow (1: its half width) and how much of its colour.
-RIBBON = ((-1.5, 0.0), (-0.7, 0.62), (0.6, 0.62), (1.6, 0.0))
+RIBBON = ((-1.5, 0.0), (-0.7, 0.70), (0.6, 0.70), (1.6, 0.0))
 RIBBON_COLUMNS = 13
 SEED = 20
 
@@ -37,7 +43,7 @@ def make_brows(skin: Piece, reference: np.ndarray) -> Brows:
     ribbon, share = _ribbon()
     way = tips - roots
     across = np.stack([-way[:, 1], way[:, 0]], 1)
-    across *= 0.00055 / np.linalg.norm(across, axis=1, keepdims=True)
+    across *= 0.00042 / np.linalg.norm(across, axis=1, keepdims=True)
     hairs = np.stack([roots - across, tips, roots + across], axis=1).reshape(-1, 2)
     flat = np.vstack([ribbon, hairs])
     height = np.r_[_ribbon_height(), np.tile([0.0008, 0.0013, 0.0008], len(roots))]
@@ -51,7 +57,7 @@ def make_brows(skin: Piece, reference: np.ndarray) -> Brows:
         Piece((on_skin @ skin.blend).tocsr(), faces),
         lift,
         on_skin,
-        np.tile(np.r_[share, np.full(len(hairs), 0.9)], 2),
+        np.tile(np.r_[share, np.full(len(hairs), 0.92)], 2),
         np.tile(np.r_[np.full(len(ribbon), 0.5), np.repeat(shade, 3)], 2),
     )
 
@@ -87,9 +93,13 @@ def _hairs() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     middle = _middle_line(t)
     # hairs grow upwards at the inner end and lie along the brow at the outer end, converging on its middle line
     slope = np.radians(np.interp(t, [0, 0.15, 0.4, 1], [70, 45, 18, -26]) - 18 * across)
-    long = np.interp(t, [0, 0.2, 0.8, 1], [0.0055, 0.0080, 0.0085, 0.0050]) * random.uniform(0.85, 1.15, BROW_HAIRS)
+    long = np.interp(t, [0, 0.2, 0.8, 1], [0.0062, 0.0095, 0.0100, 0.0062]) * random.uniform(0.85, 1.15, BROW_HAIRS)
     roots = middle[:, :2] + np.stack([np.zeros(BROW_HAIRS), across * middle[:, 2]], axis=1)
-    return roots, roots + long[:, None] * np.stack([np.cos(slope), np.sin(slope)], axis=1), random.uniform(0, 1, BROW_HAIRS)
+    return (
+        roots,
+        roots + long[:, None] * np.stack([np.cos(slope), np.sin(slope)], axis=1),
+        random.uniform(0, 1, BROW_HAIRS),
+    )
 
 
 def project(skin: Piece, reference: np.ndarray, flat: np.ndarray) -> tuple[sparse.csr_matrix, np.ndarray]:
@@ -105,7 +115,9 @@ def project(skin: Piece, reference: np.ndarray, flat: np.ndarray) -> tuple[spars
     for row, (point, nearest) in enumerate(zip(flat, near, strict=True)):
         best = None
         for face in candidates[nearest]:
-            weights = np.linalg.solve(np.c_[np.stack([a[face], b[face], c[face]])[:, :2], np.ones(3)].T, np.r_[point, 1])
+            weights = np.linalg.solve(
+                np.c_[np.stack([a[face], b[face], c[face]])[:, :2], np.ones(3)].T, np.r_[point, 1]
+            )
             depth = weights @ np.stack([a[face], b[face], c[face]])[:, 2]
             if weights.min() > -1e-6 and (best is None or depth > best[0]):
                 best = (depth, face, weights)
@@ -119,7 +131,7 @@ def project(skin: Piece, reference: np.ndarray, flat: np.ndarray) -> tuple[spars
 
 
 def make_lashes(strip: np.ndarray, body: np.ndarray, reference: np.ndarray, rows: int) -> Piece:
-    """A thin dark line along a lid: the `rows` of base.obj's eyelash `strip` (quads) nearest to the `body`, both sides."""
+    """A thin dark line along a lid: the `rows` of an eyelash `strip` (quads) nearest to the `body`, with both sides."""
     near = {int(v): set() for v in np.unique(strip)}
     for quad in strip.tolist():
         for a, b in zip(quad, quad[1:] + quad[:1], strict=True):
@@ -136,7 +148,9 @@ def make_lashes(strip: np.ndarray, body: np.ndarray, reference: np.ndarray, rows
         seen |= set(current)
         lines.append(current)
     vertices = np.concatenate(lines)
-    blend = sparse.csr_matrix((np.ones(len(vertices)), (np.arange(len(vertices)), vertices)), shape=(len(vertices), len(reference)))
+    blend = sparse.csr_matrix(
+        (np.ones(len(vertices)), (np.arange(len(vertices)), vertices)), shape=(len(vertices), len(reference))
+    )
     front = grid_faces(rows, len(current))
     return Piece(sparse.vstack([blend, blend]).tocsr(), np.vstack([front, front[:, [0, 2, 1]] + len(vertices)]))
 
@@ -146,7 +160,9 @@ def _side(near: dict[int, set[int]], quads_at: dict[int, int], start: int, end: 
     for first in sorted(near[start]):
         path = [start, first]
         while quads_at[path[-1]] == 2:
-            onward = [v for v in sorted(near[path[-1]]) if v not in path and quads_at[v] <= 2 and _border(near, path[-1], v)]
+            onward = [
+                v for v in sorted(near[path[-1]]) if v not in path and quads_at[v] <= 2 and _border(near, path[-1], v)
+            ]
             if len(onward) != 1:
                 break
             path.append(onward[0])

@@ -21,7 +21,7 @@ SHIFT = {"upper": np.array([0.0, -0.0035, 0.0020]), "lower": np.array([0.0, -0.0
 
 @dataclass(frozen=True)
 class Teeth:
-    """One jaw: a piece, and which of its vertices are gum and how far along (0 gum, 1 edge) and out (metres) each is."""
+    """One jaw: its vertices and what each of them belongs to."""
 
     piece: Piece
     gum: np.ndarray  # (V,) bool
@@ -109,7 +109,9 @@ def _outer(half: np.ndarray) -> list[tuple[float, float]]:
     return [(float(x), float(z)) for x, z in columns]
 
 
-def _tooth(arch: _Arch, side: float, start: float, width: float, height: float, number: int) -> tuple[np.ndarray, np.ndarray]:
+def _tooth(
+    arch: _Arch, side: float, start: float, width: float, height: float, number: int
+) -> tuple[np.ndarray, np.ndarray]:
     middle = np.array(start + width / 2)
     position, along, outward = arch.at(middle, side)
     around = 2 * np.pi * (np.arange(RING) + 0.5) / RING
@@ -125,8 +127,12 @@ def _tooth(arch: _Arch, side: float, start: float, width: float, height: float, 
             wide *= 0.8 if level < 0.95 else 0.45
         back = 0.5 * deep * (1 - thick * z) - 0.0006 * np.sin(np.pi * level)
         shift = arch.down * (level - 1) * CROWN * height
-        rows.append(position + np.outer(x * wide * width * 0.495, along) - np.outer(back - 0.5 * deep * (1 - thick), outward)
-                    + np.array([0, shift, 0]))
+        rows.append(
+            position
+            + np.outer(x * wide * width * 0.495, along)
+            - np.outer(back - 0.5 * deep * (1 - thick), outward)
+            + np.array([0, shift, 0])
+        )
         levels.append(np.full(RING, level))
     tip = rows[-1].mean(axis=0) + np.array([0, arch.down * CROWN * 0.012, 0])
     return np.vstack([*rows, tip]), np.r_[np.concatenate(levels), 1.0]
@@ -147,7 +153,15 @@ def _gum(arch: _Arch, start: int) -> tuple[np.ndarray, np.ndarray]:
     distance = np.linspace(0, arch.length * 1.0, 12)
     rows = []
     # from the inside over the ridge to the outside: outwards, towards the biting edge (metres)
-    profile = ((-0.0076, -0.007), (-0.0074, 0.0), (-0.0056, 0.0012), (-0.0018, 0.0012), (-0.0004, 0.0004), (0.0003, -0.003), (-0.0006, -0.008))
+    profile = (
+        (-0.0076, -0.007),
+        (-0.0074, 0.0),
+        (-0.0056, 0.0012),
+        (-0.0018, 0.0012),
+        (-0.0004, 0.0004),
+        (0.0003, -0.003),
+        (-0.0006, -0.008),
+    )
     for side, steps in ((-1.0, distance[:0:-1]), (1.0, distance)):
         for d in steps:
             position, _, outward = arch.at(np.array(d), side)
