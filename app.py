@@ -208,27 +208,20 @@ def _animator(talker: Any, asked: dict[str, Any], given: dict[str, Any]) -> Any:
 
 def _wire(asked: dict[str, Any], given: dict[str, Any], animate: Any) -> None:
     sound, run, stop = asked["sound"], asked["run"], asked["stop"]
-    outputs = [*given.values(), run, stop]
-    event = run.click(
-        animate, [sound, asked["identity"], asked["style"]], outputs, api_name="animate", concurrency_limit=1,
-        concurrency_id="talker", show_progress="minimal", show_progress_on=[given["video"]],
+    switches = [given["status"], run, stop]
+    instant = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+
+    def switch(text: str, busy: bool) -> tuple[Any, ...]:
+        return status_html(-1, text), gr.Button(interactive=not busy), gr.Button(interactive=busy)
+
+    event = run.click(partial(switch, "Waiting for a free place…", True), None, switches, **instant).then(
+        animate, [sound, asked["identity"], asked["style"]], [*given.values(), run, stop], api_name="animate",
+        concurrency_limit=1, concurrency_id="talker", show_progress="minimal", show_progress_on=[given["video"]],
     )  # fmt: skip
-    stop.click(
-        lambda: {
-            given["status"]: status_html(-1, "Stopped."),
-            run: gr.Button(interactive=True),
-            stop: gr.Button(interactive=False),
-        },
-        None, [given["status"], run, stop], cancels=[event], queue=False, api_visibility="private",
-    )  # fmt: skip
+    stop.click(partial(switch, "Stopped.", False), None, switches, cancels=[event], **instant)
     # A recording reaches the server a moment after it ends: until then there is nothing to run.
-    sound.change(
-        lambda path: gr.Button(interactive=path is not None), sound, run, queue=False, api_visibility="private",
-        show_progress="hidden",
-    )  # fmt: skip
-    sound.start_recording(
-        lambda: gr.Button(interactive=False), None, run, queue=False, api_visibility="private", show_progress="hidden"
-    )
+    sound.change(lambda path: gr.Button(interactive=path is not None), sound, run, **instant)
+    sound.start_recording(lambda: gr.Button(interactive=False), None, run, **instant)
 
 
 def launch_options() -> dict[str, Any]:
@@ -243,6 +236,7 @@ def launch_options() -> dict[str, Any]:
         **_both("block_border_color", "*neutral_200", "*neutral_700"),
         **_both("button_primary_background_fill", "*primary_700", "*primary_400"),
         **_both("button_primary_background_fill_hover", "*primary_800", "*primary_300"),
+        **_both("button_secondary_background_fill_hover", "*neutral_100", "*neutral_500"),
         **_both("button_primary_text_color", "white", "*neutral_950"),
         **_both("checkbox_label_background_fill_selected", "*primary_700", "*primary_700"),
         **_both("checkbox_border_color", "*neutral_500", "*neutral_400"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,7 +40,7 @@ class StubAnimation:
         for frame in range(frames):
             if progress:
                 progress(frame, frames, "drawing")
-            self._talker.slow_step()
+            self._talker.work(frame, frames)
         if self._talker.fails == "drawing":
             raise RuntimeError("the renderer broke at /secret/place")
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
@@ -49,19 +50,26 @@ class StubAnimation:
 
 
 class StubTalker:
-    """`animate` as the page uses it. `fails`: "", "listening" or "drawing". `pause`: seconds per frame."""
+    """`animate` as the page uses it.
+
+    `fails`: "", "listening" or "drawing". `pause`: seconds per frame. `hold`: the middle frame waits while it is true.
+    """
 
     def __init__(self) -> None:
         self.head = SimpleNamespace(identities={"woman": np.zeros((4, 3)), "old_man": np.ones((4, 3))}, descriptions={})
         self.mean_style = np.full(len(PHONES), 0.98)
         self.fails, self.pause = "", 0.0
+        self.hold: Callable[[], bool] = lambda: False
         self.calls: list[dict[str, Any]] = []
         self.threads: set[int] = set()
 
-    def slow_step(self) -> None:
+    def work(self, frame: int, frames: int) -> None:
         """One frame's worth of work."""
         self.threads.add(threading.get_ident())
         time.sleep(self.pause)
+        deadline = time.monotonic() + 120
+        while frame == frames // 2 and self.hold() and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def animate(self, sound: Any, style: Any = ..., identity: str | None = None, progress: Any = None) -> StubAnimation:
         """Remember what was asked and answer at once."""

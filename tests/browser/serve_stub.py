@@ -1,7 +1,8 @@
-"""Serves the page around the stand-in talker: `python serve_stub.py`, port and folder by Gradio's own variables."""
+"""Serves the page around the stand-in talker; port and folder by Gradio's variables, STUB_HOLD as below."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,5 +15,6 @@ import app  # noqa: E402
 
 if __name__ == "__main__":
     talker = StubTalker()
-    talker.pause = 0.02
+    talker.pause, hold = 0.01, Path(os.environ["STUB_HOLD"])
+    talker.hold = hold.exists  # the video waits at its middle for as long as this file is there
     app.create_demo(talker).launch(**app.launch_options())
