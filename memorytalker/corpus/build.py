@@ -10,6 +10,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,10 +25,14 @@ from ..head import HeadMesh
 from ..motion import FaceCurves
 from .align import Aligner, AlignmentError
 from .capture import write_captured
-from .clips import Clip, CorpusError, save_clip, write_clips
+from .clips import VOICE_MARK, Clip, CorpusError, save_clip, write_clips
 from .hearing import effort, loudness_range, pitch
+from .voices import shifted_voice
 
 FPS = 30
+#: Every filmed training clip is heard in so many more voices, of a median pitch between these (Hz), as far as the
+#: voice may be shifted. Their clips carry the mark in their name.
+VOICES, PITCHES, SHIFTS = 2, (95.0, 270.0), (0.75, 1.5)
 
 
 def build_corpus(
@@ -46,7 +51,7 @@ def build_corpus(
     folder.mkdir(parents=True, exist_ok=True)
     rows = read_manifest(root)
     phones = align_all(root, folder, rows + list(_captured_rows(root)), workers, progress)
-    clips = _captured(root, folder, head, phones)
+    clips = _captured(root, folder, head, phones, seed)
     clips += _synthesised(root, folder, head, rows, phones, workers, seed, manners, progress)
     clips += _silent(root, folder, head, seed)
     write_clips(folder, clips, head.blendshape_names)
@@ -124,11 +129,13 @@ def mouth_geometry(head: HeadMesh, shapes: tuple[str, ...]) -> MouthGeometry:
     )
 
 
-def _captured(root: Path, folder: Path, head: HeadMesh, phones: dict[str, list | None]) -> list[Clip]:
+def _captured(
+    root: Path, folder: Path, head: HeadMesh, phones: dict[str, list | None], seed: int
+) -> list[Clip]:
     """Recorded motion, solved once into `folder/captured`, as clips."""
     solved = folder / "captured"
     if not (solved / "clips.jsonl").is_file():
-        write_captured(root / "capture", solved)
+        write_captured(root / "capture", solved, head=head)
     clips = []
     for line in (solved / "clips.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -142,6 +149,27 @@ def _captured(root: Path, folder: Path, head: HeadMesh, phones: dict[str, list |
                     text=row.get("text") or "")  # fmt: skip
         save_clip(folder, clip, curves, labels)
         clips.append(clip)
+        if clip.split == "train":
+            clips += _revoiced(root, folder, clip, curves, labels, seed)
+    return clips
+
+
+def _revoiced(
+    root: Path, folder: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray, seed: int
+) -> list[Clip]:
+    """The same filmed face with other voices: few people were filmed, and their motion should serve for all throats."""
+    (folder / "voices").mkdir(exist_ok=True)
+    own = load_waveform(root / clip.sound)
+    height = pitch(own.samples) or 150.0
+    random = np.random.default_rng([seed, *clip.name.encode()])
+    clips = []
+    for number in range(1, VOICES + 1):
+        wanted = float(np.exp(random.uniform(*np.log(PITCHES))))
+        path = f"voices/{clip.name}{VOICE_MARK}{number}.wav"
+        if not (folder / path).is_file():
+            write_wav(folder / path, shifted_voice(own, float(np.clip(wanted / height, *SHIFTS))))
+        clips.append(replace(clip, name=f"{clip.name}{VOICE_MARK}{number}", sound=path, base="corpus"))
+        save_clip(folder, clips[-1], curves, labels)
     return clips
 
 

@@ -11,6 +11,9 @@ import numpy as np
 
 from ..motion import FaceCurves
 
+#: In the name of a clip whose voice was shifted.
+VOICE_MARK = "~"
+
 
 class CorpusError(ValueError):
     """A corpus or its source that cannot be used; the message names what is missing."""

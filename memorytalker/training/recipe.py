@@ -13,7 +13,7 @@ import torch
 
 from ..config import LossConfig, ModelConfig, Progress, TrainingConfig
 from ..corpus.build import build_corpus
-from ..corpus.clips import Clip
+from ..corpus.clips import VOICE_MARK, Clip
 from ..head import HeadMesh, load_head
 from ..models.talker import MemoryTalker, expand_coordinates
 from ..weights import initialise_speech, save_weights
@@ -26,13 +26,13 @@ from .stylize import stylize
 #: Stage 1 of the open model. Where it leaves the paper (batches, a falling rate, the slots' names, the closed mouth,
 #: the share of filmed clips) MODEL_CARD.md says so.
 MEMORIZE = TrainingConfig(
-    stage="memorize", epochs=14, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
-    weight_decay=1e-4, clip_norm=50.0, crop_seconds=6.0, captured_share=0.25, validate_every=2,
+    stage="memorize", epochs=10, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
+    weight_decay=1e-4, clip_norm=50.0, crop_seconds=6.0, captured_share=0.35, validate_every=2,
     losses=LossConfig(slots=0.2, opening=0.3, lips_in_stage_one=20.0),
 )  # fmt: skip
 #: Stage 2 of the open model.
 STYLIZE = TrainingConfig(
-    stage="stylize", epochs=5, batch_size=16, learning_rate=5e-4, warmup_steps=100, final_rate=0.05,
+    stage="stylize", epochs=4, batch_size=16, learning_rate=5e-4, warmup_steps=100, final_rate=0.05,
     clip_norm=50.0, crop_seconds=6.0, captured_share=0.1, style_seconds=4.0, validate_every=1,
     losses=LossConfig(lip=20.0, opening=0.3),
 )  # fmt: skip
@@ -76,7 +76,7 @@ def make_weights(
     mouth = _on_device(space.mouth(head), device)
     provenance = {"corpus": _digest(corpus / "clips.jsonl"), "head": _digest_head(head), "seed": recipe.seed}
     memorize(model, clips, validation, mouth, recipe.memorize, work / "memorize", provenance, progress)
-    voices = [clip for clip in clips if clip.speaker != "nobody"]
+    voices = [clip for clip in clips if clip.speaker != "nobody" and VOICE_MARK not in clip.name]
     held = [clip for clip in validation if clip.speaker != "nobody"]
     stylize(model, voices, held, mouth, recipe.stylize, work / "stylize", provenance, progress)
     shipped = expand_coordinates(model.cpu(), torch.from_numpy(space.basis.copy()).float())

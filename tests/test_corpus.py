@@ -1,0 +1,141 @@
+"""Corpus: voices shifted in pitch and not in time, what is heard, phone times, a small corpus from a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memorytalker.audio import Waveform, write_wav
+from memorytalker.config import PHONES
+from memorytalker.corpus import build
+from memorytalker.corpus.clips import Clip, CorpusError, load_clip, read_clips, save_clip, write_clips
+from memorytalker.corpus.hearing import effort, loudness_range, pitch
+from memorytalker.corpus.voices import shifted_voice
+from memorytalker.head import load_head
+from memorytalker.motion import FaceCurves
+
+RATE = 16000
+
+
+def tone(hertz: float, seconds: float, level: float = 0.3) -> np.ndarray:
+    times = np.arange(round(seconds * RATE)) / RATE
+    wave = sum(np.sin(2 * np.pi * hertz * k * times) / k for k in (1, 2, 3))
+    return (level * wave / 2).astype(np.float32)
+
+
+def bursts() -> np.ndarray:
+    samples = np.zeros(3 * RATE, np.float32)
+    for start in (0.5, 1.5, 2.5):
+        samples[round(start * RATE) : round((start + 0.2) * RATE)] = tone(220, 0.2)
+    return samples
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.25, 1.5])
+def test_shifted_voice_moves_pitch_and_keeps_length(factor: float) -> None:
+    shifted = shifted_voice(Waveform(tone(160, 2.0)), factor)
+    assert len(shifted.samples) == 2 * RATE
+    spectrum = np.abs(np.fft.rfft(shifted.samples))
+    assert spectrum.argmax() / 2 == pytest.approx(160 * factor, rel=0.02)
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.3])
+def test_shifted_voice_stays_in_time(factor: float) -> None:
+    shifted = shifted_voice(Waveform(bursts()), factor).samples
+    energy = np.convolve(shifted**2, np.ones(160), "same")
+    for start in (0.5, 1.5, 2.5):
+        piece = energy[round((start - 0.1) * RATE) : round((start + 0.1) * RATE)]
+        onset = start - 0.1 + np.flatnonzero(piece > 0.3 * piece.max())[0] / RATE
+        assert onset == pytest.approx(start, abs=0.016)  # half a window of the vocoder
+
+
+def test_pitch_of_a_tone_and_of_noise() -> None:
+    assert pitch(tone(125, 1.0)) == pytest.approx(125, rel=0.02)
+    assert pitch(np.random.default_rng(0).standard_normal(RATE).astype(np.float32)) == 0.0
+
+
+def test_loudness_does_not_care_about_the_recording_level() -> None:
+    samples = bursts() + 1e-4 * np.random.default_rng(0).standard_normal(3 * RATE).astype(np.float32)
+    np.testing.assert_allclose(effort(samples, 90, 30.0), effort(0.1 * samples, 90, 30.0), atol=0.05)
+    assert loudness_range(samples) == pytest.approx(loudness_range(0.1 * samples), abs=0.5)
+    loud = effort(samples, 90, 30.0)
+    assert loud[17] > loud[30] + 1.0, "speech is louder than the pause"
+
+
+def test_clips_come_back_as_saved(tmp_path: Path) -> None:
+    names = load_head().blendshape_names
+    clip = Clip("a", "someone", "train", "here", "captured", "a.wav", 4, 30)
+    weights = np.random.default_rng(0).uniform(0, 1, (4, 52)).astype(np.float32)
+    save_clip(tmp_path, clip, FaceCurves(weights, names, 30), np.array([-1, 0, 1, 2]))
+    write_clips(tmp_path, [clip], names)
+    clips, columns = read_clips(tmp_path)
+    assert clips == [clip] and columns == names
+    again, phones = load_clip(tmp_path, clip)
+    np.testing.assert_allclose(again, weights, atol=1e-3)
+    np.testing.assert_array_equal(phones, [-1, 0, 1, 2])
+
+
+def test_missing_corpus_and_missing_source_say_so(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="holds no corpus"):
+        read_clips(tmp_path)
+    with pytest.raises(CorpusError, match="manifest"):
+        build.build_corpus(tmp_path, tmp_path / "out", load_head())
+
+
+def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two speakers and no films; the aligner is replaced, so that the test needs no speech."""
+    root, out = tmp_path / "root", tmp_path / "out"
+    (root / "speech").mkdir(parents=True)
+    rows = []
+    for number in range(4):
+        write_wav(root / "speech" / f"{number}.wav", Waveform(tone(110 + 60 * (number % 2), 1.0 + 0.2 * number)))
+        rows.append({"file": f"{number}.wav", "speaker": f"s{number % 2}", "split": "train", "source": "test",
+                     "text": "ma" if number else "unknown"})  # fmt: skip
+    (root / "speech" / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    times = [[0.0, 0.2, "sil"], [0.2, 0.4, "m"], [0.4, 0.8, "aa"], [0.8, 1.0, "sil"]]
+    monkeypatch.setattr(build, "_align_one", lambda job: {"sound": job[1], "phones": times if job[2] == "ma" else None})
+    monkeypatch.setattr(build, "write_captured", lambda root, out, head=None: (
+        out.mkdir(), (out / "clips.jsonl").write_text("")))  # fmt: skip
+    counts = build.build_corpus(root, out, load_head(), workers=1)
+    assert counts["synthesised train"] == 3 and counts["not aligned"] == 1
+    clips, names = read_clips(out)
+    spoken = [clip for clip in clips if clip.kind == "synthesised"]
+    assert {clip.speaker for clip in spoken} == {"s0", "s1"}
+    weights, phones = load_clip(out, spoken[0])
+    assert len(weights) == spoken[0].frames == round(1.2 * 30)
+    jaw = weights[:, names.index("jawOpen")]
+    assert jaw[phones == PHONES.index("aa")].max() > 0.1
+    speakers = json.loads((out / "speakers.json").read_text())
+    assert speakers["s0"]["manner"] != speakers["s1"]["manner"]
+    silent = next(clip for clip in clips if clip.kind == "silence")
+    assert not load_clip(out, silent)[0].any()
+
+
+def test_alignment_recovers_given_phone_times(shared: Path) -> None:
+    pytest.importorskip("pocketsphinx")
+    from memorytalker.audio import load_waveform
+    from memorytalker.corpus.align import Aligner, AlignmentError
+
+    aligner, errors = Aligner(), []
+    for row in [row for row in build.read_manifest(shared) if row["source"] == "librispeech-aligned"][4:40:2]:
+        given = [(p[0], p[2].rstrip("012").lower()) for p in row["phones"] if p[2] not in ("sil", "sp", "spn", "")]
+        try:
+            found = [p for p in aligner.align(load_waveform(shared / row["sound"]).samples, row["text"])]
+        except AlignmentError:
+            continue
+        assert found[0].start == 0.0 and all(a.end == b.start for a, b in zip(found, found[1:], strict=False))
+        spoken = [p for p in found if p.label != "sil"]
+        if [p.label for p in spoken] == [label for _, label in given]:
+            errors += [abs(p.start - start) for p, (start, _) in zip(spoken, given, strict=True)]
+    assert len(errors) > 100, "too few sentences align with the given phones"
+    assert np.median(errors) <= 0.02
+
+
+def test_words_outside_the_dictionary_are_named() -> None:
+    pytest.importorskip("pocketsphinx")
+    from memorytalker.corpus.align import Aligner, AlignmentError
+
+    with pytest.raises(AlignmentError, match="zyxgrob"):
+        Aligner().align(tone(120, 1.0), "the zyxgrob")
