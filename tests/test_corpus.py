@@ -96,8 +96,6 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (root / "speech" / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
     times = [[0.0, 0.2, "sil"], [0.2, 0.4, "m"], [0.4, 0.8, "aa"], [0.8, 1.0, "sil"]]
     monkeypatch.setattr(build, "_align_one", lambda job: {"sound": job[1], "phones": times if job[2] == "ma" else None})
-    monkeypatch.setattr(build, "write_captured", lambda root, out, head=None: (
-        out.mkdir(), (out / "clips.jsonl").write_text("")))  # fmt: skip
     counts = build.build_corpus(root, out, load_head(), workers=1)
     assert counts["synthesised train"] == 3 and counts["not aligned"] == 1
     clips, names = read_clips(out)

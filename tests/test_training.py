@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from memorytalker.config import LossConfig, TrainingConfig
+from memorytalker.config import ConfigError, LossConfig, TrainingConfig
 from memorytalker.head import load_head
 from memorytalker.training.data import Sampler, TrainingClip, Triplets, collate, cropped, split_long
 from memorytalker.training.losses import Mouth
@@ -128,6 +128,12 @@ def test_broken_run_ends_where_an_unbroken_one_does(make_model, clips, mouth, tm
     memorize(resumed, clips, clips[:3], mouth, CONFIG, tmp_path / "broken")
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, msg=name, atol=1e-6, rtol=1e-5)
+
+
+def test_a_folder_with_another_run_is_refused(make_model, clips, mouth, tmp_path: Path) -> None:
+    memorize(make_model(), clips, clips[:3], mouth, CONFIG, tmp_path)
+    with pytest.raises(ConfigError, match="other settings .training"):
+        memorize(make_model(), clips, clips[:3], mouth, dataclasses.replace(CONFIG, seed=1), tmp_path)
 
 
 def test_stage_one_learns_and_leaves_style_and_frozen_encoder_alone(make_model, clips, mouth, tmp_path) -> None:

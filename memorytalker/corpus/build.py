@@ -19,7 +19,7 @@ import numpy as np
 from ..articulation.coarticulation import MouthGeometry, TimedPhones, articulate, frame_phones
 from ..articulation.speaker import Manner, Voice, manner_of
 from ..articulation.visemes import VisemeTable, load_visemes
-from ..audio import Waveform, load_waveform, write_wav
+from ..audio import load_waveform, write_wav
 from ..config import Progress
 from ..head import HeadMesh
 from ..motion import FaceCurves
@@ -27,6 +27,7 @@ from .align import Aligner, AlignmentError
 from .capture import write_captured
 from .clips import VOICE_MARK, Clip, CorpusError, save_clip, write_clips
 from .hearing import effort, loudness_range, pitch
+from .silence import silent_clips
 from .voices import shifted_voice
 
 FPS = 30
@@ -53,7 +54,7 @@ def build_corpus(
     phones = align_all(root, folder, rows + list(_captured_rows(root)), workers, progress)
     clips = _captured(root, folder, head, phones, seed)
     clips += _synthesised(root, folder, head, rows, phones, workers, seed, manners, progress)
-    clips += _silent(root, folder, head, seed)
+    clips += silent_clips(root, folder, head.blendshape_names, FPS, seed)
     write_clips(folder, clips, head.blendshape_names)
     counts: dict[str, int] = defaultdict(int)
     for clip in clips:
@@ -133,6 +134,8 @@ def _captured(
     root: Path, folder: Path, head: HeadMesh, phones: dict[str, list | None], seed: int
 ) -> list[Clip]:
     """Recorded motion, solved once into `folder/captured`, as clips."""
+    if not (root / "capture").is_dir():
+        return []
     solved = folder / "captured"
     if not (solved / "clips.jsonl").is_file():
         write_captured(root / "capture", solved, head=head)
@@ -261,35 +264,6 @@ def _manners(rows: list[dict], heard: dict[str, dict], phones: dict[str, list], 
             "manner": manner_of(voice, personal).to_json(),
         }
     return speakers
-
-
-def _silent(root: Path, folder: Path, head: HeadMesh, seed: int, count: int = 60) -> list[Clip]:
-    """Silence and noise without speech, over a still face: what is not speech must not move the mouth."""
-    random = np.random.default_rng(seed)
-    noises = [load_waveform(path).samples for path in sorted((root / "noise" / "noise").glob("*.opus"))]
-    # Babble is made of voices: a mouth that follows it is not wrong, so it teaches nothing here.
-    (folder / "silence").mkdir(exist_ok=True)
-    clips = []
-    for index in range(count):
-        frames = int(random.integers(2 * FPS, 6 * FPS))
-        size = frames * 16000 // FPS
-        level = 10 ** (random.uniform(-75, -35) / 20)
-        sound = random.standard_normal(size) if index % 3 == 0 or not noises else _loop(noises, size, random)
-        sound = np.zeros(size) if index % 6 == 0 else sound / max(np.sqrt(np.mean(sound**2)), 1e-9) * level
-        path = f"silence/silence_{index:03d}.wav"
-        write_wav(folder / path, Waveform(np.clip(sound, -1, 1).astype(np.float32)))
-        split = "validation" if index % 10 == 9 else "train"
-        clip = Clip(f"silence_{index:03d}", "nobody", split, "silence", "silence", path, frames, FPS, base="corpus")
-        curves = FaceCurves(np.zeros((frames, len(head.blendshape_names)), np.float32), head.blendshape_names, FPS)
-        save_clip(folder, clip, curves, np.zeros(frames))
-        clips.append(clip)
-    return clips
-
-
-def _loop(noises: list[np.ndarray], size: int, random: np.random.Generator) -> np.ndarray:
-    noise = noises[int(random.integers(len(noises)))]
-    start = int(random.integers(len(noise)))
-    return np.resize(np.roll(noise, -start), size)
 
 
 def _parallel(work: Callable, jobs: list, workers: int) -> Iterator[dict]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..config import LossConfig, Progress, TrainingConfig, to_dict
+from ..config import ConfigError, LossConfig, Progress, TrainingConfig, to_dict
 from ..models.talker import MemoryTalker
 from .data import Sampler
 from .losses import Losses
@@ -69,8 +69,7 @@ class Trainer:
     def run(self, step: Step, validate: Validate, provenance: dict, progress: Progress | None = None) -> None:
         """Train to the end, or from where `folder` stands; then load the best weights into the model."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        about = {"training": to_dict(self.config), "model": to_dict(self.model.config), **provenance}
-        (self.folder / "run.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        self._claim({"training": to_dict(self.config), "model": to_dict(self.model.config), **provenance})
         self._resume()
         per_epoch = self.sampler.steps_per_epoch
         for epoch in range(self.step // per_epoch, self.config.epochs):
@@ -79,6 +78,19 @@ class Trainer:
             if last or (epoch + 1) % self.config.validate_every == 0:
                 self._judge(epoch, validate)
         self.model.load_state_dict(load_file(self.folder / "best.safetensors"))
+
+    def _claim(self, about: dict) -> None:
+        """Note in the folder what this run is. Raises ConfigError if another run began there: two would be mixed."""
+        path = self.folder / "run.json"
+        if (self.folder / "last.pt").is_file() and path.is_file():
+            other = json.loads(path.read_text(encoding="utf-8"))
+            changed = sorted(key for key in {*about, *other} if about.get(key) != other.get(key))
+            if changed:
+                raise ConfigError(
+                    f"{self.folder} holds a run with other settings ({', '.join(changed)}); "
+                    "choose another work folder, or delete this one to start anew."
+                )
+        path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
     def _epoch(self, epoch: int, step: Step, progress: Progress | None) -> None:
         self.sums: dict[str, float] = defaultdict(float)

@@ -1,0 +1,42 @@
+"""Silence and noise without speech, over a still face: what is not speech must not move the mouth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..audio import Waveform, load_waveform, write_wav
+from ..motion import FaceCurves
+from .clips import Clip, save_clip
+
+
+def silent_clips(
+    root: Path, folder: Path, names: tuple[str, ...], fps: int, seed: int, count: int = 60
+) -> list[Clip]:
+    """`count` clips of silence and noise over a still face of the curves `names`; noise from `root`/noise if there."""
+    random = np.random.default_rng(seed)
+    noises = [load_waveform(path).samples for path in sorted((root / "noise" / "noise").glob("*.opus"))]
+    # Babble is made of voices: a mouth that follows it is not wrong, so it teaches nothing here.
+    (folder / "silence").mkdir(exist_ok=True)
+    clips = []
+    for index in range(count):
+        frames = int(random.integers(2 * fps, 6 * fps))
+        size = frames * 16000 // fps
+        level = 10 ** (random.uniform(-75, -35) / 20)
+        sound = random.standard_normal(size) if index % 3 == 0 or not noises else _loop(noises, size, random)
+        sound = np.zeros(size) if index % 6 == 0 else sound / max(np.sqrt(np.mean(sound**2)), 1e-9) * level
+        path = f"silence/silence_{index:03d}.wav"
+        write_wav(folder / path, Waveform(np.clip(sound, -1, 1).astype(np.float32)))
+        split = "validation" if index % 10 == 9 else "train"
+        clip = Clip(f"silence_{index:03d}", "nobody", split, "silence", "silence", path, frames, fps, base="corpus")
+        curves = FaceCurves(np.zeros((frames, len(names)), np.float32), names, fps)
+        save_clip(folder, clip, curves, np.zeros(frames))
+        clips.append(clip)
+    return clips
+
+
+def _loop(noises: list[np.ndarray], size: int, random: np.random.Generator) -> np.ndarray:
+    noise = noises[int(random.integers(len(noises)))]
+    start = int(random.integers(len(noise)))
+    return np.resize(np.roll(noise, -start), size)
