@@ -10,14 +10,19 @@ from ..audio import Waveform, load_waveform, write_wav
 from ..motion import FaceCurves
 from .clips import Clip, save_clip
 
+#: Noises whose names hold one of these are made of voices.
+WITH_VOICES = ("babble", "restaurant")
+
 
 def silent_clips(
     root: Path, folder: Path, names: tuple[str, ...], fps: int, seed: int, count: int = 60
 ) -> list[Clip]:
     """`count` clips of silence and noise over a still face of the curves `names`; noise from `root`/noise if there."""
     random = np.random.default_rng(seed)
-    noises = [load_waveform(path).samples for path in sorted((root / "noise" / "noise").glob("*.opus"))]
     # Babble is made of voices: a mouth that follows it is not wrong, so it teaches nothing here.
+    found = sorted((root / "noise" / "noise").glob("*.opus"))
+    paths = [path for path in found if not any(word in path.stem for word in WITH_VOICES)]
+    noises = [load_waveform(path).samples for path in paths]
     (folder / "silence").mkdir(exist_ok=True)
     clips = []
     for index in range(count):
