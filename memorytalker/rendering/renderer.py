@@ -181,7 +181,7 @@ class _Stage:
         actor.SetMapper(mapper)
         actor.GetProperty().SetInterpolationToPhong()
         actor.GetProperty().BackfaceCullingOn()
-        for stage, place, text in scene.shader_replacements(head):
+        for stage, place, text in scene.shader_replacements():
             add = getattr(actor.GetShaderProperty(), f"Add{stage}ShaderReplacement")
             add(place, True, text, False)
         self.plotter.renderer.AddActor(actor)

@@ -7,7 +7,9 @@ light is added up in linear light between the two.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -18,11 +20,24 @@ from memorytalker.rendering.surface import Surface, sphere_directions, visibilit
 #: Degrees that the camera is turned about the vertical, towards the head's own left.
 AZIMUTHS = {"front": 0.0, "three_quarter": 35.0, "profile": 82.0}
 VIEW_ANGLE = 20.0  # degrees, vertical; long enough not to swell the nose
-HEAD_SHARE = 0.70  # of the picture's height between chin and crown
+HEAD_SHARE = 0.75  # of the picture's height between chin and crown
 #: Share of the picture's height by which the head sits above the middle.
-RAISE = 0.045
+RAISE = 0.055
 
-MATERIALS = ("skin", "eye", "teeth", "tongue")
+#: How each part takes light: how far it enters (as in skin), a broad sheen, and a mirror's small highlight. Parts are
+#: matched by the beginning of their name; what is not listed is skin.
+FINISHES = MappingProxyType(
+    {
+        "skin": (1.0, 1.0, 0.0),
+        "eye": (0.3, 0.0, 1.0),
+        "teeth": (0.4, 0.8, 0.25),
+        "tongue": (0.8, 1.2, 0.10),
+        "hair": (0.0, 1.0, 0.0),
+        "brows": (0.3, 0.2, 0.0),
+        "lashes": (0.0, 0.0, 0.0),
+        "clothing": (0.0, 0.15, 0.0),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -43,9 +58,7 @@ def parse_color(text: str) -> tuple[float, float, float]:
 
 def frame_head(head: HeadMesh, options: RenderOptions) -> Camera:
     """A camera that shows the head of this identity at the same size and place as every other's."""
-    skin = head.template[head.parts["skin"]]
-    chin = head.template[head.landmarks["chin"]][1]
-    above = skin[skin[:, 1] > chin]
+    above = head.template[head.template[:, 1] > head.template[head.landmarks["chin"]][1]]
     low, high = above.min(axis=0), above.max(axis=0)
     azimuth = math.radians(AZIMUTHS[options.camera])
     toward = np.array([math.sin(azimuth), 0.0, math.cos(azimuth)])
@@ -69,27 +82,14 @@ def metres_per_pixel(head: HeadMesh, options: RenderOptions) -> float:
     return 2 * distance * math.tan(math.radians(camera.view_angle / 2)) / options.height
 
 
-def vertex_materials(head: HeadMesh) -> np.ndarray:
-    """Index into MATERIALS per vertex, (V,) float32."""
-    materials = np.zeros(head.vertex_count, np.float32)
-    for name, vertices in head.parts.items():
-        for index, material in enumerate(MATERIALS):
-            if name.startswith(material):
-                materials[vertices] = index
-    return materials
-
-
-def eye_coordinates(head: HeadMesh) -> np.ndarray:
-    """Position on the resting eyeball in units of its radius, (V, 3) float32; zero elsewhere. (0, 0, 1) looks ahead.
-
-    They travel with the vertices, so that an iris drawn from them turns with the eye.
-    """
-    coordinates = np.zeros((head.vertex_count, 3), np.float32)
-    for name in ("eye_left", "eye_right"):
-        ball = head.template[head.parts[name]]
-        middle = (ball.min(axis=0) + ball.max(axis=0)) / 2
-        coordinates[head.parts[name]] = (ball - middle) / (np.ptp(ball, axis=0).max() / 2)
-    return coordinates
+def vertex_finishes(head: HeadMesh) -> np.ndarray:
+    """The three numbers of FINISHES for every vertex, (V, 3) float32."""
+    finishes = np.tile(np.array(FINISHES["skin"], np.float32), (head.vertex_count, 1))
+    for part, vertices in head.parts.items():
+        for name, finish in FINISHES.items():
+            if part.startswith(name):
+                finishes[vertices] = finish
+    return finishes
 
 
 def lamp_direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
@@ -99,93 +99,93 @@ def lamp_direction(azimuth: float, elevation: float) -> tuple[float, float, floa
 
 
 #: Key from the upper right and in front, fill from the left, rim from behind: degrees seen from the camera.
-KEY, FILL, RIM = (38.0, 36.0), (-60.0, 8.0), (-142.0, 28.0)
+KEY, FILL, RIM = (40.0, 32.0), (-55.0, 5.0), (-140.0, 25.0)
 #: Linear light: a warm key, cool fill and rim, and what comes from above and below.
-KEY_COLOR, FILL_COLOR, RIM_COLOR = (1.55, 1.38, 1.20), (0.30, 0.36, 0.45), (0.90, 1.00, 1.15)
-SKY, GROUND = (0.42, 0.44, 0.48), (0.20, 0.16, 0.14)
-EXPOSURE = 1.35
+KEY_COLOR, FILL_COLOR, RIM_COLOR = (1.72, 1.52, 1.30), (0.27, 0.31, 0.38), (0.95, 1.05, 1.20)
+SKY, GROUND = (0.38, 0.39, 0.42), (0.20, 0.15, 0.12)
+EXPOSURE = 0.58
+#: How much stronger colours are than the light makes them; the tone curve takes some away.
+SATURATION = 1.0
+#: Parts that lie close over others.
+LOOSE_PARTS = ("hair", "clothing", "lashes", "brows")
+#: The mouth for which the light inside it is found.
+OPEN_MOUTH = MappingProxyType(
+    {
+        "jawOpen": 0.55,
+        "mouthUpperUpLeft": 0.6,
+        "mouthUpperUpRight": 0.6,
+        "mouthLowerDownLeft": 0.6,
+        "mouthLowerDownRight": 0.6,
+        "mouthStretchLeft": 0.4,
+        "mouthStretchRight": 0.4,
+    }
+)
+#: Where eyes and teeth mirror the key: lower than it stands, or the upper lid would hide the glint.
+GLINT = (15.0, 11.0)
 
 VERTEX_DECLARATIONS = """
-in vec3 surfaceMC;
-in vec3 eyeMC;
-out vec3 surfaceVS;
-out vec3 eyeVS;
+in vec2 lightMC;
+in vec3 finishMC;
+out vec2 lightVS;
+out vec3 finishVS;
 """
 VERTEX_BODY = """
-surfaceVS = surfaceMC;
-eyeVS = eyeMC;
+lightVS = lightMC;
+finishVS = finishMC;
 """
 FRAGMENT_DECLARATIONS = """
-in vec3 surfaceVS;  // ambient visibility, key visibility, material
-in vec3 eyeVS;      // position on the eyeball, radius 1
-
-vec3 linear(vec3 c) { return pow(c, vec3(2.2)); }
-
-// Light that wraps round the edge of the lit side, further in red than in blue, as it does in skin.
-vec3 wrapped(float facing, vec3 wrap) {
-  vec3 w = clamp((vec3(facing) + wrap) / (vec3(1.0) + wrap), 0.0, 1.0);
-  return w * w * (vec3(1.0) + wrap) * 0.75 + w * 0.25;
-}
-
-float gloss(vec3 normal, vec3 light, vec3 eye, float power) {
-  return (power + 2.0) / 8.0 * pow(max(dot(normal, normalize(light + eye)), 0.0), power);
-}
+in vec2 lightVS;   // shares of the sky and of the key that reach this point
+in vec3 finishVS;  // depth to which light enters, sheen, mirror
 """
+# Written without powers and exponentials, which take most of the time when a processor draws.
 FRAGMENT_BODY = """
   vec3 N = normalize(normalVCVSOutput);
-  vec3 E = normalize(-vertexVC.xyz);
-  float open_sky = surfaceVS.x;
-  float lit = surfaceVS.y;
-  int material = int(surfaceVS.z + 0.5);
-  vec3 albedo = linear(diffuseColor);
-  vec3 wrap = vec3(0.0);
-  float shine = 0.0, power = 20.0, grazing = 0.0;
-  if (material == 0) {
-    wrap = vec3(0.32, 0.14, 0.10);
-    shine = 0.035; power = 14.0; grazing = 1.0;
-  } else if (material == 1) {
-    float axis = length(eyeVS.xy);
-    wrap = vec3(0.25);
-    shine = 0.9; power = 260.0;
-  } else if (material == 2) {
-    wrap = vec3(0.15);
-    shine = 0.10; power = 60.0;
-  } else {
-    wrap = vec3(0.3, 0.1, 0.1);
-    shine = 0.05; power = 30.0;
-  }
-  vec3 sky = mix(GROUND, SKY, 0.5 + 0.5 * N.y) * open_sky;
-  // Light that enters a crease has bounced off skin: creases turn red before they turn black.
-  sky = mix(sky * vec3(1.0, 0.82, 0.74), sky, open_sky);
-  vec3 light = sky;
-  light += KEY_COLOR * wrapped(dot(N, KEY_AT), wrap) * lit;
-  light += FILL_COLOR * wrapped(dot(N, FILL_AT), wrap) * open_sky;
+  float sky = 0.04 + 0.96 * lightVS.x, key = lightVS.y;
+  // sRGB to linear light, to within half a percent.
+  vec3 albedo = diffuseColor * (diffuseColor * (diffuseColor * 0.305306 + 0.682171) + 0.012523);
+  // Light wraps round the edge of the lit side, in skin further in red than in blue.
+  vec3 wrap = mix(vec3(0.12), vec3(0.34, 0.15, 0.11), finishVS.x);
+  vec3 scale = vec3(1.0) / (vec3(1.0) + wrap);
+  vec3 key_side = clamp((vec3(dot(N, KEY_AT)) + wrap) * scale, 0.0, 1.0);
+  vec3 fill_side = clamp((vec3(dot(N, FILL_AT)) + wrap) * scale, 0.0, 1.0);
+  vec3 light = mix(GROUND, SKY, 0.5 + 0.5 * N.y) * sky;
+  // What reaches a crease has bounced off skin: creases turn red before they turn black.
+  light *= mix(vec3(1.0), mix(vec3(1.0, 0.80, 0.72), vec3(1.0), sky), finishVS.x);
+  light += KEY_COLOR * key * key_side * (key_side * 0.8 + 0.2);
+  light += FILL_COLOR * sky * fill_side * (fill_side * 0.8 + 0.2);
+  float edge = 1.0 - clamp(N.z, 0.0, 1.0);
+  edge *= edge * edge;
+  float behind = clamp(dot(N, RIM_AT) * 1.4, 0.0, 1.0);
   vec3 color = albedo * light;
-  float edge = pow(1.0 - max(dot(N, E), 0.0), 3.0);
-  color += grazing * edge * 0.10 * SKY * open_sky;
-  vec3 behind = RIM_COLOR * smoothstep(0.0, 0.7, dot(N, RIM_AT)) * (0.25 + edge);
-  color += behind * open_sky * open_sky * mix(albedo, vec3(1.0), 0.3);
-  float fresnel = 0.3 + 0.7 * edge;
-  vec3 mirrored = KEY_COLOR * gloss(N, KEY_AT, E, power) * lit;
-  mirrored += 0.4 * FILL_COLOR * gloss(N, FILL_AT, E, power) * open_sky;
-  color += shine * mirrored * mix(1.0, fresnel * 2.0, grazing);
-  color = vec3(1.0) - exp(-EXPOSURE * color);
-  gl_FragData[0] = vec4(pow(color, vec3(1.0 / 2.2)), 1.0);
+  color += RIM_COLOR * (behind * behind * (0.25 + edge) * sky * sky * min(finishVS.y, 1.0)) * (0.25 + 0.75 * albedo);
+  float sheen = max(dot(N, SHEEN_AT), 0.0);
+  sheen *= sheen; sheen *= sheen; sheen *= sheen; sheen *= sheen;
+  float glint = max(dot(N, GLINT_AT), 0.0);
+  glint *= glint; glint *= glint; glint *= glint; glint *= glint; glint *= glint; glint *= glint; glint *= glint;
+  color += KEY_COLOR * (finishVS.y * 0.06 * sheen * key * (0.6 + 1.4 * edge) + finishVS.z * 4.0 * glint * glint * sky);
+  // Filmic tone curve and sRGB encoding in one (Hejl and Burgess-Dawson, 2010).
+  color = mix(vec3(dot(color, vec3(0.2126, 0.7152, 0.0722))), color, SATURATION);
+  vec3 x = max(color * EXPOSURE - 0.004, vec3(0.0));
+  gl_FragData[0] = vec4((x * (6.2 * x + 0.5)) / (x * (6.2 * x + 1.7) + 0.06), 1.0);
 """
 
 
-def shader_replacements(head: HeadMesh) -> list[tuple[str, str, str]]:
+def shader_replacements() -> list[tuple[str, str, str]]:
     """(stage, marker in the graphics library's shader, text that takes its place), for the materials above."""
+    halfway = np.array(lamp_direction(*KEY)) + (0.0, 0.0, 1.0)
     values = {
         "KEY_AT": _vector(lamp_direction(*KEY)),
         "FILL_AT": _vector(lamp_direction(*FILL)),
         "RIM_AT": _vector(lamp_direction(*RIM)),
+        "SHEEN_AT": _vector(halfway / np.linalg.norm(halfway)),
+        "GLINT_AT": _vector(lamp_direction(*GLINT)),
         "KEY_COLOR": _vector(KEY_COLOR),
         "FILL_COLOR": _vector(FILL_COLOR),
         "RIM_COLOR": _vector(RIM_COLOR),
         "SKY": _vector(SKY),
         "GROUND": _vector(GROUND),
         "EXPOSURE": f"{EXPOSURE:.4f}",
+        "SATURATION": f"{SATURATION:.4f}",
     }
     body = FRAGMENT_BODY
     for name, text in values.items():
@@ -198,12 +198,12 @@ def shader_replacements(head: HeadMesh) -> list[tuple[str, str, str]]:
     ]
 
 
-def _vector(values: tuple[float, float, float]) -> str:
+def _vector(values: Iterable[float]) -> str:
     return "vec3(" + ", ".join(f"{value:.5f}" for value in values) + ")"
 
 
 def vertex_attributes(head: HeadMesh, surface: Surface, options: RenderOptions) -> dict[str, np.ndarray]:
-    """What every fine vertex carries for the shader: `color`, `surface` (visibilities, material) and `eye`.
+    """What every fine vertex carries for the shader: `color`, `light` (sky, key) and `finish`.
 
     Visibility is the larger of the resting face and an open mouth, so that teeth and the inside of the lips are dark
     in proportion to how deep they lie and not for being behind closed lips.
@@ -212,15 +212,18 @@ def vertex_attributes(head: HeadMesh, surface: Surface, options: RenderOptions) 
     to_world = np.array([[math.cos(turn), 0, math.sin(turn)], [0, 1, 0], [-math.sin(turn), 0, math.cos(turn)]])
     cone = [lamp_direction(KEY[0] + a, KEY[1] + e) for a, e in ((0, 0), (12, 0), (-12, 0), (0, 10), (0, -10), (7, 7))]
     around, lamp = sphere_directions(32), np.array(cone) @ to_world.T
-    opened = head.template + np.float32(0.6) * head.blendshape("jawOpen")
+    opened = head.template + sum(np.float32(weight) * head.blendshape(name) for name, weight in OPEN_MOUTH.items())
     ambient, key = np.zeros((2, head.vertex_count), np.float32)
     for vertices, directions in ((head.template, around), (opened, around[around[:, 2] > 0])):
         normals = surface.normals(vertices)
         ambient = np.maximum(ambient, visibility(vertices, head.faces, normals, directions))
         key = np.maximum(key, visibility(vertices, head.faces, normals, lamp))
-    shown = np.stack([surface.smooth(ambient, 1), surface.smooth(key, 1), vertex_materials(head)], axis=1)
+    for part in LOOSE_PARTS:  # the depth pictures see nothing between cloth or hair and the skin close under it
+        loose = head.parts.get(part, np.zeros(0, int))
+        ambient[loose] = np.maximum(ambient[loose], 0.3)
+    light = np.stack([surface.smooth(ambient, 1), surface.smooth(key, 1)], axis=1)
     return {
         "color": surface.spread(head.colors.astype(np.float32)).round().astype(np.uint8),
-        "surface": surface.spread(shown).astype(np.float32),
-        "eye": surface.spread(eye_coordinates(head)).astype(np.float32),
+        "light": surface.spread(light).astype(np.float32),
+        "finish": surface.spread(vertex_finishes(head)).astype(np.float32),
     }
