@@ -91,19 +91,21 @@ def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
     """A `progress(done, total, stage)` callback that draws one bar per stage, on a terminal only."""
     from tqdm import tqdm
 
-    bars: dict[str, Any] = {}
+    bar: Any = None
+    shown = ""
 
     def report(done: int, total: int, stage: str) -> None:
-        if stage not in bars:
-            for bar in bars.values():
+        nonlocal bar, shown
+        if stage != shown or bar is None or done < bar.n:
+            if bar is not None:
                 bar.close()
-            bars[stage] = tqdm(desc=stage, total=total, unit="frame", disable=None)
-        bars[stage].update(done - bars[stage].n)
+            bar, shown = tqdm(desc=stage, total=total, unit="frame", disable=None), stage
+        bar.update(done - bar.n)
 
     try:
         yield report
     finally:
-        for bar in bars.values():
+        if bar is not None:
             bar.close()
 
 
