@@ -173,9 +173,21 @@ def test_coordinates_keep_distances_and_openings() -> None:
     gap = lips[:, upper, 1] - lips[:, lower, 1]
     mouth = space.mouth(head)
     np.testing.assert_allclose(coordinates @ mouth.opening.numpy(), gap, atol=2e-5)
-    np.testing.assert_allclose(coordinates @ mouth.lips.numpy(), lips[:, head.regions["lips"]].reshape(5, -1), atol=1e-4)
+    expected = lips[:, head.regions["lips"]].reshape(5, -1)
+    np.testing.assert_allclose(coordinates @ mouth.lips.numpy(), expected, atol=1e-4)
 
 
 def test_empty_corpus_is_refused(make_model, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no training clips"):
         Trainer(make_model(), CONFIG, tmp_path, Sampler([], CONFIG))
+
+
+def test_silence_on_film_need_not_be_shut(clips: list[TrainingClip]) -> None:
+    filmed, made = clips[0], clips[1]
+    assert filmed.captured and not made.captured
+    labels = torch.tensor([0, 5]).repeat(50)
+    filmed, made = (dataclasses.replace(c, labels=labels[: len(c.labels)]) for c in (filmed, made))
+    batch = collate([filmed, made])
+    assert not batch.firm[0, 0] and batch.firm[0, 1], "silence on film does not count, speech does"
+    assert batch.firm[1, : len(made.motion)].all(), "synthesised silence is shut"
+    assert not (batch.firm & ~batch.mask).any()

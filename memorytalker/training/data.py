@@ -44,6 +44,16 @@ class Batch:
     motion: Tensor
     mask: Tensor
     labels: Tensor
+    captured: Tensor  # (B,) True for recorded motion
+
+    @property
+    def firm(self) -> Tensor:
+        """(B, T) valid frames in which a closed mouth is meant: all but the silences of recorded motion.
+
+        People breathe in with an open mouth, and some rest with one; between that and a shut mouth there is no middle
+        that a relative error should find.
+        """
+        return self.mask & ~(self.captured[:, None] & (self.labels == 0))
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""
@@ -62,6 +72,7 @@ def collate(clips: list[TrainingClip]) -> Batch:
         motion=pad_sequence([clip.motion for clip in clips], batch_first=True),
         mask=torch.arange(int(frames.max()))[None] < frames[:, None],
         labels=pad_sequence([clip.labels for clip in clips], batch_first=True, padding_value=-1),
+        captured=torch.tensor([clip.captured for clip in clips]),
     )
 
 

@@ -124,11 +124,13 @@ def memorizing_loss(
     labels: Tensor | None = None,
     mouth: Mouth | None = None,
     scaling: float = 16.0,
+    firm: Tensor | None = None,
 ) -> Losses:
     """Stage 1: L_1 = L_mse + L_vel + 0.01 (L_mem + L_align), motion and velocity of both decoder passes.
 
     motion (B, T, coordinates) metres from the template. The losses that are not in the paper enter only with a weight:
     slots (needs `labels` (B, T) and kappa as `scaling`), opening and lips_in_stage_one (need `mouth`).
+    `firm` (B, T) are the frames in which the opening loss counts, None for those of `mask`.
     """
     given = output.given
     if given is None:
@@ -144,7 +146,7 @@ def memorizing_loss(
         parts["slots"] = slot_loss(output.text_logits, labels, mask, scaling)
     if mouth is not None and weights.lips_in_stage_one:
         parts["lips_in_stage_one"] = sum(lip_loss(prediction, truth, mouth.lips, mask) for prediction in predictions)
-    parts |= _opening((output.offsets, given.offsets), motion, mask, weights, mouth)
+    parts |= _opening((output.offsets, given.offsets), motion, mask if firm is None else firm, weights, mouth)
     return _weigh(parts, weights)
 
 

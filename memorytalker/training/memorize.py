@@ -61,7 +61,7 @@ def _losses(model: MemoryTalker, batch: Batch, mouth: Mouth, config: TrainingCon
     output = stage_one(model, batch)
     return memorizing_loss(
         output, batch.motion, batch.mask, config.losses, model.config.motion_scale, batch.labels, mouth,
-        model.config.scaling,
+        model.config.scaling, batch.firm,
     )  # fmt: skip
 
 

@@ -26,14 +26,14 @@ from .stylize import stylize
 #: Stage 1 of the open model. Where it leaves the paper (batches, a falling rate, the slots' names, the closed mouth,
 #: the share of filmed clips) MODEL_CARD.md says so.
 MEMORIZE = TrainingConfig(
-    stage="memorize", epochs=10, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
-    weight_decay=1e-4, clip_norm=50.0, crop_seconds=6.0, captured_share=0.35, validate_every=2,
+    stage="memorize", epochs=7, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
+    weight_decay=1e-4, clip_norm=50.0, crop_seconds=6.0, captured_share=0.45, validate_every=2,
     losses=LossConfig(slots=0.2, opening=0.3, lips_in_stage_one=20.0),
 )  # fmt: skip
 #: Stage 2 of the open model.
 STYLIZE = TrainingConfig(
-    stage="stylize", epochs=4, batch_size=16, learning_rate=5e-4, warmup_steps=100, final_rate=0.05,
-    clip_norm=50.0, crop_seconds=6.0, captured_share=0.1, style_seconds=4.0, validate_every=1,
+    stage="stylize", epochs=2, batch_size=16, learning_rate=5e-4, warmup_steps=100, final_rate=0.05,
+    clip_norm=50.0, crop_seconds=6.0, captured_share=0.1, style_seconds=3.0, validate_every=1,
     losses=LossConfig(lip=20.0, opening=0.3),
 )  # fmt: skip
 
