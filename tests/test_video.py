@@ -70,7 +70,7 @@ def test_picture_and_sound_end_together(tmp_path: Path, fps: int, count: int, so
 def test_format(tmp_path: Path) -> None:
     path = write_video(tmp_path / "talk.mp4", flat(12), 30, click(0.4, 0.1), 12)
     log = ffmpeg("-i", str(path)).stderr.decode()
-    assert re.search(r"Video: h264 .*yuv420p\(tv, bt709.*128x96.* 30 fps", log)
+    assert re.search(r"Video: h264 .*yuv420p\(tv, bt709, .*128x96.* 30 fps", log)
     assert re.search(r"Audio: aac .*48000 Hz", log)
     data = path.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")  # plays while it loads
