@@ -197,11 +197,8 @@ class _Stage:
         """Draw one frame (V, 3) and return it (H, W, 3); RenderError rather than a picture without a head."""
         vertices = np.asarray(vertices, np.float32)
         points, normals = self.surface.refine(vertices, self.surface.normals(vertices))
-        self.mesh.points[:] = points
+        self.mesh.points[:] = points  # through pyvista's views, which tell the graphics library of the change
         self.mesh.point_data.active_normals[:] = normals
-        self.mesh.GetPoints().Modified()
-        self.mesh.GetPointData().GetNormals().Modified()
-        self.mesh.Modified()
         picture = self._read()
         sample = picture[::CHECK_STEP, ::CHECK_STEP]
         covered = (np.abs(sample - self.empty).max(axis=2) > 8).mean()
