@@ -61,11 +61,13 @@ class StubTalker:
         self.fails, self.pause = "", 0.0
         self.hold: Callable[[], bool] = lambda: False
         self.calls: list[dict[str, Any]] = []
+        self.frames: list[int] = []
         self.threads: set[int] = set()
 
     def work(self, frame: int, frames: int) -> None:
         """One frame's worth of work."""
         self.threads.add(threading.get_ident())
+        self.frames.append(frame)
         time.sleep(self.pause)
         deadline = time.monotonic() + 120
         while frame == frames // 2 and self.hold() and time.monotonic() < deadline:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,6 +32,14 @@ CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 RATE = 16000
 
 
+def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Whether `condition` comes true within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (met := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return met
+
+
 class Page:
     """A served page, its talker and the folder in which everything temporary lies."""
 
@@ -48,10 +56,8 @@ class Page:
 
     def leftovers(self) -> list[str]:
         """Folders of requests that are still there; given a moment, for the worker lets go at its next frame."""
-        deadline = time.monotonic() + 10
-        while (found := [path.name for path in self.folder.glob("memorytalker-*")]) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return found
+        until(lambda: not list(self.folder.glob("memorytalker-*")))
+        return [path.name for path in self.folder.glob("memorytalker-*")]
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +79,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 def healthy(page: Page) -> Iterator[None]:
     page.talker.fails, page.talker.pause, page.talker.hold = "", 0.0, lambda: False
     page.talker.calls.clear()
+    page.talker.frames.clear()
     yield
     page.talker.pause, page.talker.hold = 0.0, lambda: False
     assert page.leftovers() == []
@@ -189,6 +196,16 @@ def test_names_with_markup_are_harmless(page: Page, tmp_path: Path, capfd):
     assert not set("<>") & set(refusal(page, path, capfd))
 
 
+def test_messages_are_text_and_not_markup(page: Page, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise app.AudioError("<b>Bold</b> words.")
+
+    monkeypatch.setattr(app, "load_waveform", refuse)
+    with pytest.raises(AppError) as refused:
+        ask(page, CLIP)
+    assert str(refused.value) == "&lt;b&gt;Bold&lt;/b&gt; words."
+
+
 def test_silence_is_animated_and_said(page: Page, tmp_path: Path):
     *_, status = ask(page, written(tmp_path / "silence.wav", np.zeros(RATE)))
     assert "silent" in status and len(page.talker.calls) == 1
@@ -227,18 +244,18 @@ def test_two_visitors_get_what_they_asked_for(page: Page, tmp_path: Path):
 
 
 def test_stopping_frees_the_worker_and_the_folder(page: Page, tmp_path: Path):
-    page.talker.pause = 0.5
+    page.talker.hold = lambda: True
     page.talker.threads.clear()
     job = page.visitor().submit(handle_file(CLIP), "woman", app.THIS_VOICE, api_name="/animate")
-    deadline = time.monotonic() + 20
-    while not page.talker.calls and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert page.talker.calls and list(page.folder.glob("memorytalker-*"))
-    began = time.monotonic()
+    assert until(lambda: len(page.talker.frames) > 60) and list(page.folder.glob("memorytalker-*"))
     job.cancel()
-    assert "0.1 s of speech" in ask(page, written(tmp_path / "next.wav", speech(0.1)))[3]
-    assert page.leftovers() == [] and time.monotonic() - began < 60  # all 137 frames would have taken 68 s
-    assert len(page.talker.threads) == 1  # a graphics context belongs to one thread: the next job waited for it
+    short = written(tmp_path / "next.wav", speech(0.1))
+    following = page.visitor().submit(handle_file(short), "woman", app.THIS_VOICE, api_name="/animate")
+    # A graphics context belongs to one thread: the next one waits until the stopped one has let go of it.
+    assert not until(lambda: len(page.talker.calls) > 1, seconds=2.5)
+    page.talker.hold = lambda: False
+    assert "0.1 s of speech" in following.result(30)[3]
+    assert len(page.talker.frames) < 100 and len(page.talker.threads) == 1
 
 
 def test_private_settings(page: Page):
@@ -259,13 +276,12 @@ def test_uploads_and_results_are_deleted_by_age(monkeypatch: pytest.MonkeyPatch,
         with pytest.raises(AppError):  # a refusal must not hide what follows in the same session from the sweep
             visitor.predict(None, "woman", app.NEUTRAL, api_name="/animate")
         visitor.predict(handle_file(CLIP), "woman", app.NEUTRAL, api_name="/animate")
-        kept = {path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()}
-        assert {"woman_farming.wav", "talk.mp4", "memory.png", "style.png"} <= kept
-        deadline = time.monotonic() + 30
-        while "talk.mp4" in kept and time.monotonic() < deadline:
-            time.sleep(0.5)
-            kept = {path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()}
-        assert not {"talk.mp4", "memory.png", "style.png"} & kept
+        def files() -> set[str]:
+            return {path.name for path in (tmp_path / "kept").rglob("*") if path.is_file()}
+
+        results = {"talk.mp4", "memory.png", "style.png"}
+        assert results <= files()
+        assert until(lambda: not (results | {"woman_farming.wav"}) & files(), seconds=60)
     finally:
         page.demo.close()
 
