@@ -144,18 +144,19 @@ def _check_digest(folder: Path, description: dict) -> None:
 
 
 def _assemble(description: dict, arrays: dict[str, np.ndarray]) -> HeadMesh:
-    template_count = len(arrays["base_index"])
+    for array in arrays.values():
+        array.setflags(write=False)
+    count = len(arrays["base_index"])
     identities = {i["name"]: arrays["templates"][k] for k, i in enumerate(description["identities"])}
     palette = {i["name"]: arrays["colors"][k] for k, i in enumerate(description["identities"])}
     first = description["identities"][0]["name"]
     names = tuple(description["blendshapes"])
-    shapes = np.zeros((len(names), template_count, 3), np.float32)
+    shapes = np.zeros((len(names), count, 3), np.float32)
     bounds = arrays["shape_bounds"]
     for k in range(len(names)):  # stored sparse: the vertices that move, and how far
         span = slice(int(bounds[k]), int(bounds[k + 1]))
         shapes[k, arrays["shape_vertices"][span]] = arrays["shape_offsets"][span]
-    for array in (shapes, *arrays.values()):
-        array.setflags(write=False)
+    shapes.setflags(write=False)
     return HeadMesh(
         template=identities[first],
         faces=arrays["faces"],
@@ -175,7 +176,7 @@ def _assemble(description: dict, arrays: dict[str, np.ndarray]) -> HeadMesh:
 
 def _validate(head: HeadMesh, folder: Path) -> None:
     """Raise HeadError unless names, shapes, types and ranges are those a head must have."""
-    count = head.vertex_count
+    count = len(head.base_index)
 
     def require(condition: bool, what: str) -> None:
         if not condition:
@@ -190,7 +191,6 @@ def _validate(head: HeadMesh, folder: Path) -> None:
         require(not missing, f"it has no {kind} {', '.join(missing)}")
     require(sorted(head.blendshape_names) == sorted(ARKIT_NAMES), "its blendshapes are not the 52 of ARKit")
     require(head.faces.ndim == 2 and head.faces.shape[1] == 3 and len(head.faces) > 0, "its faces are not triangles")
-    require(head.base_index.shape == (count,), "base_index does not have one entry per vertex")
     for name, template in head.identities.items():
         require(template.shape == (count, 3) and template.dtype == np.float32, f"identity {name} has the wrong shape")
         require(bool(np.isfinite(template).all()), f"identity {name} has coordinates that are not finite")

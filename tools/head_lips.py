@@ -12,10 +12,10 @@ UPPER_MIDDLE, LOWER_MIDDLE = 520, 523
 #: Rings of vertices around the meeting line over which the correction fades out.
 FADE_RINGS = 7
 #: Lips that only just touch show a slit from above or below.
-NEUTRAL_OVERLAP = 0.0002
+NEUTRAL_OVERLAP = 0.0004
 #: Shapes that together leave the lips touching, shapes that hold the mouth open meanwhile, and the overlap in metres.
 TOGETHER = (
-    (("mouthClose",), ("jawOpen",), 0.0010),
+    (("mouthClose",), ("jawOpen",), NEUTRAL_OVERLAP),
     (("mouthSmileLeft", "mouthSmileRight"), (), 0.0004),
     (("mouthDimpleLeft", "mouthDimpleRight"), (), 0.0004),
     (("mouthFrownLeft", "mouthFrownRight"), (), 0.0004),

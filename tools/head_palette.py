@@ -80,6 +80,8 @@ def paint_skin(
     cheek = np.clip(1 - blob(place, (0.05, -0.035, 0.07), 0.02) * 1.2, 0, 1)
     color = mix(color, 0.62 * skin + 0.3 * np.array(palette.hair), 0.42 * palette.beard * jaw * cheek)
     color = mix(color, palette.lips, smooth(masks["lips"], 0.15, 0.85))
+    corner = blob(place, (0.0268, -0.0498, 0.0975), 0.0016)
+    color = mix(color, 0.66 * np.array(palette.lips), 0.75 * corner)
     color = mix(color, 0.6 * skin + 0.25 * np.array(palette.hair), 0.62 * smooth(hair, -0.010, 0.0))
     shade = (0.86 + 0.14 * light)[:, None] ** [0.75, 1.0, 1.05]
     inside = masks["inside-mouth"]

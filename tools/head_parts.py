@@ -104,9 +104,10 @@ def _eye_part(base: BaseMesh, side: str, support: np.ndarray) -> Part:
 def _teeth_parts(base: BaseMesh) -> dict[str, Part]:
     """Both jaws, in every identity as far forward as its lips leave room for."""
     reference = base.identities[REFERENCE]
-    parts = {}
+    parts, crowns = {}, {}
     for jaw in ("upper", "lower"):
         teeth = make_teeth(jaw, np.unique(base.quads[f"helper-{jaw}-teeth"]), reference)
+        crowns[jaw] = ~teeth.gum & (teeth.along > 0.5)
         parts[f"teeth_{jaw}"] = _part(
             base, teeth.piece, lambda palette, t=teeth: paint.paint_teeth(t.gum, t.along, t.tooth)
         )
@@ -114,10 +115,12 @@ def _teeth_parts(base: BaseMesh) -> dict[str, Part]:
     faces = faces[(base.masks["lips"] + base.masks["inside-mouth"])[faces].max(axis=1) > 0.1]
     shift = {}
     for name, positions in base.identities.items():
-        room = {jaw: _room_ahead(parts[f"teeth_{jaw}"].templates[name], positions, faces) for jaw in ("upper", "lower")}
+        # gums and the necks of the lower teeth may sink into the flesh, which nobody sees
+        upper, lower = (parts[f"teeth_{jaw}"].templates[name] for jaw in ("upper", "lower"))
+        room = _room_ahead(upper, positions, faces) - LIP_ROOM
         shift[name] = {
-            "upper": room["upper"] - LIP_ROOM,
-            "lower": min(room["upper"] - LIP_ROOM, room["lower"] - LIP_ROOM),
+            "upper": room,
+            "lower": min(room, _room_ahead(lower[crowns["lower"]], positions, faces) - LIP_ROOM),
         }
     ahead = np.array([0.0, 0.0, 1.0])
     for jaw in ("upper", "lower"):

@@ -13,6 +13,7 @@ RELAXATIONS = 6
 HALF_WIDTH = 0.017  # metres to either side of the middle
 #: The blink of the face units was drawn for the wider eyes of a child; on grown-ups this much of it closes the lids.
 BLINK = 0.87
+STRAY = 0.005  # metres past the middle at which the shapes of one eye end
 
 
 def mirror_map(positions: np.ndarray) -> np.ndarray:
@@ -50,6 +51,10 @@ def repaired_shapes(
         for _ in range(RELAXATIONS):
             offsets = offsets + share[:, None] * (mean @ offsets - offsets)
         result[name] = offsets
+    for name in result:
+        if name.startswith("eye"):  # the face units of one eye also stir hidden parts of the other
+            side = 1.0 if name.endswith("Left") else -1.0
+            result[name] = result[name] * np.clip(1 + side * positions[:, 0] / STRAY, 0, 1)[:, None]
     for name in ("eyeBlinkLeft", "eyeBlinkRight"):
         result[name] = BLINK * result[name]
     return result
