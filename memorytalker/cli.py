@@ -170,6 +170,7 @@ def check_output(output: Path, given: Sequence[Path]) -> None:
 def run_animate(chosen: argparse.Namespace) -> None:
     """Everything that can be refused is refused before the model is loaded."""
     from memorytalker import OWN_VOICE, Talker, load_waveform
+    from memorytalker.rendering import check_graphics
 
     options = render_options(chosen)
     output = Path(f"{chosen.sound.stem}.mp4") if chosen.output is None else chosen.output
@@ -177,6 +178,8 @@ def run_animate(chosen: argparse.Namespace) -> None:
     waveform = load_waveform(chosen.sound)
     styles = {SELF: OWN_VOICE, NEUTRAL: None}
     style = styles[chosen.style] if chosen.style in styles else load_waveform(Path(chosen.style))
+    if output.suffix.lower() == ".mp4":
+        check_graphics()
     talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device)
     with progress_bar() as progress:
         animation = talker.animate(waveform, style=style, identity=chosen.identity, progress=progress)

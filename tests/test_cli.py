@@ -148,6 +148,18 @@ def test_refusals_come_before_the_model_is_loaded(run, clip: Path, tmp_path: Pat
     assert_refused(run("animate", clip, "--size", "1"))
 
 
+def test_without_opengl_nothing_is_begun(run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from memorytalker.rendering import renderer
+
+    renderer.check_graphics.cache_clear()
+    monkeypatch.setattr(renderer, "_PROBE", "raise SystemExit(1)")
+    monkeypatch.setattr(memorytalker.Talker, "from_pretrained", lambda *_: pytest.fail("the model was loaded"))
+    code, _, err = run("animate", clip, "-o", tmp_path / "talk.mp4")
+    assert code == cli.OUR_FAULT and "apt-get install libegl1" in err and err.count("\n") == 1
+    monkeypatch.undo()
+    renderer.check_graphics()
+
+
 def test_our_own_faults_exit_with_1_and_leave_nothing(run, clip: Path, tmp_path: Path, monkeypatch) -> None:
     from memorytalker import rendering
     from memorytalker.rendering import RenderError
