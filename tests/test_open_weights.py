@@ -1,0 +1,102 @@
+"""The shipped weights keep their promises: silence is still and shut, lips meet on p b m, slots mean their names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memorytalker import Talker, load_waveform
+from memorytalker.config import PHONES
+from memorytalker.evaluation.metrics import lip_gap
+
+ROOT = Path(__file__).resolve().parents[1]
+WEIGHTS, SPEECH = ROOT / "weights" / "open", ROOT / "assets" / "speech"
+#: Middles of bilabials and of open vowels in the example clips, seconds, by forced alignment.
+BILABIALS = {
+    "woman_blue.wav": (0.65, 2.15, 2.63, 3.46, 4.38, 6.30, 6.61, 6.97),
+    "woman_farming.wav": (0.99, 1.69, 4.27),
+    "man_dove.wav": (0.60,),
+}
+OPEN_VOWELS = {
+    "woman_blue.wav": (0.49, 1.33, 2.77, 5.51, 5.89),
+    "woman_farming.wav": (1.11, 1.54, 2.03, 2.88),
+    "man_dove.wav": (0.83, 1.07, 1.53),
+}
+
+pytestmark = pytest.mark.skipif(not (WEIGHTS / "config.json").is_file(), reason="weights/open is not in this checkout")
+
+
+@pytest.fixture(scope="module")
+def talker() -> Talker:
+    return Talker.from_pretrained(device="cpu")
+
+
+def gap_of(talker: Talker, sound, **options) -> np.ndarray:
+    marks = talker.head.landmarks
+    return lip_gap(talker.animate(sound, **options).vertices, marks["inner_lip_upper"], marks["inner_lip_lower"])
+
+
+def near(gap: np.ndarray, second: float, frames: int = 2) -> np.ndarray:
+    middle = int(second * 30)
+    return gap[max(middle - frames, 0) : middle + frames + 1]
+
+
+@pytest.mark.parametrize("name", sorted(BILABIALS))
+def test_lips_meet_on_bilabials_and_part_on_open_vowels(talker: Talker, name: str) -> None:
+    gap = gap_of(talker, SPEECH / name)
+    vowels = [near(gap, second).max() for second in OPEN_VOWELS[name]]
+    assert np.median(vowels) > 0.004, "an open vowel parts the lips by more than 4 mm"
+    shut = [near(gap, second).min() < 0.15 * np.median(vowels) for second in BILABIALS[name]]
+    assert np.mean(shut) >= 0.85
+
+
+def test_pure_silence_is_a_shut_still_mouth(talker: Talker) -> None:
+    animation = talker.animate((np.zeros(3 * 16000, np.float32), 16000))
+    marks = talker.head.landmarks
+    assert lip_gap(animation.vertices, marks["inner_lip_upper"], marks["inner_lip_lower"]).max() < 0.0005
+    assert np.ptp(animation.vertices, axis=0).max() < 0.001, "nothing moves by a millimetre"
+
+
+def test_the_recording_level_does_not_matter(talker: Talker) -> None:
+    waveform = load_waveform(SPEECH / "woman_farming.wav")
+    loud, quiet = (gap_of(talker, (level * waveform.samples, 16000)) for level in (1.0, 0.1))
+    np.testing.assert_allclose(loud, quiet, atol=2e-4)
+
+
+def test_slots_recall_the_phones_they_are_named_after(talker: Talker) -> None:
+    animation = talker.animate(SPEECH / "woman_blue.wav")
+    assert animation.slot_labels == PHONES
+    chosen = {animation.slot_labels[i] for i in animation.memory_address.argmax(1)}
+    assert {"sil", "b", "uw", "s", "l", "k"} <= chosen
+    spoken = [near(animation.memory_address, second, 1)[:, [PHONES.index(p) for p in "pbm"]].sum(1).max()
+              for second in BILABIALS["woman_blue.wav"]]  # fmt: skip
+    assert np.mean(np.array(spoken) > 0.5) >= 0.7
+
+
+def test_voices_differ_in_style_and_neutral_is_stage_one(talker: Talker) -> None:
+    names = sorted(BILABIALS)
+    weights = {name: talker.style_of(SPEECH / name) for name in names}
+    assert all(np.abs(weights[a] - weights[b]).max() > 0.01 for a in names for b in names if a < b)
+    neutral = talker.animate(SPEECH / names[0], style=None)
+    np.testing.assert_array_equal(neutral.style_weights, 1.0)
+    blended = talker.animate(SPEECH / names[0], style_blend=0.0)
+    np.testing.assert_array_equal(neutral.vertices, blended.vertices)
+
+
+def test_weights_are_small_and_say_what_taught_them() -> None:
+    assert (WEIGHTS / "model.safetensors").stat().st_size <= 40_000_000
+    notes = json.loads((WEIGHTS / "config.json").read_text())["extra"]
+    assert "synthesised" in notes["motion"] and notes["training_hours"] >= 2
+
+
+def test_long_sound_keeps_its_mouth_moving_across_windows(talker: Talker) -> None:
+    clip = load_waveform(SPEECH / "woman_blue.wav").samples
+    whole = gap_of(talker, (np.tile(clip, 4), 16000))
+    assert len(whole) == round(4 * len(clip) / 16000 * 30)
+    period = len(clip) / 16000 * 30
+    parts = [whole[round(i * period) : round((i + 1) * period) - 1] for i in range(4)]
+    assert min(np.corrcoef(parts[0][15:220], part[15:220])[0, 1] for part in parts[1:]) > 0.9
+    assert np.abs(np.diff(whole, 2)).max() < 0.012, "no jump where windows meet"
