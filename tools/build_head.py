@@ -16,7 +16,7 @@ from head_lips import close_lips, contact_ring, meeting
 from head_parts import Part, make_parts
 from head_shapes import mirror_map, repaired_shapes, symmetric
 from head_source import IDENTITIES, REFERENCE, BaseMesh, read_base, source_digest, source_version
-from head_store import store
+from head_store import steady, store
 
 #: Landmarks on the skin in the numbering of base.obj; the inner lips are the mid-sagittal vertices where the lips meet.
 LANDMARKS = {
@@ -50,13 +50,8 @@ def build(base: BaseMesh, folder: Path) -> dict[str, str]:
     index = {name: np.arange(a, b) for name, a, b in zip(parts, starts[:-1], starts[1:], strict=True)}
     arrays = {
         "faces": np.vstack([part.faces + index[name][0] for name, part in parts.items()]).astype(np.int32),
-        "templates": np.stack([np.vstack([p.templates[n] for p in parts.values()]) for n in IDENTITIES]).astype(
-            np.float32
-        ),
-        "colors": np.stack([np.vstack([p.colors[n] for p in parts.values()]) for n in IDENTITIES])
-        .clip(0, 255)
-        .round()
-        .astype(np.uint8),
+        "templates": steady(_everyone(parts, "templates")).astype(np.float32),
+        "colors": _everyone(parts, "colors").clip(0, 255).round().astype(np.uint8),
         "base_index": np.concatenate([part.base_index for part in parts.values()]).astype(np.int32),
     }
     shapes = {name: np.vstack([_moved(part, name) for part in parts.values()]) for name in base.blendshapes}
@@ -85,6 +80,11 @@ def repaired(base: BaseMesh) -> tuple[BaseMesh, tuple[np.ndarray, np.ndarray]]:
     identities = {name: close_lips(body, positions, ring) for name, positions in base.identities.items()}
     shapes = meeting(shapes, body, identities[REFERENCE], ring)
     return replace(base, identities=identities, blendshapes=shapes), ring
+
+
+def _everyone(parts: dict[str, Part], what: str) -> np.ndarray:
+    """Templates or colours of all parts in every identity, (identities, V, 3)."""
+    return np.stack([np.vstack([getattr(part, what)[name] for part in parts.values()]) for name in IDENTITIES])
 
 
 def _moved(part: Part, name: str) -> np.ndarray:
