@@ -99,4 +99,5 @@ def test_long_sound_keeps_its_mouth_moving_across_windows(talker: Talker) -> Non
     period = len(clip) / 16000 * 30
     parts = [whole[round(i * period) : round((i + 1) * period) - 1] for i in range(4)]
     assert min(np.corrcoef(parts[0][15:220], part[15:220])[0, 1] for part in parts[1:]) > 0.9
-    assert np.abs(np.diff(whole, 2)).max() < 0.012, "no jump where windows meet"
+    sharpest = np.abs(np.diff(gap_of(talker, (clip, 16000)), 2)).max()
+    assert np.abs(np.diff(whole, 2)).max() < 1.1 * sharpest, "no jump where windows meet"
