@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from memorytalker.articulation.coarticulation import TimedPhones, activations, articulate, frame_phones
+from memorytalker.articulation.coarticulation import TimedPhones, activations, articulate, frame_phones, with_contacts
 from memorytalker.articulation.speaker import Manner, Voice, manner_of
 from memorytalker.articulation.visemes import VisemeTable, load_visemes
 from memorytalker.config import PHONES, ConfigError
@@ -67,6 +67,19 @@ def test_silence_is_shut_and_speech_is_not(gap: np.ndarray) -> None:
     assert gap[frames(0.55, 0.65)].max() > 0.005
 
 
+def test_contacts_hold_whatever_the_curves_want(table: VisemeTable, geometry) -> None:
+    """A jaw that hangs half open throughout: still shut in silence, lips closed on b m p, lip to teeth on f."""
+    hanging = np.zeros((75, len(table.shapes)))
+    hanging[:, table.shapes.index("jawOpen")] = 0.5
+    curves = with_contacts(hanging, TimedPhones.of(WORD), geometry, FPS)
+    gap, bite = curves @ geometry.gap, curves @ geometry.bite + geometry.bite_rest
+    assert gap[frames(0.85, 0.95)].min() > 0.01
+    assert np.abs(gap[: int(0.4 * FPS)]).max() < 1e-4 and np.abs(gap[int(2.1 * FPS) :]).max() < 1e-4
+    for start, end in ((0.7, 0.78), (1.0, 1.07), (1.6, 1.66)):
+        assert gap[frames(start, end)].min() < 1e-4
+    assert bite[frames(1.3, 1.4)].min() < 1e-4 < 0.01 < bite[frames(1.45, 1.55)].max()
+
+
 def test_curves_are_weights(table: VisemeTable, geometry) -> None:
     effort = np.linspace(-1.5, 1.5, 75)
     curves = articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, effort, Manner(jaw=3.0, lean=0.15))
@@ -86,6 +99,28 @@ def test_jaw_gain_opens_the_mouth_and_neutral_manner_changes_nothing(table: Vise
     np.testing.assert_allclose(opening(Manner()), opening(None), atol=1e-12)
     vowel = frames(0.85, 0.95)
     assert opening(Manner(jaw=1.4))[vowel].mean() > 1.2 * opening(None)[vowel].mean()
+
+
+@pytest.mark.parametrize(
+    "field, shape",
+    [
+        ("jaw", "jawOpen"),
+        ("rounding", "mouthPucker"),
+        ("spreading", "mouthSmileLeft"),
+        ("lifting", "mouthUpperUpRight"),
+        ("lowering", "mouthLowerDownLeft"),
+    ],
+)
+def test_each_gain_moves_its_own_shapes(field: str, shape: str) -> None:
+    shapes = ("jawOpen", "mouthPucker", "mouthSmileLeft", "mouthUpperUpRight", "mouthLowerDownLeft")
+    curves = Manner(**{field: 2.0}).apply(np.full((3, 5), 0.2), shapes, FPS)
+    np.testing.assert_allclose(curves[0], [0.4 if name == shape else 0.2 for name in shapes])
+
+
+def test_slurring_softens_and_keeps_the_mean() -> None:
+    step = np.repeat([[0.0], [1.0]], 30, axis=0)
+    soft = Manner(slurring=0.03).apply(step, ("jawOpen",), FPS)
+    assert np.abs(np.diff(soft[:, 0])).max() < 0.8 and soft.mean() == pytest.approx(0.5)
 
 
 def test_lean_favours_the_named_side(table: VisemeTable, geometry) -> None:

@@ -41,9 +41,10 @@ def test_lip_gap_counts_pressed_lips_as_closed() -> None:
 
 def test_closures_count_phones_with_one_closed_frame() -> None:
     gap = np.ones(30)
-    gap[[5, 20]] = 0.0
-    # [0.15, 0.20) covers frames 4 and 5; [0.40, 0.43) frame 12; [0.66, 0.68) frames 19 and 20.
-    assert metrics.closures(gap, np.array([0.15, 0.40, 0.66]), np.array([0.20, 0.43, 0.68]), 30.0, 0.5) == (2, 3)
+    gap[[5, 15, 20]] = 0.0
+    # [0.15, 0.20) covers frames 4 and 5; [0.40, 0.43) frame 12; [0.51, 0.56) frames 15 and 16; [0.66, 0.68) 19 and 20.
+    starts, ends = np.array([0.15, 0.40, 0.51, 0.66]), np.array([0.20, 0.43, 0.56, 0.68])
+    assert metrics.closures(gap, starts, ends, 30.0, 0.5) == (3, 4)
 
 
 def test_silent_frames_wait_for_the_mouth_but_not_at_the_start() -> None:

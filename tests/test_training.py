@@ -126,6 +126,10 @@ def test_broken_run_ends_where_an_unbroken_one_does(make_model, clips, mouth, tm
     monkeypatch.setattr(torch.optim.AdamW, "step", real)
     resumed = make_model(seed=3)  # whatever it starts from, the checkpoint decides
     memorize(resumed, clips, clips[:3], mouth, CONFIG, tmp_path / "broken")
+    ends = [torch.load(tmp_path / run / "last.pt", weights_only=True) for run in ("whole", "broken")]
+    assert ends[0]["step"] == ends[1]["step"] == 8
+    for name, value in ends[0]["model"].items():  # the last weights, not only the best
+        torch.testing.assert_close(ends[1]["model"][name], value, msg=name, atol=1e-6, rtol=1e-5)
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, msg=name, atol=1e-6, rtol=1e-5)
 

@@ -132,7 +132,8 @@ def _silence(phones: TimedPhones, frames: int, fps: float) -> np.ndarray:
         if end - start < SHORT_PAUSE and start > 0:
             continue
         closing = 1.0 if start <= 0 else _ease((times - start) / SILENCE_RAMP)
-        opening = _ease((end - times + SILENCE_RAMP - SILENCE_LEAD) / SILENCE_RAMP)
+        last = end >= phones.end[-1]  # nothing follows that the mouth would open for
+        opening = 1.0 if last else _ease((end - times + SILENCE_RAMP - SILENCE_LEAD) / SILENCE_RAMP)
         rest = np.maximum(rest, closing * opening)
     return rest
 
