@@ -161,6 +161,8 @@ def test_stage_two_teaches_the_style_encoder_alone(make_model, clips, mouth, tmp
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert changed and all(name.startswith("style") for name in changed)
     assert "style_mean" in changed
+    figures = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])["validation"]
+    assert figures["neutral_motion"] > 0, "stage 1 stands beside stage 2"
 
 
 def test_coordinates_keep_distances_and_openings() -> None:

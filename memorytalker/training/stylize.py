@@ -12,7 +12,7 @@ from ..config import Progress, TrainingConfig
 from ..models.style import StyleOutput
 from ..models.talker import MemoryTalker
 from .data import Sampler, TrainingClip, Triplets, collate, cropped
-from .losses import Losses, Mouth, stylizing_loss
+from .losses import Losses, Mouth, motion_loss, stylizing_loss
 from .memorize import stage_one
 from .trainer import Means, Trainer
 
@@ -55,15 +55,22 @@ def stylize(
         random = np.random.default_rng(config.seed)  # the same triplets every time
         usable = [i for i in range(len(validation)) if held.usable(i)]
         usable.sort(key=lambda i: len(validation[i].motion))
-        means = Means(config.losses)
+        means, neutral = Means(config.losses), 0.0
         for start in range(0, len(usable), config.batch_size):
             chosen = usable[start : start + config.batch_size]
             means.add(losses(validation, chosen, held, random), len(chosen))
-        return means.figures()
+            neutral += float(_neutral(model, [validation[i] for i in chosen], device)) * len(chosen)
+        return {**means.figures(), "neutral_motion": neutral / len(usable)}
 
     Trainer(model, config, folder, Sampler(clips, config)).run(step, validate, provenance or {}, progress)
     model.eval()
     set_style_mean(model, clips)
+
+
+def _neutral(model: MemoryTalker, clips: list[TrainingClip], device: torch.device) -> torch.Tensor:
+    """The motion loss of stage 1 on whole clips, beside which stage 2 has to prove itself."""
+    batch, scale = collate(clips).to(device), model.config.motion_scale
+    return motion_loss(stage_one(model, batch, motion=False).offsets * scale, batch.motion * scale, batch.mask)
 
 
 def style_of(
