@@ -24,7 +24,7 @@ from ..config import Progress
 from ..head import HeadMesh
 from ..motion import FaceCurves
 from .align import Aligner, AlignmentError
-from .capture import write_captured
+from .capture import CURVE_SOURCES, LANDMARK_SOURCES, write_captured
 from .clips import VOICE_MARK, Clip, CorpusError, save_clip, write_clips
 from .hearing import effort, loudness_range, pitch
 from .silence import silent_clips
@@ -67,7 +67,7 @@ def read_manifest(root: Path) -> list[dict]:
     """The lines of `speech/manifest.jsonl`, each with `sound`, its path below `root`."""
     manifest = root / "speech" / "manifest.jsonl"
     if not manifest.is_file():
-        raise CorpusError(f"{root} has no speech/manifest.jsonl; give a folder laid out as the corpus guide says.")
+        raise CorpusError(f"{root} has no speech/manifest.jsonl; give a folder laid out as docs/training.md says.")
     rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines() if line.strip()]
     return [{**row, "sound": f"speech/{row['file']}"} for row in rows]
 
@@ -134,11 +134,12 @@ def _captured(
     root: Path, folder: Path, head: HeadMesh, phones: dict[str, list | None], seed: int
 ) -> list[Clip]:
     """Recorded motion, solved once into `folder/captured`, as clips."""
-    if not (root / "capture").is_dir():
+    there = tuple(name for name in LANDMARK_SOURCES + CURVE_SOURCES if (root / "capture" / name).is_dir())
+    if not there:
         return []
     solved = folder / "captured"
     if not (solved / "clips.jsonl").is_file():
-        write_captured(root / "capture", solved, head=head)
+        write_captured(root / "capture", solved, there, head)
     clips = []
     for line in (solved / "clips.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
