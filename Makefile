@@ -38,7 +38,6 @@ demo: install graphics
 
 lint: install-test
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check memorytalker app.py tests tools || true
 
 test: install-test browser
 	$(BIN)/ruff check .

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,11 +11,9 @@ from types import MappingProxyType
 import numpy as np
 
 from memorytalker.audio import Waveform
-from memorytalker.config import RenderOptions
+from memorytalker.config import Progress, RenderOptions
 from memorytalker.head import HeadMesh
 from memorytalker.motion import resampled
-
-Progress = Callable[[int, int, str], None]  # (done, total, stage)
 
 
 class AnimationError(ValueError):

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from memorytalker.animation import Animation, MotionPiece, Progress
+from memorytalker.animation import Animation, MotionPiece
 from memorytalker.audio import AudioError, Waveform, load_waveform
-from memorytalker.config import ModelConfig
+from memorytalker.config import ModelConfig, Progress
 from memorytalker.features import loudness
 from memorytalker.head import HeadMesh, load_head
 from memorytalker.models.talker import MemoryTalker

@@ -134,6 +134,20 @@ def test_broken_run_ends_where_an_unbroken_one_does(make_model, clips, mouth, tm
         torch.testing.assert_close(a, b, msg=name, atol=1e-6, rtol=1e-5)
 
 
+def test_a_run_broken_off_before_its_judgement_is_judged_when_resumed(
+    make_model, clips, mouth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dies(self, epoch, validate):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Trainer, "_judge", dies)
+        memorize(make_model(), clips, clips[:3], mouth, CONFIG, tmp_path)
+    memorize(make_model(), clips, clips[:3], mouth, CONFIG, tmp_path)
+    judged = [json.loads(line)["epoch"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert judged == [1, 2]
+
+
 def test_a_folder_with_another_run_is_refused(make_model, clips, mouth, tmp_path: Path) -> None:
     memorize(make_model(), clips, clips[:3], mouth, CONFIG, tmp_path)
     with pytest.raises(ConfigError, match="other settings .training"):

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from ..config import Progress
 from ..head import HeadMesh, load_head
 from ..motion import FaceCurves, resampled
 from .landmarks import (
@@ -36,7 +37,6 @@ CURVE_SOURCES = ("facegood",)
 HELD_OUT: dict[str, int | tuple[str, ...]] = {"grid_s1": 91, "grid_s4": 10**9, "facegood": ("1114_3_15",)}
 
 _log = logging.getLogger(__name__)
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)

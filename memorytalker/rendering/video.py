@@ -7,15 +7,16 @@ import os
 import secrets
 import subprocess
 import tempfile
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 import imageio_ffmpeg
 import numpy as np
 
+from memorytalker.config import Progress
+
 #: Called after every picture with how many are done, how many there will be, and the name of the stage.
-Progress = Callable[[int, int, str], None]
 STAGE = "render"
 AUDIO_RATE = 48000  # Hz, what browsers and phones play
 AUDIO_BITRATE = "128k"

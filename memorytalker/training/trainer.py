@@ -112,7 +112,8 @@ class Trainer:
             for name, value in {"total": losses.total, **losses.parts}.items():
                 self.sums[name] += float(value.detach())
             self.sums["steps"] += 1
-            if self.step % self.config.checkpoint_every == 0:
+            # Not at an epoch's end: a run broken off there would resume past the judgement of that epoch.
+            if self.step % self.config.checkpoint_every == 0 and self.step % self.sampler.steps_per_epoch:
                 self._save()
             if progress:
                 progress(self.step, self.total, f"{self.config.stage} {epoch + 1}/{self.config.epochs}")
