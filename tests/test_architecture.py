@@ -30,19 +30,25 @@ ROOMS = {
     "pipeline": {"weights", "models", "rendering", "features", "motion", "head", "audio", "config", "animation"},
     "articulation": {"config"},
     "corpus": {"articulation", "audio", "head", "motion", "config"},
+    "datasets": {"audio", "head", "motion", "config", "corpus"},
     "training": {
         "models", "weights", "features", "audio", "motion", "head", "config", "evaluation.metrics", "corpus",
+        "datasets",
     },
     "evaluation": {
         "pipeline", "animation", "weights", "models", "rendering", "features", "motion", "head", "audio", "config",
-        "articulation", "corpus",
+        "articulation", "corpus", "datasets",
+    },
+    "experiments": {
+        "training", "evaluation", "datasets", "corpus", "articulation", "pipeline", "animation", "weights", "models",
+        "rendering", "features", "motion", "head", "audio", "config",
     },
     "benchmark": {"pipeline", "animation", "models", "rendering", "motion", "audio", "config", "head"},
-    "doctor": {"pipeline", "weights", "rendering", "head", "config"},
+    "doctor": {"pipeline", "weights", "rendering", "head", "config", "datasets"},
     "job": {"animation", "audio", "config"},
     "cli": {
         "pipeline", "animation", "config", "training", "evaluation", "corpus", "exports", "audio", "head", "rendering",
-        "weights", "benchmark", "doctor",
+        "weights", "benchmark", "doctor", "datasets", "experiments",
     },
 }  # fmt: skip
 #: Third-party package -> the only files below memorytalker/ that may import it.
@@ -51,11 +57,14 @@ GUARDED = {
     "pyvista": {"rendering"},
     "vtkmodules": {"rendering"},
     "imageio_ffmpeg": {"rendering", "audio.py", "doctor.py"},
-    "matplotlib": {"figures.py"},
+    "matplotlib": {"figures.py", "experiments/plots.py"},
+    "accelerate": {"training"},
+    "tensorboard": {"training"},
+    "sklearn": {"experiments"},
     "huggingface_hub": {"weights.py"},
     "pocketsphinx": {"corpus/align.py"},
     "torch": {
-        "features.py", "models", "weights.py", "pipeline.py", "training",
+        "features.py", "models", "weights.py", "pipeline.py", "training", "experiments", "evaluation/prediction.py",
     },
 }  # fmt: skip
 FORBIDDEN = {"gradio", "spaces"}

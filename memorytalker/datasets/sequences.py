@@ -1,0 +1,82 @@
+"""What every data set gives, whatever form it has on disk: sequences of vertices with their sound, and named regions.
+
+T motion frames, V vertices. Metres, y up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..audio import Waveform
+
+SPLITS = ("train", "validation", "test")
+
+
+class DatasetError(ValueError):
+    """A data set that cannot be used; the message is one plain sentence that names the file and the remedy."""
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """One recorded sentence. Nothing is read before `waveform` or `vertices` is called."""
+
+    name: str
+    speaker: str
+    split: str  # one of SPLITS
+    frames: int  # T, at `fps`
+    fps: int  # of `vertices`, after any halving
+    read_waveform: Callable[[], Waveform] = field(repr=False)
+    read_vertices: Callable[[], np.ndarray] = field(repr=False)
+
+    def waveform(self) -> Waveform:
+        """The sound at 16 kHz, mono. Raises AudioError or DatasetError."""
+        return self.read_waveform()
+
+    def vertices(self) -> np.ndarray:
+        """(T, V, 3) float32 metres. Raises DatasetError."""
+        return self.read_vertices()
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A sequence that the splits name but the disk does not hold, or that cannot be used, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FaceRegions:
+    """The vertices that metrics and losses speak of; a region that the data set does not name is None.
+
+    `opening` are the (upper, lower) vertices between which the lips open. `source` says where the indices come from.
+    """
+
+    source: str
+    lips: np.ndarray | None = None
+    upper_face: np.ndarray | None = None
+    opening: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class FaceDataset:
+    """A data set on disk: its sequences, the neutral face of every speaker, what was left out and what was assumed."""
+
+    folder: Path
+    layout: str  # vocaset-raw, vocaset, biwi, converted, corpus
+    fps: int
+    vertex_count: int
+    sequences: tuple[Sequence, ...]
+    templates: Mapping[str, np.ndarray]  # speaker -> (V, 3) float32 metres
+    regions: FaceRegions
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()  # what was decided while reading, such as "60 -> 30 fps in 475 of 475 sequences"
+    digest: str = ""  # sha256 over the names, sizes and hashes of what was read: goes into run folders and reports
+
+    def split(self, name: str) -> tuple[Sequence, ...]:
+        """The sequences of one split."""
+        return tuple(sequence for sequence in self.sequences if sequence.split == name)
