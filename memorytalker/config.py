@@ -147,6 +147,8 @@ class ModelConfig:
     sample_rate: int = 16000
     window_seconds: float = 12.0  # longer sound is processed in windows of this length ...
     overlap_seconds: float = 2.0  # ... whose overlap is cross-faded
+    use_memory: bool = True  # False: the decoder reads the text alone, the paper's baseline
+    speakers: tuple[str, ...] = ()  # named: style by label instead of by sound, one vector of slot weights for each
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     style: StyleConfig = field(default_factory=StyleConfig)
 

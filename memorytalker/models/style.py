@@ -81,6 +81,23 @@ class StyleEncoder(nn.Module):
         return (x * valid).sum(-1) / lengths[:, None]
 
 
+class SpeakerLabels(nn.Module):
+    """A style for each training speaker by name, in the place of the style encoder: a linear layer on a one-hot label.
+
+    It reads the label where the style encoder reads sound. An unseen speaker has none; a mean of labels is allowed.
+    """
+
+    def __init__(self, speakers: int, slots: int) -> None:
+        super().__init__()
+        self.weights = nn.Linear(speakers, slots, bias=False)
+        nn.init.zeros_(self.weights.weight)  # every speaker starts neutral
+
+    def forward(self, labels: Tensor, lengths: Tensor | None = None) -> StyleOutput:
+        """labels (B, speakers, M), one-hot and the same at every m < lengths. w_s = 1 + its speaker's vector."""
+        offset = self.weights(labels[:, :, 0])
+        return StyleOutput(1.0 + offset, offset, offset)
+
+
 def _convolve_reflected(x: Tensor, convolution: nn.Conv1d, lengths: Tensor) -> Tensor:
     """Convolve (B, channels, M) after reflecting each item at its own border: k // 2 left, (k - 1) // 2 right."""
     kernel = convolution.kernel_size[0]

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from memorytalker.config import ModelConfig
+from memorytalker.config import ConfigError, ModelConfig
 from memorytalker.features import normalise_level, style_log_mel
 from memorytalker.models.decoder import MotionDecoder
 from memorytalker.models.layers import mask_lengths, stretch
 from memorytalker.models.memory import MotionMemory
 from memorytalker.models.speech import build_speech_encoder
-from memorytalker.models.style import StyleEncoder, StyleOutput
+from memorytalker.models.style import SpeakerLabels, StyleEncoder, StyleOutput
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ class TalkerOutput:
     text_feature: Tensor  # f_txt (B, T, c)
     retrieved_feature: Tensor  # f_key (B, T, c)
     style_weights: Tensor | None  # w_s (B, n); None: neutral
-    given: GivenMotion | None  # only when motion was given
+    given: GivenMotion | None  # only when motion was given to a model that has a memory
+    has_memory: bool = True  # False: retrieved_feature is all zeros
 
 
 class MemoryTalker(nn.Module):
@@ -60,7 +61,7 @@ class MemoryTalker(nn.Module):
         self.memory = MotionMemory(n, c, config.scaling)
         self.motion = nn.Linear(config.coordinates, c)
         self.decoder = MotionDecoder(config)
-        self.style = StyleEncoder(config.style, n)
+        self.style = SpeakerLabels(len(config.speakers), n) if config.speakers else StyleEncoder(config.style, n)
         self.register_buffer("style_mean", torch.ones(n))  # mean w_s of the training speakers, to compare people by
 
     def forward(
@@ -76,20 +77,22 @@ class MemoryTalker(nn.Module):
         (None: all); style_weights (B, n), None for the neutral style; motion (B, T, coordinates) in metres from the
         template, to be encoded as well.
         """
+        use_memory = self.config.use_memory
         text_memory = self.text(text_logits)  # f_txt at the text rate
         logits = self._to_motion_rate(text_logits, mask)
         text = self.text(logits)  # f_txt; linear, so projecting and resampling commute
         address = self.memory.key_address(logits)  # Eq. 5
-        retrieved = self.memory.retrieve(address, style_weights)  # Eq. 6; Eq. 12 with style
+        # Eq. 6; Eq. 12 with style
+        retrieved = self.memory.retrieve(address, style_weights) if use_memory else torch.zeros_like(text)
         scale = self.config.motion_scale
         offsets = self.decoder(text, retrieved, text_memory, mask) / scale  # Eq. 8
         given = None
-        if motion is not None:
+        if motion is not None and use_memory:
             feature = self.motion(motion * scale)
             value = self.memory.value_address(feature.detach())  # Eq. 1; the memory's losses teach the slots alone
             recalled = self.memory.recall(value)  # Eq. 2
             given = GivenMotion(feature, value, recalled, self.decoder(text, feature, text_memory, mask) / scale)
-        return TalkerOutput(offsets, logits, address, text, retrieved, style_weights, given)
+        return TalkerOutput(offsets, logits, address, text, retrieved, style_weights, given, use_memory)
 
     def text_logits(
         self, waveform: Tensor, frames: Tensor, lengths: Tensor | None = None, levels: Tensor | None = None
@@ -106,7 +109,15 @@ class MemoryTalker(nn.Module):
         return self.speech.logits(states, int(text_frames.max()), mask)
 
     def style_of(self, waveform: Tensor, lengths: Tensor | None = None) -> StyleOutput:
-        """How the speakers of waveform (B, S) at 16 kHz speak, each by itself; lengths (B,) valid samples."""
+        """How the speakers of waveform (B, S) at 16 kHz speak, each by itself; lengths (B,) valid samples.
+
+        Raises ConfigError for a model that knows its speakers by label.
+        """
+        if self.config.speakers:
+            raise ConfigError(
+                "This model cannot hear a style: it knows its speakers by label; use the neutral style, or weights "
+                "with a style encoder."
+            )
         style = self.config.style
         sizes = [waveform.shape[1]] * waveform.shape[0] if lengths is None else lengths.tolist()
         mels = [

@@ -131,22 +131,25 @@ def memorizing_loss(
     motion (B, T, coordinates) metres from the template. The losses that are not in the paper enter only with a weight:
     slots (needs `labels` (B, T) and kappa as `scaling`), opening and lips_in_stage_one (need `mouth`).
     `firm` (B, T) are the frames in which the opening loss counts, None for those of `mask`.
+    A model without a memory has one decoder pass and no losses of the memory.
     """
     given = output.given
-    if given is None:
+    if given is None and output.has_memory:
         raise ValueError("Stage 1 learns from motion: pass motion to the model as well.")
-    truth, predictions = motion * scale, (output.offsets * scale, given.offsets * scale)
+    passes = (output.offsets,) if given is None else (output.offsets, given.offsets)
+    truth, predictions = motion * scale, tuple(offsets * scale for offsets in passes)
     parts = {
         "motion": sum(motion_loss(prediction, truth, mask) for prediction in predictions),
         "velocity": sum(velocity_loss(prediction, truth, mask) for prediction in predictions),
-        "memory": memory_loss(given.motion_feature, given.recalled_feature, mask),
-        "align": align_loss(output.key_address, given.value_address, mask),
     }
+    if given is not None:
+        parts["memory"] = memory_loss(given.motion_feature, given.recalled_feature, mask)
+        parts["align"] = align_loss(output.key_address, given.value_address, mask)
     if labels is not None and weights.slots:
         parts["slots"] = slot_loss(output.text_logits, labels, mask, scaling)
     if mouth is not None and weights.lips_in_stage_one:
         parts["lips_in_stage_one"] = sum(lip_loss(prediction, truth, mouth.lips, mask) for prediction in predictions)
-    parts |= _opening((output.offsets, given.offsets), motion, mask if firm is None else firm, weights, mouth)
+    parts |= _opening(passes, motion, mask if firm is None else firm, weights, mouth)
     return _weigh(parts, weights)
 
 
@@ -180,6 +183,15 @@ def stylizing_loss(
     }
     parts |= _opening((output.offsets,), motion, mask, weights, mouth)
     return _weigh(parts, weights)
+
+
+def together_loss(memorizing: Losses, stylizing: Losses, weights: LossConfig = LossConfig()) -> Losses:
+    """Both stages at once: L_mse + L_vel of both decoder passes + 0.01 (L_mem + L_align + L_lip + L_style).
+
+    Of the second stage's losses only what the first does not have is added, so that the styled pass counts once.
+    """
+    added = {name: value for name, value in stylizing.parts.items() if name not in memorizing.parts}
+    return _weigh(memorizing.parts | added, weights)
 
 
 def _weigh(parts: dict[str, Tensor], weights: LossConfig) -> Losses:
