@@ -1,4 +1,8 @@
-"""The command `evaluate`: figures of a model on voices and faces that it was not trained on."""
+"""The command `evaluate`: figures of a model on voices and faces that it was not trained on.
+
+A source folder, with speech/ and capture/, gives the open model's figures on held-out voices and films; any other
+folder is a data set of moving faces and gives the vertex metrics of docs/metrics.md.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,85 @@ from pathlib import Path
 
 from ..config import Progress
 
+#: What --style takes.
+STYLES = ("own", "neutral", "both")
+SOURCE_MARK = Path("speech") / "manifest.jsonl"
+
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Flags of `evaluate`, without those that choose weights and device."""
-    parser.add_argument("root", type=Path, help="a folder with speech/ and capture/, laid out as for training")
+    parser.add_argument(
+        "folder", type=Path, help="a data set of moving faces, or a folder with speech/ and capture/ as for training"
+    )
+    parser.add_argument("--limit", type=int, default=0, help="this many clips (of each kind) only (default: all)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything to this file")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table to this file")
     parser.add_argument("--work", type=Path, default=Path("runs/open"), help="keeps phone times (default: %(default)s)")
-    parser.add_argument("--limit", type=int, default=0, help="this many clips of each kind only (default: all)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+    group = parser.add_argument_group("data set", "only for a data set of moving faces")
+    group.add_argument("--split", default="test", metavar="NAME", help="train, validation or test (default: test)")
+    group.add_argument(
+        "--style", choices=STYLES, default="own", help="the clip's own voice, neutral (stage 1), or both side by side"
+    )
+    group.add_argument("--layout", metavar="NAME", help="how the data lies on disk (default: found by looking)")
+    group.add_argument("--splits", type=Path, metavar="FILE", help="which sequence is in which split")
+    group.add_argument("--regions", type=Path, metavar="FILE", help="which vertices are lips, upper face and opening")
+    group.add_argument(
+        "--resample", choices=("clips", "speakers"), default="clips", help="what the intervals draw (default: clips)"
+    )
+    group.add_argument("--label", metavar="TEXT", help="what to call the model in the table (default: its own name)")
 
 
 def run_evaluate(chosen: argparse.Namespace, device: str | None, progress: Progress) -> None:
-    """Print the figures as a Markdown table."""
+    """Print the figures as a Markdown table. Raises EvaluationError for files that cannot be written, before work."""
+    from .evaluate import EvaluationError
+
+    for path in (chosen.json, chosen.markdown):
+        if path is not None and not path.parent.is_dir():
+            raise EvaluationError(f"There is no folder {path.parent}; make it first.")
+    if chosen.limit < 0:
+        raise EvaluationError("--limit counts clips; give 0 for all, or a number from 1.")
+    source = chosen.layout is None and (chosen.folder / SOURCE_MARK).is_file()
+    table, everything = (_open_figures if source else _vertex_figures)(chosen, device, progress)
+    print(table)
+    if chosen.json is not None:
+        chosen.json.write_text(everything, encoding="utf-8")
+    if chosen.markdown is not None:
+        chosen.markdown.write_text(table + "\n", encoding="utf-8")
+
+
+def _open_figures(chosen: argparse.Namespace, device: str | None, progress: Progress) -> tuple[str, str]:
+    """(Markdown, JSON) of the open model on held-out voices and films."""
     from ..pipeline import Talker
     from .report import markdown, to_json
     from .speech import evaluate_open
 
     talker = Talker.from_pretrained(chosen.weights, device)
-    figures = evaluate_open(talker, chosen.root, chosen.work / "evaluation", chosen.limit, progress)
-    print(markdown(figures))
-    if chosen.json is not None:
-        chosen.json.write_text(to_json(figures), encoding="utf-8")
+    figures = evaluate_open(talker, chosen.folder, chosen.work / "evaluation", chosen.limit, progress)
+    return markdown(figures), to_json(figures)
+
+
+def _vertex_figures(chosen: argparse.Namespace, device: str | None, progress: Progress) -> tuple[str, str]:
+    """(Markdown, JSON) of the vertex metrics: the neutral face, and the model in each style asked for."""
+    from dataclasses import replace
+
+    from ..datasets import open_dataset
+    from ..pipeline import choose_device
+    from ..weights import find_weights, load_weights, read_manifest
+    from .evaluate import evaluate_all
+    from .prediction import OWN, model_predictor, neutral_predictor
+    from .table import evaluations_json, evaluations_markdown
+
+    dataset = open_dataset(chosen.folder, layout=chosen.layout, splits=chosen.splits, regions=chosen.regions)
+    manifest = read_manifest(find_weights(chosen.weights))
+    model = load_weights(chosen.weights).to(choose_device(device))
+    name = chosen.label or manifest.model.name
+    styles = {"own": {name: OWN}, "neutral": {f"{name}, neutral style": None}}
+    styles["both"] = styles["neutral"] | styles["own"]
+    predictions = {"neutral face": neutral_predictor()}
+    predictions |= {label: model_predictor(model, dataset, style) for label, style in styles[chosen.style].items()}
+    measured = evaluate_all(predictions, dataset, chosen.split, chosen.limit, progress, chosen.resample)
+    said = {"weights": f"sha256 {manifest.sha256}"}
+    evaluations = [
+        replace(evaluation, details=said if label in styles["both"] else {}) for label, evaluation in measured.items()
+    ]
+    return evaluations_markdown(evaluations).rstrip("\n"), evaluations_json(evaluations)

@@ -1,0 +1,108 @@
+"""Lip-opening curves: warping against the plain recurrence, and planted delays in milliseconds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from memorytalker.evaluation import opening
+
+FPS = 30
+
+
+def syllables(frames: int = 180, delay: float = 0.0, height: float = 0.01) -> np.ndarray:
+    """Openings of different heights and lengths with a closed mouth before and after, `delay` frames late."""
+    times, curve = np.arange(frames) - delay, np.zeros(frames)
+    for centre, width, share in ((40, 14, 1.0), (62, 10, 0.6), (80, 18, 0.8), (104, 12, 0.5), (125, 16, 0.9)):
+        inside = np.abs(times - centre) < width / 2
+        curve[inside] += height * share * np.cos(np.pi * (times[inside] - centre) / width) ** 2
+    return curve
+
+
+def plain_warping(a: np.ndarray, b: np.ndarray) -> float:
+    table = np.full((len(a) + 1, len(b) + 1), np.inf)
+    table[0, 0] = 0
+    for i in range(len(a)):
+        for j in range(len(b)):
+            way = min(table[i, j], table[i, j + 1], table[i + 1, j])
+            table[i + 1, j + 1] = abs(a[i] - b[j]) + way
+    return float(table[-1, -1])
+
+
+@pytest.mark.parametrize("n, m", [(1, 1), (1, 7), (9, 1), (13, 20), (31, 17)])
+def test_warping_is_the_plain_recurrence(n: int, m: int) -> None:
+    random = np.random.default_rng(n + m)
+    a, b = random.standard_normal(n), random.standard_normal(m)
+    total, path = opening.warp(a, b)
+    assert total == pytest.approx(plain_warping(a, b))
+    assert total == pytest.approx(np.abs(a[path[:, 0]] - b[path[:, 1]]).sum())
+    steps = np.diff(path, axis=0)
+    assert tuple(path[0]) == (0, 0) and tuple(path[-1]) == (n - 1, m - 1)
+    assert ((steps >= 0) & (steps <= 1)).all() and (steps.sum(axis=1) >= 1).all()
+
+
+def test_warping_by_hand() -> None:
+    total, path = opening.warp(np.array([0.0, 1.0, 1.0, 0.0]), np.array([0.0, 1.0, 0.0]))
+    assert total == 0
+    assert path.tolist() == [[0, 0], [1, 1], [2, 1], [3, 2]]
+    # Of equally cheap ways the one that goes on in both: a curve with itself is its own diagonal.
+    assert opening.warp(np.zeros(5), np.zeros(5))[1].tolist() == [[i, i] for i in range(5)]
+
+
+def test_curves_that_cannot_be_warped_are_refused() -> None:
+    for wrong in (np.zeros(0), np.array([0.0, np.nan])):
+        with pytest.raises(ValueError, match="warped"):
+            opening.warp(wrong, np.zeros(3))
+
+
+def test_opening_is_a_height_and_may_be_negative() -> None:
+    vertices = np.zeros((3, 4, 3), np.float32)
+    vertices[:, 1, 1] = [0.01, 0.0, -0.002]
+    vertices[:, 1, 2] = 0.5  # depth does not matter
+    np.testing.assert_allclose(opening.lip_opening(vertices, (1, 2)), [0.01, 0.0, -0.002])
+
+
+def test_lip_warping_of_a_constant_offset_a_curve_with_itself_and_a_delay() -> None:
+    true = np.full(50, 0.004)
+    assert opening.lip_warping(true + 0.003, true) == pytest.approx(0.003)  # 50 pairs of 3 mm over 50 frames
+    curve = syllables()
+    assert opening.lip_warping(curve, curve) == 0
+    assert opening.lip_warping(syllables(delay=3), curve) == pytest.approx(0, abs=1e-12)  # the warping undoes a delay
+    # A face that does not move pairs every frame with 0: the mean opening is its cost.
+    assert opening.lip_warping(np.zeros_like(curve), curve) == pytest.approx(curve.mean())
+
+
+def test_extrema_in_order_and_by_kind() -> None:
+    frames, kinds = opening.extrema(np.array([0, 1, 0, -1, 0, 2, 2, 2, 0.0]))
+    assert frames.tolist() == [1, 3, 6] and kinds.tolist() == [1, -1, 1]
+
+
+@pytest.mark.parametrize("delay", [-2, 0, 1, 3, 4])
+def test_a_planted_delay_is_found_in_milliseconds(delay: int) -> None:
+    misalignment, signed = opening.temporal_misalignment(syllables(delay=delay), syllables(), FPS)
+    assert misalignment == pytest.approx(abs(delay) * 1000 / FPS, abs=5)
+    assert signed == pytest.approx(delay * 1000 / FPS, abs=5)  # positive: the prediction is late
+    assert len(opening.temporal_offsets(syllables(delay=delay), syllables())) >= 8
+
+
+def test_the_frame_rate_is_that_of_the_motion() -> None:
+    assert opening.temporal_misalignment(syllables(delay=3), syllables(), 25)[0] == pytest.approx(120, abs=6)
+
+
+def test_early_and_late_cancel_with_sign_only() -> None:
+    true = syllables()
+    early, late = syllables(delay=-2), syllables(delay=2)
+    predicted = np.where(np.arange(len(true)) < 71, early, late)
+    misalignment, signed = opening.temporal_misalignment(predicted, true, FPS)
+    assert misalignment == pytest.approx(2000 / FPS, rel=0.2)
+    assert abs(signed) < 0.6 * misalignment
+
+
+def test_a_face_that_does_not_move_has_no_misalignment() -> None:
+    for a, b in ((np.zeros(90), syllables(90)), (syllables(90), np.zeros(90)), (np.zeros(90), np.zeros(90))):
+        assert np.isnan(opening.temporal_misalignment(a, b, FPS)).all()
+
+
+def test_a_maximum_never_matches_a_minimum() -> None:
+    true = syllables()
+    assert not len(opening.temporal_offsets(-true, true)[np.abs(opening.temporal_offsets(-true, true)) == 0])
