@@ -1,4 +1,4 @@
-"""Corpus: voices shifted in pitch and not in time, what is heard, phone times, a small corpus from a folder."""
+"""Corpus: voices shifted in pitch and not in time, twins, what is heard, phone times, a corpus from a folder."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from memorytalker.audio import Waveform, write_wav
 from memorytalker.config import PHONES
 from memorytalker.corpus import build
 from memorytalker.corpus.clips import Clip, CorpusError, load_clip, read_clips, save_clip, write_clips
-from memorytalker.corpus.hearing import effort, loudness_range, pitch
-from memorytalker.corpus.voices import shifted_voice
+from memorytalker.corpus.hearing import effort, first_formants, loudness_range, pitch
+from memorytalker.corpus.speakers import voices
+from memorytalker.corpus.twins import TWIN_MARK, draw_change
+from memorytalker.corpus.voices import changed_voice, shifted_voice
 from memorytalker.head import load_head
 from memorytalker.motion import FaceCurves
 
@@ -49,6 +51,55 @@ def test_shifted_voice_stays_in_time(factor: float) -> None:
         piece = energy[round((start - 0.1) * RATE) : round((start + 0.1) * RATE)]
         onset = start - 0.1 + np.flatnonzero(piece > 0.3 * piece.max())[0] / RATE
         assert onset == pytest.approx(start, abs=0.016)  # half a window of the vocoder
+
+
+@pytest.mark.parametrize("speed", [0.75, 1.3])
+def test_a_faster_voice_keeps_its_pitch_and_its_events_come_sooner(speed: float) -> None:
+    tune = changed_voice(Waveform(tone(160, 2.0)), speed=speed)
+    assert len(tune.samples) == round(2 * RATE / speed)
+    assert np.abs(np.fft.rfft(tune.samples)).argmax() * RATE / len(tune.samples) == pytest.approx(160, rel=0.02)
+    energy = np.convolve(changed_voice(Waveform(bursts()), speed=speed).samples ** 2, np.ones(160), "same")
+    loud = np.flatnonzero(energy > 0.3 * energy.max()) / RATE
+    assert loud[0] == pytest.approx(0.5 / speed, abs=0.02) and loud[-1] == pytest.approx(2.7 / speed, abs=0.02)
+
+
+def test_a_livelier_voice_has_a_wider_loudness_range_at_the_same_times() -> None:
+    swell = 10 ** (np.repeat([-16.0, -8.0, 0.0, -8.0], RATE // 2) / 20) * tone(160, 2.0)
+    calm, lively = (changed_voice(Waveform(swell.astype(np.float32)), liveliness=k).samples for k in (0.6, 1.4))
+    assert loudness_range(calm) + 4 < loudness_range(swell) < loudness_range(lively) - 4
+    same = changed_voice(Waveform(swell.astype(np.float32))).samples
+    assert len(calm) == len(lively) == len(same) == 2 * RATE
+    with pytest.raises(ValueError, match="liveliness 3"):
+        changed_voice(Waveform(swell.astype(np.float32)), liveliness=3)
+
+
+@pytest.mark.parametrize("formant", [350.0, 500.0, 800.0])
+def test_first_formant_of_a_made_vowel(formant: float) -> None:
+    times = np.arange(RATE) / RATE
+    pulses = np.zeros(RATE)
+    pulses[:: RATE // 110] = 1.0
+    vowel = pulses
+    for hertz, width in ((formant, 60.0), (1500.0, 90.0), (2600.0, 120.0)):
+        ringing = np.exp(-np.pi * width * times[:800]) * np.sin(2 * np.pi * hertz * times[:800])
+        vowel = np.convolve(vowel, ringing)[:RATE]
+    found = first_formants(vowel, np.array([0.3, 0.5, 0.7, 5.0]))
+    np.testing.assert_allclose(found[:3], formant, rtol=0.12)  # harmonics pull it
+    assert np.isnan(found[3]), "nothing is heard after the end"
+
+
+def test_a_voice_is_the_median_of_its_sentences_and_ordinary_where_nothing_is_heard() -> None:
+    heard = {"a": {"range": 20.0, "pitch": 100.0, "open": [800.0] * 6, "close": [400.0] * 6},
+             "b": {"range": 30.0, "pitch": 0.0, "open": [], "close": []}}  # fmt: skip
+    phones = {"a": [[0.0, 0.5, "sil"], [0.5, 0.6, "aa"], [0.6, 0.7, "m"]], "b": [[0.0, 0.2, "aa"]]}
+    found = voices([{"speaker": "x", "sound": "a"}, {"speaker": "y", "sound": "b"}], heard, phones)
+    assert found["x"].vowel_space == pytest.approx(1.0) and found["x"].rate == pytest.approx(10.0)
+    assert found["x"].pitch == 100.0 and found["y"].pitch == 180.0 and found["y"].vowel_space == 0.72
+
+
+def test_twins_are_drawn_by_name_and_seed() -> None:
+    assert draw_change("anna", 200.0, 0) == draw_change("anna", 200.0, 0)
+    changes = {draw_change(name, 150.0, seed) for name in ("anna", "bert") for seed in (0, 1)}
+    assert len(changes) == 4 and all(0.75 <= change.pitch <= 1.5 for change in changes)
 
 
 def test_pitch_of_a_tone_and_of_noise() -> None:
@@ -98,10 +149,15 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     times = [[0.0, 0.2, "sil"], [0.2, 0.4, "m"], [0.4, 0.8, "aa"], [0.8, 1.0, "sil"]]
     monkeypatch.setattr(build, "_align_one", lambda job: {"sound": job[1], "phones": times if job[2] == "ma" else None})
     counts = build.build_corpus(root, out, load_head(), workers=1)
-    assert counts["synthesised train"] == 3 and counts["not aligned"] == 1
+    assert counts["synthesised train"] == 2 * 3 and counts["not aligned"] == 1
     clips, names = read_clips(out)
     spoken = [clip for clip in clips if clip.kind == "synthesised"]
-    assert {clip.speaker for clip in spoken} == {"s0", "s1"}
+    assert {clip.speaker for clip in spoken} == {"s0", "s1", "s0" + TWIN_MARK, "s1" + TWIN_MARK}
+    twin = next(clip for clip in spoken if clip.speaker == "s1" + TWIN_MARK)
+    own = next(clip for clip in spoken if clip.name + TWIN_MARK == twin.name)
+    change = draw_change("s1", pitch(tone(170, 1.0)), 0)
+    assert twin.base == "corpus" and (out / twin.sound).is_file() and own.base == "root"
+    assert twin.frames == pytest.approx(own.frames / change.speed, abs=1.5), "the twin's face keeps the twin's time"
     weights, phones = load_clip(out, spoken[0])
     assert len(weights) == spoken[0].frames == round(1.2 * 30)
     jaw = weights[:, names.index("jawOpen")]

@@ -19,11 +19,24 @@ LOWERING = ("mouthLowerDownLeft", "mouthLowerDownRight")
 
 @dataclass(frozen=True)
 class Voice:
-    """What can be heard of a speaker: loudness range (dB), phones a second, median pitch (Hz)."""
+    """What can be heard of a speaker.
+
+    Loudness range in dB; phones a second; median pitch in Hz; `vowel_space`, the octaves by which the first formant
+    of open vowels lies above that of close ones: it rises with the jaw's drop (Lindblom and Sundberg 1971, doi
+    10.1121/1.1912750), whatever the length of the throat.
+    """
 
     loudness_range: float
     rate: float
     pitch: float
+    vowel_space: float = 0.72
+
+
+#: Mean and standard deviation over the 102 speakers of the training and validation voices, by `corpus/hearing.py`.
+ORDINARY = Voice(loudness_range=22.2, rate=9.3, pitch=180.0, vowel_space=0.72)
+SPREAD = Voice(loudness_range=3.1, rate=2.3, pitch=0.43, vowel_space=0.20)  # of pitch in octaves
+#: Nobody is taken for stranger than this many standard deviations.
+FURTHEST = 2.0
 
 
 @dataclass(frozen=True)
@@ -67,22 +80,32 @@ class Manner:
 
 
 def manner_of(voice: Voice, seed: int) -> Manner:
-    """The manner of a synthesised speaker: a mean that can be heard plus a personal part drawn from `seed`.
+    """The manner of a synthesised speaker: a mean that can be heard plus a smaller, personal part drawn from `seed`.
 
-    Louder range opens the jaw and lowers the lip, fast speech slurs and shrinks, higher pitch spreads a little.
-    The sizes are chosen, not measured: filmed people differ threefold in amplitude, and so do these.
+    A wide loudness range and a wide vowel space open the jaw and lower the lip, fast speech slurs and shrinks, wide
+    vowels round and spread more, high pitch spreads a little. Directions follow phonetics; the sizes are chosen so that
+    openings differ about threefold between people, as filmed people's do. They are not measured.
     """
     draw = np.random.default_rng(seed).standard_normal(len(fields(Manner)))
-    loud = np.clip((voice.loudness_range - 22.0) / 8.0, -1.5, 1.5)
-    fast = np.clip((voice.rate - 12.0) / 3.0, -1.5, 1.5)
-    high = np.clip(np.log2(max(voice.pitch, 60.0) / 150.0), -1.0, 1.0)
-    jaw = 0.25 + 0.22 * loud - 0.18 * fast + 0.12 * draw[0]
+    loud, fast, high, wide = strangeness(voice)
+    jaw = float(np.clip(0.18 * loud - 0.13 * fast + 0.20 * wide + 0.10 * draw[0], -0.65, 0.65))
     return Manner(
-        jaw=float(np.exp(jaw)),
-        rounding=float(np.exp(0.10 - 0.10 * fast + 0.15 * draw[1])),
-        spreading=float(np.exp(0.10 + 0.15 * high + 0.15 * draw[2])),
-        lifting=float(np.exp(0.10 * loud + 0.20 * draw[3])),
-        lowering=float(np.exp(0.6 * jaw + 0.12 * draw[4])),
+        jaw=float(np.exp(0.15 + jaw)),
+        rounding=float(np.exp(0.10 - 0.08 * fast + 0.15 * wide + 0.10 * draw[1])),
+        spreading=float(np.exp(0.10 + 0.10 * high + 0.10 * wide + 0.10 * draw[2])),
+        lifting=float(np.exp(0.12 * loud + 0.15 * draw[3])),
+        lowering=float(np.exp(0.7 * jaw + 0.10 * draw[4])),
         lean=float(np.clip(0.05 * draw[5], -0.15, 0.15)),
-        slurring=float(np.clip(0.012 + 0.006 * fast + 0.004 * draw[6], 0.0, 0.03)),
+        slurring=float(np.clip(0.010 + 0.006 * fast + 0.003 * draw[6], 0.0, 0.03)),
     )
+
+
+def strangeness(voice: Voice) -> tuple[float, float, float, float]:
+    """How far a voice is from ordinary, in standard deviations: loudness range, rate, pitch, vowel space."""
+    values = (
+        (voice.loudness_range - ORDINARY.loudness_range) / SPREAD.loudness_range,
+        (voice.rate - ORDINARY.rate) / SPREAD.rate,
+        float(np.log2(max(voice.pitch, 60.0) / ORDINARY.pitch)) / SPREAD.pitch,
+        (voice.vowel_space - ORDINARY.vowel_space) / SPREAD.vowel_space,
+    )
+    return tuple(float(np.clip(value, -FURTHEST, FURTHEST)) for value in values)

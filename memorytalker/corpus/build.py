@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..articulation.coarticulation import MouthGeometry, TimedPhones, articulate, frame_phones
-from ..articulation.speaker import Manner, Voice, manner_of
+from ..articulation.speaker import Manner
 from ..articulation.visemes import VisemeTable, load_visemes
 from ..audio import load_waveform, write_wav
 from ..config import Progress
@@ -26,8 +25,11 @@ from ..motion import FaceCurves
 from .align import Aligner, AlignmentError
 from .capture import CURVE_SOURCES, LANDMARK_SOURCES, write_captured
 from .clips import VOICE_MARK, Clip, CorpusError, save_clip, write_clips
-from .hearing import effort, loudness_range, pitch
+from .hearing import pitch
 from .silence import silent_clips
+from .speakers import hear_all, in_parallel, voices
+from .speakers import manners as manners_of
+from .twins import twins
 from .voices import shifted_voice
 
 FPS = 30
@@ -47,7 +49,8 @@ def build_corpus(
 ) -> dict[str, int]:
     """Make a corpus in `folder` from the source folder `root`; returns counts of clips by kind and of what was left.
 
-    `manners`: give every synthesised speaker a manner of their own. Raises CorpusError if `root` has no manifest.
+    `manners`: give every synthesised speaker a manner of their own, and every training speaker a twin.
+    Raises CorpusError if `root` has no manifest.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = read_manifest(root)
@@ -95,7 +98,7 @@ def align_all(
             known[entry["sound"]] = entry["phones"]
     missing = [(str(root), row["sound"], row["text"]) for row in rows if row["sound"] not in known]
     with store.open("a", encoding="utf-8") as out:
-        for done, entry in enumerate(_parallel(_align_one, missing, workers), start=1):
+        for done, entry in enumerate(in_parallel(_align_one, missing, workers), start=1):
             known[entry["sound"]] = entry["phones"]
             out.write(json.dumps(entry) + "\n")
             if progress:
@@ -181,10 +184,17 @@ def _synthesised(
     root: Path, folder: Path, head: HeadMesh, rows: list[dict], phones: dict[str, list | None],
     workers: int, seed: int, manners: bool, progress: Progress | None,
 ) -> list[Clip]:  # fmt: skip
-    """Motion made from phone times, each speaker in their own manner."""
+    """Motion made from phone times, each speaker, and the twin of each training speaker, in their own manner."""
     rows = [row for row in rows if phones[row["sound"]] is not None]
-    heard = _hear_all(root, folder, rows, workers, progress)
-    speakers = _manners(rows, heard, phones, seed) if manners else {}
+    heard = hear_all(root, folder, rows, phones, FPS, workers, progress)
+    people = voices(rows, heard, phones)
+    if manners:
+        heights = {speaker: voice.pitch for speaker, voice in people.items()}
+        more, times = twins(root, folder, rows, phones, heights, seed, workers, progress)
+        rows, phones = rows + more, {**phones, **times}
+        heard = hear_all(root, folder, rows, phones, FPS, workers, progress)
+        people = voices(rows, heard, phones)
+    speakers = manners_of(people, seed) if manners else {}
     (folder / "speakers.json").write_text(json.dumps(speakers, indent=1) + "\n", encoding="utf-8")
     table = load_visemes()
     geometry = mouth_geometry(head, table.shapes)
@@ -211,65 +221,5 @@ def synthesise(
     weights[:, [head.blendshape_names.index(name) for name in table.shapes]] = mouth
     name = Path(row["file"]).with_suffix("").as_posix().replace("/", "_")
     clip = Clip(name, row["speaker"], row["split"], row["source"], "synthesised", row["sound"], frames, FPS,
-                text=row["text"])  # fmt: skip
+                base=row.get("base", "root"), text=row["text"])  # fmt: skip
     return clip, FaceCurves(weights, head.blendshape_names, FPS), frame_phones(phones, frames, FPS)
-
-
-def _hear_all(
-    root: Path, folder: Path, rows: list[dict], workers: int, progress: Progress | None
-) -> dict[str, dict]:
-    """What `_hear_one` finds of every row's sound, kept in `folder/heard.jsonl`."""
-    store = folder / "heard.jsonl"
-    heard = {}
-    if store.is_file():
-        heard = {entry["sound"]: entry for entry in map(json.loads, store.read_text(encoding="utf-8").splitlines())}
-    jobs = [(str(root), row["sound"]) for row in rows if row["sound"] not in heard]
-    with store.open("a", encoding="utf-8") as out:
-        for done, entry in enumerate(_parallel(_hear_one, jobs, workers), start=1):
-            heard[entry["sound"]] = entry
-            out.write(json.dumps(entry) + "\n")
-            if progress:
-                progress(done, len(jobs), "listen")
-    return heard
-
-
-def _hear_one(job: tuple[str, str]) -> dict:
-    root, sound = job
-    waveform = load_waveform(Path(root) / sound)
-    frames = max(1, round(waveform.seconds * FPS))
-    return {
-        "sound": sound,
-        "effort": effort(waveform.samples, frames, FPS).round(3).tolist(),
-        "range": loudness_range(waveform.samples),
-        "pitch": pitch(waveform.samples),
-    }
-
-
-def _manners(rows: list[dict], heard: dict[str, dict], phones: dict[str, list], seed: int) -> dict[str, dict]:
-    """Voice and manner of every speaker; the seed of the personal part belongs to the speaker's name."""
-    clips: dict[str, list[dict]] = defaultdict(list)
-    for row in rows:
-        clips[row["speaker"]].append(row)
-    speakers = {}
-    for speaker, own in sorted(clips.items()):
-        spoken = [(p[1] - p[0]) for row in own for p in phones[row["sound"]] if p[2] != "sil"]
-        pitches = [heard[row["sound"]]["pitch"] for row in own if heard[row["sound"]]["pitch"] > 0]
-        voice = Voice(
-            loudness_range=float(np.median([heard[row["sound"]]["range"] for row in own])),
-            rate=len(spoken) / max(sum(spoken), 1e-6),
-            pitch=float(np.median(pitches)) if pitches else 150.0,
-        )
-        personal = int.from_bytes(speaker.encode(), "little") % (2**63) + seed
-        speakers[speaker] = {
-            "voice": {key: round(value, 3) for key, value in vars(voice).items()},
-            "manner": manner_of(voice, personal).to_json(),
-        }
-    return speakers
-
-
-def _parallel(work: Callable, jobs: list, workers: int) -> Iterator[dict]:
-    if workers <= 1 or len(jobs) < 8:
-        yield from map(work, jobs)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(work, jobs, chunksize=4)

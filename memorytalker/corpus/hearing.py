@@ -1,13 +1,19 @@
-"""What can be heard of a speaker: loudness over time, its range, the pitch. numpy and scipy only."""
+"""What can be heard of a speaker: loudness over time, its range, pitch, formants. numpy and scipy only."""
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import LinAlgError, solve_toeplitz
 from scipy.ndimage import gaussian_filter1d
+from scipy.signal import resample_poly
 
 #: Hz of the loudness contour.
 RATE = 100
 QUIET = 1e-5  # r.m.s. under which a frame is taken as silence (-100 dBFS)
+#: The order of linear prediction that finds two formants per kilohertz and the source's slope at this rate (Hz).
+FORMANT_ORDER, FORMANT_RATE = 12, 11000
+#: A vowel is looked at for so long (s), at its middle; a shorter one than twice that is left out.
+VOWEL_WINDOW = 0.03
 
 
 def loudness_contour(samples: np.ndarray, sample_rate: int = 16000) -> np.ndarray:
@@ -53,3 +59,38 @@ def pitch(samples: np.ndarray, sample_rate: int = 16000) -> float:
     best = correlation[:, low:high].argmax(axis=1) + low
     voiced = correlation[np.arange(len(best)), best] > 0.45
     return float(np.median(sample_rate / best[voiced])) if voiced.any() else 0.0
+
+
+def first_formants(samples: np.ndarray, times: np.ndarray, sample_rate: int = 16000) -> np.ndarray:
+    """(N,) first formant in Hz of samples (S,) around each of `times` (N,) seconds; nan where none is found.
+
+    Linear prediction by autocorrelation (Atal and Hanauer 1971, doi 10.1121/1.1912679): the lowest narrow resonance.
+    """
+    slower = resample_poly(samples.astype(np.float64), FORMANT_RATE // 1000, sample_rate // 1000)
+    half = int(VOWEL_WINDOW / 2 * FORMANT_RATE)
+    found = np.full(len(times), np.nan)
+    for number, time in enumerate(times):
+        middle = int(time * FORMANT_RATE)
+        frame = slower[max(middle - half, 0) : middle + half]
+        if len(frame) == 2 * half:
+            found[number] = _first_formant(frame)
+    return found
+
+
+def _first_formant(frame: np.ndarray) -> float:
+    frame = frame - frame.mean()
+    sharpened = np.append(frame[0], frame[1:] - 0.97 * frame[:-1]) * np.hamming(len(frame))
+    lags = np.correlate(sharpened, sharpened, "full")[len(frame) - 1 : len(frame) + FORMANT_ORDER]
+    if lags[0] < 1e-9:
+        return float("nan")
+    lags[0] *= 1.0001  # a little noise: rounding must not make the equations singular
+    try:
+        prediction = solve_toeplitz(lags[:-1], lags[1:])
+    except LinAlgError:
+        return float("nan")
+    roots = np.roots(np.concatenate([[1.0], -prediction]))
+    roots = roots[roots.imag > 0.01]
+    hertz = np.angle(roots) * FORMANT_RATE / (2 * np.pi)
+    width = -np.log(np.maximum(np.abs(roots), 1e-9)) * FORMANT_RATE / np.pi
+    narrow = hertz[(hertz > 220) & (hertz < 1300) & (width < 400)]
+    return float(narrow.min()) if len(narrow) else float("nan")

@@ -5,28 +5,47 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 from scipy.signal import istft, resample_poly, stft
 
 from ..audio import Waveform
+from .hearing import RATE, loudness_contour
 
 #: Samples of the phase vocoder's window and step at 16 kHz: 32 ms and 4 ms.
 WINDOW, HOP = 512, 64
 
 
 def shifted_voice(waveform: Waveform, factor: float) -> Waveform:
-    """Pitch and formants times `factor` (0.5 to 2), timing unchanged: above 1 a shorter vocal tract, as a child's.
+    """Pitch and formants times `factor` (0.5 to 2), timing unchanged: above 1 a shorter vocal tract, as a child's."""
+    return changed_voice(waveform, factor)
 
-    The sound is resampled and then stretched back to its length by a phase vocoder (Flanagan and Golden 1966,
-    doi 10.1002/j.1538-7305.1966.tb01706.x), whose frames are centred, so that nothing moves in time.
+
+def changed_voice(waveform: Waveform, pitch: float = 1.0, speed: float = 1.0, liveliness: float = 1.0) -> Waveform:
+    """Another throat: pitch and formants times `pitch`, time through `speed`, loudness range in dB times `liveliness`.
+
+    Each from 0.5 to 2. The sound is resampled and then stretched to its new length by a phase vocoder (Flanagan and
+    Golden 1966, doi 10.1002/j.1538-7305.1966.tb01706.x), whose frames are centred, so that nothing else moves in time.
     """
-    if not 0.5 <= factor <= 2.0:
-        raise ValueError(f"A voice can be shifted by a factor from 0.5 to 2, not {factor!r}.")
-    count = len(waveform.samples)
-    ratio = Fraction(factor).limit_denominator(100)
-    shorter = resample_poly(waveform.samples.astype(np.float64), ratio.denominator, ratio.numerator)
-    samples = _stretched(shorter, count)
+    for name, factor in (("pitch", pitch), ("speed", speed), ("liveliness", liveliness)):
+        if not 0.5 <= factor <= 2.0:
+            raise ValueError(f"A voice can be changed by a factor from 0.5 to 2, not by {name} {factor!r}.")
+    samples = waveform.samples.astype(np.float64)
+    if liveliness != 1.0:
+        samples = _livelier(samples, waveform.sample_rate, liveliness)
+    ratio = Fraction(pitch).limit_denominator(100)
+    resampled = resample_poly(samples, ratio.denominator, ratio.numerator)
+    samples = _stretched(resampled, round(len(waveform.samples) / speed))
     peak = max(float(np.abs(samples).max()), 1.0)
     return Waveform((samples / peak).astype(np.float32))
+
+
+def _livelier(samples: np.ndarray, sample_rate: int, factor: float) -> np.ndarray:
+    """Loud parts louder and soft ones softer by `factor` in dB around ordinary speech; pauses only by what is soft."""
+    contour = gaussian_filter1d(loudness_contour(samples, sample_rate), 0.03 * RATE)
+    ordinary = np.median(contour[contour > np.percentile(contour, 98) - 25])
+    gain = (factor - 1.0) * np.clip(contour - ordinary, -25.0, 15.0)  # dB
+    times = np.arange(len(samples)) / sample_rate
+    return samples * 10 ** (np.interp(times, (np.arange(len(gain)) + 0.5) / RATE, gain) / 20)
 
 
 def _stretched(samples: np.ndarray, count: int) -> np.ndarray:

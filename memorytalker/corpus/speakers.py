@@ -1,0 +1,112 @@
+"""The speakers of a corpus: what is heard of each, and the manner of speaking that is made from it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from ..articulation.speaker import ORDINARY, Voice, manner_of
+from ..audio import load_waveform
+from ..config import Progress
+from .hearing import VOWEL_WINDOW, effort, first_formants, loudness_range, pitch
+
+#: Vowels said with an open and with a close mouth; of a diphthong its beginning counts.
+OPEN, CLOSE = ("aa", "ae", "ao", "aw", "ay"), ("iy", "ih", "uw", "uh", "ey")
+#: Fewer vowels of a kind than this say nothing about a speaker.
+FEWEST_VOWELS = 6
+
+
+def hear_all(
+    root: Path, folder: Path, rows: list[dict], phones: dict[str, list | None], fps: int, workers: int,
+    progress: Progress | None = None,
+) -> dict[str, dict]:  # fmt: skip
+    """By sound path what is heard in it: effort (T,), loudness range, pitch, formants; kept in `folder/heard.jsonl`.
+
+    A row's sound lies below `root`, or below `folder` when the row says base "corpus".
+    """
+    store = folder / "heard.jsonl"
+    heard: dict[str, dict] = {}
+    if store.is_file():
+        entries = map(json.loads, store.read_text(encoding="utf-8").splitlines())
+        heard = {entry["sound"]: entry for entry in entries if "open" in entry}
+    jobs = [
+        (str(folder if row.get("base") == "corpus" else root), row["sound"], phones[row["sound"]], fps)
+        for row in rows
+        if row["sound"] not in heard
+    ]
+    with store.open("a", encoding="utf-8") as out:
+        for done, entry in enumerate(in_parallel(_hear, jobs, workers), start=1):
+            heard[entry["sound"]] = entry
+            out.write(json.dumps(entry) + "\n")
+            if progress:
+                progress(done, len(jobs), "listen")
+    return heard
+
+
+def _hear(job: tuple[str, str, list, int]) -> dict:
+    base, sound, phones, fps = job
+    waveform = load_waveform(Path(base) / sound)
+    frames = max(1, round(waveform.seconds * fps))
+    return {
+        "sound": sound,
+        "effort": effort(waveform.samples, frames, fps).round(3).tolist(),
+        "range": loudness_range(waveform.samples),
+        "pitch": pitch(waveform.samples),
+        "open": _formants(waveform.samples, phones, OPEN),
+        "close": _formants(waveform.samples, phones, CLOSE),
+    }
+
+
+def _formants(samples: np.ndarray, phones: list, vowels: tuple[str, ...]) -> list[float]:
+    """First formants in Hz of the vowels that last long enough."""
+    spoken = [(start, end, label) for start, end, label in phones if label in vowels and end - start > 2 * VOWEL_WINDOW]
+    times = [start + (0.35 if label in ("aw", "ay", "ey") else 0.5) * (end - start) for start, end, label in spoken]
+    found = first_formants(samples, np.array(times))
+    return found[np.isfinite(found)].round(1).tolist()
+
+
+def voices(rows: list[dict], heard: dict[str, dict], phones: dict[str, list | None]) -> dict[str, Voice]:
+    """The voice of every speaker, over all of their sentences; what cannot be heard is ordinary."""
+    by_speaker: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        by_speaker[row["speaker"]].append(row["sound"])
+    return {speaker: _voice([heard[s] for s in own], [phones[s] for s in own]) for speaker, own in by_speaker.items()}
+
+
+def _voice(heard: list[dict], phones: list[list]) -> Voice:
+    spoken = [end - start for times in phones for start, end, label in times if label != "sil"]
+    pitches = [entry["pitch"] for entry in heard if entry["pitch"] > 0]
+    formants = [[hertz for entry in heard for hertz in entry[kind]] for kind in ("open", "close")]
+    enough = min(map(len, formants)) >= FEWEST_VOWELS
+    return Voice(
+        loudness_range=float(np.median([entry["range"] for entry in heard])),
+        rate=len(spoken) / max(sum(spoken), 1e-6),
+        pitch=float(np.median(pitches)) if pitches else ORDINARY.pitch,
+        vowel_space=float(np.log2(np.median(formants[0]) / np.median(formants[1]))) if enough else ORDINARY.vowel_space,
+    )
+
+
+def manners(heard: dict[str, Voice], seed: int) -> dict[str, dict]:
+    """Voice and manner of every speaker, for the corpus; the seed of the personal part belongs to the name."""
+    made = {}
+    for speaker, voice in sorted(heard.items()):
+        personal = int.from_bytes(speaker.encode(), "little") % (2**63) + seed
+        made[speaker] = {
+            "voice": {key: round(value, 3) for key, value in vars(voice).items()},
+            "manner": manner_of(voice, personal).to_json(),
+        }
+    return made
+
+
+def in_parallel(work: Callable, jobs: list, workers: int) -> Iterator:
+    """The results of `work` on every job, in order, by so many processes."""
+    if workers <= 1 or len(jobs) < 8:
+        yield from map(work, jobs)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(work, jobs, chunksize=4)
