@@ -197,6 +197,9 @@ class TrainingConfig:
     validate_every: int = 1  # epochs
     checkpoint_every: int = 500  # steps
     seed: int = 0
+    checkpoint_seconds: float = 600.0  # a checkpoint at least so often as well; 0: by steps alone
+    clips_at_once: int = 0  # a batch passes in pieces of so many clips, gradients summed; 0: all at once
+    mixed_precision: str = "no"  # "no", "bf16" or "fp16" (a GPU only)
     losses: LossConfig = field(default_factory=LossConfig)
 
 

@@ -2,79 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
 import torch
 
 from ..config import LossConfig, Progress, TrainingConfig
 from ..models.talker import MemoryTalker, TalkerOutput
-from .data import Batch, Sampler, TrainingClip, collate, cropped
+from .data import AnyClip, Batch, Sampler, TrainingError, collate, cropped
 from .losses import Losses, Mouth, memorizing_loss
 from .trainer import Means, Trainer
+
+Output = TypeVar("Output")
 
 
 def memorize(
     model: MemoryTalker,
-    clips: list[TrainingClip],
-    validation: list[TrainingClip],
-    mouth: Mouth,
+    clips: Sequence[AnyClip],
+    validation: Sequence[AnyClip],
+    mouth: Mouth | None,
     config: TrainingConfig,
     folder: Path,
     provenance: dict | None = None,
     progress: Progress | None = None,
+    fold: Callable[[MemoryTalker], MemoryTalker] | None = None,
 ) -> None:
-    """Train stage 1 in place. The style encoder stays as it is: neutral."""
+    """Train stage 1 in place. The style encoder stays as it is: neutral.
+
+    `fold` makes of the trained model the one that is written to `folder`/weights, by default the model as it is.
+    Raises TrainingError without training or validation clips.
+    """
+    if not validation:
+        raise TrainingError("There are no validation clips to choose the weights by: check the data and its splits.")
     model.requires_grad_(True)
     model.style.requires_grad_(False)
-    if model.config.speech.frozen:
-        model.speech.encoder.requires_grad_(False)
+    freeze_speech(model)
     device = next(model.parameters()).device
     frames = round(config.crop_seconds * model.config.fps)
+    trainer = Trainer(model, config, folder, Sampler(clips, config))
 
     def step(number: int, chosen: list[int]) -> Losses:
         model.train()
-        random = np.random.default_rng((config.seed, number, 1))
-        picked = [cropped(clips[i], frames, random, model.config) if frames else clips[i] for i in chosen]
-        batch = collate(picked).to(device)
-        return _losses(model, batch, mouth, config)
+        pairs = zip(chosen, trainer.draws(1), strict=True)
+        picked = [cropped(clips[i], frames, random, model.config) if frames else clips[i] for i, random in pairs]
+        return memorizing(model, collate(picked).to(device), mouth, config)
 
     def validate() -> dict[str, float]:
         return mean_losses(
-            lambda batch: _losses(model, batch, mouth, config), validation, config.batch_size, device, config.losses
-        )
+            lambda batch: memorizing(model, batch, mouth, config),
+            validation, config.clips_at_once or config.batch_size, device, config.losses,
+        )  # fmt: skip
 
-    Trainer(model, config, folder, Sampler(clips, config)).run(step, validate, provenance or {}, progress)
+    trainer.run(step, validate, provenance or {}, progress, fold=fold)
+
+
+def freeze_speech(model: MemoryTalker) -> None:
+    """Take out of training what never learns: a frozen encoder; of HuBERT the convolutions, as in the paper."""
+    encoder = model.speech.encoder
+    fixed = encoder if model.config.speech.frozen else getattr(encoder, "feature_extractor", None)
+    if fixed is not None:
+        fixed.requires_grad_(False)
 
 
 def stage_one(
     model: MemoryTalker, batch: Batch, style: torch.Tensor | None = None, motion: bool = True
 ) -> TalkerOutput:
-    """One pass over a batch of cached states."""
-    frames = batch.motion.shape[1] * model.config.text_frames
-    logits = model.speech.logits(batch.states, frames, batch.state_mask)
-    return model(logits, batch.mask, style, batch.motion if motion else None)
+    """One pass over a batch of cached states, or of sound. What it returns is in full precision."""
+    if batch.states is None:
+        logits = model.text_logits(batch.waveform, batch.mask.sum(-1), batch.lengths)
+    else:
+        frames = batch.motion.shape[1] * model.config.text_frames
+        logits = model.speech.logits(batch.states, frames, batch.state_mask)
+    return in_full(model(logits, batch.mask, style, batch.motion if motion else None))
 
 
-def _losses(model: MemoryTalker, batch: Batch, mouth: Mouth, config: TrainingConfig) -> Losses:
+def in_full(output: Output) -> Output:
+    """The same output with every number in float32, in which losses are taken under mixed precision as well."""
+    changed = {}
+    for name, value in vars(output).items():
+        if isinstance(value, torch.Tensor):
+            changed[name] = value.float()
+        elif dataclasses.is_dataclass(value):
+            changed[name] = in_full(value)
+    return dataclasses.replace(output, **changed)
+
+
+def memorizing(model: MemoryTalker, batch: Batch, mouth: Mouth | None, config: TrainingConfig) -> Losses:
+    """The losses of stage 1 of a batch."""
     output = stage_one(model, batch)
-    return memorizing_loss(
-        output, batch.motion, batch.mask, config.losses, model.config.motion_scale, batch.labels, mouth,
-        model.config.scaling, batch.firm,
-    )  # fmt: skip
+    with torch.autocast(batch.motion.device.type, enabled=False):
+        return memorizing_loss(
+            output, batch.motion, batch.mask, config.losses, model.config.motion_scale, batch.labels, mouth,
+            model.config.scaling, batch.firm,
+        )  # fmt: skip
 
 
 def mean_losses(
     losses: Callable[[Batch], Losses],
-    clips: list[TrainingClip],
+    clips: Sequence[AnyClip],
     batch_size: int,
     device: torch.device,
     weights: LossConfig,
 ) -> dict[str, float]:
     """Losses over `clips`, averaged over clips, with "loss" to choose by; see `Means`."""
     means = Means(weights)
-    ordered = sorted(clips, key=lambda clip: len(clip.motion))
+    ordered = sorted(clips, key=lambda clip: clip.frames)
     for start in range(0, len(ordered), batch_size):
         chosen = ordered[start : start + batch_size]
         means.add(losses(collate(chosen).to(device)), len(chosen))

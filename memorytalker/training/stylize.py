@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,86 +12,105 @@ from torch.nn.utils.rnn import pad_sequence
 from ..config import Progress, TrainingConfig
 from ..models.style import StyleOutput
 from ..models.talker import MemoryTalker
-from .data import Sampler, TrainingClip, Triplets, collate, cropped
+from .data import AnyClip, Sampler, Triplets, collate, cropped
 from .losses import Losses, Mouth, motion_loss, stylizing_loss
-from .memorize import stage_one
+from .memorize import in_full, stage_one
 from .trainer import Means, Trainer
+
+#: Chance for each clip, or one source of it for all in turn.
+Chance = np.random.Generator | Sequence[np.random.Generator]
 
 
 def stylize(
     model: MemoryTalker,
-    clips: list[TrainingClip],
-    validation: list[TrainingClip],
+    clips: Sequence[AnyClip],
+    validation: Sequence[AnyClip],
     mouth: Mouth,
     config: TrainingConfig,
     folder: Path,
     provenance: dict | None = None,
     progress: Progress | None = None,
+    fold: Callable[[MemoryTalker], MemoryTalker] | None = None,
 ) -> None:
-    """Train stage 2 in place; afterwards `model.style_mean` is the mean style weight of the training speakers."""
+    """Train stage 2 in place; afterwards `model.style_mean` is the mean style weight of the training speakers.
+
+    Clips of a speaker who has no other clip are no anchors, but strangers to others. `fold` as in `memorize`.
+    Raises TrainingError where the clips make no triplets.
+    """
     model.requires_grad_(False)
     model.style.requires_grad_(True)
-    device = next(model.parameters()).device
     frames = round(config.crop_seconds * model.config.fps)
-    training, held = Triplets(clips), Triplets(validation)
-
-    def losses(own: list[TrainingClip], chosen: list[int], triplets: Triplets, random: np.random.Generator) -> Losses:
-        pairs = [triplets.draw(i, random) for i in chosen]
-        anchor = style_of(model, [own[i] for i in chosen], config, random)
-        others = [style_of(model, [own[pair[k]] for pair in pairs], config, random) for k in (0, 1)]
-        picked = [cropped(own[i], frames, random, model.config) if frames else own[i] for i in chosen]
-        batch = collate(picked).to(device)
-        output = stage_one(model, batch, anchor.weights, motion=False)
-        return stylizing_loss(
-            output, batch.motion, (anchor, *others), mouth, batch.mask, config.losses, model.config.motion_scale
-        )
+    training, held = Triplets(clips), Triplets(validation, "validation")
+    trainer = Trainer(model, config, folder, Sampler(clips, config, training.anchors()))
 
     def step(number: int, chosen: list[int]) -> Losses:
         model.eval()
         model.style.train()
-        usable = [i for i in chosen if training.usable(i)] or [_any_usable(training, len(clips))]
-        return losses(clips, usable, training, np.random.default_rng((config.seed, number, 2)))
+        return stylizing(model, clips, chosen, training, mouth, config, trainer.draws(2), frames)
 
     def validate() -> dict[str, float]:
         random = np.random.default_rng(config.seed)  # the same triplets every time
-        usable = [i for i in range(len(validation)) if held.usable(i)]
-        usable.sort(key=lambda i: len(validation[i].motion))
-        means, neutral = Means(config.losses), 0.0
-        for start in range(0, len(usable), config.batch_size):
-            chosen = usable[start : start + config.batch_size]
-            means.add(losses(validation, chosen, held, random), len(chosen))
-            neutral += float(_neutral(model, [validation[i] for i in chosen], device)) * len(chosen)
-        return {**means.figures(), "neutral_motion": neutral / len(usable)}
+        anchors = sorted(held.anchors(), key=lambda i: validation[i].frames)
+        size, means, neutral = config.clips_at_once or config.batch_size, Means(config.losses), 0.0
+        for start in range(0, len(anchors), size):
+            chosen = anchors[start : start + size]
+            means.add(stylizing(model, validation, chosen, held, mouth, config, [random] * len(chosen)), len(chosen))
+            neutral += float(_neutral(model, [validation[i] for i in chosen])) * len(chosen)
+        return {**means.figures(), "neutral_motion": neutral / len(anchors)}
 
-    Trainer(model, config, folder, Sampler(clips, config)).run(step, validate, provenance or {}, progress)
-    model.eval()
-    set_style_mean(model, clips)
+    trainer.run(step, validate, provenance or {}, progress, lambda: set_style_mean(model, clips), fold)
 
 
-def _neutral(model: MemoryTalker, clips: list[TrainingClip], device: torch.device) -> torch.Tensor:
+def stylizing(
+    model: MemoryTalker,
+    clips: Sequence[AnyClip],
+    chosen: list[int],
+    triplets: Triplets,
+    mouth: Mouth,
+    config: TrainingConfig,
+    randoms: Sequence[np.random.Generator],
+    frames: int = 0,
+) -> Losses:
+    """The losses of stage 2 of the clips `chosen`, cut to `frames` (0: whole); `randoms` hold the chance of each."""
+    pairs = [triplets.draw(i, random) for i, random in zip(chosen, randoms, strict=True)]
+    anchor = style_of(model, [clips[i] for i in chosen], config, randoms)
+    others = [style_of(model, [clips[pair[k]] for pair in pairs], config, randoms) for k in (0, 1)]
+    picked = [
+        cropped(clips[i], frames, random, model.config) if frames else clips[i]
+        for i, random in zip(chosen, randoms, strict=True)
+    ]
+    batch = collate(picked).to(next(model.parameters()).device)
+    output = stage_one(model, batch, anchor.weights, motion=False)
+    with torch.autocast(batch.motion.device.type, enabled=False):
+        return stylizing_loss(
+            output, batch.motion, (anchor, *others), mouth, batch.mask, config.losses, model.config.motion_scale
+        )
+
+
+def _neutral(model: MemoryTalker, clips: list[AnyClip]) -> torch.Tensor:
     """The motion loss of stage 1 on whole clips, beside which stage 2 has to prove itself."""
-    batch, scale = collate(clips).to(device), model.config.motion_scale
+    batch, scale = collate(clips).to(next(model.parameters()).device), model.config.motion_scale
     return motion_loss(stage_one(model, batch, motion=False).offsets * scale, batch.motion * scale, batch.mask)
 
 
-def style_of(
-    model: MemoryTalker, clips: list[TrainingClip], config: TrainingConfig, random: np.random.Generator
-) -> StyleOutput:
+def style_of(model: MemoryTalker, clips: Sequence[AnyClip], config: TrainingConfig, random: Chance) -> StyleOutput:
     """Style of each clip, or of a random piece of it when the configuration limits how much the encoder hears."""
     device = next(model.parameters()).device
     limit = round(config.style_seconds * model.config.sample_rate / model.config.style.hop)
+    randoms = [random] * len(clips) if isinstance(random, np.random.Generator) else random
     mels = []
-    for clip in clips:
-        first = int(random.integers(len(clip.mel) - limit + 1)) if limit and len(clip.mel) > limit else 0
-        mels.append(clip.mel[first : first + limit] if limit else clip.mel)
+    for clip, chance in zip(clips, randoms, strict=True):
+        mel = clip.mel
+        first = int(chance.integers(len(mel) - limit + 1)) if limit and len(mel) > limit else 0
+        mels.append(mel[first : first + limit] if limit else mel)
     counts = torch.tensor([len(mel) for mel in mels], device=device)
-    return model.style(pad_sequence(mels, batch_first=True).float().to(device).transpose(1, 2), counts)
+    return in_full(model.style(pad_sequence(mels, batch_first=True).float().to(device).transpose(1, 2), counts))
 
 
 @torch.no_grad()
-def set_style_mean(model: MemoryTalker, clips: list[TrainingClip], per_speaker: int = 6) -> None:
+def set_style_mean(model: MemoryTalker, clips: Sequence[AnyClip], per_speaker: int = 6) -> None:
     """The mean w_s over training speakers, each counted once, into the model's buffer."""
-    by_speaker: dict[str, list[TrainingClip]] = {}
+    by_speaker: dict[str, list[AnyClip]] = {}
     for clip in clips:
         by_speaker.setdefault(clip.speaker, []).append(clip)
     rows = []
@@ -98,10 +118,3 @@ def set_style_mean(model: MemoryTalker, clips: list[TrainingClip], per_speaker: 
         styles = [style_of(model, [clip], TrainingConfig(), np.random.default_rng(0)) for clip in own[:per_speaker]]
         rows.append(torch.cat([style.weights for style in styles]).mean(0))
     model.style_mean.copy_(torch.stack(rows).mean(0))
-
-
-def _any_usable(triplets: Triplets, count: int) -> int:
-    for index in range(count):
-        if triplets.usable(index):
-            return index
-    raise ValueError("The style encoder needs at least one speaker with two clips.")

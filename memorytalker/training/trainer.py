@@ -1,27 +1,30 @@
-"""The loop that both stages share: steps by seed, checkpoints that resume to the same result, the best weights kept.
+"""The loop that all stages share: steps by seed, checkpoints that resume to the same result, the best weights kept.
 
-A run folder holds `run.json` (configuration and where it came from), `log.jsonl` (one line an epoch), `last.pt`
-(everything needed to go on) and `best.safetensors` (the weights with the lowest validation loss).
+What a run leaves on disk is described in `folder.py`, several processes and mixed precision in `processes.py`.
 """
 
 from __future__ import annotations
 
-import json
-import os
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
-from ..config import ConfigError, LossConfig, Progress, TrainingConfig, to_dict
+from ..config import LossConfig, Progress, TrainingConfig, to_dict
 from ..models.talker import MemoryTalker
-from .data import Sampler
+from ..weights import save_weights
+from .data import Sampler, TrainingError
+from .folder import RunFolder, session
 from .losses import Losses
+from .processes import shares, start_processes
 
-#: step number, clip numbers -> losses
+#: step number, clip numbers -> losses: their mean over these clips
 Step = Callable[[int, list[int]], Losses]
 #: -> figures of the validation clips, of which "loss" chooses the best weights
 Validate = Callable[[], dict[str, float]]
@@ -49,114 +52,196 @@ class Means:
         return {"loss": sum(getattr(self._weights, name) * means.get(name, 0.0) for name in VISIBLE), **means}
 
 
+class _Stepper(nn.Module):
+    """A step as a module, so that Accelerate can put its precision and its averaging of gradients around it."""
+
+    def __init__(self, model: MemoryTalker, step: Step) -> None:
+        super().__init__()
+        self.model, self.step = model, step
+
+    def forward(self, number: int, clips: list[int]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The losses as plain tensors."""
+        losses = self.step(number, clips)
+        return losses.total, losses.parts
+
+
 class Trainer:
     """Trains the parameters of `model` that require gradients, in `folder`."""
 
     def __init__(self, model: MemoryTalker, config: TrainingConfig, folder: Path, sampler: Sampler) -> None:
-        self.model, self.config, self.folder, self.sampler = model, config, folder, sampler
+        self.model, self.config, self.folder, self.sampler = model, config, RunFolder(folder), sampler
+        self.processes = start_processes(config.mixed_precision, next(model.parameters()).device)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
+        optimizer = torch.optim.AdamW(
             self.parameters, lr=config.learning_rate, weight_decay=config.weight_decay
         )  # with weight_decay 0 this is Adam, the paper's
         self.total = config.epochs * sampler.steps_per_epoch
         warmup, final = config.warmup_steps, config.final_rate
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: _rate(step, self.total, warmup, final)
+            optimizer, lambda step: _rate(step, self.total, warmup, final)
         )
-        self.step = 0
-        self.best = float("inf")
+        self.optimizer = self.processes.prepare(optimizer)
+        self.step, self.best = 0, float("inf")
+        self.sums: dict[str, float] = defaultdict(float)  # of the present epoch
+        self._places = range(0)
 
-    def run(self, step: Step, validate: Validate, provenance: dict, progress: Progress | None = None) -> None:
-        """Train to the end, or from where `folder` stands; then load the best weights into the model."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._claim({"training": to_dict(self.config), "model": to_dict(self.model.config), **provenance})
+    def run(
+        self,
+        step: Step,
+        validate: Validate,
+        provenance: dict,
+        progress: Progress | None = None,
+        finish: Callable[[], None] | None = None,
+        fold: Callable[[MemoryTalker], MemoryTalker] | None = None,
+    ) -> None:
+        """Train to the end, or from where `folder` stands; then load the best weights into the model.
+
+        `provenance` names the data: a folder with a run on other data or with another configuration is refused.
+        `finish` completes the best model before it is written to `weights/`, as `fold(model)` if that is given.
+        """
+        claim = {"training": to_dict(self.config), "model": to_dict(self.model.config), **provenance}
+        self.folder.check(claim)
+        self.processes.wait_for_everyone()
         self._resume()
-        per_epoch = self.sampler.steps_per_epoch
+        if self.processes.is_main_process:
+            self.folder.describe(claim, session(self.model, self.processes.num_processes, self.step))
+            self.folder.trim(self.step)
+        self.processes.wait_for_everyone()
+        stepper, per_epoch = self.processes.prepare(_Stepper(self.model, step)), self.sampler.steps_per_epoch
         for epoch in range(self.step // per_epoch, self.config.epochs):
-            self._epoch(epoch, step, progress)
+            self._epoch(epoch, stepper, progress)
             last = epoch + 1 == self.config.epochs
             if last or (epoch + 1) % self.config.validate_every == 0:
                 self._judge(epoch, validate)
-        self.model.load_state_dict(load_file(self.folder / "best.safetensors"))
+        self.processes.wait_for_everyone()
+        self.model.load_state_dict(self.folder.best())
+        self.model.eval()
+        if finish:
+            finish()
+        if self.processes.is_main_process:
+            notes = {"stage": self.config.stage, "validation_loss": self.best, **provenance}
+            save_weights(fold(self.model) if fold else self.model, self.folder.path / "weights", notes)
+        self.processes.wait_for_everyone()
 
-    def _claim(self, about: dict) -> None:
-        """Note in the folder what this run is. Raises ConfigError if another run began there: two would be mixed."""
-        path = self.folder / "run.json"
-        if (self.folder / "last.pt").is_file() and path.is_file():
-            other = json.loads(path.read_text(encoding="utf-8"))
-            changed = sorted(key for key in {*about, *other} if about.get(key) != other.get(key))
-            if changed:
-                raise ConfigError(
-                    f"{self.folder} holds a run with other settings ({', '.join(changed)}); "
-                    "choose another work folder, or delete this one to start anew."
-                )
-        path.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    def draws(self, purpose: int) -> list[np.random.Generator]:
+        """Chance for each clip of the step in hand: the same for the same place in the batch, whoever trains it."""
+        return [np.random.default_rng((self.config.seed, self.step, place, purpose)) for place in self._places]
 
-    def _epoch(self, epoch: int, step: Step, progress: Progress | None) -> None:
-        self.sums: dict[str, float] = defaultdict(float)
+    def _epoch(self, epoch: int, stepper: nn.Module, progress: Progress | None) -> None:
         done_before = self.step - epoch * self.sampler.steps_per_epoch
-        started = time.monotonic()
+        if not done_before:
+            self.sums = defaultdict(float)
+        saved = time.monotonic()
         for number, clips in enumerate(self.sampler.epoch(epoch)):
             if number < done_before:  # these were trained before the break
                 continue
-            # Dropout is drawn from the step's own number, so that a resumed run draws what an unbroken one would.
-            torch.manual_seed(self.config.seed * 1_000_003 + self.step)
-            losses = step(self.step, clips)
-            self.optimizer.zero_grad(set_to_none=True)
-            losses.total.backward()
-            if self.config.clip_norm:
-                torch.nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
-            self.optimizer.step()
-            self.schedule.step()
-            self.step += 1
-            for name, value in {"total": losses.total, **losses.parts}.items():
-                self.sums[name] += float(value.detach())
-            self.sums["steps"] += 1
+            started = time.monotonic()
+            self._train(stepper, clips)
+            self.sums["seconds"] += time.monotonic() - started
+            due = self.step % self.config.checkpoint_every == 0
+            due |= 0 < self.config.checkpoint_seconds <= time.monotonic() - saved
             # Not at an epoch's end: a run broken off there would resume past the judgement of that epoch.
-            if self.step % self.config.checkpoint_every == 0 and self.step % self.sampler.steps_per_epoch:
+            if due and self.step % self.sampler.steps_per_epoch:
                 self._save()
-            if progress:
+                saved = time.monotonic()
+            if progress and self.processes.is_main_process:
                 progress(self.step, self.total, f"{self.config.stage} {epoch + 1}/{self.config.epochs}")
-        self.sums["seconds"] = time.monotonic() - started
+
+    def _train(self, stepper: nn.Module, clips: list[int]) -> None:
+        """One step on a batch, of which this process takes its share."""
+        processes, rank = self.processes.num_processes, self.processes.process_index
+        # Dropout is drawn from the step's own number, so that a resumed run draws what an unbroken one would.
+        torch.manual_seed(self.config.seed * 1_000_003 + self.step + rank * 7_919_000_029)
+        self.optimizer.zero_grad(set_to_none=True)
+        sums: dict[str, Tensor] = {}
+        for places, weight, last in shares(len(clips), processes, rank, self.config.clips_at_once):
+            self._places = places
+            with self._quietly(stepper, last):
+                total, parts = stepper(self.step, [clips[place] for place in places])
+                self.processes.backward(total * weight)
+            for name, value in {"total": total, **parts}.items():
+                sums[name] = sums.get(name, 0.0) + value.detach().float() * weight
+        if self.config.clip_norm:
+            self.processes.clip_grad_norm_(self.parameters, self.config.clip_norm)
+        self.optimizer.step()
+        self.schedule.step()
+        self.step += 1
+        means = torch.stack(list(sums.values()))
+        if processes > 1:
+            means = self.processes.reduce(means, "mean")
+        for name, value in zip(sums, means.tolist(), strict=True):
+            self.sums[name] += value
+        self.sums["steps"] += 1
+
+    def _quietly(self, stepper: nn.Module, last: bool) -> AbstractContextManager:
+        """Gradients travel between processes with the last piece of a batch, not before."""
+        return nullcontext() if last else self.processes.no_sync(stepper)
 
     def _judge(self, epoch: int, validate: Validate) -> None:
+        """Validate, log, keep the best weights, save. The first process does it while the others wait."""
         self.model.eval()
-        with torch.no_grad():
-            figures = validate()
-        steps = max(self.sums["steps"], 1)
-        means = {k: v / steps for k, v in self.sums.items() if k not in ("steps", "seconds")}
-        line = {"epoch": epoch + 1, "step": self.step, "seconds": self.sums["seconds"], "train": means,
-                "validation": figures}  # fmt: skip
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
-        if figures["loss"] < self.best:
-            self.best = figures["loss"]
-            part = self.folder / "best.part"
-            save_file({name: value.contiguous() for name, value in self.model.state_dict().items()}, part)
-            os.replace(part, self.folder / "best.safetensors")
-        self._save()
+        if self.processes.is_main_process:
+            with torch.no_grad():
+                figures = validate()
+            if not math.isfinite(figures["loss"]):
+                raise TrainingError(
+                    f"The validation loss after epoch {epoch + 1} is {figures['loss']}; lower learning_rate, or set "
+                    "clip_norm, and train in another folder."
+                )
+            steps = max(self.sums["steps"], 1)
+            means = {k: v / steps for k, v in self.sums.items() if k not in ("steps", "seconds")}
+            line = {"epoch": epoch + 1, "step": self.step, "seconds": self.sums["seconds"], "train": means,
+                    "validation": figures}  # fmt: skip
+            self.folder.log(line)
+            self._draw(line)
+            if figures["loss"] < self.best:
+                self.best = figures["loss"]
+                self.folder.save_best(self.model.state_dict())
+            self._save()
+        self.processes.wait_for_everyone()
+
+    def _draw(self, line: dict) -> None:
+        """The line of the log as points of TensorBoard's curves."""
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise TrainingError(
+                "Training needs the package tensorboard; install what training needs with: "
+                "pip install 'memorytalker[train]'"
+            ) from None
+        with SummaryWriter(str(self.folder.path / "tensorboard"), purge_step=self.step) as curves:
+            for group in ("train", "validation"):
+                for name, value in line[group].items():
+                    curves.add_scalar(f"{group}/{name}", value, self.step)
+            curves.add_scalar("train/learning_rate", self.schedule.get_last_lr()[0], self.step)
 
     def _save(self) -> None:
-        state = {
-            "step": self.step,
-            "best": self.best,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-        }
-        part = self.folder / "last.part"
-        torch.save(state, part)
-        os.replace(part, self.folder / "last.pt")
+        if not self.processes.is_main_process:
+            return
+        scaler = self.processes.scaler
+        self.folder.save(
+            {
+                "step": self.step,
+                "best": self.best,
+                "sums": dict(self.sums),
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "scaler": None if scaler is None else scaler.state_dict(),
+            }
+        )
 
     def _resume(self) -> None:
-        path = self.folder / "last.pt"
-        if not path.is_file():
+        state = self.folder.load()
+        if state is None:
             return
-        state = torch.load(path, map_location="cpu", weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.step, self.best = state["step"], state["best"]
+        self.sums = defaultdict(float, state.get("sums", {}))
+        if self.processes.scaler is not None and state.get("scaler"):
+            self.processes.scaler.load_state_dict(state["scaler"])
 
 
 def _rate(step: int, total: int, warmup: int, final: float) -> float:

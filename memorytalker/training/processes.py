@@ -1,0 +1,75 @@
+"""Hugging Face Accelerate behind one door: devices, mixed precision, and several processes with a share each.
+
+Several processes are started by `accelerate launch`; by oneself there is one. Imported only when training starts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..config import ConfigError
+from .data import TrainingError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+PRECISIONS = ("no", "bf16", "fp16")
+
+
+def start_processes(mixed_precision: str, device: torch.device) -> Accelerator:
+    """This process's part in a training on `device`. Raises ConfigError or TrainingError in plain words."""
+    if mixed_precision not in PRECISIONS:
+        raise ConfigError(f"Unknown mixed_precision {mixed_precision!r}; choose one of {', '.join(PRECISIONS)}.")
+    if mixed_precision == "fp16" and device.type == "cpu":
+        raise ConfigError('The CPU cannot train in "fp16"; set mixed_precision to "bf16" or "no".')
+    try:
+        from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
+        from accelerate.state import AcceleratorState, PartialState
+    except ImportError:
+        raise TrainingError(
+            "Training needs the package accelerate; install what training needs with: pip install 'memorytalker[train]'"
+        ) from None
+    # Accelerate remembers the precision of the first training of a process; a second one may have another.
+    alone = not PartialState._shared_state or PartialState().num_processes == 1
+    AcceleratorState._reset_state(reset_partial_state=alone)
+    return Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision=mixed_precision,
+        device_placement=False,
+        kwargs_handlers=[
+            # Layers that a step leaves out (HuBERT drops some by chance) have no gradient.
+            DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False),
+            InitProcessGroupKwargs(timeout=timedelta(hours=6)),  # the others wait while the first validates
+        ],
+    )
+
+
+def device_of(name: str) -> torch.device:
+    """The device that a command line names; under `accelerate launch` each process has its own."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name.split(":")[0] == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("There is no CUDA device here; choose --device cpu.")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if name == "cuda" else torch.device(name)
+
+
+def shares(count: int, processes: int, rank: int, at_once: int) -> Iterator[tuple[range, float, bool]]:
+    """How one process works through a batch of `count` clips: (places in the batch, weight, whether it is the last).
+
+    Gradients are summed over the pieces of a process and averaged over processes. The weights make the result the mean
+    over the whole batch, however it is divided. Every process has equally many pieces; one with nothing left to do
+    goes through the first clip with weight 0, because the others wait for it.
+    """
+    own = range(count * rank // processes, count * (rank + 1) // processes)
+    largest = -(-count // processes)
+    size = at_once or largest
+    pieces = -(-largest // size)
+    for number in range(pieces):
+        places = own[number * size : (number + 1) * size]
+        weight = len(places) * processes / count
+        yield (places, weight, number == pieces - 1) if places else (range(1), 0.0, number == pieces - 1)
