@@ -52,9 +52,10 @@ class Animation:
         """Write the animation in the format of the suffix, and return the path.
 
         .mp4: a video with the sound, pictured as `render` says. .npz: arrays `vertices` (T, V, 3) and `fps`, with
-        `memory_address`, `style_weights` and `slot_labels`. The file appears when complete; a failure leaves none.
-        Raises AnimationError for another suffix or a folder that cannot be written, RenderError or
-        VideoError if the video fails.
+        `memory_address`, `style_weights` and `slot_labels`; of a head whose neutral face is unknown (a bare head of
+        `meshes`) `offsets` (T, V, 3) in place of `vertices`. The file appears when complete; a failure leaves none.
+        Raises AnimationError for another suffix or a folder that cannot be written, HeadError for a video of a head
+        without triangles, RenderError or VideoError if the video fails.
         """
         path = Path(path)
         write = _FORMATS.get(path.suffix.lower())
@@ -86,10 +87,11 @@ def _save_video(animation: Animation, path: Path, render: RenderOptions, progres
 
 
 def _save_arrays(animation: Animation, path: Path, render: RenderOptions, progress: Progress | None) -> None:
+    moved = "vertices" if animation.head.template.any() else "offsets"
     with path.open("wb") as file:
         np.savez(
             file,
-            vertices=animation.vertices,
+            **{moved: animation.vertices},
             fps=animation.fps,
             memory_address=animation.memory_address,
             style_weights=animation.style_weights,

@@ -122,7 +122,9 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
         metavar="SOUND",
         help=f"whose manner of speaking: a sound file, '{SELF}' (the clip's own voice, default) or '{NEUTRAL}'",
     )
-    parser.add_argument("--identity", metavar="NAME", help="which head; 'doctor' lists them")
+    parser.add_argument("--identity", metavar="NAME", help="which head; 'doctor' lists them (with --data: a subject)")
+    parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj file of the head that the weights move")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="data set with the neutral faces of its subjects")
     add_talker(parser)
     add_render(parser)
 
@@ -167,6 +169,20 @@ def check_output(output: Path, given: Sequence[Path]) -> None:
             raise CommandError(f"{output} is also the input and would be overwritten; choose another name with -o.")
 
 
+def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
+    """The HeadMesh that the chosen weights move; HeadError names the file to get where it is to be `drawn`."""
+    from memorytalker.meshes import head_for
+    from memorytalker.weights import find_weights, read_manifest
+
+    count = read_manifest(find_weights(chosen.weights)).model.vertex_count
+    if chosen.data is None:
+        return head_for(count, chosen.head, drawn=drawn)
+    from memorytalker.datasets import open_dataset
+
+    dataset = open_dataset(chosen.data)
+    return head_for(count, chosen.head, dataset.templates, dataset.regions, drawn)
+
+
 def run_animate(chosen: argparse.Namespace) -> None:
     """Everything that can be refused is refused before the model is loaded."""
     from memorytalker import OWN_VOICE, Talker, load_waveform
@@ -178,9 +194,11 @@ def run_animate(chosen: argparse.Namespace) -> None:
     waveform = load_waveform(chosen.sound)
     styles = {SELF: OWN_VOICE, NEUTRAL: None}
     style = styles[chosen.style] if chosen.style in styles else load_waveform(Path(chosen.style))
-    if output.suffix.lower() == ".mp4":
+    drawn = output.suffix.lower() == ".mp4"
+    head = chosen_head(chosen, drawn)
+    if drawn:
         check_graphics()
-    talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device)
+    talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device, head)
     with progress_bar() as progress:
         animation = talker.animate(waveform, style=style, identity=chosen.identity, progress=progress)
         animation.save(output, render=options, progress=progress)

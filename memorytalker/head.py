@@ -50,21 +50,41 @@ class HeadError(ValueError):
     """A head that cannot be used; the message says in one sentence what is wrong with which file."""
 
 
+class Landmarks(dict[str, int]):
+    """Landmark name -> vertex index. Asking for one that the head does not name raises HeadError."""
+
+    def __missing__(self, name: str) -> int:
+        raise HeadError(f"This head has no landmark {name!r}; {_listed('landmarks', self)}")
+
+
+class Regions(dict[str, np.ndarray]):
+    """Region name -> vertex indices. Asking for one that the head does not name raises HeadError."""
+
+    def __missing__(self, name: str) -> np.ndarray:
+        raise HeadError(f"This head has no region {name!r}; {_listed('regions', self)}")
+
+
+def _listed(kind: str, names: Mapping[str, object]) -> str:
+    return f"it has {', '.join(names)}." if names else f"it names no {kind}."
+
+
 @dataclass(frozen=True, eq=False)
 class HeadMesh:
     """A head of V vertices and F triangles in its neutral pose, mouth closed, with everything that names it.
 
-    Metres; y up, face towards +z, the head's own left towards +x. Arrays are read-only.
+    Metres; y up, face towards +z, the head's own left towards +x. Arrays are read-only. The shipped head has all that
+    is named below. A head made from a bare mesh (`meshes.load_mesh_head`) has the one part "skin", no blendshapes, and
+    regions and landmarks only where they are known; asking it for what it lacks raises HeadError.
     """
 
     template: np.ndarray  # (V, 3) float32 metres, the neutral face of `identity`
     faces: np.ndarray  # (F, 3) int32, counter-clockwise seen from outside
     parts: Mapping[str, np.ndarray]  # part name -> vertex indices
     colors: np.ndarray  # (V, 3) uint8 sRGB base colours of `identity`, unlit
-    blendshape_names: tuple[str, ...]  # the 52 ARKit names, in the order of `blendshapes`
-    blendshapes: np.ndarray  # (52, V, 3) float32 metres from the template at weight 1
-    regions: Mapping[str, np.ndarray]  # region name -> vertex indices
-    landmarks: Mapping[str, int]  # landmark name -> vertex index
+    blendshape_names: tuple[str, ...]  # the 52 ARKit names, in the order of `blendshapes`; or none
+    blendshapes: np.ndarray  # (52, V, 3) float32 metres from the template at weight 1; or (0, V, 3)
+    regions: Regions  # region name -> vertex indices
+    landmarks: Landmarks  # landmark name -> vertex index
     identities: Mapping[str, np.ndarray]  # identity name -> its template (V, 3), the first is the default
     identity_colors: Mapping[str, np.ndarray]  # identity name -> its colours (V, 3) uint8
     base_index: np.ndarray  # (V,) nearest vertex in the numbering of MakeHuman's base.obj, -1 where there is none
@@ -84,12 +104,16 @@ class HeadMesh:
 
     def blendshape(self, name: str) -> np.ndarray:
         """Offsets (V, 3) in metres of the face curve `name` at weight 1; HeadError if there is none."""
+        if not self.blendshape_names:
+            raise HeadError(f"This head has no blendshapes, so none called {name!r}; the shipped head has them.")
         if name not in self.blendshape_names:
             raise HeadError(f"There is no blendshape {name!r}; the names are those of ARKit, such as 'jawOpen'.")
         return self.blendshapes[self.blendshape_names.index(name)]
 
     def offsets(self, weights: np.ndarray) -> np.ndarray:
         """Offsets from the template in metres, (T, V, 3) float32, for face curves `weights` (T, 52)."""
+        if not self.blendshape_names:
+            raise HeadError("This head has no blendshapes, so face curves cannot move it; the shipped head has them.")
         weights = np.asarray(weights, np.float32)
         if weights.ndim != 2 or weights.shape[1] != len(self.blendshape_names):
             raise HeadError(f"Face curves need the shape (T, {len(self.blendshape_names)}), not {weights.shape}.")
@@ -164,8 +188,8 @@ def _assemble(description: dict, arrays: dict[str, np.ndarray]) -> HeadMesh:
         colors=palette[first],
         blendshape_names=names,
         blendshapes=shapes,
-        regions={name: arrays[f"region_{name}"] for name in description["regions"]},
-        landmarks={name: int(index) for name, index in description["landmarks"].items()},
+        regions=Regions({name: arrays[f"region_{name}"] for name in description["regions"]}),
+        landmarks=Landmarks({name: int(index) for name, index in description["landmarks"].items()}),
         identities=identities,
         identity_colors=palette,
         base_index=arrays["base_index"],

@@ -19,7 +19,8 @@ from memorytalker.animation import Animation, MotionPiece
 from memorytalker.audio import AudioError, Waveform, load_waveform
 from memorytalker.config import ModelConfig, Progress
 from memorytalker.features import loudness
-from memorytalker.head import HeadMesh, load_head
+from memorytalker.head import HeadMesh
+from memorytalker.meshes import expected_mesh, head_for
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.weights import load_weights
 
@@ -49,7 +50,7 @@ class Talker:
         if config.coordinates != head.template.size:
             raise TalkerError(
                 f"These weights move {config.coordinates / 3:g} vertices but the head has {len(head.template)}; "
-                "pass head=, a HeadMesh with the template and faces the weights were trained on."
+                f"give the head of {expected_mesh(config.vertex_count)}, or weights for this head."
             )
         self.window = round(config.window_seconds * config.fps)  # frames
         self.overlap = round(config.overlap_seconds * config.fps)
@@ -66,9 +67,11 @@ class Talker:
         """A talker with the weights of `source`: a folder, a hub id, or None for the shipped open model.
 
         `device` is "cuda", "mps", "cpu" or None for the first of these that is there. `head` is the mesh that the
-        weights move, None for the shipped head. Raises WeightsError, HeadError or TalkerError in plain words.
+        weights move (`meshes.load_mesh_head` reads one), None for the shipped head. Raises WeightsError, HeadError or
+        TalkerError in plain words.
         """
-        return cls(load_weights(source), load_head() if head is None else head, choose_device(device))
+        model = load_weights(source)
+        return cls(model, head_for(model.config.vertex_count) if head is None else head, choose_device(device))
 
     @property
     def config(self) -> ModelConfig:

@@ -206,7 +206,7 @@ def test_requests_that_cannot_be_met_are_refused(tiny_talker: Talker, voice, mak
         tiny_talker.animate((voice(1.0), RATE), expression=True)
     with pytest.raises(TalkerError, match="no device 'tpu'"):
         choose_device("tpu")
-    with pytest.raises(TalkerError, match="20 vertices but the head has .* pass head="):
+    with pytest.raises(TalkerError, match="20 vertices but the head has .* give the head of"):
         Talker(make_model("open"), load_head())
     with pytest.raises(TalkerError, match="overlap_seconds"):
         Talker(make_model("open", coordinates=load_head().template.size, overlap_seconds=12.0), load_head())

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from memorytalker.config import RenderOptions
-from memorytalker.head import HeadMesh
+from memorytalker.head import HeadError, HeadMesh
 from memorytalker.rendering import scene
 from memorytalker.rendering.surface import Surface
 
@@ -31,7 +31,7 @@ LONGEST_SIDE = 9.0
 CHECK_STEP = 8
 #: Smallest share of the picture that a head fills, and smallest brightness of its brightest pixels (of 255).
 SMALLEST_SHARE, SMALLEST_BRIGHTNESS = 0.05, 40
-#: No vertex of a talking head is further than this from the point between its ears, in metres.
+#: No vertex of a talking head is further than this from the middle of the neutral one, in metres.
 LARGEST_DISTANCE = 1.0
 
 _NO_GRAPHICS = (
@@ -64,9 +64,11 @@ def render_frames(
     """Pictures (H, W, 3) uint8 sRGB, one per row of `vertices` (T, V, 3): metres, y up, face towards +z.
 
     The iterator draws as it is read and only a few pictures ahead; closing it stops the drawing. The same input gives
-    the same pictures. Raises RenderError for vertices that do not belong to the head or are not finite, for a machine
-    without OpenGL, and instead of any empty picture.
+    the same pictures. Raises HeadError for a head without triangles, RenderError for vertices that do not belong to the
+    head or are not finite, for a machine without OpenGL, and instead of any empty picture.
     """
+    if not len(head.faces):
+        raise HeadError("This head has no triangles to draw; load it from its mesh file (.ply or .obj).")
     options = RenderOptions() if options is None else options
     vertices = np.asarray(vertices)
     if vertices.ndim != 3 or vertices.shape[1:] != head.template.shape:
@@ -74,8 +76,9 @@ def render_frames(
             f"The motion has the shape {vertices.shape}, but this head needs (frames, {head.vertex_count}, 3); "
             "use the head that the motion was made for."
         )
+    middle = (head.template.min(axis=0) + head.template.max(axis=0)) / 2
     for number, frame in enumerate(vertices):
-        if not np.isfinite(frame).all() or np.abs(frame).max() > LARGEST_DISTANCE:
+        if not np.isfinite(frame).all() or np.abs(frame - middle).max() > LARGEST_DISTANCE:
             raise RenderError(f"Frame {number} of the motion has vertices that are not finite or far from the head.")
     return _frames(head, vertices, options)
 

@@ -21,6 +21,7 @@ from memorytalker.rendering.surface import Surface, sphere_directions, visibilit
 AZIMUTHS = {"front": 0.0, "three_quarter": 35.0, "profile": 82.0}
 VIEW_ANGLE = 20.0  # degrees, vertical; long enough not to swell the nose
 HEAD_SHARE = 0.75  # of the picture's height between chin and crown
+CHIN_BELOW_LIPS = 0.045  # metres, for a head that names its lips but not its chin
 #: Share of the picture's height by which the head sits above the middle.
 RAISE = 0.055
 
@@ -57,8 +58,11 @@ def parse_color(text: str) -> tuple[float, float, float]:
 
 
 def frame_head(head: HeadMesh, options: RenderOptions) -> Camera:
-    """A camera that shows the head of this identity at the same size and place as every other's."""
-    above = head.template[head.template[:, 1] > head.template[head.landmarks["chin"]][1]]
+    """A camera that shows the head of this identity at the same size and place as every other's.
+
+    What counts as the head is above the chin; of a head that names neither chin nor lips, the whole mesh.
+    """
+    above = head.template[head.template[:, 1] > _chin_height(head)]
     low, high = above.min(axis=0), above.max(axis=0)
     azimuth = math.radians(AZIMUTHS[options.camera])
     toward = np.array([math.sin(azimuth), 0.0, math.cos(azimuth)])
@@ -73,6 +77,15 @@ def frame_head(head: HeadMesh, options: RenderOptions) -> Camera:
     distance = height / 2 / math.tan(math.radians(VIEW_ANGLE / 2))
     position = focal + toward * distance + np.array([0.0, 0.03 * height, 0.0])
     return Camera(tuple(position), tuple(focal), VIEW_ANGLE, distance - 0.4, distance + 0.8)
+
+
+def _chin_height(head: HeadMesh) -> float:
+    heights = head.template[:, 1]
+    if "chin" in head.landmarks:
+        return heights[head.landmarks["chin"]]
+    if "inner_lip_lower" in head.landmarks:
+        return heights[head.landmarks["inner_lip_lower"]] - CHIN_BELOW_LIPS
+    return np.nextafter(heights.min(), np.float32(-np.inf))
 
 
 def metres_per_pixel(head: HeadMesh, options: RenderOptions) -> float:
@@ -108,6 +121,8 @@ EXPOSURE = 0.58
 SATURATION = 1.0
 #: Parts that lie close over others.
 LOOSE_PARTS = ("hair", "clothing", "lashes", "brows")
+#: Side in metres over which one round of blurring takes the grain from light; shorter sides take more rounds.
+SMOOTH_SIDE = 0.004
 #: The mouth for which the light inside it is found.
 OPEN_MOUTH = MappingProxyType(
     {
@@ -205,23 +220,28 @@ def _vector(values: Iterable[float]) -> str:
 def vertex_attributes(head: HeadMesh, surface: Surface, options: RenderOptions) -> dict[str, np.ndarray]:
     """What every fine vertex carries for the shader: `color`, `light` (sky, key) and `finish`.
 
-    Visibility is the larger of the resting face and an open mouth, so that teeth and the inside of the lips are dark
-    in proportion to how deep they lie and not for being behind closed lips.
+    Visibility is the larger of the resting face and, where the head has blendshapes, an open mouth, so that teeth and
+    the inside of the lips are dark in proportion to how deep they lie and not for being behind closed lips.
     """
     turn = math.radians(AZIMUTHS[options.camera])
     to_world = np.array([[math.cos(turn), 0, math.sin(turn)], [0, 1, 0], [-math.sin(turn), 0, math.cos(turn)]])
     cone = [lamp_direction(KEY[0] + a, KEY[1] + e) for a, e in ((0, 0), (12, 0), (-12, 0), (0, 10), (0, -10), (7, 7))]
     around, lamp = sphere_directions(32), np.array(cone) @ to_world.T
-    opened = head.template + sum(np.float32(weight) * head.blendshape(name) for name, weight in OPEN_MOUTH.items())
+    poses = [(head.template, around)]
+    if head.blendshape_names:
+        opened = sum(np.float32(weight) * head.blendshape(name) for name, weight in OPEN_MOUTH.items())
+        poses.append((head.template + opened, around[around[:, 2] > 0]))
     ambient, key = np.zeros((2, head.vertex_count), np.float32)
-    for vertices, directions in ((head.template, around), (opened, around[around[:, 2] > 0])):
+    for vertices, directions in poses:
         normals = surface.normals(vertices)
         ambient = np.maximum(ambient, visibility(vertices, head.faces, normals, directions))
         key = np.maximum(key, visibility(vertices, head.faces, normals, lamp))
     for part in LOOSE_PARTS:  # the depth pictures see nothing between cloth or hair and the skin close under it
         loose = head.parts.get(part, np.zeros(0, int))
         ambient[loose] = np.maximum(ambient[loose], 0.3)
-    light = np.stack([surface.smooth(ambient, 1), surface.smooth(key, 1)], axis=1)
+    sides = np.linalg.norm(np.diff(head.template[surface.all_edges], axis=1)[:, 0], axis=1)
+    rounds = max(1, min(round((SMOOTH_SIDE / max(np.median(sides), 1e-6)) ** 2), 16))
+    light = np.stack([surface.smooth(ambient, rounds), surface.smooth(key, rounds)], axis=1)
     return {
         "color": surface.spread(head.colors.astype(np.float32)).round().astype(np.uint8),
         "light": surface.spread(light).astype(np.float32),
