@@ -133,7 +133,7 @@ def test_renderer_never_imports_torch() -> None:
 @pytest.mark.parametrize("name", ["metrics", "vertices", "opening", "bootstrap"])
 def test_metrics_use_numpy_and_scipy_only(name: str) -> None:
     names = {name.split(".")[0] for name in imports_of(PACKAGE / "evaluation" / f"{name}.py")}
-    assert names <= {"__future__", "numpy", "scipy"}
+    assert names <= {"__future__", "dataclasses", "numpy", "scipy"}
 
 
 @pytest.mark.parametrize("path", [*modules(), ROOT / "app.py"], ids=lambda p: str(p.relative_to(ROOT)))

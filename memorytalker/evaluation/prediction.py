@@ -15,9 +15,10 @@ from .evaluate import EvaluationError
 
 #: Offsets (T, V, 3) in metres from the template of the sequence's speaker, for its T frames.
 Predict = Callable[[Sequence], np.ndarray]
-#: Where a model's manner of speaking comes from: the sequence's own sound, nowhere (None: neutral, stage 1), style
-#: weights (n,), or a function that gives the weights of a sequence.
-Style = str | np.ndarray | Callable[[Sequence], np.ndarray] | None
+#: Where a model's manner of speaking comes from: the sequence's own sound, nowhere (None: neutral, stage 1), the label
+#: of a training speaker (its place in the configuration's `speakers`), style weights (n,), or a function that gives the
+#: weights of a sequence.
+Style = str | int | np.ndarray | Callable[[Sequence], np.ndarray] | None
 OWN = "own"
 
 
@@ -42,6 +43,13 @@ def model_predictor(model: MemoryTalker, dataset: FaceDataset | None = None, sty
         _check_fits(model, dataset)
     if isinstance(style, str) and style != OWN:
         raise EvaluationError(f"The style {style!r} is not known; use {OWN!r} for the clip's own voice or None.")
+    speakers = model.config.speakers
+    if isinstance(style, int) and not 0 <= style < len(speakers):
+        raise EvaluationError(
+            f"There is no speaker label {style}; these weights know {len(speakers)} speakers by label."
+        )
+    if isinstance(style, str) and speakers:
+        raise EvaluationError("These weights know their speakers by label and hear no style; use a label or None.")
     if isinstance(style, np.ndarray) and style.shape != (model.config.slot_count,):
         raise EvaluationError(f"Style weights are {model.config.slot_count} numbers, not an array of {style.shape}.")
 
@@ -83,6 +91,10 @@ def _weights(model: MemoryTalker, style: Style, sequence: Sequence, samples: np.
         count = max(1, -(-len(samples) // round(STYLE_SECONDS * model.config.sample_rate)))
         pieces = [_tensor(model, piece) for piece in np.array_split(samples, count)]
         return torch.stack([model.style_of(piece).weights for piece in pieces]).mean(0)
+    if isinstance(style, int):
+        label = torch.zeros(1, len(model.config.speakers), 1, device=device)
+        label[0, style] = 1
+        return model.style(label).weights
     weights = style if isinstance(style, np.ndarray) else style(sequence)
     return torch.as_tensor(np.asarray(weights, np.float32), device=device)[None]
 

@@ -20,8 +20,8 @@ from .measures import MEASURES, Measure
 REPORTED: Mapping[str, float] = MappingProxyType({"FVE": 0.506, "LVE": 0.293, "LDTW": 0.418, "Lip-max": 0.331})
 #: What must be known before the paper's column is read beside ours.
 REPORTED_CAUTION = (
-    "The paper gives one LVE and does not say which form; its Lip-max of 0.331e-4 is too small for a rooted distance "
-    "in metres beside that LVE. Compare these columns with care."
+    "The paper gives one LVE and does not say which form, and its Lip-max and LDTW are too small for metres beside it: "
+    "read its column as a reference, not as a rank."
 )
 _SHOWN = MappingProxyType({"m2": "m²"})
 
@@ -74,18 +74,18 @@ def _row(cells: Sequence[str]) -> str:
 
 def _remarks(evaluations: Sequence[Evaluation], reported: bool) -> list[str]:
     last = evaluations[-1]
-    number = f"{len(last.clips)} clips" + (f" of a limit of {last.limit}" if last.limit else "")
     lines = [
-        f"- Measured on: {last.layout}, {last.split} split, {number}, {last.frames} frames at {last.fps} fps, "
-        f"{len(last.speakers)} speakers, {last.vertex_count} vertices; data {last.digest[:16] or 'without a digest'}.",
+        f"- Measured on: {last.layout}, {last.split} split, {_count(len(last.clips), 'clip')} of "
+        f"{_count(len(last.speakers), 'speaker')}{' (--limit)' if last.limit else ''}, {last.frames} frames at "
+        f"{last.fps} fps, {last.vertex_count} vertices; data {last.digest[:16] or 'without a digest'}.",
         f"- In brackets: {intervals_described(last.resample)}.",
     ]
     for evaluation in evaluations:
         for name, value in evaluation.details.items():
             lines.append(f"- {evaluation.label}, {name}: {value}")
-    matched = {e.label: e.pooled["mtm"].clips for e in evaluations if "mtm" in e.pooled}
+    matched = [f"{e.label} {e.pooled['mtm'].clips} of {len(e.clips)} clips" for e in evaluations if "mtm" in e.pooled]
     if matched:
-        lines.append("- MTM over: " + ", ".join(f"{label} {count} clips" for label, count in matched.items()) + ".")
+        lines.append(f"- MTM, where extrema match: {', '.join(matched)}.")
     lines += [
         f"- Region {record.name}: {record.size} vertices, sha256 {record.sha256[:16]} ({last.region_source})."
         for record in last.regions
@@ -100,8 +100,12 @@ def _remarks(evaluations: Sequence[Evaluation], reported: bool) -> list[str]:
     lines += [f"- Note: {note}" for note in last.notes]
     if last.skipped:
         first = last.skipped[0]
-        lines.append(f"- Skipped: {len(last.skipped)} sequences, such as {first.name}: {first.reason}")
+        lines.append(f"- Skipped: {_count(len(last.skipped), 'sequence')}, such as {first.name}: {first.reason}")
     return lines + ([f"- {REPORTED_CAUTION}"] if reported else [])
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def evaluations_json(evaluations: Sequence[Evaluation]) -> str:

@@ -1,0 +1,120 @@
+"""The command `evaluate`: source folders and data sets, files it writes, and what it refuses before any work."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import memorytalker.datasets
+from memorytalker.audio import Waveform
+from memorytalker.cli import main
+from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
+from memorytalker.evaluation import speech
+from memorytalker.evaluation.report import Figure
+from memorytalker.weights import read_manifest, save_weights
+
+
+@pytest.fixture
+def weights(tmp_path: Path, make_model: Callable) -> Path:
+    save_weights(make_model(), tmp_path / "weights")
+    return tmp_path / "weights"
+
+
+@pytest.fixture
+def faces(tmp_path: Path, voice: Callable, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that opens as three sequences of 20 vertices; what it was opened with lies in `opened.json`."""
+    folder = tmp_path / "faces"
+    folder.mkdir()
+
+    def read(frames: int) -> np.ndarray:
+        return 0.001 * np.random.default_rng(frames).standard_normal((frames, 20, 3)).astype(np.float32)
+
+    def sequence(frames: int) -> Sequence:
+        sound = Waveform(voice(frames / 30))
+        return Sequence(f"s{frames}", "ann", "validation", frames, 30, lambda: sound, lambda: read(frames))
+
+    def open_dataset(path: Path, layout=None, splits=None, regions=None) -> FaceDataset:
+        named = {"layout": layout, "splits": splits, "regions": regions}
+        (folder / "opened.json").write_text(json.dumps({k: v and str(v) for k, v in named.items()}))
+        lips = FaceRegions("by hand", np.arange(4), np.arange(10, 20), (0, 1))
+        sequences = tuple(sequence(frames) for frames in (30, 36, 42))
+        return FaceDataset(path, "biwi", 30, 20, sequences, {"ann": np.zeros((20, 3), np.float32)}, lips)
+
+    monkeypatch.setattr(memorytalker.datasets, "open_dataset", open_dataset, raising=False)
+    return folder
+
+
+def test_data_set_is_measured_beside_the_neutral_face(faces: Path, weights: Path, tmp_path: Path, capsys) -> None:
+    out, table = tmp_path / "out.json", tmp_path / "out.md"
+    line = ["evaluate", str(faces), "--weights", str(weights), "--split", "validation", "--device", "cpu"]
+    assert main([*line, "--json", str(out), "--markdown", str(table), "--label", "mine", "--limit", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert printed == table.read_text()
+    assert printed.splitlines()[0] == "| measure | unit | neutral face | mine | mine − neutral face |"
+    assert f"mine, weights: sha256 {read_manifest(weights).sha256}" in printed
+    still, mine = json.loads(out.read_text())["evaluations"]
+    assert len(mine["clips"]) == 2 and mine["resample"] == "clips"
+    assert still["details"] == {} and mine["details"]["weights"].endswith(read_manifest(weights).sha256)
+    assert json.loads((faces / "opened.json").read_text()) == {"layout": None, "splits": None, "regions": None}
+
+
+def test_both_styles_stand_side_by_side(faces: Path, weights: Path, capsys) -> None:
+    line = ["evaluate", str(faces), "--weights", str(weights), "--split", "validation", "--device", "cpu"]
+    more = [
+        "--style",
+        "both",
+        "--resample",
+        "speakers",
+        "--layout",
+        "biwi",
+        "--regions",
+        "r.json",
+        "--splits",
+        "s.json",
+    ]
+    assert main([*line, *more]) == 0
+    printed = capsys.readouterr().out
+    assert "| neutral face | open, neutral style | open | open − neutral face | open − open, neutral style |" in printed
+    assert "draws of speakers" in printed
+    opened = json.loads((faces / "opened.json").read_text())
+    assert opened == {"layout": "biwi", "splits": "s.json", "regions": "r.json"}
+
+
+def test_source_folder_gives_the_open_figures(tmp_path: Path, tiny_weights: Path, monkeypatch, capsys) -> None:
+    (tmp_path / "speech").mkdir()
+    (tmp_path / "speech" / "manifest.jsonl").write_text("")
+    asked = []
+
+    def evaluate_open(talker, root, work, limit, progress) -> list[Figure]:
+        asked.append((root, work, limit))
+        return [Figure("lips closed on p b m", 0.9, "3 phones", 0.85)]
+
+    monkeypatch.setattr(speech, "evaluate_open", evaluate_open)
+    out = tmp_path / "figures.json"
+    line = ["evaluate", str(tmp_path), "--work", str(tmp_path / "work"), "--weights", str(tiny_weights)]
+    assert main([*line, "--device", "cpu", "--limit", "3", "--json", str(out)]) == 0
+    assert asked == [(tmp_path, tmp_path / "work" / "evaluation", 3)]
+    assert "| lips closed on p b m | 0.900 | >= 0.85 | yes | 3 phones |" in capsys.readouterr().out
+    assert json.loads(out.read_text())[0]["value"] == 0.9
+
+
+def test_bad_input_is_refused_in_a_sentence(faces: Path, weights: Path, tmp_path: Path, make_model, capsys) -> None:
+    line = ["evaluate", str(faces), "--weights", str(weights), "--device", "cpu"]
+
+    def refusal(*more: str) -> str:
+        assert main([*line, *more]) == 2
+        said = capsys.readouterr()
+        assert not said.out and "Traceback" not in said.err
+        return said.err
+
+    assert "There is no folder" in refusal("--json", str(tmp_path / "no" / "out.json"))
+    assert not (faces / "opened.json").exists()  # refused before any work
+    assert "no sequences in its test split; it has validation (3)" in refusal()
+    assert "There is no split 'dev'" in refusal("--split", "dev")
+    assert "--limit counts clips" in refusal("--limit", "-1")
+    save_weights(make_model(coordinates=63), weights)
+    assert "move 21 vertices but the faces" in refusal("--split", "validation")
