@@ -1,0 +1,107 @@
+"""A converted data set: one index, one file of vertices and one of sound for each sequence, and no pickle.
+
+dataset.json (names, speakers, splits, rates, origin, SHA-256 of every file), vertices/<name>.safetensors with
+"vertices" (T, V, 3) float32, sound/<name>.flac (16 kHz, mono, 16 bit), templates.safetensors (speaker -> (V, 3)),
+regions.json.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors import numpy as safetensors
+
+from ..audio import load_waveform
+from .files import check_file, digest_of
+from .recordings import faces
+from .regions import find_regions
+from .sequences import SPLITS, DatasetError, FaceDataset, Sequence, Skipped
+from .splits import SAFE_NAME
+
+FORMAT = 1
+INDEX, TEMPLATES, VERTICES, SOUND = "dataset.json", "templates.safetensors", "vertices", "sound"
+
+
+def vertices_name(sequence: str) -> str:
+    """Where the vertices of a sequence lie, below the folder."""
+    return f"{VERTICES}/{sequence}.safetensors"
+
+
+def sound_name(sequence: str) -> str:
+    """Where the sound of a sequence lies, below the folder."""
+    return f"{SOUND}/{sequence}.flac"
+
+
+def open_converted(folder: Path, regions: Path | None, remedy: str) -> FaceDataset:
+    """The converted data set in `folder`. Raises DatasetError if a file is missing or not as the index says."""
+    index = read_index(folder)
+    try:
+        sequences = tuple(_sequence(folder, entry, index) for entry in index["sequences"])
+        fps, count = int(index["fps"]), int(index["vertex_count"])
+        skipped = tuple(Skipped(str(item["name"]), str(item["reason"])) for item in index["skipped"])
+        notes = (f"converted from the layout {index['origin']['layout']}", *map(str, index["notes"]))
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(f"{folder / INDEX} is damaged ({error!r}); convert the data set again.") from None
+    if not sequences:
+        raise DatasetError(f"{folder} holds no sequences; convert the data set again.")
+    templates = faces(dict(read_tensors(folder / TEMPLATES)), count, TEMPLATES)
+    lacking = sorted({sequence.speaker for sequence in sequences} - set(templates))
+    if lacking:
+        raise DatasetError(f"{TEMPLATES} has no neutral face of {lacking[0]}; convert the data set again.")
+    found = find_regions(folder, count, regions, remedy)
+    files = [folder / INDEX, folder / TEMPLATES, *found.files]
+    files += [folder / name(one.name) for one in sequences for name in (vertices_name, sound_name)]
+    if regions is not None:
+        notes = (*notes, f"regions: {found.regions.source}")
+    return FaceDataset(
+        folder, "converted", fps, count, sequences, templates, found.regions, skipped,
+        (*notes, *found.notes), digest_of(folder, files),
+    )  # fmt: skip
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """dataset.json. Raises DatasetError unless it is one of this format."""
+    path = check_file(folder / INDEX)
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DatasetError(f"{path} is not readable JSON: {error}.") from None
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        raise DatasetError(f"{path} is not a converted data set of format {FORMAT}; convert the data set again.")
+    return index
+
+
+def _sequence(folder: Path, entry: dict[str, Any], index: dict[str, Any]) -> Sequence:
+    name, split = str(entry["name"]), str(entry["split"])
+    if split not in SPLITS or not SAFE_NAME.fullmatch(name):
+        raise ValueError(f"{name} in {split}")
+    for part in (vertices_name(name), sound_name(name)):
+        if check_file(folder / part).stat().st_size != index["files"][part]["bytes"]:
+            raise DatasetError(f"{folder / part} is not the file that {INDEX} describes; convert the data set again.")
+    shape = (int(entry["frames"]), int(index["vertex_count"]), 3)
+    return Sequence(
+        name, str(entry["speaker"]), split, shape[0], int(index["fps"]),
+        partial(load_waveform, folder / sound_name(name)), partial(_vertices, folder / vertices_name(name), shape),
+    )  # fmt: skip
+
+
+def read_tensors(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file. Raises DatasetError if it is missing or damaged."""
+    try:
+        return safetensors.load_file(check_file(path))
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError):
+        raise DatasetError(f"{path} is damaged; convert the data set again.") from None
+
+
+def _vertices(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    vertices = read_tensors(path).get("vertices")
+    if vertices is None or vertices.shape != shape or vertices.dtype != np.float32:
+        raise DatasetError(f"{path} does not hold {shape[0]} frames of {shape[1]} vertices; convert it again.")
+    return vertices

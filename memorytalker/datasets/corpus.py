@@ -1,0 +1,103 @@
+"""Our own corpus as a data set: face curves on the open head, given as vertices like every other data set.
+
+T frames, V vertices of the open head, metres.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..audio import load_waveform
+from ..corpus.clips import VOICE_MARK, Clip, CorpusError, load_clip, read_clips
+from ..head import HeadMesh, load_head
+from .files import check_file, digest_of
+from .sequences import SPLITS, DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
+
+#: The speaker of silence.
+NOBODY = "nobody"
+
+
+def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
+    """The corpus in `folder`, whose recordings lie below `root`, on the open head.
+
+    Voices that were shifted and silences are for training only: they are left out of validation and test, which a
+    note says. Raises DatasetError if `root` is needed and not given, or if the corpus cannot be read.
+    """
+    clips, names = _clips(folder)
+    head = load_head()
+    if tuple(names) != tuple(head.blendshape_names):
+        raise DatasetError(f"The curves of {folder} are not those of the head, in its order; make the corpus again.")
+    rates = sorted({clip.fps for clip in clips})
+    if len(rates) != 1:
+        raise DatasetError(f"{folder} mixes clips at {', '.join(map(str, rates))} frames a second; make it again.")
+    if root is None and any(clip.base == "root" for clip in clips):
+        raise DatasetError(f"The recordings of {folder} lie outside it; give their source folder with --root.")
+    used = [clip for clip in clips if clip.split == "train" or not _for_training_only(clip)]
+    sequences, skipped, files = [], [], [folder / "clips.jsonl", folder / "curves.json"]
+    for clip in used:
+        sound = (folder if clip.base == "corpus" else Path(root or "")) / clip.sound
+        curves = folder / "clips" / f"{clip.name}.npz"
+        lacking = [path for path in (sound, curves) if not path.is_file()]
+        if lacking:
+            skipped.append(Skipped(clip.name, f"there is no {lacking[0]}"))
+            continue
+        read = partial(_vertices, folder, clip, head)
+        sequences.append(
+            Sequence(clip.name, clip.speaker, clip.split, clip.frames, clip.fps, partial(load_waveform, sound), read)
+        )
+        files += [sound, curves]
+    if not sequences:
+        raise DatasetError(f"No clip of {folder} can be used ({skipped[0].reason}); is --root the right folder?")
+    for path in files[:2]:
+        check_file(path)
+    return FaceDataset(
+        folder, "corpus", rates[0], head.vertex_count, tuple(sequences),
+        {name: head.template for name in sorted({one.speaker for one in sequences})}, head_regions(head),
+        tuple(skipped), tuple(_notes(clips, used)), digest_of(folder, files),
+    )  # fmt: skip
+
+
+def head_regions(head: HeadMesh) -> FaceRegions:
+    """The regions that the open head names itself."""
+    opening = (head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"])
+    return FaceRegions("the open head's own regions", head.regions["lips"], head.regions["upper_face"], opening)
+
+
+def _clips(folder: Path) -> tuple[list[Clip], tuple[str, ...]]:
+    try:
+        clips, names = read_clips(folder)
+    except CorpusError as error:
+        raise DatasetError(str(error)) from None
+    except (OSError, ValueError, TypeError) as error:
+        raise DatasetError(f"The corpus in {folder} is damaged ({error}); make it again.") from None
+    unknown = sorted({clip.split for clip in clips} - set(SPLITS))
+    if not clips or unknown:
+        raise DatasetError(f"The corpus in {folder} {'has unknown splits' if unknown else 'is empty'}; make it again.")
+    return clips, names
+
+
+def _for_training_only(clip: Clip) -> bool:
+    return clip.speaker == NOBODY or VOICE_MARK in clip.name
+
+
+def _notes(clips: list[Clip], used: list[Clip]) -> list[str]:
+    kinds = Counter(clip.kind for clip in used)
+    notes = ["splits of the corpus", ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) + " clips"]
+    if left_out := len(clips) - len(used):
+        notes.append(f"{left_out} silences and shifted voices left out of validation and test")
+    return [*notes, "regions: the open head's own regions"]
+
+
+def _vertices(folder: Path, clip: Clip, head: HeadMesh) -> np.ndarray:
+    try:
+        weights, _ = load_clip(folder, clip)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        raise DatasetError(f"The clip {clip.name} of {folder} is damaged; make the corpus again.") from None
+    if len(weights) != clip.frames:
+        raise DatasetError(f"The clip {clip.name} has {len(weights)} frames and not {clip.frames}; make it again.")
+    return head.template + head.offsets(weights)

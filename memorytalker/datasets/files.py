@@ -1,0 +1,94 @@
+"""Files of a data set: what lies there, whether it is the file itself, its fingerprint, and writing without halves."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from .sequences import DatasetError
+
+_POINTER_START = b"version https://git-lfs.github.com/spec"
+_LARGEST_POINTER = 1024  # bytes; the specification of Git LFS says so
+WHOLE = 1 << 20  # files up to this many bytes are hashed whole
+_BLOCK = 1 << 16
+_FEWEST_BLOCKS = 16
+_STRIDE = 1 << 26  # of larger files at least one block in every so many bytes
+
+
+def is_pointer(path: Path) -> bool:
+    """Whether the file is the small text that Git LFS leaves where the file itself was not fetched."""
+    try:
+        if path.stat().st_size > _LARGEST_POINTER:
+            return False
+        with path.open("rb") as file:
+            return file.read(len(_POINTER_START)) == _POINTER_START
+    except OSError:
+        return False
+
+
+def check_file(path: Path) -> Path:
+    """`path` itself. Raises DatasetError if there is no such file, or a Git-LFS pointer stands in its place."""
+    if not path.is_file():
+        raise DatasetError(
+            f"There is no file {path}; 'python -m memorytalker doctor {path.parent}' lists what is expected."
+        )
+    if is_pointer(path):
+        raise DatasetError(
+            f"{path} is a Git-LFS pointer and not the file itself; run 'git lfs pull' in the folder it came from, "
+            "or download the file."
+        )
+    return path
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a whole file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sampled_sha256(path: Path) -> str:
+    """The SHA-256 of a file's contents; above 1 MiB, of its size and of blocks of 64 KiB spread evenly over it.
+
+    There are at least 16 blocks, the first and the last bytes among them, and one for every 64 MiB. A change that
+    misses every block of a large file is therefore not seen; another recording, or a download cut short, is.
+    """
+    size = path.stat().st_size
+    if size <= WHOLE:
+        return sha256(path)
+    count = max(_FEWEST_BLOCKS, size // _STRIDE + 1)
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for block in range(count):
+            file.seek(block * (size - _BLOCK) // (count - 1))
+            digest.update(file.read(_BLOCK))
+    return digest.hexdigest()
+
+
+def digest_of(folder: Path, paths: Iterable[Path]) -> str:
+    """SHA-256 over the names below `folder`, sizes and contents of `paths`, whatever their order.
+
+    Contents are those of `sampled_sha256`: whole for files up to 1 MiB, blocks of larger ones.
+    """
+    lines = []
+    for path in set(paths):
+        name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+        lines.append(f"{name} {path.stat().st_size} {sampled_sha256(path)}\n")
+    return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Call `write` with a temporary name beside `path` and rename: `path` is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(suffix=f".part{path.suffix}", dir=path.parent)
+    os.close(handle)
+    try:
+        write(Path(name))
+        with open(name, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

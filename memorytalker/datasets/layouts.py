@@ -1,0 +1,154 @@
+"""Layouts: the forms that a data set has on disk, what they consist of, and where each file comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from .processed import MOTION, SOUND, TEMPLATES
+from .regions import MASKS, REGIONS
+from .sequences import DatasetError
+from .vocaset import RAW_FILES
+
+_VOCASET = "voca.is.tue.mpg.de, after registration"
+_FLAME = "flame.is.tue.mpg.de, after registration"
+_BIWI = "BIWI is no longer distributed: from those who have it"
+CONVERTED_INDEX, CORPUS_INDEX, CORPUS_CURVES = "dataset.json", "clips.jsonl", "curves.json"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file or folder (`name` ends in /) of a layout. `other` are names that it may have instead."""
+
+    name: str
+    origin: str  # where a user gets it
+    purpose: str
+    required: bool = True
+    other: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One form on disk: motion is stored at `captured_fps` and used at `fps` frames a second; 0 where files say it."""
+
+    name: str
+    title: str
+    parts: tuple[Part, ...]
+    splits: str = ""  # the table that is used unless another is given
+    fps: int = 0
+    captured_fps: int = 0
+    remedy: str = ""  # where a user gets regions
+
+
+_MASK_PART = Part(MASKS, _FLAME, "lips and upper face", False, (REGIONS,))
+_MESH_PART = Part("FLAME_sample.ply", "github.com/TimoBolkart/voca, folder template", "triangles, for pictures", False,
+                  ("templates/FLAME_sample.ply",))  # fmt: skip
+_MASK_REMEDY = f"put {MASKS} ({_FLAME}) into the folder, or give regions"
+_LIST_REMEDY = "put lve.txt and fdd.txt (lists of vertices that the public baselines carry) into regions/ there"
+
+LAYOUTS: Mapping[str, Layout] = MappingProxyType(
+    {
+        "vocaset-raw": Layout(
+            "vocaset-raw",
+            "VOCASET, raw download",
+            (
+                Part(RAW_FILES[0], _VOCASET, "vertices of all frames, 7 to 15 GB"),
+                Part(RAW_FILES[1], _VOCASET, "sound"),
+                Part(RAW_FILES[2], _VOCASET, "which frames belong to which sentence"),
+                Part(TEMPLATES, _VOCASET, "neutral faces"),
+                _MASK_PART,
+                _MESH_PART,
+            ),
+            "vocaset", 30, 60, _MASK_REMEDY,
+        ),
+        "vocaset": Layout(
+            "vocaset",
+            "VOCASET, processed",
+            (
+                Part(f"{SOUND}/", _VOCASET, "<Speaker>_sentence<NN>.wav"),
+                Part(f"{MOTION}/", _VOCASET, "<Speaker>_sentence<NN>.npy"),
+                Part(TEMPLATES, _VOCASET, "neutral faces"),
+                _MASK_PART,
+                _MESH_PART,
+            ),
+            "vocaset", 30, 60, _MASK_REMEDY,
+        ),
+        "biwi": Layout(
+            "biwi",
+            "BIWI, processed",
+            (
+                Part(f"{SOUND}/", _BIWI, "<Speaker>_e<NN>.wav"),
+                Part(f"{MOTION}/", _BIWI, "<Speaker>_e<NN>.npy"),
+                Part(TEMPLATES, _BIWI, "neutral faces"),
+                Part("regions/lve.txt", "lists that the public baselines carry", "lips", False, ("lve.txt", REGIONS)),
+                Part("regions/fdd.txt", "lists that the public baselines carry", "upper face", False,
+                     ("fdd.txt", REGIONS)),
+                Part("BIWI.ply", "the templates of the public baselines", "triangles, for pictures", False),
+            ),
+            "biwi", 25, 25, _LIST_REMEDY,
+        ),
+        "converted": Layout(
+            "converted",
+            "a data set converted by 'python -m memorytalker convert'",
+            (
+                Part(CONVERTED_INDEX, "'python -m memorytalker convert'", "names, splits, rates and hashes"),
+                Part("templates.safetensors", "'python -m memorytalker convert'", "neutral faces"),
+                Part("vertices/", "'python -m memorytalker convert'", "motion"),
+                Part("sound/", "'python -m memorytalker convert'", "sound"),
+                Part(REGIONS, "'python -m memorytalker convert'", "lips, upper face, opening", False),
+            ),
+            remedy="convert again from a folder that names them",
+        ),
+        "corpus": Layout(
+            "corpus",
+            "a corpus made by 'python -m memorytalker corpus'",
+            (
+                Part(CORPUS_INDEX, "'python -m memorytalker corpus'", "names, speakers and splits"),
+                Part(CORPUS_CURVES, "'python -m memorytalker corpus'", "names of the face curves"),
+                Part("clips/", "'python -m memorytalker corpus'", "face curves"),
+            ),
+        ),
+    }
+)  # fmt: skip
+
+
+def find_layout(folder: Path, named: str | None = None) -> Layout:
+    """The layout of a folder: the one that is named, or the one that its files show.
+
+    Of a folder that holds VOCASET whole in both forms, the raw download counts. Raises DatasetError if the name is
+    unknown, if there is no such folder, and if the files show no layout.
+    """
+    if named is not None and named not in LAYOUTS:
+        raise DatasetError(f"There is no layout {named!r}; choose one of {', '.join(LAYOUTS)}.")
+    if not folder.is_dir():
+        raise DatasetError(f"There is no folder {folder}; check the path.")
+    found = [named] if named is not None else possible_layouts(folder)
+    if len(found) != 1:
+        told = f"does not tell which it is ({', '.join(found)})" if found else "holds no data set that is known"
+        raise DatasetError(
+            f"{folder} {told}; 'python -m memorytalker doctor {folder}' lists what is expected, "
+            "and --layout says which it is."
+        )
+    return LAYOUTS[found[0]]
+
+
+def possible_layouts(folder: Path) -> list[str]:
+    """The layouts that the names in a folder speak for: one, several, or none."""
+    if (folder / CONVERTED_INDEX).is_file():
+        return ["converted"]
+    if (folder / CORPUS_INDEX).is_file():
+        return ["corpus"]
+    raw = [name for name in RAW_FILES if name != TEMPLATES and (folder / name).exists()]
+    if len(raw) == len(RAW_FILES) - 1:
+        return ["vocaset-raw"]
+    names = [path.stem for part in (MOTION, SOUND) for path in sorted((folder / part).glob("*"))[:50]]
+    if any(re.fullmatch(r".+_sentence\d+", name) for name in names):
+        return ["vocaset"]
+    if any(re.fullmatch(r"[FM]\d_e\d+", name) for name in names):
+        return ["biwi"]
+    if raw:
+        return ["vocaset-raw"]
+    return ["vocaset", "biwi"] if (folder / MOTION).is_dir() or (folder / SOUND).is_dir() else []

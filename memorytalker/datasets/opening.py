@@ -1,0 +1,89 @@
+"""Opening a data set: from a folder in any layout to one FaceDataset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from .converted import open_converted
+from .corpus import open_corpus
+from .files import digest_of
+from .layouts import Layout, find_layout
+from .processed import read_processed
+from .recordings import choose
+from .regions import find_regions, with_opening
+from .sequences import DatasetError, FaceDataset, Sequence
+from .splits import read_splits
+from .vocaset import read_raw
+
+#: So many sequences show between which vertices the mouth opens.
+_OPENING_SEQUENCES = 4
+
+
+def open_dataset(
+    folder: str | Path,
+    layout: str | None = None,
+    splits: str | Path | None = None,
+    regions: str | Path | None = None,
+    root: str | Path | None = None,
+) -> FaceDataset:
+    """The data set in `folder`. Lengths are read, sound and motion are not.
+
+    layout: "vocaset-raw", "vocaset", "biwi", "converted" or "corpus"; None: what the files show.
+    splits: a JSON file of splits (see splits.py), or the name of a shipped one ("vocaset", "biwi", "biwi_seen");
+    None: the one of the layout. A converted data set and a corpus carry their splits with them.
+    regions: a regions.json, FLAME_masks.pkl, lve.txt, or a folder with one of them; None: what lies in `folder`.
+    root: of a corpus, the source folder in which its recordings lie.
+
+    Raises DatasetError, in one plain sentence, for a folder or file that is missing, damaged, a Git-LFS pointer, or
+    does not fit the others. A single sequence that is missing or cannot be used is listed in `skipped` instead.
+    """
+    folder = Path(folder)
+    form = find_layout(folder, layout)
+    given = None if regions is None else Path(regions)
+    if form.name in ("converted", "corpus"):
+        if splits is not None:
+            raise DatasetError(f"{folder} carries its splits with it; leave the file of splits away.")
+        if form.name == "converted":
+            return open_converted(folder, given, form.remedy)
+        if given is not None:
+            raise DatasetError("The regions of a corpus are those of the head; leave the file of regions away.")
+        return open_corpus(folder, None if root is None else Path(root))
+    return _open_recordings(folder, form, splits, given)
+
+
+def _open_recordings(folder: Path, form: Layout, splits: str | Path | None, given: Path | None) -> FaceDataset:
+    table = read_splits(form.splits if splits is None else splits)
+    if form.name == "vocaset-raw":
+        recordings = read_raw(folder)
+    else:
+        recordings = read_processed(folder, [entry.name for entry in table.entries])
+    chosen = choose(recordings, table, form.fps, form.captured_fps)
+    found = find_regions(folder, recordings.vertex_count, given, form.remedy)
+    speakers = {sequence.speaker for sequence in chosen.sequences}
+    templates = {name: face for name, face in recordings.templates.items() if name in speakers}
+    named = with_opening(found.regions, templates, _spoken(chosen.sequences))
+    notes = [*chosen.notes, f"regions: {named.source}", *found.notes]
+    if named.lips is not None and named.opening is None:
+        notes.append("no two lip vertices part while people speak, so the opening of the mouth is left out")
+    return FaceDataset(
+        folder,
+        form.name,
+        form.fps,
+        recordings.vertex_count,
+        chosen.sequences,
+        templates,
+        named,
+        chosen.skipped,
+        tuple(notes),
+        digest_of(folder, [*chosen.files, *found.files]),
+    )
+
+
+def _spoken(sequences: tuple[Sequence, ...]) -> Iterator[tuple[str, np.ndarray]]:
+    """(speaker, vertices) of the first training sequences by name, or of others where there are none; read late."""
+    training = [sequence for sequence in sequences if sequence.split == "train"] or list(sequences)
+    for sequence in sorted(training, key=lambda one: one.name)[:_OPENING_SEQUENCES]:
+        yield sequence.speaker, sequence.vertices()

@@ -1,0 +1,169 @@
+"""Pickles from strangers, read without running anything: plain containers, numbers, text and numpy arrays of numbers.
+
+Python 2 wrote VOCASET's pickles, so 8-bit strings are read as latin1 and numpy's old module names are known. A pickle
+names the functions that rebuild its objects; here those names lead to the stand-ins below and to nothing else. Arrays
+are built from their bytes by our own code, because numpy's own rebuilding trusts what the file says about memory.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .sequences import DatasetError
+
+_NUMBERS = "biuf"  # kinds of numpy types: truth, signed, unsigned, floating
+_MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
+_NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
+
+
+class _Refused(Exception):
+    """The pickle asks for something that is not plain data."""
+
+
+class _Type:
+    """What stands for a numpy.dtype while a pickle is read."""
+
+    def __init__(self, code: str, *_: Any) -> None:
+        try:
+            self.dtype = np.dtype(str(code))
+        except TypeError:
+            raise _Refused(f"a numpy type {code!r}") from None
+        if self.dtype.kind not in _NUMBERS:
+            raise _Refused(f"a numpy array of {self.dtype.name}")
+
+    def __setstate__(self, state: tuple) -> None:
+        """`state` is (version, byte order, ...); all that follows is None for numbers."""
+        self.dtype = self.dtype.newbyteorder("=" if state[1] == "|" else state[1])
+
+
+class _Array:
+    """What stands for a numpy.ndarray while a pickle is read."""
+
+    value: np.ndarray | None = None
+
+    def __setstate__(self, state: tuple) -> None:
+        """`state` is (version, shape, type, Fortran order, bytes)."""
+        _, shape, kind, fortran, data = state
+        self.value = _array(data, kind, shape, "F" if fortran else "C")
+
+
+class _Call:
+    """A function that a pickle may call but not change."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Callable) -> None:
+        self.function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*arguments)
+
+    def __setstate__(self, state: Any) -> None:
+        raise _Refused("a change of a function")
+
+
+def _array(data: str | bytes, kind: _Type, shape: tuple[int, ...], order: str) -> np.ndarray:
+    """An array of its own memory. Python 2's bytes arrive as latin1 text."""
+    if not isinstance(kind, _Type):
+        raise _Refused("an array of unknown type")
+    raw = data.encode("latin1") if isinstance(data, str) else bytes(data)
+    return np.frombuffer(raw, kind.dtype).reshape(shape, order=order).astype(kind.dtype.newbyteorder("="))
+
+
+def _scalar(kind: _Type, data: str | bytes) -> Any:
+    return _array(data, kind, (), "C")[()]
+
+
+def _encode(text: str, encoding: str = "latin1") -> bytes:
+    """Protocol 2 of Python 3 writes bytes as latin1 text."""
+    if encoding not in ("latin1", "latin-1"):
+        raise _Refused(f"text in the encoding {encoding!r}")
+    return text.encode("latin1")
+
+
+def _allowed(module: str, name: str) -> Any:
+    """What a name in a pickle stands for; None for every name that is not on the list."""
+    if module in _MULTIARRAY and name == "_reconstruct":
+        return _Call(lambda *_: _Array())
+    if module in _MULTIARRAY and name == "scalar":
+        return _Call(_scalar)
+    if module in _NUMERIC and name == "_frombuffer":
+        return _Call(lambda data, kind, shape, order: _array(data, kind, shape, order))
+    if (module, name) == ("_codecs", "encode"):
+        return _Call(_encode)
+    if (module, name) == ("collections", "OrderedDict"):
+        return dict
+    return {
+        ("numpy", "ndarray"): _Array,
+        ("numpy", "dtype"): _Type,
+        ("builtins", "set"): set,
+        ("builtins", "frozenset"): frozenset,
+    }.get((module, name))
+
+
+class _Reader(pickle.Unpickler):
+    """An unpickler that knows the names above only."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """The stand-in of a name; _Refused for any other, before anything of it is imported."""
+        module = "builtins" if module == "__builtin__" else module
+        found = _allowed(module, name)
+        if found is None:
+            raise _Refused(f"{module}.{name}")
+        return found
+
+    def persistent_load(self, identity: Any) -> Any:
+        """Plain data has no outside references."""
+        raise _Refused("an outside object")
+
+
+def read_pickle(path: Path) -> Any:
+    """The plain data in a pickle: dict, list, tuple, set, numbers, text, bytes, None and numpy arrays of numbers.
+
+    Raises DatasetError, in one sentence, for a file that is missing, damaged, or holds anything else; nothing that the
+    file names is imported or run.
+    """
+    try:
+        with path.open("rb") as file:
+            return _plain(_Reader(file, encoding="latin1").load(), {})
+    except _Refused as refused:
+        raise DatasetError(
+            f"{path.name} asks for {refused}, which plain data does not need, so it was not read; "
+            "download it again from where the data set comes from."
+        ) from None
+    except FileNotFoundError:
+        raise DatasetError(
+            f"There is no file {path}; 'python -m memorytalker doctor FOLDER' lists what is expected."
+        ) from None
+    except MemoryError:
+        raise DatasetError(f"{path.name} does not fit into memory or is damaged; download it again.") from None
+    # A damaged pickle can fail in any of its instructions, and with any of these.
+    except (pickle.UnpicklingError, OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError,
+            OverflowError, RecursionError, ImportError) as error:  # fmt: skip
+        raise DatasetError(f"{path.name} is not a pickle that can be read, or it is damaged ({error}); "
+                           "download it again.") from None  # fmt: skip
+
+
+def _plain(value: Any, seen: dict[int, Any]) -> Any:
+    """`value` with every stand-in replaced by the array that it stands for, at any depth."""
+    if isinstance(value, _Array):
+        if value.value is None:
+            raise _Refused("an array without contents")
+        return value.value
+    if isinstance(value, (_Type, _Call)) or isinstance(value, type):
+        raise _Refused("a type or a function")
+    if isinstance(value, (dict, list)):
+        if id(value) not in seen:
+            seen[id(value)] = value
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, item in list(items):
+                value[key] = _plain(item, seen)
+        return value
+    if isinstance(value, tuple):
+        return tuple(_plain(item, seen) for item in value)
+    return value

@@ -1,0 +1,156 @@
+"""Recordings: what a layout found on disk, before splits and frame rates make a FaceDataset of it.
+
+T frames as stored, V vertices.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..audio import Waveform
+from .rates import fitting_rate
+from .sequences import DatasetError, Sequence, Skipped
+from .splits import Entry, SplitTable
+
+#: A face larger than this, in metres, is not in metres.
+LARGEST_FACE = 0.6
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recorded sentence as stored. Only its lengths are known before it is read."""
+
+    frames: int  # T as stored
+    seconds: float  # of sound
+    read_waveform: Callable[[], Waveform] = field(repr=False)
+    read_vertices: Callable[[], np.ndarray] = field(repr=False)  # (T, V, 3) float32
+    files: tuple[Path, ...] = ()  # that hold nothing but this recording
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """What lies in a folder: recordings by name, the reasons why others cannot be used, and what belongs to all."""
+
+    vertex_count: int
+    templates: Mapping[str, np.ndarray]  # speaker -> (V, 3) float32
+    found: Mapping[str, Recording]
+    broken: Mapping[str, str]  # name -> why it cannot be used
+    files: tuple[Path, ...]  # that belong to all
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The sequences that the splits name and the disk holds, and what was left out and decided on the way."""
+
+    sequences: tuple[Sequence, ...]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+    files: tuple[Path, ...]
+
+
+def choose(recordings: Recordings, table: SplitTable, fps: int, captured_fps: int) -> Chosen:
+    """The sequences of a split table at `fps`.
+
+    A recording whose frames last as long as its sound at `fps` is kept as it is. One that fits `captured_fps` (twice
+    `fps`, or `fps` itself where there is no other) keeps every second frame. One that fits neither is skipped. Raises
+    DatasetError when nothing is left.
+    """
+    sequences, skipped, files = [], [], list(recordings.files)
+    rates: Counter[int] = Counter()
+    gap = 0.0
+    for entry in table.entries:
+        recording = recordings.found.get(entry.name)
+        reason = _unusable(entry, recording, recordings, (fps, captured_fps))
+        if reason is not None:
+            skipped.append(Skipped(entry.name, reason))
+            continue
+        assert recording is not None
+        rate = fitting_rate(recording.frames, recording.seconds, (fps, captured_fps))
+        step = 1 if rate == fps else captured_fps // fps
+        rates[step] += 1
+        gap = max(gap, abs(recording.frames / (fps * step) - recording.seconds))
+        read = partial(_every, recording.read_vertices, step) if step > 1 else recording.read_vertices
+        frames = -(-recording.frames // step)
+        waveform = recording.read_waveform
+        sequences.append(Sequence(entry.name, entry.speaker, entry.split, frames, fps, waveform, read))
+        files += recording.files
+    if not sequences:
+        raise DatasetError(
+            f"None of the {len(table.entries)} sequences of the splits '{table.name}' can be used"
+            f"{f' ({skipped[0].name}: {skipped[0].reason})' if skipped else ''}; "
+            "'python -m memorytalker doctor FOLDER' lists what is expected."
+        )
+    notes = [f"splits '{table.name}'", *_rate_notes(rates, fps, captured_fps, skipped)]
+    notes += [f"sound and motion differ by at most {gap:.2f} s", *recordings.notes]
+    unused = sorted(set(recordings.found) - {entry.name for entry in table.entries})
+    if unused:
+        notes.append(f"{len(unused)} sequences on disk are not in the splits and not used, such as {unused[0]}")
+    return Chosen(tuple(sequences), tuple(skipped), tuple(notes), tuple(files))
+
+
+def _unusable(entry: Entry, recording: Recording | None, found: Recordings, rates: tuple[int, int]) -> str | None:
+    """Why a sequence cannot be used, or None if it can."""
+    if recording is None:
+        return found.broken.get(entry.name, "neither sound nor motion is there")
+    if entry.speaker not in found.templates:
+        return f"there is no neutral face of {entry.speaker} in templates.pkl"
+    if fitting_rate(recording.frames, recording.seconds, rates) is None:
+        fitting = f"neither {rates[1]} nor {rates[0]}" if rates[1] != rates[0] else f"not {rates[0]}"
+        return f"{recording.frames} frames for {recording.seconds:.2f} s of sound fit {fitting} frames a second"
+    return None
+
+
+def _rate_notes(rates: Counter[int], fps: int, captured_fps: int, skipped: list[Skipped]) -> list[str]:
+    """What was decided about frame rates, in words."""
+    total = sum(rates.values())
+    notes = []
+    if halved := total - rates[1]:
+        notes.append(f"{halved} of {total} sequences at {captured_fps} fps, every second frame kept: {fps} fps")
+    if rates[1]:
+        already = " already, kept as they are" if fps != captured_fps else ""
+        notes.append(f"{rates[1]} of {total} sequences at {fps} fps{already}")
+    misfits = sum("frames a second" in item.reason for item in skipped)
+    return notes + ([f"{misfits} more skipped: frames and seconds do not fit"] if misfits else [])
+
+
+def _every(read: Callable[[], np.ndarray], step: int) -> np.ndarray:
+    return np.ascontiguousarray(read()[::step])
+
+
+def faces(value: object, vertex_count: int, name: str) -> dict[str, np.ndarray]:
+    """Speaker -> (V, 3) float32 from what a templates file holds: arrays of (V, 3) or of 3 V numbers.
+
+    Raises DatasetError where there are none, or of another size.
+    """
+    if not isinstance(value, dict) or not value:
+        raise DatasetError(f"{name} does not hold neutral faces by speaker; download it again.")
+    templates = {}
+    for speaker, face in value.items():
+        face = np.asarray(face)
+        if face.dtype.kind not in "fiu" or face.size != 3 * vertex_count:
+            raise DatasetError(
+                f"The neutral face of {speaker} in {name} has {face.size // 3} vertices, but the motion has "
+                f"{vertex_count}; use the templates that belong to this data set."
+            )
+        if not np.isfinite(face).all():
+            raise DatasetError(f"The neutral face of {speaker} in {name} is not finite; download it again.")
+        templates[str(speaker)] = face.reshape(vertex_count, 3).astype(np.float32)
+    return templates
+
+
+def unit_notes(templates: Mapping[str, np.ndarray]) -> tuple[str, ...]:
+    """A warning where the faces are too large to be in metres; they are never rescaled."""
+    extent = max((float(np.ptp(face, axis=0).max()) for face in templates.values()), default=0.0)
+    if extent <= LARGEST_FACE:
+        return ()
+    return (
+        f"a neutral face measures {extent:.3g} units, which is not metres; vertices are used as they are, and errors "
+        "are in these units",
+    )

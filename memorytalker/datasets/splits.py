@@ -1,0 +1,101 @@
+"""Splits: which sentences of which speakers are for training, validation and test. They are data files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .sequences import SPLITS, DatasetError
+
+_FORMAT = 1
+_ENDING = "_split.json"
+_LARGEST_SENTENCE = 9999
+#: Names of sequences are also names of files.
+SAFE_NAME = re.compile(r"[\w~+-][\w.~+-]*")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sequence that a split names."""
+
+    name: str
+    speaker: str
+    split: str  # one of SPLITS
+
+
+@dataclass(frozen=True)
+class SplitTable:
+    """Every sequence of every split, in the order of the file, and where the table comes from."""
+
+    name: str
+    source: str
+    entries: tuple[Entry, ...]
+
+
+def split_names() -> tuple[str, ...]:
+    """The tables that are shipped."""
+    folder = Path(__file__).parent
+    return tuple(sorted(path.name.removesuffix(_ENDING) for path in folder.glob(f"*{_ENDING}")))
+
+
+def read_splits(source: str | Path) -> SplitTable:
+    """A table from a file, or one of the shipped ones by its name (`split_names`).
+
+    The file is JSON: {"format": 1, "name": ..., "source": ..., "sequence": "{speaker}_sentence{sentence:02d}",
+    "splits": {"train": {"speakers": [...], "sentences": "1-20,25"}, "validation": ..., "test": ...}}; a split may be
+    left out. Raises DatasetError for a file that is missing or says something else.
+    """
+    path = Path(__file__).parent / f"{source}{_ENDING}" if str(source) in split_names() else Path(source)
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DatasetError(
+            f"There is no file of splits {path}; give a JSON file or one of the names {', '.join(split_names())}."
+        ) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DatasetError(f"The splits in {path} cannot be read as JSON: {error}.") from None
+    try:
+        return _table(table, path)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(f"{path.name} is not a file of splits ({error!r}); write it like {_example()}.") from None
+
+
+def _example() -> Path:
+    return Path(__file__).parent / f"vocaset{_ENDING}"
+
+
+def _table(table: dict[str, Any], path: Path) -> SplitTable:
+    if table.get("format") != _FORMAT:
+        raise DatasetError(f"{path.name} is not a file of splits of format {_FORMAT}; write it like {_example()}.")
+    unknown = sorted(set(table["splits"]) - set(SPLITS))
+    if unknown:
+        raise DatasetError(f"{path.name} names the split {', '.join(unknown)}; there are {', '.join(SPLITS)}.")
+    entries = []
+    for split in SPLITS:
+        part = table["splits"].get(split, {"speakers": [], "sentences": ""})
+        for speaker in part["speakers"]:
+            for sentence in sentences(part["sentences"]):
+                entries.append(Entry(table["sequence"].format(speaker=speaker, sentence=sentence), speaker, split))
+    names = [entry.name for entry in entries]
+    for name in names:  # names become paths
+        if not SAFE_NAME.fullmatch(name):
+            raise DatasetError(f"{path.name} names a sequence {name!r}; use letters, digits, '_', '-', '.' and '~'.")
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        raise DatasetError(f"{path.name} puts {twice[0]} into more than one place; name every sequence once.")
+    return SplitTable(str(table["name"]), str(table["source"]), tuple(entries))
+
+
+def sentences(text: str) -> Iterator[int]:
+    """The numbers in "1-20,25", both ends included. Raises DatasetError for anything else."""
+    for part in filter(None, text.replace(" ", "").split(",")):
+        first, _, last = part.partition("-")
+        if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) > _LARGEST_SENTENCE:
+            raise DatasetError(f"{part!r} is not a range of sentences; write them as in '1-20,25'.")
+        yield from range(int(first), int(last or first) + 1)
