@@ -18,6 +18,7 @@ from typing import Any
 
 from memorytalker.config import CAMERAS, RenderOptions
 from memorytalker.corpus import commands as corpus_commands
+from memorytalker.datasets import commands as dataset_commands
 from memorytalker.evaluation import commands as evaluation_commands
 from memorytalker.training import commands as training_commands
 
@@ -177,7 +178,7 @@ def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
     count = read_manifest(find_weights(chosen.weights)).model.vertex_count
     if chosen.data is None:
         return head_for(count, chosen.head, drawn=drawn)
-    from memorytalker.datasets import open_dataset
+    from memorytalker.datasets.opening import open_dataset
 
     dataset = open_dataset(chosen.data)
     return head_for(count, chosen.head, dataset.templates, dataset.regions, drawn)
@@ -232,11 +233,19 @@ def run_bench(chosen: argparse.Namespace) -> None:
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
     """Flags of `doctor`."""
+    parser.add_argument("folder", type=Path, nargs="?", help="a data set to look at instead of this machine")
+    dataset_commands.add_dataset(parser)
     add_talker(parser)
 
 
 def run_doctor(chosen: argparse.Namespace) -> int:
-    """Print what is found and what is missing; our fault if anything is."""
+    """Print what is found and what is missing: of a data set (bad input if it cannot be used), or of this machine."""
+    if chosen.folder is not None:
+        from memorytalker.datasets.inspection import inspect
+
+        inspected = inspect(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
+        print("\n".join(inspected.lines))
+        return DONE if inspected.usable else BAD_INPUT
     from memorytalker.doctor import examine
 
     findings = examine(chosen.weights, None if chosen.device == "auto" else chosen.device)
@@ -252,6 +261,12 @@ def run_corpus(chosen: argparse.Namespace) -> None:
     """Training clips from a source folder."""
     with progress_bar() as progress:
         corpus_commands.run_corpus(chosen, progress)
+
+
+def run_convert(chosen: argparse.Namespace) -> None:
+    """A data set as plain files."""
+    with progress_bar() as progress:
+        dataset_commands.run_convert(chosen, progress)
 
 
 def run_train(chosen: argparse.Namespace) -> None:
@@ -278,7 +293,8 @@ COMMANDS = MappingProxyType(
     {
         "animate": Command("Turn a sound into a video of a talking head.", add_animate, run_animate),
         "bench": Command("Measure where the time goes from a sound to a video.", add_bench, run_bench),
-        "doctor": Command("Check what this machine has and lacks.", add_doctor, run_doctor),
+        "doctor": Command("Check what this machine, or a data set, has and lacks.", add_doctor, run_doctor),
+        "convert": Command("Turn a data set into plain files.", dataset_commands.add_convert, run_convert),
         "corpus": Command("Make training clips of speech and recorded faces.", corpus_commands.add_corpus, run_corpus),
         "train": Command("Train a model.", training_commands.add_train, run_train),
         "evaluate": Command("Print the figures of a model on held-out voices and faces.", add_evaluate, run_evaluate),

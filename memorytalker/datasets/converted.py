@@ -58,11 +58,9 @@ def open_converted(folder: Path, regions: Path | None, remedy: str) -> FaceDatas
     found = find_regions(folder, count, regions, remedy)
     files = [folder / INDEX, folder / TEMPLATES, *found.files]
     files += [folder / name(one.name) for one in sequences for name in (vertices_name, sound_name)]
-    if regions is not None:
-        notes = (*notes, f"regions: {found.regions.source}")
     return FaceDataset(
         folder, "converted", fps, count, sequences, templates, found.regions, skipped,
-        (*notes, *found.notes), digest_of(folder, files),
+        tuple(dict.fromkeys((*notes, *found.notes))), digest_of(folder, files),
     )  # fmt: skip
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from .sequences import DatasetError
 _POINTER_START = b"version https://git-lfs.github.com/spec"
 _LARGEST_POINTER = 1024  # bytes; the specification of Git LFS says so
 WHOLE = 1 << 20  # files up to this many bytes are hashed whole
+#: How the names of files begin that are being written.
+PART = ".part-"
 _BLOCK = 1 << 16
 _FEWEST_BLOCKS = 16
 _STRIDE = 1 << 26  # of larger files at least one block in every so many bytes
@@ -82,13 +83,12 @@ def digest_of(folder: Path, paths: Iterable[Path]) -> str:
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
     """Call `write` with a temporary name beside `path` and rename: `path` is there whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(suffix=f".part{path.suffix}", dir=path.parent)
-    os.close(handle)
+    part = path.with_name(f"{PART}{os.getpid()}-{path.name}")
     try:
-        write(Path(name))
-        with open(name, "rb") as file:
+        write(part)
+        with part.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(name, path)
+        os.replace(part, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise

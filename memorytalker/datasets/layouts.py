@@ -15,7 +15,7 @@ from .vocaset import RAW_FILES
 
 _VOCASET = "voca.is.tue.mpg.de, after registration"
 _FLAME = "flame.is.tue.mpg.de, after registration"
-_BIWI = "BIWI is no longer distributed: from those who have it"
+_BIWI = "those who have it: BIWI is no longer distributed"
 CONVERTED_INDEX, CORPUS_INDEX, CORPUS_CURVES = "dataset.json", "clips.jsonl", "curves.json"
 
 
@@ -55,7 +55,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             "vocaset-raw",
             "VOCASET, raw download",
             (
-                Part(RAW_FILES[0], _VOCASET, "vertices of all frames, 7 to 15 GB"),
+                Part(RAW_FILES[0], f"{_VOCASET} (7 to 15 GB)", "vertices of all frames"),
                 Part(RAW_FILES[1], _VOCASET, "sound"),
                 Part(RAW_FILES[2], _VOCASET, "which frames belong to which sentence"),
                 Part(TEMPLATES, _VOCASET, "neutral faces"),
@@ -129,8 +129,7 @@ def find_layout(folder: Path, named: str | None = None) -> Layout:
     if len(found) != 1:
         told = f"does not tell which it is ({', '.join(found)})" if found else "holds no data set that is known"
         raise DatasetError(
-            f"{folder} {told}; 'python -m memorytalker doctor {folder}' lists what is expected, "
-            "and --layout says which it is."
+            f"{folder} {told}; name it with --layout, 'python -m memorytalker doctor {folder}' lists what is expected."
         )
     return LAYOUTS[found[0]]
 

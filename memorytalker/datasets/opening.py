@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from .converted import open_converted
 from .corpus import open_corpus
 from .files import digest_of
 from .layouts import Layout, find_layout
-from .processed import read_processed
+from .processed import MOTION, read_processed
 from .recordings import choose
 from .regions import find_regions, with_opening
 from .sequences import DatasetError, FaceDataset, Sequence
@@ -47,11 +48,11 @@ def open_dataset(
         if splits is not None:
             raise DatasetError(f"{folder} carries its splits with it; leave the file of splits away.")
         if form.name == "converted":
-            return open_converted(folder, given, form.remedy)
+            return _with_opening(open_converted(folder, given, form.remedy))
         if given is not None:
             raise DatasetError("The regions of a corpus are those of the head; leave the file of regions away.")
         return open_corpus(folder, None if root is None else Path(root))
-    return _open_recordings(folder, form, splits, given)
+    return _with_opening(_open_recordings(folder, form, splits, given))
 
 
 def _open_recordings(folder: Path, form: Layout, splits: str | Path | None, given: Path | None) -> FaceDataset:
@@ -64,10 +65,9 @@ def _open_recordings(folder: Path, form: Layout, splits: str | Path | None, give
     found = find_regions(folder, recordings.vertex_count, given, form.remedy)
     speakers = {sequence.speaker for sequence in chosen.sequences}
     templates = {name: face for name, face in recordings.templates.items() if name in speakers}
-    named = with_opening(found.regions, templates, _spoken(chosen.sequences))
-    notes = [*chosen.notes, f"regions: {named.source}", *found.notes]
-    if named.lips is not None and named.opening is None:
-        notes.append("no two lip vertices part while people speak, so the opening of the mouth is left out")
+    notes = (*chosen.notes, *found.notes)
+    if form.name == "vocaset-raw" and (folder / MOTION).is_dir():
+        notes += (f"the processed form beside the raw download ({MOTION}/) is not read",)
     return FaceDataset(
         folder,
         form.name,
@@ -75,11 +75,20 @@ def _open_recordings(folder: Path, form: Layout, splits: str | Path | None, give
         recordings.vertex_count,
         chosen.sequences,
         templates,
-        named,
+        found.regions,
         chosen.skipped,
-        tuple(notes),
+        notes,
         digest_of(folder, [*chosen.files, *found.files]),
     )
+
+
+def _with_opening(dataset: FaceDataset) -> FaceDataset:
+    """The data set with an opening of the mouth, where its lips are known and no file names it."""
+    regions = with_opening(dataset.regions, dataset.templates, _spoken(dataset.sequences))
+    notes = [*dataset.notes, f"regions: {regions.source}"]
+    if regions.lips is not None and regions.opening is None:
+        notes.append("no two lip vertices part while people speak, so the opening of the mouth is left out")
+    return replace(dataset, regions=regions, notes=tuple(notes))
 
 
 def _spoken(sequences: tuple[Sequence, ...]) -> Iterator[tuple[str, np.ndarray]]:

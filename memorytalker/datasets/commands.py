@@ -1,0 +1,41 @@
+"""The command `convert`, and the flags that say which data set is meant."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..config import Progress
+
+LAYOUT_NAMES = ("vocaset-raw", "vocaset", "biwi", "converted", "corpus")
+
+
+def add_dataset(parser: argparse.ArgumentParser) -> None:
+    """Flags that say how a data set is to be read."""
+    group = parser.add_argument_group("data set")
+    group.add_argument("--layout", choices=LAYOUT_NAMES, help="its form on disk (default: what its files show)")
+    group.add_argument("--splits", metavar="FILE", help="a JSON file of splits, or vocaset, biwi, biwi_seen")
+    group.add_argument("--regions", type=Path, metavar="FILE", help="regions.json, FLAME_masks.pkl or lve.txt")
+    group.add_argument("--root", type=Path, metavar="FOLDER", help="where the recordings of a corpus lie")
+
+
+def add_convert(parser: argparse.ArgumentParser) -> None:
+    """Flags of `convert`."""
+    parser.add_argument("folder", type=Path, help="a data set in any layout; 'doctor FOLDER' says what is there")
+    parser.add_argument("out", type=Path, help="a new folder; a conversion that was broken off goes on there")
+    add_dataset(parser)
+
+
+def run_convert(chosen: argparse.Namespace, progress: Progress) -> None:
+    """Turn a data set into plain files without pickles, and print what it holds."""
+    from .convert import check_space, convert
+    from .inspection import summary
+    from .opening import open_dataset
+
+    dataset = open_dataset(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
+    check_space(dataset, chosen.out)
+    index = convert(dataset, chosen.out, progress)
+    converted = open_dataset(chosen.out)
+    for line in summary(converted):
+        print(line)
+    print(f"{index}: converted.")

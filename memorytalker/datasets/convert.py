@@ -1,0 +1,162 @@
+"""Converting: any layout, once, into plain files without pickles; see converted.py for what is written.
+
+Every file is written under another name and renamed when it is whole, and the index comes last: a folder without an
+index is not a data set, and a conversion that was broken off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from safetensors import numpy as safetensors
+
+from ..audio import SAMPLE_RATE, AudioError, Waveform
+from ..config import Progress
+from .converted import FORMAT, INDEX, TEMPLATES, sound_name, vertices_name
+from .files import PART, sha256, write_whole
+from .regions import REGIONS
+from .sequences import DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
+from .splits import SAFE_NAME
+
+#: Says of a folder without an index what is being converted into it.
+MARKER = "converting.json"
+
+
+def convert(dataset: FaceDataset, out: Path, progress: Progress | None = None) -> Path:
+    """Write `dataset` into the folder `out` and return the path of its index.
+
+    Vertices are kept to the bit, sound as 16 kHz mono of 16 bits. A sequence that cannot be read is skipped and listed.
+    Raises DatasetError if `out` holds anything but a broken-off conversion of the same data, or cannot be written.
+    """
+    for sequence in dataset.sequences:
+        if not SAFE_NAME.fullmatch(sequence.name):
+            raise DatasetError(f"The sequence {sequence.name!r} cannot name a file; rename it in the data set.")
+    try:
+        _begin(dataset, out)
+        kept, skipped = [], list(dataset.skipped)
+        for done, sequence in enumerate(dataset.sequences):
+            reason = _write_sequence(sequence, dataset.vertex_count, out)
+            if reason is None:
+                kept.append(sequence)
+            else:
+                skipped.append(Skipped(sequence.name, reason))
+            if progress is not None:
+                progress(done + 1, len(dataset.sequences), "convert")
+        if not kept:
+            raise DatasetError(f"No sequence of {dataset.folder} can be read ({skipped[-1].reason}).")
+        return _finish(dataset, kept, skipped, out)
+    except OSError as error:
+        raise DatasetError(f"{out} cannot be written ({error.strerror or error}); free space or choose another folder."
+        ) from None  # fmt: skip
+
+
+def _begin(dataset: FaceDataset, out: Path) -> None:
+    """Make `out` ready: empty with a marker in it, or as a broken-off conversion of the same data left it."""
+    if (out / INDEX).exists():
+        raise DatasetError(f"{out} holds a converted data set already; choose another folder.")
+    marker = out / MARKER
+    fingerprint = _fingerprint(dataset)
+    if marker.is_file():
+        if marker.read_text(encoding="utf-8").strip() != fingerprint:
+            raise DatasetError(f"{out} holds a broken-off conversion of other data; choose another folder.")
+        for part in out.rglob(f"{PART}*"):
+            part.unlink()
+        return
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DatasetError(f"{out} is not an empty folder; choose another one.")
+    out.mkdir(parents=True, exist_ok=True)
+    _write_text(marker, fingerprint + "\n")
+
+
+def _fingerprint(dataset: FaceDataset) -> str:
+    """What must be the same for a conversion to go on: the data, the splits and the rate."""
+    rows = [[one.name, one.speaker, one.split, one.frames] for one in dataset.sequences]
+    told = [FORMAT, dataset.layout, dataset.digest, dataset.fps, dataset.vertex_count, rows]
+    return json.dumps({"fingerprint": hashlib.sha256(json.dumps(told).encode()).hexdigest()})
+
+
+def _write_sequence(sequence: Sequence, vertex_count: int, out: Path) -> str | None:
+    """Write one sequence, unless it is there already. The reason if it cannot be read, else None."""
+    motion, sound = out / vertices_name(sequence.name), out / sound_name(sequence.name)
+    if motion.is_file() and sound.is_file():
+        return None
+    try:
+        vertices, waveform = sequence.vertices(), sequence.waveform()
+    except (AudioError, DatasetError) as error:
+        return str(error).rstrip(".")
+    if vertices.shape != (sequence.frames, vertex_count, 3):
+        return f"it holds vertices of shape {vertices.shape}"
+    array = np.ascontiguousarray(vertices, np.float32)
+    write_whole(motion, lambda path: safetensors.save_file({"vertices": array}, str(path)))
+    write_whole(sound, lambda path: _write_flac(path, waveform))
+    return None
+
+
+def _write_flac(path: Path, waveform: Waveform) -> None:
+    samples = np.clip(np.round(waveform.samples * 32768.0), -32768, 32767).astype(np.int16)
+    soundfile.write(str(path), samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+
+
+def _finish(dataset: FaceDataset, kept: list[Sequence], skipped: list[Skipped], out: Path) -> Path:
+    """Templates, regions and, last, the index; the marker goes."""
+    templates = {name: np.ascontiguousarray(face, np.float32) for name, face in dataset.templates.items()}
+    write_whole(out / TEMPLATES, lambda path: safetensors.save_file(templates, str(path)))
+    names = [TEMPLATES]
+    if dataset.regions.lips is not None or dataset.regions.upper_face is not None:
+        _write_text(out / REGIONS, json.dumps(regions_table(dataset.regions)) + "\n")
+        names.append(REGIONS)
+    names += [name(one.name) for one in kept for name in (vertices_name, sound_name)]
+    index: dict[str, Any] = {
+        "format": FORMAT,
+        "fps": dataset.fps,
+        "vertex_count": dataset.vertex_count,
+        "origin": {"layout": dataset.layout, "digest": dataset.digest},
+        "speakers": sorted({one.speaker for one in kept}),
+        "sequences": [
+            {"name": one.name, "speaker": one.speaker, "split": one.split, "frames": one.frames} for one in kept
+        ],
+        "skipped": [{"name": item.name, "reason": item.reason} for item in skipped],
+        "notes": [note for note in dataset.notes if not note.startswith("regions: ")],
+        "files": {
+            name: {"bytes": (out / name).stat().st_size, "sha256": sha256(out / name)} for name in names
+        },
+    }  # fmt: skip
+    _write_text(out / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
+    (out / MARKER).unlink()
+    return out / INDEX
+
+
+def regions_table(regions: FaceRegions) -> dict[str, Any]:
+    """Regions as regions.json holds them; a region that is not known is left out."""
+    table: dict[str, Any] = {"format": 1, "source": regions.source}
+    for name in ("lips", "upper_face"):
+        if getattr(regions, name) is not None:
+            table[name] = [int(index) for index in getattr(regions, name)]
+    return table | ({} if regions.opening is None else {"opening": list(regions.opening)})
+
+
+def _write_text(path: Path, text: str) -> None:
+    write: Callable[[Path], Any] = lambda part: part.write_text(text, encoding="utf-8")  # noqa: E731
+    write_whole(path, write)
+
+
+def space_needed(dataset: FaceDataset) -> int:
+    """Bytes that the vertices take when they are written."""
+    return sum(one.frames for one in dataset.sequences) * dataset.vertex_count * 12
+
+
+def check_space(dataset: FaceDataset, out: Path) -> None:
+    """Raise DatasetError if the disk that `out` is on has no room for the vertices."""
+    place = next(path for path in (out, *out.absolute().parents) if path.exists())
+    free, needed = shutil.disk_usage(place).free, space_needed(dataset)
+    if free < needed:
+        raise DatasetError(
+            f"{out} needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; choose a folder on another disk."
+        )

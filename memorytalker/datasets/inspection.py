@@ -1,0 +1,134 @@
+"""Inspection: which files a layout expects, which of them are there, and what the data set in a folder holds."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .files import is_pointer
+from .layouts import LAYOUTS, Layout, Part, find_layout, possible_layouts
+from .opening import open_dataset
+from .sequences import SPLITS, DatasetError, FaceDataset, Skipped
+
+#: The layouts that `doctor` explains where a folder does not tell.
+_DOWNLOADED = ("vocaset-raw", "vocaset", "biwi")
+_FILES_SHOWN = 10
+_POINTER = "a Git-LFS pointer and not the file; run 'git lfs pull'"
+#: What other commands add to an error, and `doctor` need not.
+_HINT = re.compile(r"[;,] 'python -m memorytalker doctor [^']*' lists what is expected")
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """What there is to say about a folder, line by line, and whether it can be used."""
+
+    lines: tuple[str, ...]
+    usable: bool
+
+
+def inspect(
+    folder: Path,
+    layout: str | None = None,
+    splits: str | Path | None = None,
+    regions: Path | None = None,
+    root: Path | None = None,
+) -> Inspected:
+    """Look at the data set in `folder`: every expected file, then its sequences, or why it cannot be used.
+
+    Raises DatasetError if there is no such folder and if the layout named is unknown.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"There is no folder {folder}; check the path.")
+    shown = [find_layout(folder, layout).name] if layout else possible_layouts(folder) or list(_DOWNLOADED)
+    if shown == ["vocaset-raw"] and not _complete(folder, LAYOUTS["vocaset-raw"]) and layout is None:
+        shown = ["vocaset-raw", "vocaset"]  # nobody who looks for the way should have to know both forms
+    lines = []
+    for name in shown:
+        lines.append(f"{LAYOUTS[name].title} (--layout {name}):")
+        lines += [line for part in LAYOUTS[name].parts for line in _part_lines(folder, part)]
+    try:
+        dataset = open_dataset(folder, layout, splits, regions, root)
+    except DatasetError as error:
+        return Inspected((*lines, f"NOT USABLE: {_HINT.sub('', str(error))}"), False)
+    return Inspected((*lines, *summary(dataset)), True)
+
+
+def _complete(folder: Path, layout: Layout) -> bool:
+    return all((folder / part.name).exists() for part in layout.parts if part.required)
+
+
+def _part_lines(folder: Path, part: Part) -> list[str]:
+    """One line for a file or folder, and one for every Git-LFS pointer in a folder (a few of them)."""
+    there = [name for name in (part.name, *part.other) if (folder / name).exists()]
+    if not there:
+        names = " or ".join((part.name, *part.other))
+        word = "MISSING" if part.required else "absent "
+        return [f"  {word}  {names}: {part.purpose}; from {part.origin}"]
+    path = folder / there[0]
+    if not path.is_dir():
+        if is_pointer(path):
+            return [f"  POINTER  {there[0]}: {_POINTER}, or from {part.origin}"]
+        return [f"  found    {there[0]}: {part.purpose}, {size_text(path.stat().st_size)}"]
+    files = sorted(file for file in path.iterdir() if file.is_file())
+    pointers = [file for file in files if is_pointer(file)]
+    total = size_text(sum(file.stat().st_size for file in files))
+    lines = [f"  found    {there[0]}: {part.purpose}, {len(files)} files, {total}"]
+    shown = pointers[:_FILES_SHOWN]
+    lines += [f"  POINTER  {there[0]}{file.name}: {_POINTER}" for file in shown]
+    if len(pointers) > len(shown):
+        lines.append(f"  POINTER  and {len(pointers) - len(shown)} more of the {len(files)} files in {there[0]}")
+    return lines
+
+
+def size_text(size: int) -> str:
+    """Bytes in words."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} bytes"
+
+
+def summary(dataset: FaceDataset) -> list[str]:
+    """What a data set holds: counts by split, faces, regions, what was decided and what was left out."""
+    lines = [f"{LAYOUTS[dataset.layout].title}: {dataset.vertex_count} vertices, {dataset.fps} frames a second"]
+    for split in SPLITS:
+        part = dataset.split(split)
+        minutes = sum(one.frames for one in part) / dataset.fps / 60
+        speakers = len({one.speaker for one in part})
+        lines.append(f"  {split:<10} {len(part):5d} sequences, {speakers} speakers, {minutes:.1f} minutes")
+    regions = dataset.regions
+    told = [f"{len(indices)} {name}" for name, indices in (("lips", regions.lips), ("upper face", regions.upper_face))
+            if indices is not None]  # fmt: skip
+    lines.append(f"  vertices of regions: {', '.join(told) or 'none known'}")
+    lines += [f"  {note}" for note in dataset.notes]
+    if dataset.skipped:
+        lines.append(f"  {len(dataset.skipped)} sequences skipped:")
+        lines += [f"    {line}" for line in skipped_lines(dataset.skipped)]
+    lines.append(f"  sha256 {dataset.digest}")
+    return lines
+
+
+def skipped_lines(skipped: Iterable[Skipped]) -> list[str]:
+    """The sequences left out by reason, sentences of a speaker as ranges: "F2_e 01-03, 07: there is no ..."."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for item in skipped:
+        found = re.fullmatch(r"(.*?)(\d+)", item.name)
+        stem, number = found.groups() if found else (item.name, "")
+        reason = item.reason.replace(item.name, "<name>")
+        groups[stem, reason].append(number)
+    return [f"{stem}{' ' if any(numbers) else ''}{_ranges(numbers)}: {reason}"
+            for (stem, reason), numbers in groups.items()]  # fmt: skip
+
+
+def _ranges(numbers: list[str]) -> str:
+    """ "01", "02", "03", "07" -> "01-03, 07"."""
+    runs: list[list[str]] = []
+    for number in sorted(filter(None, numbers), key=int):
+        if runs and int(number) == int(runs[-1][-1]) + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(run[0] if len(run) < 2 else f"{run[0]}-{run[-1]}" for run in runs)
