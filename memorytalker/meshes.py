@@ -26,7 +26,7 @@ KNOWN_MESHES = MappingProxyType(
     }
 )
 #: The longest side of a head's bounding box, in metres: a bare face at the least, shoulders at the most.
-SMALLEST_SIDE, LARGEST_SIDE = 0.1, 1.0
+SIDES = (0.1, 1.0)
 #: Half of all triangle sides are shorter than this share of the head, or its vertices are in another order.
 LONGEST_MEDIAN_SIDE = 0.35
 SKIN, LIPS = (214, 160, 136), (190, 112, 104)  # sRGB
@@ -57,15 +57,15 @@ def load_mesh_head(
 ) -> HeadMesh:
     """The head whose triangles are those of the file `mesh` (.ply or .obj).
 
-    `templates` are the neutral faces (V, 3) in metres by subject, which become the identities; without them the file's
-    own vertices are the one identity, named after the file. `regions` names vertices: its lips are tinted, and its
-    opening gives the landmarks inner_lip_upper and inner_lip_lower. Raises HeadError, in one plain sentence, for a file
-    that is no mesh, is not in metres or does not belong to the templates.
+    `templates` are the neutral faces (V, 3) by subject, which become the identities, in the data set's units; without
+    them the file's own vertices, in metres, are the one identity, named after the file. `regions` names vertices: its
+    lips are tinted, and its opening gives the landmarks inner_lip_upper and inner_lip_lower. Raises HeadError, in one
+    plain sentence, for a file that is no mesh, is not in metres or does not belong to the templates.
     """
     mesh = Path(mesh)
     vertices, faces = _read(mesh)
     if not templates:
-        _check_size(vertices, str(mesh))
+        _check_size(vertices, mesh)
         return _assemble(faces, {mesh.stem: vertices}, regions)
     for name, template in templates.items():
         if np.shape(template) != vertices.shape:
@@ -73,7 +73,8 @@ def load_mesh_head(
                 f"{mesh} has {len(vertices)} vertices where the template of {name} has {len(template)}; "
                 f"get {expected_mesh(len(template))}."
             )
-        _check_size(template, f"the template of {name}")
+        if not np.isfinite(template).all():
+            raise HeadError(f"The template of {name} has coordinates that are not finite; get the data set again.")
     _check_order(next(iter(templates.values())), faces, mesh)
     return _assemble(faces, templates, regions)
 
@@ -155,7 +156,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         data = _without_seams(data)
     options = {"process": False, "maintain_order": True, "fix_texture": False, "skip_materials": True}
     try:
-        found = trimesh.load(io.BytesIO(data), file_type=suffix[1:], force="mesh", group_material=False, **options)
+        found = trimesh.load(io.BytesIO(data), file_type=suffix[1:], force="mesh", **options)
         vertices, faces = np.asarray(found.vertices, np.float32), np.asarray(found.faces, np.int64)
     except Exception:  # whatever a stranger's file makes the reader raise, it is not a mesh
         raise HeadError(f"{path} is not a readable mesh of triangles; get it again.") from None
@@ -182,22 +183,17 @@ def _outwards(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return faces if np.einsum("fx,fx->", a, np.cross(b, c)) >= 0 else faces[:, ::-1]
 
 
-def _check_size(vertices: np.ndarray, what: str) -> None:
-    if not np.isfinite(vertices).all():
-        raise HeadError(f"There are coordinates in {what} that are not finite numbers.")
+def _check_size(vertices: np.ndarray, mesh: Path) -> None:
+    """Refuse a mesh in millimetres or centimetres, on which motion in metres would not be seen."""
     side = float(np.ptp(vertices, axis=0).max())
-    if SMALLEST_SIDE <= side <= LARGEST_SIDE:
-        return
     for unit, factor in (("millimetres", 1000), ("centimetres", 100)):
-        if SMALLEST_SIDE <= side / factor <= LARGEST_SIDE:
+        if SIDES[0] <= side / factor <= SIDES[1]:
             raise HeadError(
-                f"A head is measured in metres, and {what} is {side:.4g} across, which looks like {unit}; "
-                f"divide its coordinates by {factor}."
+                f"A head is measured in metres, and {mesh} is {side:.4g} across, which looks like {unit}: divide its "
+                f"coordinates by {factor}, or give the data set (--data), whose neutral faces then take their place."
             )
-    raise HeadError(
-        f"A head is measured in metres, {SMALLEST_SIDE:g} to {LARGEST_SIDE:g} across, and {what} is {side:.4g}; "
-        "scale its coordinates."
-    )
+    if not SIDES[0] / 2 <= side <= 10 * SIDES[1]:
+        raise HeadError(f"A head is measured in metres, and {mesh} is {side:.4g} across; scale its coordinates.")
 
 
 def _check_order(template: np.ndarray, faces: np.ndarray, mesh: Path) -> None:

@@ -136,15 +136,13 @@ def test_what_a_bare_mesh_lacks_is_named(mesh: Path) -> None:
 
 def test_units_are_asked_for_in_words(tmp_path: Path) -> None:
     places, faces = planted_face(V).template, write_faces(tmp_path / "face.ply", V)
-    for factor, words in ((1000, "millimetres; divide its coordinates by 1000"), (100, "centimetres"), (20, "0.1 to")):
+    for factor, words in ((1000, "millimetres.* by 1000.*--data"), (100, "centimetres"), (1e5, "scale"), (0.01, "sc")):
         path = write(tmp_path / f"{factor}.obj", factor * places, faces, "plain.obj")
-        with pytest.raises(HeadError, match=f"metres.*{words}"):
+        with pytest.raises(HeadError, match=f"A head is measured in metres.*{words}"):
             load_mesh_head(path)
-    # Of a file with templates beside it only the triangles count.
-    assert load_mesh_head(path, {"a": places}).template.max() < 0.2
-    with pytest.raises(HeadError, match="the template of a .* millimetres"):
-        load_mesh_head(path, {"a": 1000 * places})
-    with pytest.raises(HeadError, match="the template of a that are not finite"):
+    # Of a file with templates beside it only the triangles count, and these are in the units of the data set.
+    assert load_mesh_head(path, {"a": 1000 * places}).template.max() > 50
+    with pytest.raises(HeadError, match="template of a has coordinates that are not finite"):
         load_mesh_head(path, {"a": places * np.nan})
 
 
@@ -183,6 +181,9 @@ def test_files_that_are_no_mesh_are_refused_in_one_sentence(tmp_path: Path, name
 def test_missing_and_cut_files_are_refused(tmp_path: Path, mesh: Path) -> None:
     with pytest.raises(HeadError, match="no readable file"):
         load_mesh_head(tmp_path / "none.ply")
+    stray = write(tmp_path / "stray.ply", planted_face(V).template, np.array([[0, 1, V]]), "little.ply")
+    with pytest.raises(HeadError, match="not a mesh"):
+        load_mesh_head(stray)
     mesh.write_bytes(mesh.read_bytes()[:700])
     with pytest.raises(HeadError, match="not a"):
         load_mesh_head(mesh)
@@ -203,14 +204,15 @@ def test_weights_without_their_head(mesh: Path) -> None:
 
 
 def test_balls_of_eyes_look_like_eyes(tmp_path: Path) -> None:
-    """Two round pieces of an eye's size beside the face, as in FLAME; a third as large as a fist stays skin."""
+    """Two round pieces of an eye's size beside the face, as in FLAME; one like a fist and a flat one stay skin."""
     places, faces = planted_face(V).template, write_faces(tmp_path / "face.ply", V)
     around, up = np.meshgrid(np.linspace(0, 2 * np.pi, 13)[:-1], np.linspace(-1, 1, 13))
     ball = np.stack([np.cos(around) * np.sqrt(1 - up**2), np.sin(around) * np.sqrt(1 - up**2), up], -1).reshape(-1, 3)
     corner = np.arange(144).reshape(12, 12)
     beside, above = np.roll(corner, -1, axis=1), corner + 12
     rings = np.stack([corner, beside, above], axis=-1).reshape(-1, 3)
-    for radius, place in ((0.012, (0.03, 0.03, 0.06)), (0.012, (-0.03, 0.03, 0.06)), (0.04, (0, 0, 0))):
+    eye, fist, flat = 0.012, 0.04, (0.014, 0.014, 0.006)
+    for radius, place in ((eye, (0.03, 0.03, 0.06)), (eye, (-0.03, 0.03, 0.06)), (fist, (0, 0, 0)), (flat, (0, 0, 0))):
         faces = np.concatenate([faces, rings + len(places)])
         places = np.concatenate([places, radius * ball + place])
     head = load_mesh_head(write(tmp_path / "eyes.ply", places, faces, "little.ply"))
@@ -253,6 +255,15 @@ def test_the_camera_follows_size_and_place(tmp_path: Path, camera: str) -> None:
         assert np.abs(inside[0] ^ inside[0][:, ::-1]).mean() < 0.05  # in the middle
 
 
+def test_a_head_in_other_units_is_drawn_at_its_natural_size(tmp_path: Path) -> None:
+    write_faces(tmp_path / "face.ply", 400)
+    small = load_mesh_head(tmp_path / "face.ply")
+    large = load_mesh_head(tmp_path / "face.ply", {"a": 8 * small.template})
+    moved = small.template + np.where(small.template[:, 1:2] < -0.045, np.float32([0, -0.01, 0]), np.float32(0))
+    for one, other in zip(drawn(small, small.template, moved), drawn(large, large.template, 8 * moved), strict=True):
+        assert np.abs(one.astype(int) - other).max(axis=2).mean() < 3
+
+
 def test_a_known_mouth_keeps_neck_and_shoulders_out_of_the_frame(tmp_path: Path) -> None:
     """The shipped head as a bare mesh, neck and all, is framed almost as with its own chin."""
     from memorytalker.config import RenderOptions
@@ -265,3 +276,59 @@ def test_a_known_mouth_keeps_neck_and_shoulders_out_of_the_frame(tmp_path: Path)
     heads = (head, load_mesh_head(path, regions=mouth), load_mesh_head(path))
     own, known, unknown = (scene.metres_per_pixel(each, RenderOptions()) for each in heads)
     assert known == pytest.approx(own, rel=0.05) and unknown > 1.5 * own
+
+
+# The command line
+
+
+@pytest.fixture(scope="module")
+def other_weights(tmp_path_factory: pytest.TempPathFactory, make_model) -> Path:
+    """Toy weights that move the planted face of V vertices."""
+    from memorytalker.weights import save_weights
+
+    folder = tmp_path_factory.mktemp("weights") / "other"
+    save_weights(make_model(coordinates=3 * V), folder)
+    return folder
+
+
+@pytest.fixture
+def animate(other_weights: Path, tmp_path: Path, voice, capsys: pytest.CaptureFixture[str]):
+    """`animate(output, *flags)`: exit code and standard error of the command on a short sound."""
+    import soundfile
+
+    from memorytalker import cli
+
+    soundfile.write(tmp_path / "clip.wav", voice(0.5), 16000)
+
+    def call(output: str, *flags: str | Path) -> tuple[int, str]:
+        given = ["animate", tmp_path / "clip.wav", "-o", tmp_path / output, "--weights", other_weights, *flags]
+        code = cli.main([*map(str, given), "--device", "cpu", "--size", "64"])
+        return code, capsys.readouterr().err
+
+    return call
+
+
+def test_weights_of_another_head_animate_its_mesh(animate, mesh: Path, tmp_path: Path) -> None:
+    assert animate("talk.mp4", "--head", mesh) == (0, "") and (tmp_path / "talk.mp4").stat().st_size > 1000
+    assert animate("talk.npz", "--head", mesh) == (0, "")
+    with np.load(tmp_path / "talk.npz") as arrays:
+        assert arrays["vertices"].shape == (15, V, 3) and "offsets" not in arrays
+        vertices = arrays["vertices"]
+    assert animate("bare.npz") == (0, "")  # without a mesh: how far every vertex moves
+    with np.load(tmp_path / "bare.npz") as arrays:
+        assert "vertices" not in arrays
+        np.testing.assert_allclose(arrays["offsets"] + load_mesh_head(mesh).template, vertices, atol=1e-6)
+
+
+def test_a_video_without_its_mesh_names_the_file_and_leaves_nothing(animate, mesh: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.iterdir())
+    for flags, words in (
+        ([], ["These weights move 60 vertices", "--head", "evaluate", ".npz"]),
+        (["--head", tmp_path / "none.ply"], ["no readable file"]),
+        (["--head", mesh, "--identity", "nobody"], ["no identity 'nobody'", "face"]),
+        (["--head", write(tmp_path / "small.obj", np.eye(3), np.eye(3, dtype=int), "plain.obj")], ["3 vertices", "60"]),
+    ):
+        code, error = animate("talk.mp4", *flags)
+        assert code == 2 and error.startswith("memorytalker: ") and error.count("\n") == 1
+        assert all(word in error for word in words), error
+    assert sorted(tmp_path.iterdir()) == sorted([*before, tmp_path / "small.obj"])

@@ -7,6 +7,7 @@ second thread gives garbage without any error, and a generator may be resumed fr
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import os
 import queue
@@ -64,8 +65,9 @@ def render_frames(
     """Pictures (H, W, 3) uint8 sRGB, one per row of `vertices` (T, V, 3): metres, y up, face towards +z.
 
     The iterator draws as it is read and only a few pictures ahead; closing it stops the drawing. The same input gives
-    the same pictures. Raises HeadError for a head without triangles, RenderError for vertices that do not belong to the
-    head or are not finite, for a machine without OpenGL, and instead of any empty picture.
+    the same pictures. A head in other units than metres is drawn at a head's natural size. Raises HeadError for a head
+    without triangles, RenderError for vertices that do not belong to the head or are not finite, for a machine without
+    OpenGL, and instead of any empty picture.
     """
     if not len(head.faces):
         raise HeadError("This head has no triangles to draw; load it from its mesh file (.ply or .obj).")
@@ -76,11 +78,14 @@ def render_frames(
             f"The motion has the shape {vertices.shape}, but this head needs (frames, {head.vertex_count}, 3); "
             "use the head that the motion was made for."
         )
+    scale = scene.natural_scale(head)
     middle = (head.template.min(axis=0) + head.template.max(axis=0)) / 2
     for number, frame in enumerate(vertices):
-        if not np.isfinite(frame).all() or np.abs(frame - middle).max() > LARGEST_DISTANCE:
+        if not np.isfinite(frame).all() or np.abs(frame - middle).max() * scale > LARGEST_DISTANCE:
             raise RenderError(f"Frame {number} of the motion has vertices that are not finite or far from the head.")
-    return _frames(head, vertices, options)
+    if scale == 1.0:
+        return _frames(head, vertices, options)
+    return _frames(dataclasses.replace(head, template=head.template * np.float32(scale)), vertices, options, scale)
 
 
 @functools.cache
@@ -102,7 +107,9 @@ def _environment() -> dict[str, str]:
     return {**chosen, **os.environ}
 
 
-def _frames(head: HeadMesh, vertices: np.ndarray, options: RenderOptions) -> Iterator[np.ndarray]:
+def _frames(
+    head: HeadMesh, vertices: np.ndarray, options: RenderOptions, scale: float = 1.0
+) -> Iterator[np.ndarray]:
     """Start the drawing thread and hand on what it draws, until the end or until the reader closes this generator."""
     check_graphics()
     pictures: queue.Queue[Any] = queue.Queue(FRAMES_AHEAD)
@@ -120,7 +127,7 @@ def _frames(head: HeadMesh, vertices: np.ndarray, options: RenderOptions) -> Ite
         try:
             stage = _Stage(head, options)
             for number, frame in enumerate(vertices):
-                if not hand_over(stage.picture(frame, number)):
+                if not hand_over(stage.picture(frame if scale == 1.0 else frame * scale, number)):
                     return
             hand_over(None)
         except BaseException as error:  # noqa: BLE001 - handed to the reader, who raises it

@@ -22,6 +22,8 @@ AZIMUTHS = {"front": 0.0, "three_quarter": 35.0, "profile": 82.0}
 VIEW_ANGLE = 20.0  # degrees, vertical; long enough not to swell the nose
 HEAD_SHARE = 0.75  # of the picture's height between chin and crown
 CHIN_BELOW_LIPS = 0.045  # metres, for a head that names its lips but not its chin
+#: The longest side of the box around a head in metres: a bare face at the least, shoulders at the most.
+SIDES, NATURAL_SIDE = (0.1, 1.0), 0.25
 #: Share of the picture's height by which the head sits above the middle.
 RAISE = 0.055
 
@@ -55,6 +57,12 @@ class Camera:
 def parse_color(text: str) -> tuple[float, float, float]:
     """'#rrggbb' as three numbers in [0, 1]."""
     return tuple(int(text[k : k + 2], 16) / 255 for k in (1, 3, 5))  # type: ignore[return-value]
+
+
+def natural_scale(head: HeadMesh) -> float:
+    """What brings a head in unknown units to the size of a head in metres; 1 for one that has it."""
+    side = float(np.ptp(head.template, axis=0).max())
+    return 1.0 if SIDES[0] <= side <= SIDES[1] or side == 0 else NATURAL_SIDE / side
 
 
 def frame_head(head: HeadMesh, options: RenderOptions) -> Camera:
