@@ -35,8 +35,13 @@ def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
     rates = sorted({clip.fps for clip in clips})
     if len(rates) != 1:
         raise DatasetError(f"{folder} mixes clips at {', '.join(map(str, rates))} frames a second; make it again.")
-    if root is None and any(clip.base == "root" for clip in clips):
+    outside = [clip for clip in clips if clip.base == "root"]
+    if root is None and outside:
         raise DatasetError(f"The recordings of {folder} lie outside it; give their source folder with --root.")
+    if outside and not any((Path(root or "") / clip.sound).is_file() for clip in outside):
+        raise DatasetError(
+            f"None of the recordings of {folder} lies below {root}; give their source folder with --root."
+        )
     used = [clip for clip in clips if clip.split == "train" or not _for_training_only(clip)]
     sequences, skipped, files = [], [], [folder / "clips.jsonl", folder / "curves.json"]
     for clip in used:
@@ -52,7 +57,7 @@ def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
         )
         files += [sound, curves]
     if not sequences:
-        raise DatasetError(f"No clip of {folder} can be used ({skipped[0].reason}); is --root the right folder?")
+        raise DatasetError(f"No clip of {folder} can be used ({skipped[0].reason}); make the corpus again.")
     for path in files[:2]:
         check_file(path)
     return FaceDataset(

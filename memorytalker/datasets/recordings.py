@@ -20,6 +20,7 @@ from .splits import Entry, SplitTable
 
 #: A face larger than this, in metres, is not in metres.
 LARGEST_FACE = 0.6
+_NOTHING_THERE = "neither sound nor motion is there"
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ def choose(recordings: Recordings, table: SplitTable, fps: int, captured_fps: in
         sequences.append(Sequence(entry.name, entry.speaker, entry.split, frames, fps, waveform, read))
         files += recording.files
     if not sequences:
+        telling = sorted(skipped, key=lambda item: item.reason == _NOTHING_THERE)[:1]
         raise DatasetError(
             f"None of the {len(table.entries)} sequences of the splits '{table.name}' can be used"
-            f"{f' ({skipped[0].name}: {skipped[0].reason})' if skipped else ''}; "
+            f"{''.join(f' ({item.name}: {item.reason})' for item in telling)}; "
             "'python -m memorytalker doctor FOLDER' lists what is expected."
         )
     notes = [f"splits '{table.name}'", *_rate_notes(rates, fps, captured_fps, skipped)]
@@ -98,7 +100,7 @@ def choose(recordings: Recordings, table: SplitTable, fps: int, captured_fps: in
 def _unusable(entry: Entry, recording: Recording | None, found: Recordings, rates: tuple[int, int]) -> str | None:
     """Why a sequence cannot be used, or None if it can."""
     if recording is None:
-        return found.broken.get(entry.name, "neither sound nor motion is there")
+        return found.broken.get(entry.name, _NOTHING_THERE)
     if entry.speaker not in found.templates:
         return f"there is no neutral face of {entry.speaker} in templates.pkl"
     if fitting_rate(recording.frames, recording.seconds, rates) is None:
