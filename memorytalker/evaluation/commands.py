@@ -72,7 +72,7 @@ def _vertex_figures(chosen: argparse.Namespace, device: str | None, progress: Pr
     """(Markdown, JSON) of the vertex metrics: the neutral face, and the model in each style asked for."""
     from dataclasses import replace
 
-    from ..datasets import open_dataset
+    from ..datasets.opening import open_dataset
     from ..pipeline import choose_device
     from ..weights import find_weights, load_weights, read_manifest
     from .evaluate import evaluate_all
