@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 from memorytalker.evaluation import opening
 
@@ -103,6 +104,39 @@ def test_a_face_that_does_not_move_has_no_misalignment() -> None:
         assert np.isnan(opening.temporal_misalignment(a, b, FPS)).all()
 
 
-def test_a_maximum_never_matches_a_minimum() -> None:
-    true = syllables()
-    assert not len(opening.temporal_offsets(-true, true)[np.abs(opening.temporal_offsets(-true, true)) == 0])
+def test_timing_does_not_see_how_far_the_mouth_stands_open() -> None:
+    raised = syllables(delay=3) + 0.004
+    assert opening.temporal_misalignment(raised, syllables(), FPS)[1] == pytest.approx(100, abs=5)
+
+
+def test_ripples_of_a_frame_and_noise_are_no_extrema() -> None:
+    ripple = 1e-4 * np.resize([1, -1], 180) + 1e-7 * np.random.default_rng(0).standard_normal(180)
+    matches = opening.temporal_offsets(syllables(), syllables())
+    assert len(opening.temporal_offsets(syllables() + ripple, syllables() + ripple)) == len(matches)
+    assert len(opening.temporal_offsets(syllables() + ripple, syllables() + ripple, 0.01)) > 5 * len(matches)
+
+
+def said_plainly(predicted: np.ndarray, true: np.ndarray, same_kind: bool = True, neighbours: bool = True) -> list[int]:
+    """The definition of matched extrema, frame by frame."""
+    there = dict(zip(*(x.tolist() for x in opening.extrema(true)), strict=True))
+    found = dict(zip(*(x.tolist() for x in opening.extrema(predicted)), strict=True))
+    offsets = []
+    for i, j in opening.warp(np.diff(true, prepend=true[0]), np.diff(predicted, prepend=predicted[0]))[1].tolist():
+        if i in there and j in found:
+            before = max([k for k in there if k < i], default=0)
+            after = min([k for k in there if k > i], default=len(true) - 1)
+            if (there[i] == found[j] or not same_kind) and (before <= j <= after or not neighbours):
+                offsets.append(j - i)
+    return offsets
+
+
+def test_matches_are_of_one_kind_and_between_neighbours() -> None:
+    by_kind = by_place = 0
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        true, predicted = (gaussian_filter1d(random.standard_normal(120), 2.0) for _ in range(2))
+        matched = opening.temporal_offsets(predicted, true, smoothing=1e-3).tolist()
+        assert matched == said_plainly(predicted, true)
+        by_kind += len(said_plainly(predicted, true, same_kind=False)) - len(matched)
+        by_place += len(said_plainly(predicted, true, neighbours=False)) - len(matched)
+    assert by_kind > 0 and by_place > 0  # both conditions are put to the test

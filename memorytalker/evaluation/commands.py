@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from ..config import Progress
+from ..datasets.commands import add_dataset
 
 #: What --style takes.
 STYLES = ("own", "neutral", "both")
@@ -25,18 +26,16 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything to this file")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table to this file")
     parser.add_argument("--work", type=Path, default=Path("runs/open"), help="keeps phone times (default: %(default)s)")
-    group = parser.add_argument_group("data set", "only for a data set of moving faces")
+    group = parser.add_argument_group("measuring", "for a data set of moving faces")
     group.add_argument("--split", default="test", metavar="NAME", help="train, validation or test (default: test)")
     group.add_argument(
         "--style", choices=STYLES, default="own", help="the clip's own voice, neutral (stage 1), or both side by side"
     )
-    group.add_argument("--layout", metavar="NAME", help="how the data lies on disk (default: found by looking)")
-    group.add_argument("--splits", type=Path, metavar="FILE", help="which sequence is in which split")
-    group.add_argument("--regions", type=Path, metavar="FILE", help="which vertices are lips, upper face and opening")
     group.add_argument(
         "--resample", choices=("clips", "speakers"), default="clips", help="what the intervals draw (default: clips)"
     )
     group.add_argument("--label", metavar="TEXT", help="what to call the model in the table (default: its own name)")
+    add_dataset(parser)
 
 
 def run_evaluate(chosen: argparse.Namespace, device: str | None, progress: Progress) -> None:
@@ -79,7 +78,7 @@ def _vertex_figures(chosen: argparse.Namespace, device: str | None, progress: Pr
     from .prediction import OWN, model_predictor, neutral_predictor
     from .table import evaluations_json, evaluations_markdown
 
-    dataset = open_dataset(chosen.folder, layout=chosen.layout, splits=chosen.splits, regions=chosen.regions)
+    dataset = open_dataset(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
     manifest = read_manifest(find_weights(chosen.weights))
     model = load_weights(chosen.weights).to(choose_device(device))
     name = chosen.label or manifest.model.name

@@ -162,7 +162,7 @@ def _measure(
                 f"{label} predicts {offsets.shape} for {sequence.name}, whose motion is {true.shape}; frames, vertices "
                 "and coordinates must agree."
             )
-        values = measure_clip(offsets, true, template, dataset.regions, sequence.fps)
+        values = measure_clip(offsets, true, dataset.regions, sequence.fps)
         made[label] = ClipFigures(sequence.name, sequence.speaker, len(true), MappingProxyType(values))
     return made
 

@@ -76,12 +76,10 @@ def missing(regions: FaceRegions) -> dict[str, str]:
     return {measure.name: MISSING[measure.needs] for measure in MEASURES if measure.needs in absent}
 
 
-def measure_clip(
-    predicted: np.ndarray, true: np.ndarray, template: np.ndarray, regions: FaceRegions, fps: float
-) -> dict[str, float]:
+def measure_clip(predicted: np.ndarray, true: np.ndarray, regions: FaceRegions, fps: float) -> dict[str, float]:
     """Every measure that the regions allow for one clip, by name; mtm is nan where no extrema match.
 
-    predicted, true (T, V, 3): offsets in metres from the speaker's template (V, 3).
+    predicted, true (T, V, 3): offsets in metres from the speaker's own template.
     """
     values = {"fve": vertices.face_vertex_error(predicted, true)}
     lips, upper, pair = (region(regions, name) for name in ("lips", "upper_face", "opening"))
@@ -92,8 +90,8 @@ def measure_clip(
         values["lve_mean"] = vertices.lip_mean_squared_error(near, far, every)
         values["lip_max"] = vertices.lip_max(near, far, every)
     if pair is not None:
-        rest = opening.lip_opening(template[None], pair)
-        curves = [opening.lip_opening(offsets, pair) + rest for offsets in (predicted, true)]
+        # The opening at rest is in both curves; neither measure sees what both have.
+        curves = [opening.lip_opening(offsets, pair) for offsets in (predicted, true)]
         values["ldtw"] = opening.lip_warping(*curves)
         values["mtm"], values["mtm_signed"] = opening.temporal_misalignment(*curves, fps)
     if upper is not None:

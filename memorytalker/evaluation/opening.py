@@ -11,6 +11,8 @@ from scipy.signal import find_peaks
 
 #: Frames: standard deviation of the Gaussian that smooths a curve before its extrema are taken.
 SMOOTHING = 2.0
+#: Metres: an extremum that stands out less is numerical noise, such as in a mouth that is held shut.
+PROMINENCE = 1e-5
 #: Steps of a warping path, by which of the two curves goes on: both, the first, the second.
 BOTH, FIRST, SECOND = 0, 1, 2
 
@@ -67,9 +69,9 @@ def lip_warping(predicted: np.ndarray, true: np.ndarray) -> float:
     return warp(predicted, true)[0] / len(true)
 
 
-def extrema(curve: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def extrema(curve: np.ndarray, prominence: float = PROMINENCE) -> tuple[np.ndarray, np.ndarray]:
     """Frames of the inner extrema of a curve in order, and their kinds: 1 a maximum, -1 a minimum."""
-    peaks, valleys = find_peaks(curve)[0], find_peaks(-curve)[0]
+    peaks, valleys = (find_peaks(sign * curve, prominence=prominence)[0] for sign in (1, -1))
     frames = np.concatenate([peaks, valleys])
     kinds = np.concatenate([np.ones(len(peaks), int), -np.ones(len(valleys), int)])
     order = np.argsort(frames)
