@@ -124,8 +124,8 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
         help=f"whose manner of speaking: a sound file, '{SELF}' (the clip's own voice, default) or '{NEUTRAL}'",
     )
     parser.add_argument("--identity", metavar="NAME", help="which head; 'doctor' lists them (with --data: a subject)")
-    parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj file of the head that the weights move")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="data set with the neutral faces of its subjects")
+    parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the head that the weights move")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="data set with neutral faces, and perhaps the mesh")
     add_talker(parser)
     add_render(parser)
 
@@ -172,7 +172,7 @@ def check_output(output: Path, given: Sequence[Path]) -> None:
 
 def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
     """The HeadMesh that the chosen weights move; HeadError names the file to get where it is to be `drawn`."""
-    from memorytalker.meshes import head_for
+    from memorytalker.meshes import find_mesh, head_for
     from memorytalker.weights import find_weights, read_manifest
 
     count = read_manifest(find_weights(chosen.weights)).model.vertex_count
@@ -181,7 +181,8 @@ def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
     from memorytalker.datasets.opening import open_dataset
 
     dataset = open_dataset(chosen.data)
-    return head_for(count, chosen.head, dataset.templates, dataset.regions, drawn)
+    mesh = chosen.head or find_mesh(chosen.data, count)
+    return head_for(count, mesh, dataset.templates, dataset.regions, drawn)
 
 
 def run_animate(chosen: argparse.Namespace) -> None:

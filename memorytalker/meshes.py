@@ -25,6 +25,13 @@ KNOWN_MESHES = MappingProxyType(
         23370: "BIWI's mesh (BIWI.ply, from where the BIWI data came)",
     }
 )
+#: Number of vertices -> where that mesh lies in a data set's folder.
+MESH_PLACES = MappingProxyType(
+    {
+        5023: ("FLAME_sample.ply", "templates/FLAME_sample.ply", "head_template.obj"),
+        23370: ("BIWI.ply", "templates/BIWI.ply"),
+    }
+)
 #: The longest side of a head's bounding box, in metres: a bare face at the least, shoulders at the most.
 SIDES = (0.1, 1.0)
 #: Half of all triangle sides are shorter than this share of the head, or its vertices are in another order.
@@ -122,6 +129,12 @@ def head_for(
     if drawn:
         raise HeadError(misfit(vertex_count))
     return bare_head(vertex_count, templates, regions)
+
+
+def find_mesh(folder: Path, vertex_count: int) -> Path | None:
+    """The mesh file that lies in a data set's folder, if one does."""
+    there = (Path(folder) / place for place in MESH_PLACES.get(vertex_count, ()))
+    return next((path for path in there if path.is_file()), None)
 
 
 def expected_mesh(vertex_count: int) -> str:
