@@ -1,0 +1,58 @@
+"""The command `experiments`: train and judge the variants of a plan, and write down what was found."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..config import Progress
+
+
+def add_experiments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `experiments`."""
+    what = parser.add_subparsers(metavar="what", dest="what", required=True)
+    run = what.add_parser(
+        "run",
+        help="train and judge every variant of a plan",
+        description="Train every variant of a plan on a data set folder and judge it by speakers it has not heard. "
+        "What is finished is skipped, and a run that was broken off goes on, when the same command is given again.",
+    )
+    run.add_argument("folder", type=Path, help="our corpus with its features, or a data set as 'doctor' knows it")
+    run.add_argument("--out", type=Path, default=Path("runs/experiments"), help="(default: %(default)s)")
+    run.add_argument("--plan", default="open", help="a shipped plan's name or a JSON file (default: %(default)s)")
+    run.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these variants alone")
+    run.add_argument("--encoder", help="folder or hub id of the pretrained speech encoder, where it is trained too")
+    run.add_argument("--device", default="cpu", help="where to train (default: %(default)s)")
+    report = what.add_parser(
+        "report",
+        help="write tables and pictures of what was found",
+        description="Write tables between the markers of a Markdown file, and pictures beside it.",
+    )
+    report.add_argument("runs", type=Path, help="the folder that 'experiments run' wrote to")
+    report.add_argument("--to", type=Path, default=Path("EXPERIMENTS.md"), help="(default: %(default)s)")
+    report.add_argument("--pictures", type=Path, default=Path("docs/experiments"), help="(default: %(default)s)")
+    report.add_argument("--folder", type=Path, help="also picture the memory, with the clips of this data set folder")
+    report.add_argument("--weights", help="weights whose slots are pictured (default: the shipped ones)")
+
+
+def run_experiments_command(chosen: argparse.Namespace, progress: Progress) -> None:
+    """Carry out `experiments run` or `experiments report`."""
+    if chosen.what == "run":
+        _run(chosen, progress)
+    else:
+        from .report import write_report
+
+        for path in write_report(chosen.runs, chosen.to, chosen.pictures, chosen.folder, chosen.weights, progress):
+            print(path)
+
+
+def _run(chosen: argparse.Namespace, progress: Progress) -> None:
+    from .plan import load_plan
+    from .run import run_experiments
+    from .sources import open_material
+
+    plan = load_plan(chosen.plan)
+    plan.variants(tuple(chosen.only))  # a name that does not exist is refused before anything is read
+    material = open_material(chosen.folder, plan, chosen.out, chosen.encoder, chosen.device, progress)
+    say = lambda line: print(line, flush=True)  # noqa: E731
+    run_experiments(material, chosen.out, plan, tuple(chosen.only), chosen.encoder, chosen.device, progress, say)

@@ -1,0 +1,178 @@
+"""What an experiment trains on and is judged by: clips of known speakers, clips of unseen ones, their true faces."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..config import ConfigError
+from ..corpus.clips import VOICE_MARK, Clip
+from ..corpus.twins import TWIN_MARK
+from ..datasets.sequences import FaceDataset, FaceRegions
+from ..head import HeadMesh, load_head
+from ..training.cache import load_training_clips
+from ..training.data import TrainingClip
+from ..training.losses import Mouth
+from ..training.space import blendshape_space
+from .plan import Plan, digest
+
+#: Clips shorter than this many frames teach the edges of clips.
+SHORTEST_FRAMES = 15
+#: The speaker of clips without a voice.
+NOBODY = "nobody"
+
+
+@dataclass(frozen=True)
+class Material:
+    """Clips with cached features. No speaker of `judged` is in `training` or `selection`.
+
+    judged: whole clips. dataset: their mesh, its regions and templates; its sequences are not used.
+    """
+
+    training: tuple[TrainingClip, ...]
+    selection: tuple[TrainingClip, ...]  # they choose the best weights of a run
+    judged: tuple[TrainingClip, ...]
+    mouth: Mouth
+    basis: np.ndarray | None  # (K, 3 V): coordinates to offsets in metres; None: the coordinates are the offsets
+    dataset: FaceDataset
+    split: str
+    digest: str
+
+    @property
+    def coordinates(self) -> int:
+        """Numbers per motion frame."""
+        return self.judged[0].motion.shape[1]
+
+    def mover(self, vertices: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """What makes of coordinates (T, K) the offsets of these vertices, (T, len(vertices), 3) metres."""
+        if self.basis is None:
+            return lambda coordinates: coordinates.reshape(len(coordinates), -1, 3)[:, vertices]
+        rows = self.basis.reshape(len(self.basis), -1, 3)[:, vertices].reshape(len(self.basis), -1)
+        return lambda coordinates: (coordinates @ rows).reshape(len(coordinates), -1, 3)
+
+
+def corpus_material(folder: Path, plan: Plan, head: HeadMesh | None = None) -> Material:
+    """A corpus of ours with cached features, on the open head, in the coordinates of its speech shapes.
+
+    Raises ConfigError if the plan's kinds and splits leave nothing.
+    """
+    head = load_head() if head is None else head
+    space = blendshape_space(head)
+
+    def wanted(clip: Clip) -> bool:
+        named = clip.speaker != NOBODY and not (clip.kind == "captured" and VOICE_MARK in clip.name)
+        return clip.frames >= SHORTEST_FRAMES and named and (not plan.kinds or clip.kind in plan.kinds)
+
+    known = load_training_clips(folder, "train", space, plan.model, wanted)
+    judged = joined(load_training_clips(folder, plan.split, space, plan.model, wanted))
+    if plan.held_speakers:
+        training, selection = hold_out(known, plan.held_speakers)
+    else:
+        training, selection = known, load_training_clips(folder, "validation", space, plan.model, wanted)
+    if not training or not judged or not selection:
+        kinds = ", ".join(plan.kinds) or "any kind"
+        raise ConfigError(f"{folder} has no clips of {kinds} to train on, to choose by or in its {plan.split} split.")
+    training = at_most(training, plan.most_clips)
+    landmarks, regions = head.landmarks, head.regions
+    mouth = (landmarks["inner_lip_upper"], landmarks["inner_lip_lower"])
+    dataset = FaceDataset(
+        folder, "corpus", plan.model.fps, head.vertex_count, (), {clip.speaker: head.template for clip in judged},
+        FaceRegions("the open head", regions["lips"], regions["upper_face"], mouth),
+    )  # fmt: skip
+    return Material(
+        tuple(training), tuple(selection), tuple(judged), space.mouth(head), space.basis.astype(np.float32), dataset,
+        plan.split, material_digest(training, selection, judged),
+    )  # fmt: skip
+
+
+def material_digest(*groups: list[TrainingClip]) -> str:
+    """Changes when a clip comes, goes or moves otherwise."""
+    rows = [[(c.name, c.speaker, len(c.motion), float(c.motion.abs().sum())) for c in clips] for clips in groups]
+    return digest(rows)
+
+
+def joined(pieces: list[TrainingClip]) -> list[TrainingClip]:
+    """Clips that loading cut into pieces, whole again."""
+    whole = []
+    for _, group in groupby(pieces, key=lambda clip: clip.name):
+        parts = list(group)
+        tensors = {
+            key: torch.cat([getattr(part, key) for part in parts]) for key in ("states", "mel", "motion", "labels")
+        }
+        whole.append(replace(parts[0], **tensors) if len(parts) > 1 else parts[0])
+    return whole
+
+
+def by_speaker(clips: list[TrainingClip] | tuple[TrainingClip, ...]) -> dict[str, list[TrainingClip]]:
+    """Clips under their speakers, speakers in the order of their names."""
+    found: dict[str, list[TrainingClip]] = defaultdict(list)
+    for clip in clips:
+        found[clip.speaker].append(clip)
+    return dict(sorted(found.items()))
+
+
+def hold_out(clips: list[TrainingClip], count: int, seed: int = 0) -> tuple[list[TrainingClip], list[TrainingClip]]:
+    """(training, selection): the clips of `count` speakers of ordinary size set aside, with those of their twins.
+
+    Raises ConfigError if too many are asked for.
+    """
+    groups = {name: own for name, own in by_speaker(clips).items() if not name.endswith(TWIN_MARK)}
+    if count > len(groups) - 2:
+        raise ConfigError(f"{count} speakers cannot be set aside of {len(groups)}; lower held_speakers in the plan.")
+    middle = sorted(groups, key=lambda name: (len(groups[name]), name))[: max(count, (3 * len(groups)) // 4)]
+    held = set(np.random.default_rng(seed).permutation(sorted(middle))[:count])
+    rest = [clip for clip in clips if clip.speaker.removesuffix(TWIN_MARK) not in held]
+    return rest, [clip for clip in clips if clip.speaker in held]
+
+
+def at_most(clips: list[TrainingClip], most: int, seed: int = 0) -> list[TrainingClip]:
+    """At most so many clips of each speaker, drawn by seed; 0 for all."""
+    if not most:
+        return clips
+    return [clip for own in by_speaker(clips).values() for clip in _drawn(own, most, seed)]
+
+
+def nested_speakers(
+    clips: tuple[TrainingClip, ...], counts: tuple[int, ...], total: int, seed: int = 0
+) -> dict[int, list[TrainingClip]]:
+    """For each count, clips of so many speakers, `total` in all: every set of speakers holds the smaller ones.
+
+    Each speaker gives an equal share, as far as they have it; others fill up what they lack. A speaker's clips come in
+    one drawn order, so that a smaller share is part of a larger. A count of 0 means all speakers. Raises ConfigError
+    if there are fewer speakers than counted, or their clips are fewer than `total`.
+    """
+    groups, order = by_speaker(clips), []
+    shuffled = [str(name) for name in np.random.default_rng(seed).permutation(list(groups))]
+    sizes = {count: count or len(groups) for count in counts}
+    for size in sorted(sizes.values()):
+        rest = [name for name in shuffled if name not in order]
+        # Few speakers must be rich in clips to give their share: those come first, in the drawn order.
+        rest.sort(key=lambda name: len(groups[name]) < total / size)
+        order += rest[: size - len(order)]
+    if max(sizes.values()) > len(groups):
+        raise ConfigError(f"The plan counts {max(sizes.values())} training speakers; there are {len(groups)}.")
+    return {count: _shared(order[:size], groups, total, seed) for count, size in sizes.items()}
+
+
+def _shared(names: list[str], groups: dict[str, list[TrainingClip]], total: int, seed: int) -> list[TrainingClip]:
+    """`total` clips of these speakers, each as many as any other until their clips run out."""
+    given, left = dict.fromkeys(names, 0), total
+    while left:
+        able = [name for name in names if given[name] < len(groups[name])]
+        if not able:
+            raise ConfigError(f"{len(names)} speakers have {total - left} clips, not {total}; lower speaker_clips.")
+        for name in able[:left]:
+            given[name] += 1
+        left -= len(able[:left])
+    return [clip for name in sorted(names) for clip in _drawn(groups[name], given[name], seed)]
+
+
+def _drawn(clips: list[TrainingClip], count: int, seed: int) -> list[TrainingClip]:
+    order = np.random.default_rng((seed, len(clips))).permutation(len(clips))[:count]
+    return [clips[i] for i in order]

@@ -1,0 +1,113 @@
+"""A plan: which variants, with which model, recipe and budget. A JSON file, so that nothing of it is in the code."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ..config import ConfigError, ModelConfig, TrainingConfig, from_dict, read, to_dict
+from .variants import Variant, all_variants
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long each stage trains, in steps; 0 leaves it to the stage's own epochs. Equal for every variant."""
+
+    memorize: int = 0
+    stylize: int = 0
+    together: int = 0
+    judgements: int = 4  # how often in a run the selection clips choose the best weights, when steps are given
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The comparison. Recipe fields are those of training; `edits` are per variant, as in `Variant.edits`."""
+
+    about: str = ""
+    model: ModelConfig = field(default_factory=ModelConfig)
+    memorize: TrainingConfig = field(default_factory=TrainingConfig)
+    stylize: TrainingConfig = field(default_factory=lambda: TrainingConfig(stage="stylize", learning_rate=5e-5))
+    together: TrainingConfig = field(default_factory=lambda: TrainingConfig(stage="together"))
+    budget: Budget = field(default_factory=Budget)
+    split: str = "test"  # whose speakers judge; they are never trained on
+    held_speakers: int = 0  # training speakers set aside to choose the best weights; 0: the validation split chooses
+    kinds: tuple[str, ...] = ()  # of our corpus: which kinds of clips; none: all
+    most_clips: int = 0  # of one speaker in training; 0: all
+    seeds: tuple[int, ...] = (0,)
+    only: tuple[str, ...] = ()  # names of variants; none: all
+    slot_counts: tuple[int, ...] = (8, 16, 32, 64)
+    speaker_counts: tuple[int, ...] = ()  # 0: all
+    speaker_clips: int = 200  # training clips in all, whatever the number of speakers
+    oracle: tuple[str, ...] = ()  # variants for which the best slot weights are fitted to each judged speaker
+    edits: dict = field(default_factory=dict)
+
+    def variants(self, only: tuple[str, ...] = ()) -> tuple[Variant, ...]:
+        """The variants of this plan in the table's order. Raises ConfigError for a name that does not exist."""
+        table = all_variants(self.slot_counts, self.speaker_counts)
+        known = [variant.name for variant in table]
+        wanted = only or self.only or tuple(known)
+        unknown = [name for name in (*wanted, *self.edits, *self.oracle) if name not in known]
+        if unknown:
+            raise ConfigError(f"There is no variant {unknown[0]!r}; this plan knows: {', '.join(known)}.")
+        return tuple(variant for variant in table if variant.name in wanted)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The configurations of one variant: the model, and each of its stages in order."""
+
+    model: ModelConfig
+    stages: tuple[TrainingConfig, ...]
+
+
+def load_plan(source: str | Path) -> Plan:
+    """A shipped plan by name ("open", "paper") or a JSON file. Raises ConfigError."""
+    shipped = Path(__file__).parent / f"{source}_plan.json"
+    if shipped.is_file():
+        return read(Plan, shipped)
+    if not Path(source).is_file():
+        names = sorted(path.name.removesuffix("_plan.json") for path in Path(__file__).parent.glob("*_plan.json"))
+        raise ConfigError(f"There is no plan {str(source)!r}; name a JSON file or a shipped one: {', '.join(names)}.")
+    return read(Plan, source)
+
+
+def settings(plan: Plan, variant: Variant, seed: int, clips: int) -> Settings:
+    """What `variant` is trained with on so many training clips. Raises ConfigError for an edit of an unknown field."""
+    edits = [variant.edits, plan.edits.get(variant.name, {})]
+
+    def edited(name: str) -> Any:
+        values = to_dict(getattr(plan, name))
+        for edit in edits:
+            values = merged(values, edit.get(name, {}))
+        return from_dict(type(getattr(plan, name)), values)
+
+    stages = tuple(
+        _budgeted(replace(edited(stage), stage=stage, seed=seed), getattr(plan.budget, stage), plan.budget, clips)
+        for stage in variant.stages
+    )
+    return Settings(edited("model"), stages)
+
+
+def _budgeted(config: TrainingConfig, steps: int, budget: Budget, clips: int) -> TrainingConfig:
+    if not steps:
+        return config
+    epochs = max(1, round(steps / max(1, clips // config.batch_size)))
+    return replace(config, epochs=epochs, validate_every=max(1, round(epochs / max(1, budget.judgements))))
+
+
+def merged(values: Mapping[str, Any], edit: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with the fields of `edit` put in, objects in depth."""
+    result = dict(values)
+    for key, value in edit.items():
+        inside = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if inside else value
+    return result
+
+
+def digest(*parts: Any) -> str:
+    """A short name for plain JSON values: the same for the same values."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

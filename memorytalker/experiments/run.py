@@ -1,0 +1,210 @@
+"""Train and judge every variant of a plan. What is finished is skipped, what was broken off goes on.
+
+`out/stages/<stage>-<key>/` holds one training each; the key names everything it depends on, so that variants share
+what they have in common. `out/results/seed<seed>/<variant>.json` holds what was found.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ..config import ModelConfig, Progress, TrainingConfig, to_dict
+from ..models.talker import MemoryTalker
+from ..training.data import TrainingClip
+from ..training.folder import RunFolder, write_whole
+from ..training.memorize import memorize
+from ..training.stylize import stylize
+from ..training.together import train_together
+from ..weights import initialise_speech
+from .findings import found
+from .material import Material, material_digest, nested_speakers
+from .plan import Plan, digest, settings
+from .variants import Variant
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A stage that was trained: its name in `out/stages`, and what it took."""
+
+    key: str
+    stage: str
+    seconds: float
+    steps: int
+    clips: int
+    speakers: int
+    resumed: bool
+
+
+def run_experiments(
+    material: Material,
+    out: Path,
+    plan: Plan,
+    only: tuple[str, ...] = (),
+    encoder: str | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    say: Say = print,
+) -> list[Path]:
+    """The result files of all variants of the plan, or of those named in `only`, for every seed of the plan.
+
+    `encoder` fills the pretrained half of the speech encoder, which cached features do without. `say` is told what
+    every variant took. Raises ConfigError for names and fields that do not exist, before anything is trained.
+    """
+    variants = plan.variants(only)
+    groups = {variant.name: training_clips(material, plan, variant) for variant in variants}
+    for variant in variants:  # a slip in the plan shows before the first training
+        settings(plan, variant, plan.seeds[0], len(groups[variant.name]))
+    files = []
+    for seed in plan.seeds:
+        for variant in variants:
+            job = _Job(material, plan, variant, seed, tuple(groups[variant.name]), out, encoder, device)
+            files.append(_result(job, progress, say))
+    return files
+
+
+def training_clips(material: Material, plan: Plan, variant: Variant) -> list[TrainingClip]:
+    """What a variant is trained on: all, or clips of so many speakers."""
+    if not variant.limited:
+        return list(material.training)
+    counts = tuple(dict.fromkeys((*plan.speaker_counts, variant.speakers)))
+    return nested_speakers(material.training, counts, plan.speaker_clips)[variant.speakers]
+
+
+@dataclass(frozen=True)
+class _Job:
+    material: Material
+    plan: Plan
+    variant: Variant
+    seed: int
+    clips: tuple[TrainingClip, ...]
+    out: Path
+    encoder: str | None
+    device: str
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        return tuple(sorted({clip.speaker for clip in self.clips}))
+
+
+def _result(job: _Job, progress: Progress | None, say: Say) -> Path:
+    """Train and judge one variant, unless its result is there."""
+    variant, plan = job.variant, job.plan
+    configs = settings(plan, variant, job.seed, len(job.clips))
+    stages = _keys(job, configs.model, configs.stages)
+    oracle = variant.name in plan.oracle
+    key = digest(stages, job.material.digest, plan.split, variant.style, oracle)
+    path = job.out / "results" / f"seed{job.seed}" / f"{variant.name}.json"
+    if path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("key") == key:
+        say(f"{variant.name} (seed {job.seed}): done before")
+        return path
+    model, trained = _train(job, configs.model, configs.stages, stages, progress)
+    started = time.monotonic()
+    result = {
+        "name": variant.name,
+        "shows": variant.shows,
+        "group": variant.group,
+        "seed": job.seed,
+        "key": key,
+        "style": variant.style,
+        "stages": [vars(stage) for stage in trained],
+        "configs": {"model": to_dict(configs.model), "stages": [to_dict(config) for config in configs.stages]},
+        "clips": len(job.clips) if trained else 0,
+        "speakers": len(job.speakers) if trained else 0,
+        **found(job.material, model, variant, len(job.speakers), oracle),
+    }
+    result["judging_seconds"] = time.monotonic() - started
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda part: part.write_text(json.dumps(result) + "\n", encoding="utf-8"))
+    took = ", ".join(f"{s.stage} {s.steps} steps in {s.seconds:.0f} s" for s in trained) or "nothing to train"
+    say(f"{variant.name} (seed {job.seed}): {took}; judged in {result['judging_seconds']:.0f} s")
+    return path
+
+
+def _keys(job: _Job, model: ModelConfig, configs: tuple[TrainingConfig, ...]) -> list[str]:
+    """A name for the training of each stage that says all it depends on."""
+    data = material_digest(list(job.clips), list(job.material.selection))
+    before, keys = job.encoder or "", []
+    for config in configs:
+        # Only the stage that learns labels depends on there being any: stage 1 is the same with and without.
+        labels = job.speakers if job.variant.style == "labels" and config.stage != "memorize" else ()
+        described = to_dict(replace(model, name="", coordinates=job.material.coordinates))
+        before = digest(before, described, to_dict(config), data, labels)
+        keys.append(before)
+    return keys
+
+
+def _train(
+    job: _Job, config: ModelConfig, configs: tuple[TrainingConfig, ...], keys: list[str], progress: Progress | None
+) -> tuple[MemoryTalker | None, list[Trained]]:
+    """The variant's model, each stage trained or found in `out/stages`, and what the stages took."""
+    if not configs:
+        return None, []
+    torch.manual_seed(job.seed)
+    model = MemoryTalker(replace(config, coordinates=job.material.coordinates, speakers=()))
+    if job.encoder is not None:
+        initialise_speech(model, job.encoder)
+    trained = []
+    for stage, key in zip(configs, keys, strict=True):
+        if job.variant.style == "labels" and stage.stage != "memorize":
+            model = labelled(model, job.speakers)
+        model.to(job.device)
+        folder = job.out / "stages" / f"{stage.stage}-{key}"
+        if (folder / "done.json").is_file():
+            model.load_state_dict(RunFolder(folder).best())
+            done = Trained(**json.loads((folder / "done.json").read_text(encoding="utf-8")))
+        else:
+            done = _train_stage(job, model, stage, key, folder, progress)
+        trained.append(done)
+    return model.eval(), trained
+
+
+def _train_stage(
+    job: _Job, model: MemoryTalker, config: TrainingConfig, key: str, folder: Path, progress: Progress | None
+) -> Trained:
+    train = {"memorize": memorize, "stylize": stylize, "together": train_together}[config.stage]
+    clips, selection = list(job.clips), list(job.material.selection)
+    if model.config.speakers:
+        clips = with_labels(clips, model.config.speakers)
+        selection = with_labels(selection, model.config.speakers)
+    started, resumed = time.monotonic(), (folder / "last.pt").is_file()
+    mouth = job.material.mouth
+    mouth = replace(
+        mouth, lips=mouth.lips.to(job.device), opening=None if mouth.opening is None else mouth.opening.to(job.device)
+    )
+    train(model, clips, selection, mouth, config, folder, {"data": job.material.digest, "key": key}, progress)
+    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
+    done = Trained(key, config.stage, time.monotonic() - started, json.loads(lines[-1])["step"], len(clips),
+                   len(job.speakers), resumed)  # fmt: skip
+    write_whole(folder / "done.json", lambda part: part.write_text(json.dumps(vars(done)) + "\n", encoding="utf-8"))
+    for left in ("last.pt", "weights"):  # the best weights are kept; what else is large has served
+        shutil.rmtree(folder / left) if (folder / left).is_dir() else (folder / left).unlink(missing_ok=True)
+    return done
+
+
+def labelled(model: MemoryTalker, speakers: tuple[str, ...]) -> MemoryTalker:
+    """The same model with a neutral vector for each speaker in the place of its style encoder."""
+    other = MemoryTalker(replace(model.config, speakers=speakers))
+    other.load_state_dict(
+        {name: value for name, value in model.state_dict().items() if not name.startswith("style.")}, strict=False
+    )
+    return other
+
+
+def with_labels(clips: list[TrainingClip], speakers: tuple[str, ...]) -> list[TrainingClip]:
+    """The same clips with their speaker's one-hot label where the style encoder reads sound, (1, speakers).
+
+    A speaker without a label has an equal share of all.
+    """
+    rows = torch.eye(len(speakers)).half()
+    unknown = torch.full((len(speakers),), 1 / len(speakers)).half()
+    labels = {name: rows[number] for number, name in enumerate(speakers)}
+    return [replace(clip, mel=labels.get(clip.speaker, unknown)[None]) for clip in clips]

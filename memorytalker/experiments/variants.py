@@ -1,0 +1,108 @@
+"""The variants that are compared, as data: what each shows and how it departs from the plan's model and training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+#: What can be trained, in the order in which it may follow one another.
+STAGES = ("memorize", "stylize", "together")
+#: Whose style a variant is judged with: the clip's own sound, none, or the mean over the labels of the known speakers.
+STYLES = ("own", "none", "labels")
+#: The variants that every other one is compared with, pair by pair.
+BASELINES = ("stage-1", "stages-1-2")
+GROUPS = MappingProxyType(
+    {
+        "parts": "The parts of the model",
+        "losses": "The losses",
+        "slots": "The number of memory slots, without names",
+        "speakers": "The number of training speakers",
+    }
+)
+
+Edits = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One model to train and judge.
+
+    `edits` change fields of the plan's configurations, by "model" or by stage; nested objects are edited in depth.
+    """
+
+    name: str
+    shows: str  # one sentence
+    group: str  # one of GROUPS
+    stages: tuple[str, ...]  # one after the other; none: nothing is trained and the face stays still
+    edits: Edits = field(default_factory=dict)
+    style: str = "own"  # one of STYLES
+    speakers: int = 0  # how many training speakers, with a fixed number of clips in all; 0: all speakers and clips
+    limited: bool = False  # the fixed number of clips even with all speakers
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a stage, group or style that does not exist: a slip of the table, not of a user."""
+        unknown = (set(self.stages) | set(self.edits)) - {*STAGES, "model"}
+        if unknown or self.group not in GROUPS or self.style not in STYLES:
+            raise ValueError(f"The variant {self.name!r} names a stage, group or style that does not exist.")
+
+
+BOTH = ("memorize", "stylize")
+
+
+def losses(**weights: float) -> Edits:
+    """The same loss weights in every stage."""
+    return {stage: {"losses": dict(weights)} for stage in STAGES}
+
+
+PARTS = (
+    Variant("neutral-face", "A face that never moves: what every model has to beat.", "parts", (), style="none"),
+    Variant(
+        "no-memory", "The paper's baseline: the decoder reads the text alone.", "parts", ("memorize",),
+        {"model": {"use_memory": False}}, style="none",
+    ),
+    Variant("stage-1", "The memory, read in the neutral style.", "parts", ("memorize",), style="none"),
+    Variant("stages-1-2", "The whole model: the memory weighed by the style heard in the clip itself.", "parts", BOTH),
+    Variant(
+        "one-hot", "Style by speaker label instead of by sound; an unseen speaker is tried with every label.", "parts",
+        BOTH, {"stylize": {"losses": {"style": 0.0}}}, style="labels",
+    ),
+    Variant("end-to-end", "All parts and the style encoder trained at once, in one stage.", "parts", ("together",)),
+)  # fmt: skip
+LOSSES = (
+    Variant("without-memory-loss", "Without L_mem (Eq. 3).", "losses", BOTH, losses(memory=0.0)),
+    Variant("without-align-loss", "Without L_align (Eq. 7).", "losses", BOTH, losses(align=0.0)),
+    Variant("without-style-loss", "Without L_style (Eq. 13).", "losses", BOTH, losses(style=0.0)),
+    Variant(
+        "without-lip-loss", "Without L_lip (Eq. 14), in either stage.", "losses", BOTH,
+        losses(lip=0.0, lips_in_stage_one=0.0),
+    ),
+    Variant(
+        "without-slot-names", "The same slots, but nobody says which phone each is for.", "losses", BOTH,
+        losses(slots=0.0),
+    ),
+    Variant(
+        "paper-losses", "The paper's losses alone: no slot names, no loss of the lip gap, lips in stage 2 only.",
+        "losses", BOTH, losses(slots=0.0, opening=0.0, lips_in_stage_one=0.0),
+    ),
+)  # fmt: skip
+
+
+def slot_variant(count: int) -> Variant:
+    """`count` nameless slots."""
+    model = {"slots": [f"slot {i}" for i in range(count)]}
+    return Variant(f"slots-{count}", f"{count} slots without names.", "slots", BOTH,
+                   {"model": model, **losses(slots=0.0)})  # fmt: skip
+
+
+def speaker_variant(count: int) -> Variant:
+    """`count` training speakers, 0 for all, who share the same number of clips."""
+    name = f"speakers-{count or 'all'}"
+    return Variant(name, f"{count or 'All'} training speakers.", "speakers", BOTH, speakers=count, limited=True)
+
+
+def all_variants(slot_counts: tuple[int, ...], speaker_counts: tuple[int, ...]) -> tuple[Variant, ...]:
+    """The whole table; a speaker count of 0 means all."""
+    counted = [slot_variant(count) for count in slot_counts] + [speaker_variant(count) for count in speaker_counts]
+    return (*PARTS, *LOSSES, *counted)
