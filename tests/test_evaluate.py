@@ -122,6 +122,18 @@ def test_neutral_face_moves_too_little_and_has_no_timing(dataset: FaceDataset) -
     assert spread.pooled == result.pooled
 
 
+def test_too_lively_and_too_stiff_cancel_in_the_signed_form_only(dataset: FaceDataset) -> None:
+    def uneven(sequence: Sequence) -> np.ndarray:
+        return perfect(sequence) * np.float32(np.sqrt(2) if int(sequence.name[1:]) % 2 else 0)
+
+    result = evaluate(uneven, replace(dataset, sequences=tuple(sequence(i, "ann", "test", 600) for i in range(2))))
+    stiff, lively = (clip.values["fdd"] for clip in result.clips)
+    assert stiff > 0 > lively
+    assert result.pooled["fdd"].value == pytest.approx((stiff + lively) / 2)
+    assert result.pooled["fdd_absolute"].value == pytest.approx((stiff - lively) / 2)
+    assert abs(result.pooled["fdd"].value) < 0.1 * result.pooled["fdd_absolute"].value
+
+
 def test_missing_regions_are_absent_with_a_reason_never_replaced(dataset: FaceDataset) -> None:
     bare = replace(dataset, regions=FaceRegions("none", lips=np.array([], int)))
     result = evaluate(perfect, bare)

@@ -110,7 +110,7 @@ def test_timing_does_not_see_how_far_the_mouth_stands_open() -> None:
 
 
 def test_ripples_of_a_frame_and_noise_are_no_extrema() -> None:
-    ripple = 1e-4 * np.resize([1, -1], 180) + 1e-7 * np.random.default_rng(0).standard_normal(180)
+    ripple = 1e-4 * np.hanning(180) * np.resize([1, -1], 180) + 1e-7 * np.random.default_rng(0).standard_normal(180)
     matches = opening.temporal_offsets(syllables(), syllables())
     assert len(opening.temporal_offsets(syllables() + ripple, syllables() + ripple)) == len(matches)
     assert len(opening.temporal_offsets(syllables() + ripple, syllables() + ripple, 0.01)) > 5 * len(matches)
