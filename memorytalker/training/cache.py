@@ -1,34 +1,147 @@
-"""What the network hears of a corpus, computed once: hidden states of a frozen encoder and style log-mels."""
+"""What the network hears of a data set, computed once: states of an encoder that does not learn, log-mels, sound.
+
+A cache belongs to one encoder and one data set, by their digests: one that was made with others is never used.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..audio import load_waveform
-from ..config import ModelConfig, Progress
+from ..config import ModelConfig, Progress, to_dict
 from ..corpus.clips import Clip, load_clip, read_clips
+from ..datasets.sequences import Sequence as FaceSequence
 from ..features import normalise_level, style_log_mel
 from ..models.talker import MemoryTalker
-from .data import TrainingClip, split_long
+from .data import TrainingClip, TrainingError, span, split_long, states_per_frame
+from .folder import write_whole
 from .space import MotionSpace
 
 #: Seconds of the longest piece that counts as one clip in an epoch.
 LONGEST_PIECE = 12.0
+_MARK = "encoder.json"
+
+
+class HeardCache:
+    """What `model` hears of the sequences of one data set, below `folder`, one array a file, read in pieces.
+
+    With `states` the hidden states of its speech encoder, which then may not learn; without, the sound itself.
+    """
+
+    def __init__(self, model: MemoryTalker, folder: Path, data_digest: str, states: bool) -> None:
+        self._model, self._states = model, states
+        config = model.config
+        style = [config.style.mel_bins, config.style.window, config.style.hop, config.speech.target_level]
+        about = [data_digest, config.sample_rate, style, encoder_digest(model) if states else "sound"]
+        self.folder = folder / hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]
+        rate = config.sample_rate / config.fps
+        self._rates = {
+            "states": states_per_frame(config), "waveform": rate, "mel": rate / config.style.hop,
+        }  # fmt: skip
+
+    def fill(self, sequences: Sequence[FaceSequence], progress: Progress | None = None) -> None:
+        """Hear every sequence that is not in the cache yet."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        kinds = ("states" if self._states else "waveform", "mel")
+        missing = [one for one in sequences if not all(self._path(one.name, kind).is_file() for kind in kinds)]
+        self._model.eval()
+        for done, sequence in enumerate(missing, start=1):
+            samples = sequence.waveform().samples
+            states, mel = hear(self._model, samples, sequence.frames if self._states else None, self._states)
+            arrays = {"states": states, "mel": mel} if self._states else {"waveform": samples, "mel": mel}
+            for kind, array in arrays.items():
+                write_whole(self._path(sequence.name, kind), lambda part, array=array: _save(part, array))
+            if progress:
+                progress(done, len(missing), "features")
+
+    def read(self, name: str, first: int, frames: int) -> dict[str, Tensor]:
+        """ "states" or "waveform", and "mel", of `frames` motion frames from `first` on."""
+        kind = "states" if self._states else "waveform"
+        return {kind: self._read(name, kind, first, frames), "mel": self._read(name, "mel", first, frames)}
+
+    def read_mel(self, name: str, first: int, frames: int) -> Tensor:
+        """The log-mel alone, (M, mel_bins)."""
+        return self._read(name, "mel", first, frames)
+
+    def _read(self, name: str, kind: str, first: int, frames: int) -> Tensor:
+        entries = np.load(self._path(name, kind), mmap_mode="r")
+        return torch.from_numpy(np.array(entries[span(first, frames, self._rates[kind])]))
+
+    def _path(self, name: str, kind: str) -> Path:
+        return self.folder / f"{quote(name, safe='')}.{kind}.npy"
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    with path.open("wb") as out:
+        np.save(out, array)
+
+
+def encoder_digest(model: MemoryTalker) -> str:
+    """sha256 of everything that decides the hidden states: the encoder's weights and how it listens."""
+    speech = to_dict(model.config.speech)
+    for name in ("frozen", "initialise_from", "head_channels", "head_layers"):  # these do not change what is heard
+        del speech[name]
+    digest = hashlib.sha256(json.dumps([speech, model.speech.text_rate], sort_keys=True).encode())
+    for name, value in sorted(model.speech.encoder.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+@torch.inference_mode()
+def hear(
+    model: MemoryTalker,
+    samples: np.ndarray,
+    frames: int | None = None,
+    states: bool = True,
+    window_seconds: float = 28.0,
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """states (S, hidden) and mel (M, 80), float16, of samples (A,) at 16 kHz.
+
+    `frames` are the motion frames that the sound belongs to: an encoder that resamples to them needs them. Without
+    `states` the first is None. Whisper hears at most 30 s at once: long sound goes in windows side by side.
+    """
+    device, config = next(model.parameters()).device, model.config
+    sound = torch.from_numpy(samples)[None].to(device)
+    style = config.style
+    level = normalise_level(sound, config.speech.target_level)
+    mel = style_log_mel(level, style.mel_bins, style.window, style.hop)[0].T.cpu().numpy().astype(np.float16)
+    if not states:
+        return None, mel
+    if config.speech.form != "whisper":
+        wanted = None if frames is None else torch.tensor([frames * config.text_frames], device=device)
+        return model.speech.states(sound, frames=wanted)[0].cpu().numpy().astype(np.float16), mel
+    step = int(window_seconds * config.sample_rate)
+    pieces = [sound[:, start : start + step] for start in range(0, max(sound.shape[1] - 3200, 1), step)]
+    if sum(piece.shape[1] for piece in pieces) < sound.shape[1]:  # a tail too short to stand alone joins the last
+        pieces[-1] = sound[:, (len(pieces) - 1) * step :]
+    heard = torch.cat([model.speech.states(piece)[0] for piece in pieces])
+    return heard.cpu().numpy().astype(np.float16), mel
+
+
+# The cache inside a corpus, which holds one encoder's features
 
 
 def cache_features(model: MemoryTalker, folder: Path, root: Path, progress: Progress | None = None) -> None:
-    """Write `features/<clip>.npz` (states float16, mel float16) for every clip of the corpus that has none yet."""
+    """Write `features/<clip>.npz` (states float16, mel float16) for every clip of the corpus that has none yet.
+
+    Raises TrainingError if the features there are of another encoder.
+    """
     clips, _ = read_clips(folder)
     (folder / "features").mkdir(exist_ok=True)
     missing = [clip for clip in clips if not _path(folder, clip).is_file()]
     model.eval()
+    _claim(model, folder, root, [clip for clip in clips if _path(folder, clip).is_file()])
     for done, clip in enumerate(missing, start=1):
-        samples = load_waveform((root if clip.base == "root" else folder) / clip.sound).samples
-        states, mel = hear(model, samples)
+        states, mel = hear(model, _sound(clip, folder, root))
         temporary = _path(folder, clip).with_suffix(".part")
         with temporary.open("wb") as out:
             np.savez(out, states=states, mel=mel)
@@ -37,20 +150,26 @@ def cache_features(model: MemoryTalker, folder: Path, root: Path, progress: Prog
             progress(done, len(missing), "features")
 
 
-@torch.inference_mode()
-def hear(model: MemoryTalker, samples: np.ndarray, window_seconds: float = 28.0) -> tuple[np.ndarray, np.ndarray]:
-    """states (S, hidden) and mel (M, 80), float16, of samples (S,) at 16 kHz; long sound in windows side by side."""
-    device = next(model.parameters()).device
-    sound = torch.from_numpy(samples)[None].to(device)
-    step = int(window_seconds * model.config.sample_rate)
-    pieces = [sound[:, start : start + step] for start in range(0, max(sound.shape[1] - 3200, 1), step)]
-    if sum(piece.shape[1] for piece in pieces) < sound.shape[1]:  # a tail too short to stand alone joins the last
-        pieces[-1] = sound[:, (len(pieces) - 1) * step :]
-    states = torch.cat([model.speech.states(piece)[0] for piece in pieces])
-    style = model.config.style
-    level = normalise_level(sound, model.config.speech.target_level)
-    mel = style_log_mel(level, style.mel_bins, style.window, style.hop)[0].T
-    return states.cpu().numpy().astype(np.float16), mel.cpu().numpy().astype(np.float16)
+def _claim(model: MemoryTalker, folder: Path, root: Path, found: list[Clip]) -> None:
+    """Mark the features with the encoder's digest; where they have no mark yet, one clip is heard anew to see."""
+    mark, digest = folder / "features" / _MARK, encoder_digest(model)
+    if not found:
+        ours = True
+    elif mark.is_file():
+        ours = json.loads(mark.read_text(encoding="utf-8"))["encoder"] == digest
+    else:
+        shortest = min(found, key=lambda clip: clip.frames)
+        with np.load(_path(folder, shortest)) as data:
+            known = data["states"].astype(np.float32)
+        heard = hear(model, _sound(shortest, folder, root))[0]
+        ours = known.shape == heard.shape and bool(np.allclose(known, heard, atol=0.05, rtol=0.02))
+    if not ours:
+        raise TrainingError(f"{folder / 'features'} was made with another speech encoder; delete it to make it anew.")
+    write_whole(mark, lambda part: part.write_text(json.dumps({"encoder": digest}) + "\n", encoding="utf-8"))
+
+
+def _sound(clip: Clip, folder: Path, root: Path) -> np.ndarray:
+    return load_waveform((root if clip.base == "root" else folder) / clip.sound).samples
 
 
 def load_training_clips(
@@ -59,7 +178,7 @@ def load_training_clips(
     """The clips of one split with their cached features, motion in the coordinates of `space`; long takes in pieces."""
     clips, names = read_clips(folder)
     if names != space.names:
-        raise ValueError("The corpus was made for another head: its curves have other names. Make it again.")
+        raise TrainingError("The corpus was made for another head: its curves have other names. Make it again.")
     whole = (_training_clip(folder, clip, space) for clip in clips if clip.split == split and keep(clip))
     return [piece for clip in whole for piece in split_long(clip, LONGEST_PIECE, config)]
 

@@ -43,7 +43,7 @@ def start_processes(mixed_precision: str, device: torch.device) -> Accelerator:
         device_placement=False,
         kwargs_handlers=[
             # Layers that a step leaves out (HuBERT drops some by chance) have no gradient.
-            DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False),
+            DistributedDataParallelKwargs(find_unused_parameters=True),
             InitProcessGroupKwargs(timeout=timedelta(hours=6)),  # the others wait while the first validates
         ],
     )

@@ -75,11 +75,15 @@ def make_weights(
     validation = load_training_clips(corpus, "validation", space, model.config, _speaking)
     mouth = _on_device(space.mouth(head), device)
     provenance = {"corpus": _digest(corpus / "clips.jsonl"), "head": _digest_head(head), "seed": recipe.seed}
-    memorize(model, clips, validation, mouth, recipe.memorize, work / "memorize", provenance, progress)
+    basis = torch.from_numpy(space.basis.copy()).float()
+
+    def fold(trained: MemoryTalker) -> MemoryTalker:
+        return expand_coordinates(trained, basis)
+
+    memorize(model, clips, validation, mouth, recipe.memorize, work / "memorize", provenance, progress, fold)
     voices = [clip for clip in clips if clip.speaker != "nobody" and VOICE_MARK not in clip.name]
     held = [clip for clip in validation if clip.speaker != "nobody"]
-    stylize(model, voices, held, mouth, recipe.stylize, work / "stylize", provenance, progress)
-    shipped = expand_coordinates(model.cpu(), torch.from_numpy(space.basis.copy()).float())
+    stylize(model, voices, held, mouth, recipe.stylize, work / "stylize", provenance, progress, fold)
     hours = sum(len(clip.motion) for clip in clips) / recipe.model.fps / 3600
     notes = {
         "training_hours": round(hours, 2),
@@ -87,7 +91,7 @@ def make_weights(
         "motion": "synthesised from phone times, with filmed clips of one man and captured clips of one woman",
         **provenance,
     }
-    save_weights(shipped, out, extra=notes, stored_as="float16")
+    save_weights(fold(model), out, extra=notes, stored_as="float16")
 
 
 def fresh_model(head: HeadMesh, recipe: Recipe, encoder: Path) -> tuple[MemoryTalker, MotionSpace]:

@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 from ..config import Progress, TrainingConfig
 from ..models.style import StyleOutput
 from ..models.talker import MemoryTalker
-from .data import AnyClip, Sampler, Triplets, collate, cropped
+from .data import AnyClip, Sampler, TrainingError, Triplets, collate, cropped
 from .losses import Losses, Mouth, motion_loss, stylizing_loss
 from .memorize import in_full, stage_one
 from .trainer import Means, Trainer
@@ -34,13 +34,20 @@ def stylize(
 ) -> None:
     """Train stage 2 in place; afterwards `model.style_mean` is the mean style weight of the training speakers.
 
-    Clips of a speaker who has no other clip are no anchors, but strangers to others. `fold` as in `memorize`.
-    Raises TrainingError where the clips make no triplets.
+    Clips of a speaker who has no other clip are no anchors, but strangers to others. Validation clips that make no
+    triplets are judged without the style loss, which does not choose between weights. `fold` as in `memorize`.
+    Raises TrainingError where the training clips make no triplets, or where there are no validation clips.
     """
+    if not validation:
+        raise TrainingError("There are no validation clips to choose the weights by: check the data and its splits.")
     model.requires_grad_(False)
     model.style.requires_grad_(True)
     frames = round(config.crop_seconds * model.config.fps)
-    training, held = Triplets(clips), Triplets(validation, "validation")
+    training = Triplets(clips)
+    try:
+        held = Triplets(validation)
+    except TrainingError:
+        held = None
     trainer = Trainer(model, config, folder, Sampler(clips, config, training.anchors()))
 
     def step(number: int, chosen: list[int]) -> Losses:
@@ -50,7 +57,7 @@ def stylize(
 
     def validate() -> dict[str, float]:
         random = np.random.default_rng(config.seed)  # the same triplets every time
-        anchors = sorted(held.anchors(), key=lambda i: validation[i].frames)
+        anchors = sorted(held.anchors() if held else range(len(validation)), key=lambda i: validation[i].frames)
         size, means, neutral = config.clips_at_once or config.batch_size, Means(config.losses), 0.0
         for start in range(0, len(anchors), size):
             chosen = anchors[start : start + size]
@@ -65,14 +72,17 @@ def stylizing(
     model: MemoryTalker,
     clips: Sequence[AnyClip],
     chosen: list[int],
-    triplets: Triplets,
+    triplets: Triplets | None,
     mouth: Mouth,
     config: TrainingConfig,
     randoms: Sequence[np.random.Generator],
     frames: int = 0,
 ) -> Losses:
-    """The losses of stage 2 of the clips `chosen`, cut to `frames` (0: whole); `randoms` hold the chance of each."""
-    pairs = [triplets.draw(i, random) for i, random in zip(chosen, randoms, strict=True)]
+    """The losses of stage 2 of the clips `chosen`, cut to `frames` (0: whole); `randoms` hold the chance of each.
+
+    Without `triplets` the style loss is left out.
+    """
+    pairs = [triplets.draw(i, random) if triplets else (i, i) for i, random in zip(chosen, randoms, strict=True)]
     anchor = style_of(model, [clips[i] for i in chosen], config, randoms)
     others = [style_of(model, [clips[pair[k]] for pair in pairs], config, randoms) for k in (0, 1)]
     picked = [
@@ -82,9 +92,10 @@ def stylizing(
     batch = collate(picked).to(next(model.parameters()).device)
     output = stage_one(model, batch, anchor.weights, motion=False)
     with torch.autocast(batch.motion.device.type, enabled=False):
-        return stylizing_loss(
+        losses = stylizing_loss(
             output, batch.motion, (anchor, *others), mouth, batch.mask, config.losses, model.config.motion_scale
         )
+    return losses if triplets else Losses(losses.total, {k: v for k, v in losses.parts.items() if k != "style"})
 
 
 def _neutral(model: MemoryTalker, clips: list[AnyClip]) -> torch.Tensor:
