@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic_datasets import write_vocaset
 
 from memorytalker.audio import Waveform
+from memorytalker.datasets.opening import open_dataset
 from memorytalker.datasets.sequences import DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
 from memorytalker.evaluation.evaluate import EvaluationError, choose, compare, evaluate, evaluate_all
 from memorytalker.evaluation.measures import MEASURES
@@ -223,8 +225,17 @@ def test_table_has_the_units_of_the_paper_and_says_what_was_measured(dataset: Fa
     assert "1e-4 m" in rows["Lip-max"] and " 10.000 [" in rows["Lip-max"]
     assert "ms" in rows["MTM"]
     assert "mine − neutral face" in rows["measure"]
-    for said in ("6 clips of 2 speakers", "585 frames at 30 fps", "12 vertices", "abc123", "Region lips: 3 vertices",
-                 "by hand", "60 -> 30 fps", "Skipped: 1 sequence, ","no sound", "2000 draws of clips"):  # fmt: skip
+    for said in (
+        "6 clips of 2 speakers",
+        "585 frames at 30 fps",
+        "12 vertices",
+        "abc123",
+        "Regions (by hand): lips 3 vertices, sha256",
+        "60 -> 30 fps",
+        "Skipped: 1 sequence, ",
+        "no sound",
+        "2000 draws of clips",
+    ):
         assert said in table, said
     width = rows["measure"].count("|")
     assert all(row.count("|") == width for row in rows.values())
@@ -238,6 +249,22 @@ def test_the_papers_figures_stand_beside_vocaset_only_and_say_whose_they_are(dat
         assert row.endswith(f"| {value:.3f} |")
     for other in (replace(ours, layout="biwi"), replace(ours, layout="corpus"), replace(ours, split="validation")):
         assert "paper" not in evaluations_markdown([other])
+
+
+def test_a_synthetic_vocaset_from_its_files(tmp_path: Path) -> None:
+    test, validation = "FaceTalk_170809_00138_TA", "FaceTalk_170811_03275_TA"
+    planted = write_vocaset(tmp_path, (validation, test), (21, 22), seconds=0.5)
+    voca = open_dataset(tmp_path)
+    truth = {s.name: s.vertices() - planted.templates[s.speaker] for s in voca.sequences}
+    results = evaluate_all({"still": neutral_predictor(), "half": lambda s: truth[s.name] / 2}, voca)
+    still, half = ({name: i.value for name, i in result.pooled.items()} for result in results.values())
+    assert results["half"].speakers == (test,) and results["half"].frames == 30 and results["half"].fps == 30
+    for name in ("fve", "lve_max", "lve_mean"):
+        assert half[name] == pytest.approx(still[name] / 4, rel=1e-3) and still[name] > 0, name
+    assert half["lip_max"] == pytest.approx(still["lip_max"] / 2, rel=1e-3)
+    assert half["fdd"] == pytest.approx(0.75 * still["fdd"], rel=1e-3)  # a quarter of the squared motion is there
+    sizes = {record.name: record.size for record in results["half"].regions}
+    assert (sizes["lips"], sizes["upper_face"]) == (len(planted.face.lips), len(planted.face.upper_face))
 
 
 def test_json_has_every_clip_and_no_nan(dataset: FaceDataset) -> None:

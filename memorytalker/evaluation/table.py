@@ -78,7 +78,7 @@ def _remarks(evaluations: Sequence[Evaluation], reported: bool) -> list[str]:
         f"- Measured on: {last.layout}, {last.split} split, {_count(len(last.clips), 'clip')} of "
         f"{_count(len(last.speakers), 'speaker')}{' (--limit)' if last.limit else ''}, {last.frames} frames at "
         f"{last.fps} fps, {last.vertex_count} vertices; data {last.digest[:16] or 'without a digest'}.",
-        f"- In brackets: {intervals_described(last.resample)}.",
+        f"- In brackets: {intervals_described(last.resample)}; there are none for one alone.",
     ]
     for evaluation in evaluations:
         for name, value in evaluation.details.items():
@@ -86,10 +86,9 @@ def _remarks(evaluations: Sequence[Evaluation], reported: bool) -> list[str]:
     matched = [f"{e.label} {e.pooled['mtm'].clips} of {len(e.clips)} clips" for e in evaluations if "mtm" in e.pooled]
     if matched:
         lines.append(f"- MTM, where extrema match: {', '.join(matched)}.")
-    lines += [
-        f"- Region {record.name}: {record.size} vertices, sha256 {record.sha256[:16]} ({last.region_source})."
-        for record in last.regions
-    ]
+    if last.regions:
+        named = [f"{record.name} {record.size} vertices, sha256 {record.sha256[:16]}" for record in last.regions]
+        lines.append(f"- Regions ({last.region_source}): {'; '.join(named)}.")
     reasons: dict[tuple[str, str], list[str]] = {}
     for evaluation in evaluations:
         for measure in MEASURES:
@@ -97,10 +96,10 @@ def _remarks(evaluations: Sequence[Evaluation], reported: bool) -> list[str]:
                 reasons.setdefault((evaluation.label, evaluation.absent[measure.name]), []).append(measure.title)
     for (label, reason), titles in reasons.items():
         lines.append(f"- Not given for {label}: {', '.join(titles)}: {reason}.")
-    lines += [f"- Note: {note}" for note in last.notes]
+    lines += [f"- Note: {note}." for note in last.notes if note != f"regions: {last.region_source}"]
     if last.skipped:
         first = last.skipped[0]
-        lines.append(f"- Skipped: {_count(len(last.skipped), 'sequence')}, such as {first.name}: {first.reason}")
+        lines.append(f"- Skipped: {_count(len(last.skipped), 'sequence')}, such as {first.name}: {first.reason}.")
     return lines + ([f"- {REPORTED_CAUTION}"] if reported else [])
 
 
