@@ -234,19 +234,15 @@ def run_bench(chosen: argparse.Namespace) -> None:
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
     """Flags of `doctor`."""
-    parser.add_argument("folder", type=Path, nargs="?", help="a data set to look at instead of this machine")
-    dataset_commands.add_dataset(parser)
+    dataset_commands.add_doctor(parser)
     add_talker(parser)
 
 
 def run_doctor(chosen: argparse.Namespace) -> int:
     """Print what is found and what is missing: of a data set (bad input if it cannot be used), or of this machine."""
-    if chosen.folder is not None:
-        from memorytalker.datasets.inspection import inspect
-
-        inspected = inspect(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
-        print("\n".join(inspected.lines))
-        return DONE if inspected.usable else BAD_INPUT
+    usable = dataset_commands.run_doctor(chosen)
+    if usable is not None:
+        return DONE if usable else BAD_INPUT
     from memorytalker.doctor import examine
 
     findings = examine(chosen.weights, None if chosen.device == "auto" else chosen.device)

@@ -94,6 +94,8 @@ def test_refusals(run, tmp_path: Path) -> None:
     write_biwi(tmp_path / "biwi", **SMALL)
     code, out, _ = run("doctor", tmp_path / "biwi", "--splits", tmp_path / "none.json")
     assert code == cli.BAD_INPUT and "no file of splits" in out
+    code, _, err = run("doctor", "--layout", "biwi")
+    assert code == cli.BAD_INPUT and "doctor FOLDER" in err
     code, _, err = run("convert", tmp_path / "biwi", tmp_path / "biwi")
     assert code == cli.BAD_INPUT and "not an empty folder" in err and err.count("\n") == 1
 

@@ -1,4 +1,4 @@
-"""The command `convert`, and the flags that say which data set is meant."""
+"""The command `convert`, `doctor` of a data set, and the flags that say which data set is meant."""
 
 from __future__ import annotations
 
@@ -17,6 +17,29 @@ def add_dataset(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--splits", metavar="FILE", help="a JSON file of splits, or vocaset, biwi, biwi_seen")
     group.add_argument("--regions", type=Path, metavar="FILE", help="regions.json, FLAME_masks.pkl or lve.txt")
     group.add_argument("--root", type=Path, metavar="FOLDER", help="where the recordings of a corpus lie")
+
+
+def add_doctor(parser: argparse.ArgumentParser) -> None:
+    """The flags of `doctor` that are about a data set."""
+    parser.add_argument("folder", type=Path, nargs="?", help="a data set to look at instead of this machine")
+    add_dataset(parser)
+
+
+def run_doctor(chosen: argparse.Namespace) -> bool | None:
+    """Print what a data set has and lacks; whether it can be used, or None where no data set is meant.
+
+    Raises DatasetError for a folder that is not there, and for flags of a data set without its folder.
+    """
+    from .inspection import inspect
+    from .sequences import DatasetError
+
+    if chosen.folder is None:
+        if chosen.layout or chosen.splits or chosen.regions or chosen.root:
+            raise DatasetError("These flags are about a data set; name its folder: doctor FOLDER.")
+        return None
+    inspected = inspect(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
+    print("\n".join(inspected.lines))
+    return inspected.usable
 
 
 def add_convert(parser: argparse.ArgumentParser) -> None:
