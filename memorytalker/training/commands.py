@@ -1,16 +1,41 @@
-"""The command `train`: from a source folder to a folder of weights."""
+"""The command `train`: from a data set, or from a source folder, to weights."""
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from ..config import Progress
+from ..datasets.commands import add_dataset
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
     """Flags of `train`."""
     what = parser.add_subparsers(metavar="what", required=True)
+    _add_weights(what)
+    first = what.add_parser(
+        "memorize",
+        help="stage 1 on a data set",
+        description="Stage 1, memorizing: general motion from speech. A run that was broken off goes on where it stood "
+        "when the same command is given again. Several processes: accelerate launch -m memorytalker train ...",
+    )
+    _add_run(first)
+    first.add_argument("--encoder", metavar="PATH", help="the pretrained speech encoder: a folder, hub id or weights")
+    first.add_argument("--random-encoder", action="store_true", help="start the speech encoder from random weights")
+    second = what.add_parser(
+        "stylize",
+        help="stage 2 on a data set",
+        description="Stage 2, animating: the style of a voice, on the finished run of stage 1. A run that was broken "
+        "off goes on where it stood when the same command is given again.",
+    )
+    _add_run(second)
+    second.add_argument("--from", dest="stage_one", type=Path, required=True, metavar="RUN", help="the run of stage 1")
+    for stage, run in (("memorize", first), ("stylize", second)):
+        run.set_defaults(what=stage)
+
+
+def _add_weights(what: argparse._SubParsersAction) -> None:
     weights = what.add_parser(
         "weights",
         help="make the open weights: corpus, stage 1, stage 2",
@@ -24,15 +49,51 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     weights.add_argument("--recipe", type=Path, help="a JSON file with the fields of Recipe (default: the shipped one)")
     weights.add_argument("--device", default="cpu", help="where to train (default: %(default)s)")
     weights.add_argument("--workers", type=int, default=2, help="processes for alignment (default: %(default)s)")
+    weights.set_defaults(what="weights")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", type=Path, help="a data set in any layout; 'doctor FOLDER' says what is there")
+    parser.add_argument(
+        "--config", required=True, metavar="NAME", help="open, vocaset or biwi, or a JSON file with the settings"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the folder of the run")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default: %(default)s)")
+    parser.add_argument(
+        "--cache", type=Path, metavar="FOLDER", help="what the encoder hears, kept between runs (default: RUN/../heard)"
+    )
+    add_dataset(parser)
 
 
 def run_train(chosen: argparse.Namespace, progress: Progress) -> None:
-    """Carry out `train weights`."""
+    """Carry out `train`."""
+    {"weights": _run_weights, "memorize": _run_stage, "stylize": _run_stage}[chosen.what](chosen, progress)
+
+
+def _run_weights(chosen: argparse.Namespace, progress: Progress) -> None:
     from ..config import read
     from .recipe import Recipe, make_weights
 
     recipe = Recipe() if chosen.recipe is None else read(Recipe, chosen.recipe)
-    make_weights(
-        chosen.root, chosen.work, chosen.out, chosen.encoder, recipe, chosen.device, chosen.workers, progress
-    )
+    make_weights(chosen.root, chosen.work, chosen.out, chosen.encoder, recipe, chosen.device, chosen.workers, progress)
     print(f"{chosen.out}: weights written; measure them with: python -m memorytalker evaluate {chosen.root}")
+
+
+def _run_stage(chosen: argparse.Namespace, progress: Progress) -> None:
+    from ..datasets.inspection import summary
+    from ..datasets.opening import open_dataset
+    from .processes import device_of
+    from .run import Place, memorize_dataset, stylize_dataset
+    from .settings import read_settings
+
+    settings = read_settings(chosen.what, chosen.config)
+    place = Place(chosen.out, device_of(chosen.device), chosen.cache)
+    dataset = open_dataset(chosen.dataset, chosen.layout, chosen.splits, chosen.regions, chosen.root)
+    for line in summary(dataset):
+        print(line)
+    say = partial(print, flush=True)
+    if chosen.what == "memorize":
+        memorize_dataset(dataset, settings, place, chosen.encoder, chosen.random_encoder, say, progress)
+    else:
+        stylize_dataset(dataset, settings, place, chosen.stage_one, say, progress)
+    print(f"{chosen.out / 'weights'}: the weights of the epoch that validated best.")

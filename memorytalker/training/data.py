@@ -236,10 +236,10 @@ class Triplets:
     """For an anchor clip: another clip of its speaker, and a clip of another speaker; never the clip itself.
 
     A speaker with a single clip is no anchor, but may be the stranger of others.
-    Raises TrainingError without two speakers, or without any speaker who has two clips.
+    Raises TrainingError, saying `of` which clips, without two speakers or without any speaker who has two clips.
     """
 
-    def __init__(self, clips: Sequence[AnyClip]) -> None:
+    def __init__(self, clips: Sequence[AnyClip], of: str = "training") -> None:
         self._by_speaker: dict[str, list[int]] = defaultdict(list)
         names: dict[str, set[str]] = defaultdict(set)  # pieces of one take have one name and are the same clip
         for index, clip in enumerate(clips):
@@ -248,14 +248,15 @@ class Triplets:
         self._speakers = sorted(self._by_speaker)
         if len(self._speakers) < 2:
             raise TrainingError(
-                f"The style encoder needs clips of at least two speakers, and these are of {len(self._speakers)}; name "
-                "more in the splits."
+                f"The style encoder needs clips of at least two speakers, and the {of} clips are of "
+                f"{len(self._speakers)}; name more in the splits."
             )
         #: Speakers with a single clip, who are never an anchor.
         self.single = tuple(name for name in self._speakers if len(names[name]) < 2)
         if len(self.single) == len(self._speakers):
             raise TrainingError(
-                "The style encoder needs at least one speaker with two clips, and every speaker here has one; add clips."
+                f"The style encoder needs at least one speaker with two clips, and every speaker of the {of} clips has "
+                "one; add clips."
             )
         self._clips = clips
 

@@ -1,0 +1,209 @@
+"""Both stages on a data set, from a folder on disk to a run folder with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ..config import ConfigError, ModelConfig, Progress, TrainingConfig, from_dict
+from ..datasets.sequences import FaceDataset
+from ..models.talker import MemoryTalker
+from ..weights import WEIGHTS_FOLDER, WeightsError, initialise_speech, load_weights, read_manifest
+from .cache import HeardCache
+from .data import AnyClip, TrainingError, Triplets
+from .folder import RunFolder, parameter_counts
+from .losses import Mouth
+from .memorize import freeze_speech, memorize
+from .processes import start_processes
+from .settings import MemorizeSettings, StylizeSettings
+from .sources import Source, mouth_on, open_source
+from .stylize import stylize
+
+#: What the paper says its model has, in millions (arXiv 2507.20562).
+PAPER_PARAMETERS = 94
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run happens: its folder, the device, the folder of what the encoder hears (None: beside the run)."""
+
+    out: Path
+    device: torch.device
+    cache: Path | None = None
+
+    @property
+    def cache_folder(self) -> Path:
+        """Shared by the runs that lie side by side."""
+        return self.out.parent / "heard" if self.cache is None else self.cache
+
+
+def memorize_dataset(
+    dataset: FaceDataset,
+    settings: MemorizeSettings,
+    place: Place,
+    encoder: str | None = None,
+    random_encoder: bool = False,
+    say: Callable[[str], None] = print,
+    progress: Progress | None = None,
+) -> None:
+    """Stage 1 on a data set; goes on where `place.out` stands.
+
+    `encoder` is a folder, hub id or weights folder with the pretrained speech encoder, None what the settings name;
+    `random_encoder` starts it at random instead. Raises TrainingError, ConfigError, DatasetError or WeightsError.
+    """
+    config = settings.training
+    say = _first_only(say, config, place)
+    source = open_source(dataset, settings.model.slots)
+    _check(dataset, settings.model, source.mouth, config)
+    torch.manual_seed(config.seed)
+    model = MemoryTalker(replace(settings.model, coordinates=source.coordinates))
+    start = _start_encoder(model, encoder, random_encoder)
+    model.to(place.device)
+    freeze_speech(model)
+    model.style.requires_grad_(False)
+    say(describe_parameters(model))
+    say(f"Speech encoder: {start}.")
+    frozen = model.config.speech.frozen
+    clips = _heard_clips(model, source, config, place, frozen, progress)
+    provenance = {"data": source.digest, "encoder": start}
+    mouth = mouth_on(source.mouth, place.device)
+    memorize(model, *clips, mouth, config, place.out, provenance, progress, source.fold)
+
+
+def stylize_dataset(
+    dataset: FaceDataset,
+    settings: StylizeSettings,
+    place: Place,
+    stage_one: Path,
+    say: Callable[[str], None] = print,
+    progress: Progress | None = None,
+) -> None:
+    """Stage 2 on a data set, from the finished run of stage 1 in `stage_one`; goes on where `place.out` stands.
+
+    Raises TrainingError, ConfigError, DatasetError or WeightsError.
+    """
+    config = settings.training
+    say = _first_only(say, config, place)
+    if place.out.resolve() == stage_one.resolve():
+        raise TrainingError(f"{place.out} is the run of stage 1; give stage 2 another folder with --out.")
+    model, start = load_run(stage_one)
+    source = open_source(dataset, model.config.slots)
+    _check(dataset, model.config, source.mouth, config)
+    if model.config.coordinates != source.coordinates:
+        raise TrainingError(
+            f"{stage_one} was trained on {model.config.coordinates} coordinates a frame, and {dataset.folder} has "
+            f"{source.coordinates}; use the data set of stage 1."
+        )
+    model.to(place.device)
+    say(describe_parameters(model))
+    clips = _heard_clips(model, source, config, place, True, progress)
+    if single := Triplets(clips[0]).single:
+        say(f"Speakers with a single clip, who serve as strangers only: {', '.join(single)}.")
+    mouth = mouth_on(source.mouth, place.device)
+    if mouth is None:  # its weight is 0, see _check
+        mouth = Mouth(torch.arange(dataset.vertex_count, device=place.device))
+    provenance = {"data": source.digest, "stage_one": start}
+    stylize(model, *clips, mouth, config, place.out, provenance, progress, source.fold)
+
+
+def load_run(folder: Path) -> tuple[MemoryTalker, str]:
+    """The best model of a finished run, in the coordinates it was trained in, and the sha256 of its `weights/`.
+
+    Raises TrainingError if the folder is no run or has not come to its end.
+    """
+    run = RunFolder(folder)
+    about = run.about()
+    if not (folder / "weights" / "config.json").is_file():
+        raise TrainingError(f"The run in {folder} has not come to its end; give its command again to go on with it.")
+    model = MemoryTalker(from_dict(ModelConfig, about["model"]))
+    model.load_state_dict(run.best())
+    return model.eval(), read_manifest(folder / "weights").sha256
+
+
+def describe_parameters(model: MemoryTalker) -> str:
+    """How many parameters a model has, part by part, in words; a HuBERT model stands beside the paper's figure."""
+    counts = parameter_counts(model)
+    parts = ", ".join(f"{name} {n / 1e6:.2f} M" for name, n in counts.items() if name not in ("all", "learning"))
+    text = f"Parameters: {counts['all'] / 1e6:.1f} M in all ({parts})"
+    if model.config.speech.form == "hubert":
+        text += f"; the paper says {PAPER_PARAMETERS} M, about what the speech encoder alone has"
+    return text + "."
+
+
+def _start_encoder(model: MemoryTalker, encoder: str | None, random_encoder: bool) -> str:
+    """Fill the speech encoder; say from where."""
+    source = encoder or model.config.speech.initialise_from
+    if random_encoder:
+        if encoder is not None:
+            raise TrainingError("--encoder and --random-encoder exclude each other; leave one away.")
+        return "random weights, not pretrained"
+    if source is None:
+        raise TrainingError(
+            "No pretrained speech encoder is named; give its folder or hub id with --encoder, or start from random "
+            "weights with --random-encoder."
+        )
+    try:
+        if (shipped := _weights_folder(source)) is not None:
+            trained = load_weights(shipped)
+            model.speech.load_pretrained(trained.speech.encoder.state_dict(), source)
+            return f"that of the weights {source}"
+        initialise_speech(model, source)
+    except (WeightsError, ConfigError) as error:
+        words = str(error).splitlines()[0].rstrip(".")
+        raise TrainingError(
+            f"{words}. Give a folder that has it with --encoder, or start from random weights with --random-encoder."
+        ) from None
+    return str(source)
+
+
+def _weights_folder(source: str) -> Path | None:
+    """The folder of MemoryTalker weights that a source names, None if it is something else."""
+    for folder in (Path(source), WEIGHTS_FOLDER / source):
+        if (folder / "config.json").is_file():
+            try:
+                read_manifest(folder)
+            except WeightsError:  # a transformers model has a config.json too
+                continue
+            return folder
+    return None
+
+
+def _check(dataset: FaceDataset, model: ModelConfig, mouth: Mouth | None, config: TrainingConfig) -> None:
+    """Raise ConfigError or TrainingError for settings that the data set cannot serve."""
+    if dataset.fps != model.fps:
+        raise ConfigError(
+            f"{dataset.folder} has {dataset.fps} frames a second and the model {model.fps}; set model.fps and "
+            "model.period, or choose the preset of the data set."
+        )
+    needed = ["lips_in_stage_one"] if config.stage == "memorize" else ["lip"]
+    needed = [name for name in needed if getattr(config.losses, name) and mouth is None]
+    if config.losses.opening and (mouth is None or mouth.opening is None):
+        needed.append("opening")
+    if needed:
+        raise TrainingError(
+            f"{dataset.folder} does not name its lips, which {', '.join('losses.' + name for name in needed)} needs; "
+            "give them with --regions, or set that weight to 0."
+        )
+
+
+def _heard_clips(
+    model: MemoryTalker, source: Source, config: TrainingConfig, place: Place, states: bool, progress: Progress | None
+) -> tuple[list[AnyClip], list[AnyClip]]:
+    """Training and validation clips; the first process fills the cache."""
+    splits = ("train", "validation")
+    for split in splits:
+        if not source.dataset.split(split):
+            raise TrainingError(f"{source.dataset.folder} has no {split} sequences; check its splits with doctor.")
+    cache = HeardCache(model, place.cache_folder, source.digest, states)
+    with start_processes(config.mixed_precision, place.device).main_process_first():
+        cache.fill([one for split in splits for one in source.dataset.split(split)], progress)
+    training, validation = (source.clips(split, cache, model.config) for split in splits)
+    return training, validation
+
+
+def _first_only(say: Callable[[str], None], config: TrainingConfig, place: Place) -> Callable[[str], None]:
+    """Of several processes only the first speaks."""
+    return say if start_processes(config.mixed_precision, place.device).is_main_process else lambda line: None
