@@ -20,6 +20,7 @@ from memorytalker.config import CAMERAS, RenderOptions
 from memorytalker.corpus import commands as corpus_commands
 from memorytalker.datasets import commands as dataset_commands
 from memorytalker.evaluation import commands as evaluation_commands
+from memorytalker.experiments import commands as experiment_commands
 from memorytalker.training import commands as training_commands
 
 DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
@@ -285,6 +286,12 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
         evaluation_commands.run_evaluate(chosen, device, progress)
 
 
+def run_experiments(chosen: argparse.Namespace) -> None:
+    """The variants of a plan, or what was found of them."""
+    with progress_bar() as progress:
+        experiment_commands.run_experiments(chosen, progress)
+
+
 #: Every sub-command there is. Each imports what it needs when it runs, so that --help stays quick.
 COMMANDS = MappingProxyType(
     {
@@ -295,5 +302,8 @@ COMMANDS = MappingProxyType(
         "corpus": Command("Make training clips of speech and recorded faces.", corpus_commands.add_corpus, run_corpus),
         "train": Command("Train a model.", training_commands.add_train, run_train),
         "evaluate": Command("Print the figures of a model on held-out voices and faces.", add_evaluate, run_evaluate),
+        "experiments": Command(
+            "Train and judge the comparisons.", experiment_commands.add_experiments, run_experiments
+        ),
     }
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from ..config import Progress
+from ..datasets.commands import add_dataset
 
 
 def add_experiments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +25,7 @@ def add_experiments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these variants alone")
     run.add_argument("--encoder", help="folder or hub id of the pretrained speech encoder, where it is trained too")
     run.add_argument("--device", default="cpu", help="where to train (default: %(default)s)")
+    add_dataset(run)
     report = what.add_parser(
         "report",
         help="write tables and pictures of what was found",
@@ -31,28 +34,39 @@ def add_experiments(parser: argparse.ArgumentParser) -> None:
     report.add_argument("runs", type=Path, help="the folder that 'experiments run' wrote to")
     report.add_argument("--to", type=Path, default=Path("EXPERIMENTS.md"), help="(default: %(default)s)")
     report.add_argument("--pictures", type=Path, default=Path("docs/experiments"), help="(default: %(default)s)")
-    report.add_argument("--folder", type=Path, help="also picture the memory, with the clips of this data set folder")
-    report.add_argument("--weights", help="weights whose slots are pictured (default: the shipped ones)")
+    report.add_argument("--folder", type=Path, help="the corpus or data set of the runs: picture their memory as well")
+    report.add_argument("--plan", default="open", help="the plan of the runs (default: %(default)s)")
+    report.add_argument("--weights", help="weights whose slots are pictured as faces (such as: open)")
+    add_dataset(report)
 
 
-def run_experiments_command(chosen: argparse.Namespace, progress: Progress) -> None:
+def run_experiments(chosen: argparse.Namespace, progress: Progress) -> None:
     """Carry out `experiments run` or `experiments report`."""
-    if chosen.what == "run":
-        _run(chosen, progress)
-    else:
-        from .report import write_report
-
-        for path in write_report(chosen.runs, chosen.to, chosen.pictures, chosen.folder, chosen.weights, progress):
-            print(path)
+    {"run": _run, "report": _report}[chosen.what](chosen, progress)
 
 
 def _run(chosen: argparse.Namespace, progress: Progress) -> None:
     from .plan import load_plan
-    from .run import run_experiments
-    from .sources import open_material
+    from .run import run_experiments as run_plan
+    from .sources import Place, open_material
 
     plan = load_plan(chosen.plan)
     plan.variants(tuple(chosen.only))  # a name that does not exist is refused before anything is read
-    material = open_material(chosen.folder, plan, chosen.out, chosen.encoder, chosen.device, progress)
-    say = lambda line: print(line, flush=True)  # noqa: E731
-    run_experiments(material, chosen.out, plan, tuple(chosen.only), chosen.encoder, chosen.device, progress, say)
+    place = Place(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
+    material = open_material(place, plan, chosen.out, chosen.encoder, chosen.device, progress)
+    say = partial(print, flush=True)
+    run_plan(material, chosen.out, plan, tuple(chosen.only), chosen.encoder, chosen.device, progress, say)
+    print(f"{chosen.out}: write it down with: python -m memorytalker experiments report {chosen.out}")
+
+
+def _report(chosen: argparse.Namespace, progress: Progress) -> None:
+    from .plan import load_plan
+    from .report import write_report
+    from .sources import Place, open_material
+
+    material = None
+    if chosen.folder is not None:
+        place = Place(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
+        material = open_material(place, load_plan(chosen.plan), chosen.runs, None, "cpu", progress)
+    for path in write_report(chosen.runs, chosen.to, chosen.pictures, material, chosen.weights):
+        print(path)

@@ -17,7 +17,7 @@ from ..audio import Waveform
 from ..datasets.sequences import DatasetError, FaceDataset, FaceRegions, Sequence
 from ..evaluation.bootstrap import Interval, mean_interval
 from ..evaluation.evaluate import ClipFigures, Evaluation, evaluate_all, region_records
-from ..training.data import TrainingClip
+from ..training.data import AnyClip
 from .material import Material
 
 #: The measure of the whole face.
@@ -63,7 +63,7 @@ def _small_dataset(material: Material, upper_face: bool) -> tuple[FaceDataset, C
     templates = {name: template[vertices] for name, template in material.dataset.templates.items()}
     offsets = material.mover(vertices)
 
-    def sequence(clip: TrainingClip) -> Sequence:
+    def sequence(clip: AnyClip) -> Sequence:
         def read() -> np.ndarray:
             return templates[clip.speaker] + offsets(clip.motion.numpy())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..corpus.twins import TWIN_MARK
 from ..datasets.sequences import FaceDataset, FaceRegions
 from ..head import HeadMesh, load_head
 from ..training.cache import load_training_clips
-from ..training.data import TrainingClip
+from ..training.data import AnyClip, StoredClip, TrainingClip
 from ..training.losses import Mouth
 from ..training.space import blendshape_space
 from .plan import Plan, digest
@@ -35,9 +35,9 @@ class Material:
     judged: whole clips. dataset: their mesh, its regions and templates; its sequences are not used.
     """
 
-    training: tuple[TrainingClip, ...]
-    selection: tuple[TrainingClip, ...]  # they choose the best weights of a run
-    judged: tuple[TrainingClip, ...]
+    training: tuple[AnyClip, ...]
+    selection: tuple[AnyClip, ...]  # they choose the best weights of a run
+    judged: tuple[AnyClip, ...]
     mouth: Mouth
     basis: np.ndarray | None  # (K, 3 V): coordinates to offsets in metres; None: the coordinates are the offsets
     dataset: FaceDataset
@@ -91,17 +91,23 @@ def corpus_material(folder: Path, plan: Plan, head: HeadMesh | None = None) -> M
     )  # fmt: skip
 
 
-def material_digest(*groups: list[TrainingClip]) -> str:
-    """Changes when a clip comes, goes or moves otherwise."""
-    rows = [[(c.name, c.speaker, len(c.motion), float(c.motion.abs().sum())) for c in clips] for clips in groups]
+def material_digest(*groups: Sequence[AnyClip]) -> str:
+    """Changes when a clip comes or goes, or when one that is in memory moves otherwise."""
+    rows = []
+    for clips in groups:
+        moved = [float(c.motion.abs().sum()) if isinstance(c, TrainingClip) else 0.0 for c in clips]
+        rows.append([(c.name, c.speaker, c.frames, amount) for c, amount in zip(clips, moved, strict=True)])
     return digest(rows)
 
 
-def joined(pieces: list[TrainingClip]) -> list[TrainingClip]:
-    """Clips that loading cut into pieces, whole again."""
-    whole = []
+def joined(pieces: Sequence[AnyClip]) -> list[AnyClip]:
+    """Clips that were cut into pieces, whole again."""
+    whole: list[AnyClip] = []
     for _, group in groupby(pieces, key=lambda clip: clip.name):
         parts = list(group)
+        if isinstance(parts[0], StoredClip):
+            whole.append(replace(parts[0], frames=sum(part.frames for part in parts)))
+            continue
         tensors = {
             key: torch.cat([getattr(part, key) for part in parts]) for key in ("states", "mel", "motion", "labels")
         }
@@ -109,15 +115,15 @@ def joined(pieces: list[TrainingClip]) -> list[TrainingClip]:
     return whole
 
 
-def by_speaker(clips: list[TrainingClip] | tuple[TrainingClip, ...]) -> dict[str, list[TrainingClip]]:
+def by_speaker(clips: list[AnyClip] | tuple[AnyClip, ...]) -> dict[str, list[AnyClip]]:
     """Clips under their speakers, speakers in the order of their names."""
-    found: dict[str, list[TrainingClip]] = defaultdict(list)
+    found: dict[str, list[AnyClip]] = defaultdict(list)
     for clip in clips:
         found[clip.speaker].append(clip)
     return dict(sorted(found.items()))
 
 
-def hold_out(clips: list[TrainingClip], count: int, seed: int = 0) -> tuple[list[TrainingClip], list[TrainingClip]]:
+def hold_out(clips: list[AnyClip], count: int, seed: int = 0) -> tuple[list[AnyClip], list[AnyClip]]:
     """(training, selection): the clips of `count` speakers of ordinary size set aside, with those of their twins.
 
     Raises ConfigError if too many are asked for.
@@ -131,7 +137,7 @@ def hold_out(clips: list[TrainingClip], count: int, seed: int = 0) -> tuple[list
     return rest, [clip for clip in clips if clip.speaker in held]
 
 
-def at_most(clips: list[TrainingClip], most: int, seed: int = 0) -> list[TrainingClip]:
+def at_most(clips: list[AnyClip], most: int, seed: int = 0) -> list[AnyClip]:
     """At most so many clips of each speaker, drawn by seed; 0 for all."""
     if not most:
         return clips
@@ -139,8 +145,8 @@ def at_most(clips: list[TrainingClip], most: int, seed: int = 0) -> list[Trainin
 
 
 def nested_speakers(
-    clips: tuple[TrainingClip, ...], counts: tuple[int, ...], total: int, seed: int = 0
-) -> dict[int, list[TrainingClip]]:
+    clips: tuple[AnyClip, ...], counts: tuple[int, ...], total: int, seed: int = 0
+) -> dict[int, list[AnyClip]]:
     """For each count, clips of so many speakers, `total` in all: every set of speakers holds the smaller ones.
 
     Each speaker gives an equal share, as far as they have it; others fill up what they lack. A speaker's clips come in
@@ -160,7 +166,7 @@ def nested_speakers(
     return {count: _shared(order[:size], groups, total, seed) for count, size in sizes.items()}
 
 
-def _shared(names: list[str], groups: dict[str, list[TrainingClip]], total: int, seed: int) -> list[TrainingClip]:
+def _shared(names: list[str], groups: dict[str, list[AnyClip]], total: int, seed: int) -> list[AnyClip]:
     """`total` clips of these speakers, each as many as any other until their clips run out."""
     given, left = dict.fromkeys(names, 0), total
     while left:
@@ -173,6 +179,6 @@ def _shared(names: list[str], groups: dict[str, list[TrainingClip]], total: int,
     return [clip for name in sorted(names) for clip in _drawn(groups[name], given[name], seed)]
 
 
-def _drawn(clips: list[TrainingClip], count: int, seed: int) -> list[TrainingClip]:
+def _drawn(clips: list[AnyClip], count: int, seed: int) -> list[AnyClip]:
     order = np.random.default_rng((seed, len(clips))).permutation(len(clips))[:count]
     return [clips[i] for i in order]

@@ -55,6 +55,10 @@ class Plan:
             raise ConfigError(f"There is no variant {unknown[0]!r}; this plan knows: {', '.join(known)}.")
         return tuple(variant for variant in table if variant.name in wanted)
 
+    def place(self, name: str) -> int:
+        """Where a variant stands in the table."""
+        return [variant.name for variant in all_variants(self.slot_counts, self.speaker_counts)].index(name)
+
 
 @dataclass(frozen=True)
 class Settings:

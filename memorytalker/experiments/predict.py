@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..config import TrainingConfig
 from ..models.talker import MemoryTalker, TalkerOutput
-from ..training.data import Batch, TrainingClip, collate
+from ..training.data import AnyClip, Batch, collate
 from ..training.memorize import stage_one
 from ..training.stylize import style_of
 
@@ -20,11 +20,11 @@ BATCH_FRAMES = 4000
 ORACLE_STEPS, ORACLE_RATE = 40, 0.05
 
 
-def batches(clips: Sequence[TrainingClip], frames: int = BATCH_FRAMES) -> Iterator[list[int]]:
+def batches(clips: Sequence[AnyClip], frames: int = BATCH_FRAMES) -> Iterator[list[int]]:
     """Clip numbers in groups of like length, each of at most so many padded frames or of one clip."""
     group: list[int] = []
-    for index in sorted(range(len(clips)), key=lambda i: len(clips[i].motion)):
-        if group and (len(group) + 1) * len(clips[index].motion) > frames:
+    for index in sorted(range(len(clips)), key=lambda i: clips[i].frames):
+        if group and (len(group) + 1) * clips[index].frames > frames:
             yield group
             group = []
         group.append(index)
@@ -33,7 +33,7 @@ def batches(clips: Sequence[TrainingClip], frames: int = BATCH_FRAMES) -> Iterat
 
 
 @torch.no_grad()
-def styles_heard(model: MemoryTalker, clips: Sequence[TrainingClip]) -> Tensor:
+def styles_heard(model: MemoryTalker, clips: Sequence[AnyClip]) -> Tensor:
     """w_s (N, n) of the whole of each clip's own sound, or of its label in a model that knows speakers by label."""
     model.eval()
     weights = torch.empty(len(clips), model.config.slot_count)
@@ -45,7 +45,7 @@ def styles_heard(model: MemoryTalker, clips: Sequence[TrainingClip]) -> Tensor:
 
 @torch.no_grad()
 def outputs(
-    model: MemoryTalker, clips: Sequence[TrainingClip], styles: Tensor | None = None
+    model: MemoryTalker, clips: Sequence[AnyClip], styles: Tensor | None = None
 ) -> Iterator[tuple[int, TalkerOutput, int, int]]:
     """(clip number, output of its batch, row, frames) for every clip; styles (N, n), None for neutral."""
     model.eval()
@@ -54,11 +54,11 @@ def outputs(
         style = None if styles is None else styles[chosen].to(device)
         output = stage_one(model, collate([clips[i] for i in chosen]).to(device), style, motion=False)
         for row, index in enumerate(chosen):
-            yield index, output, row, len(clips[index].motion)
+            yield index, output, row, clips[index].frames
 
 
 def predicted(
-    model: MemoryTalker, clips: Sequence[TrainingClip], styles: Tensor | None = None
+    model: MemoryTalker, clips: Sequence[AnyClip], styles: Tensor | None = None
 ) -> list[np.ndarray]:
     """(T, K) coordinates of each clip."""
     made: list[np.ndarray] = [np.empty(0)] * len(clips)
@@ -67,12 +67,12 @@ def predicted(
     return made
 
 
-def still(clips: Sequence[TrainingClip]) -> list[np.ndarray]:
+def still(clips: Sequence[AnyClip]) -> list[np.ndarray]:
     """A face that never moves."""
     return [np.zeros(clip.motion.shape, np.float32) for clip in clips]
 
 
-def of_strangers(clips: Sequence[TrainingClip], seed: int = 0) -> list[int]:
+def of_strangers(clips: Sequence[AnyClip], seed: int = 0) -> list[int]:
     """For each clip the number of a clip of another speaker, drawn by seed. Raises ValueError for one speaker alone."""
     random, speakers = np.random.default_rng(seed), np.array([clip.speaker for clip in clips])
     if len(set(speakers)) < 2:
@@ -80,7 +80,7 @@ def of_strangers(clips: Sequence[TrainingClip], seed: int = 0) -> list[int]:
     return [int(random.choice(np.flatnonzero(speakers != speaker))) for speaker in speakers]
 
 
-def best_styles(model: MemoryTalker, clips: Sequence[TrainingClip]) -> Tensor:
+def best_styles(model: MemoryTalker, clips: Sequence[AnyClip]) -> Tensor:
     """w_s (N, n), one for each speaker, fitted to the true motion of all of the speaker's clips: what style could do.
 
     No style encoder can know this much; it bounds what any could gain with this memory.
@@ -93,7 +93,7 @@ def best_styles(model: MemoryTalker, clips: Sequence[TrainingClip]) -> Tensor:
     return weights
 
 
-def _fitted(model: MemoryTalker, clips: list[TrainingClip]) -> Tensor:
+def _fitted(model: MemoryTalker, clips: list[AnyClip]) -> Tensor:
     device, scale = next(model.parameters()).device, model.config.motion_scale
     model.requires_grad_(False)
     groups: list[Batch] = [collate([clips[i] for i in chosen]).to(device) for chosen in batches(clips)]

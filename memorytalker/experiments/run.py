@@ -17,15 +17,16 @@ import torch
 
 from ..config import ModelConfig, Progress, TrainingConfig, to_dict
 from ..models.talker import MemoryTalker
-from ..training.data import TrainingClip
+from ..training.data import AnyClip, StoredClip
 from ..training.folder import RunFolder, write_whole
 from ..training.memorize import memorize
+from ..training.sources import mouth_on
 from ..training.stylize import stylize
 from ..training.together import train_together
-from ..weights import initialise_speech
 from .findings import found
 from .material import Material, material_digest, nested_speakers
 from .plan import Plan, digest, settings
+from .sources import start_encoder
 from .variants import Variant
 
 Say = Callable[[str], None]
@@ -71,7 +72,7 @@ def run_experiments(
     return files
 
 
-def training_clips(material: Material, plan: Plan, variant: Variant) -> list[TrainingClip]:
+def training_clips(material: Material, plan: Plan, variant: Variant) -> list[AnyClip]:
     """What a variant is trained on: all, or clips of so many speakers."""
     if not variant.limited:
         return list(material.training)
@@ -85,7 +86,7 @@ class _Job:
     plan: Plan
     variant: Variant
     seed: int
-    clips: tuple[TrainingClip, ...]
+    clips: tuple[AnyClip, ...]
     out: Path
     encoder: str | None
     device: str
@@ -112,6 +113,7 @@ def _result(job: _Job, progress: Progress | None, say: Say) -> Path:
         "name": variant.name,
         "shows": variant.shows,
         "group": variant.group,
+        "place": plan.place(variant.name),
         "seed": job.seed,
         "key": key,
         "style": variant.style,
@@ -150,8 +152,7 @@ def _train(
         return None, []
     torch.manual_seed(job.seed)
     model = MemoryTalker(replace(config, coordinates=job.material.coordinates, speakers=()))
-    if job.encoder is not None:
-        initialise_speech(model, job.encoder)
+    start_encoder(model, job.encoder)
     trained = []
     for stage, key in zip(configs, keys, strict=True):
         if job.variant.style == "labels" and stage.stage != "memorize":
@@ -176,10 +177,7 @@ def _train_stage(
         clips = with_labels(clips, model.config.speakers)
         selection = with_labels(selection, model.config.speakers)
     started, resumed = time.monotonic(), (folder / "last.pt").is_file()
-    mouth = job.material.mouth
-    mouth = replace(
-        mouth, lips=mouth.lips.to(job.device), opening=None if mouth.opening is None else mouth.opening.to(job.device)
-    )
+    mouth = mouth_on(job.material.mouth, torch.device(job.device))
     train(model, clips, selection, mouth, config, folder, {"data": job.material.digest, "key": key}, progress)
     lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
     done = Trained(key, config.stage, time.monotonic() - started, json.loads(lines[-1])["step"], len(clips),
@@ -199,7 +197,7 @@ def labelled(model: MemoryTalker, speakers: tuple[str, ...]) -> MemoryTalker:
     return other
 
 
-def with_labels(clips: list[TrainingClip], speakers: tuple[str, ...]) -> list[TrainingClip]:
+def with_labels(clips: list[AnyClip], speakers: tuple[str, ...]) -> list[AnyClip]:
     """The same clips with their speaker's one-hot label where the style encoder reads sound, (1, speakers).
 
     A speaker without a label has an equal share of all.
@@ -207,4 +205,9 @@ def with_labels(clips: list[TrainingClip], speakers: tuple[str, ...]) -> list[Tr
     rows = torch.eye(len(speakers)).half()
     unknown = torch.full((len(speakers),), 1 / len(speakers)).half()
     labels = {name: rows[number] for number, name in enumerate(speakers)}
-    return [replace(clip, mel=labels.get(clip.speaker, unknown)[None]) for clip in clips]
+
+    def with_label(clip: AnyClip) -> AnyClip:
+        row = labels.get(clip.speaker, unknown)[None]
+        return replace(clip, read_mel=lambda *_: row) if isinstance(clip, StoredClip) else replace(clip, mel=row)
+
+    return [with_label(clip) for clip in clips]

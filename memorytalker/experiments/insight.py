@@ -1,0 +1,108 @@
+"""What the memory holds and what style does to it: retrieved features by speaker, and each slot as a face.
+
+N clips, c feature width, n slots, V vertices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from sklearn.metrics import silhouette_score
+from sklearn.preprocessing import StandardScaler
+
+from ..config import RenderOptions
+from ..head import HeadMesh
+from ..models.talker import MemoryTalker
+from ..rendering import render_frames
+from ..training.data import AnyClip
+from .predict import outputs, styles_heard
+
+SEED = 0
+#: Frames for which one slot is held; its face is taken from the middle of them.
+HELD_FRAMES = 31
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """The retrieved features of clips in two dimensions, and how far they tell speakers apart.
+
+    neighbour: share of clips whose nearest other clip, in all dimensions, is of the same speaker; chance: what this
+    share would be for clips without order. silhouette in [-1, 1] by speaker, in all dimensions.
+    """
+
+    pca: np.ndarray  # (N, 2)
+    tsne: np.ndarray  # (N, 2)
+    neighbour: float
+    chance: float
+    silhouette: float
+
+
+def retrieved_features(model: MemoryTalker, clips: Sequence[AnyClip], styled: bool) -> np.ndarray:
+    """(N, c) mean of f_key over the frames of each clip, in its own style or in none. Eq. 6, 12"""
+    styles = styles_heard(model, clips) if styled else None
+    features = np.empty((len(clips), model.config.width), np.float32)
+    for index, output, row, frames in outputs(model, clips, styles):
+        features[index] = output.retrieved_feature[row, :frames].mean(0).cpu().numpy()
+    return features
+
+
+def feature_map(features: np.ndarray, speakers: Sequence[str]) -> FeatureMap:
+    """Look at features (N, c), each column at unit spread. Raises ValueError for fewer than three clips."""
+    if len(features) < 3:
+        raise ValueError("A map of features needs at least three clips.")
+    scaled = StandardScaler().fit_transform(features)
+    near = min(30.0, (len(scaled) - 1) / 3)
+    tsne = TSNE(2, perplexity=near, init="pca", random_state=SEED).fit_transform(scaled)
+    names = np.array(speakers)
+    distance = np.linalg.norm(scaled[:, None] - scaled[None], axis=-1)
+    np.fill_diagonal(distance, np.inf)
+    sizes = np.array([(names == name).sum() for name in names])
+    several = 1 < len(set(speakers)) < len(names)
+    return FeatureMap(
+        pca=PCA(2, random_state=SEED).fit_transform(scaled),
+        tsne=tsne,
+        neighbour=float((names[distance.argmin(1)] == names).mean()),
+        chance=float(((sizes - 1) / (len(names) - 1)).mean()),
+        silhouette=float(silhouette_score(scaled, names)) if several else float("nan"),
+    )
+
+
+def slot_logits(model: MemoryTalker, clips: Sequence[AnyClip]) -> torch.Tensor:
+    """(n, n): row i is the mean of the text logits of all frames of these clips in which slot i wins.
+
+    A slot that never wins has the mean of all frames with its own logit raised to what winners have. In the network's
+    own words a slot never speaks alone, so its face is taken in the company that it has in speech.
+    """
+    slots = model.config.slot_count
+    sums, counts, best = torch.zeros(slots, slots, dtype=torch.float64), torch.zeros(slots), 0.0
+    for _, output, row, frames in outputs(model, clips):
+        logits = output.text_logits[row, :frames].cpu().double()
+        winners = logits.argmax(-1)
+        sums.index_add_(0, winners, logits)
+        counts += torch.bincount(winners, minlength=slots)
+        best += float(logits.max(-1).values.sum())
+    mean = sums.sum(0) / counts.sum()
+    silent = mean + torch.diag(best / counts.sum() - mean)
+    return torch.where(counts[:, None] > 0, sums / counts.clamp_min(1)[:, None], silent).float()
+
+
+@torch.no_grad()
+def slot_offsets(model: MemoryTalker, logits: torch.Tensor) -> np.ndarray:
+    """(n, coordinates) metres: what the decoder makes of each row of `logits` (n, n), held for a second, mid-way."""
+    model.eval()
+    held = logits.to(model.style_mean.device)[:, None].expand(-1, HELD_FRAMES * model.config.text_frames, -1)
+    return model(held).offsets[:, HELD_FRAMES // 2].cpu().numpy()
+
+
+def slot_faces(model: MemoryTalker, head: HeadMesh, clips: Sequence[AnyClip], size: int = 176) -> list[np.ndarray]:
+    """A picture (H, W, 3) of the lower face for each slot, by a model of the head's vertices."""
+    offsets = slot_offsets(model, slot_logits(model, clips)).reshape(-1, *head.template.shape)
+    options = RenderOptions(width=2 * size, height=2 * size)
+    top, left, side = round(0.52 * 2 * size), round(0.29 * 2 * size), round(0.42 * 2 * size)
+    pictures = render_frames(head, head.template + offsets, options)
+    return [picture[top : top + side, left : left + side] for picture in pictures]

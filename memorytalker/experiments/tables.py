@@ -1,0 +1,189 @@
+"""What was found as Markdown tables. Numbers are in the units of `evaluation.measures`; brackets hold intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..evaluation.bootstrap import mean_interval
+from ..evaluation.evaluate import ClipFigures, Evaluation, compare
+from ..evaluation.measures import FRAMES, MEASURES, Measure
+from ..evaluation.table import cell, unit
+from .findings import MAIN, MEAN_LABEL, NEUTRAL, ORACLE, STRANGER
+from .judge import from_json
+from .variants import BASELINES
+
+#: The measures of the main tables, and those that pairs are compared by.
+SHOWN = ("fve", "lve_max", "lve_mean", "lip_max", "ldtw", "fdd_absolute", "mtm")
+PAIRED = ("fve", "lve_max")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One variant over all its seeds; `runs` are the result files, `evaluations` their means clip by clip."""
+
+    name: str
+    runs: tuple[dict[str, Any], ...]
+    evaluations: dict[str, Evaluation]
+
+    @property
+    def main(self) -> Evaluation:
+        """The variant in the style that it is meant for."""
+        return self.evaluations[MAIN]
+
+    @property
+    def first(self) -> dict[str, Any]:
+        """The result of the first seed, for what all seeds share."""
+        return self.runs[0]
+
+
+def result_of(runs: Sequence[dict[str, Any]]) -> Result:
+    """The results of one variant, one a seed, together. Raises ValueError if they judged different clips."""
+    labels = [label for label in runs[0]["evaluations"] if all(label in run["evaluations"] for run in runs)]
+    evaluations = {label: mean_over_seeds([from_json(run["evaluations"][label]) for run in runs]) for label in labels}
+    return Result(runs[0]["name"], tuple(runs), evaluations)
+
+
+def mean_over_seeds(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """The mean of each clip's values, pooled anew. Raises ValueError if the clips are not the same."""
+    first = evaluations[0]
+    if any([c.name for c in other.clips] != [c.name for c in first.clips] for other in evaluations):
+        raise ValueError("Results of different seeds judged different clips; run the experiments again.")
+    clips = []
+    for rows in zip(*(evaluation.clips for evaluation in evaluations), strict=True):
+        values = {name: _mean([row.values[name] for row in rows]) for name in rows[0].values}
+        clips.append(ClipFigures(rows[0].name, rows[0].speaker, rows[0].frames, values))
+    pooled = {}
+    for measure in MEASURES:
+        if measure.name in first.pooled:
+            weights = np.array([clip.frames if measure.pooled == FRAMES else 1.0 for clip in clips])
+            pooled[measure.name] = mean_interval(np.array([clip.values[measure.name] for clip in clips]), weights)
+    return replace(first, clips=tuple(clips), pooled=pooled)
+
+
+def _mean(values: list[float]) -> float:
+    there = [value for value in values if np.isfinite(value)]
+    return float(np.mean(there)) if there else float("nan")
+
+
+def figures_table(results: Sequence[Result]) -> str:
+    """Every measure of every variant, intervals over clips."""
+    measures = [m for m in MEASURES if m.name in SHOWN and any(m.name in r.main.pooled for r in results)]
+    head = ["variant", *(f"{m.title}, {unit(m)}" for m in measures)]
+    rows = [[f"`{r.name}`", *(cell(r.main.pooled.get(m.name), m) for m in measures)] for r in results]
+    return table(head, rows)
+
+
+def paired_table(results: Sequence[Result], baselines: Sequence[Result]) -> str:
+    """Each variant less each baseline on the same clips: intervals over clips, and over speakers."""
+    measures = [measure for measure in MEASURES if measure.name in PAIRED]
+    head = ["variant", "measure", "unit"]
+    for baseline in baselines:
+        head += [f"less `{baseline.name}`, over clips", "over speakers"]
+    rows = []
+    for result in results:
+        for measure in measures:
+            row = [f"`{result.name}`", measure.title, unit(measure)]
+            for baseline in baselines:
+                for resample in ("clips", "speakers"):
+                    same = result.name == baseline.name
+                    row.append("–" if same else _difference(result, baseline, measure, resample))
+            rows.append(row)
+    return table(head, rows)
+
+
+def _difference(result: Result, baseline: Result, measure: Measure, resample: str) -> str:
+    both = [replace(one.main, resample=resample) for one in (result, baseline)]
+    return cell(compare(*both).get(measure.name), measure, signed=True)
+
+
+def styles_table(results: Sequence[Result], measure_name: str = "lve_max") -> str:
+    """Whose style: the clip's own, a stranger's, none, and the best that could be; and who opens how wide."""
+    measure = next(m for m in MEASURES if m.name == measure_name)
+    columns = {MAIN: "own", STRANGER: "a stranger's", NEUTRAL: "none", ORACLE: "fitted to the truth"}
+    head = ["variant", *(f"{title}" for title in columns.values()), "own less a stranger's", "r of openness, own",
+            "r, none"]  # fmt: skip
+    rows = []
+    for result in results:
+        if STRANGER not in result.evaluations:
+            continue
+        cells = [
+            cell(result.evaluations[name].pooled.get(measure.name) if name in result.evaluations else None, measure)
+            for name in columns
+        ]
+        pair = compare(replace(result.main, resample="speakers"), result.evaluations[STRANGER]).get(measure.name)
+        opened = [_mean_correlation(result, name) for name in (MAIN, NEUTRAL)]
+        rows.append([f"`{result.name}`", *cells, cell(pair, measure, signed=True), *opened])
+    return f"{measure.title} in {unit(measure)}.\n\n{table(head, rows)}"
+
+
+def _mean_correlation(result: Result, label: str) -> str:
+    values = [run["openness"].get(label, {}).get("correlation") for run in result.runs]
+    there = [value for value in values if value is not None]
+    return f"{np.mean(there):.2f}" if there else "–"
+
+
+def labels_table(results: Sequence[Result]) -> str:
+    """Style by label on unseen speakers: every label tried."""
+    chosen = [m for m in MEASURES if m.name in ("fve", "lve_mean")]
+    head = ["variant", "labels tried", *(f"{m.title}, {unit(m)}: mean ± std (least to most)" for m in chosen),
+            "mean of all labels: LVE, maximum form"]  # fmt: skip
+    rows = []
+    for result in results:
+        spread = result.first.get("labels")
+        if not spread:
+            continue
+        cells = [
+            f"{spread[m.name]['mean'] / m.scale:.3f} ± {spread[m.name]['std'] / m.scale:.3f} "
+            f"({spread[m.name]['min'] / m.scale:.3f} to {spread[m.name]['max'] / m.scale:.3f})"
+            for m in chosen
+        ]
+        measure = next(m for m in MEASURES if m.name == "lve_max")
+        mean = result.evaluations[MEAN_LABEL].pooled.get("lve_max")
+        rows.append([f"`{result.name}`", str(spread["tried"]), *cells, cell(mean, measure)])
+    return table(head, rows) if rows else ""
+
+
+def budget_table(results: Sequence[Result]) -> str:
+    """What each variant learned from and what it took, first seed."""
+    head = ["variant", "what it shows", "speakers", "clips", "steps", "seconds of training", "parameters"]
+    rows = []
+    for result in results:
+        stages = result.first["stages"]
+        rows.append(
+            [
+                f"`{result.name}`",
+                result.first["shows"],
+                str(result.first["speakers"] or "–"),
+                str(result.first["clips"] or "–"),
+                " + ".join(str(stage["steps"]) for stage in stages) or "–",
+                " + ".join(f"{stage['seconds']:.0f}{' (resumed)' * stage['resumed']}" for stage in stages) or "–",
+                f"{result.first['parameters']['all'] / 1e6:.2f} M" if stages else "–",
+            ]
+        )
+    return table(head, rows)
+
+
+def order_sentence(results: Sequence[Result]) -> str:
+    """Whether no memory > stage 1 > stages 1 and 2 in error, with intervals over speakers."""
+    by_name = {result.name: result for result in results}
+    measure = next(m for m in MEASURES if m.name == "lve_max")
+    lines = []
+    for worse, better in (("no-memory", BASELINES[0]), BASELINES):
+        if worse in by_name and better in by_name:
+            both = [replace(by_name[name].main, resample="speakers") for name in (worse, better)]
+            found = compare(*both)[measure.name]
+            holds = "holds" if found.low > 0 else "is reversed" if found.high < 0 else "is not decided"
+            lines.append(
+                f"- `{worse}` > `{better}` {holds}: difference {cell(found, measure, signed=True)} {unit(measure)}, "
+                "95 % interval over speakers."
+            )
+    return "\n".join(lines)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])

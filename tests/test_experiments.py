@@ -1,0 +1,334 @@
+"""Experiments at toy size: shared stages, skipped results, equal budgets, and figures that mean what they say."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import FAMILIES, random_model
+
+from memorytalker.config import ConfigError, LossConfig, TrainingConfig
+from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
+from memorytalker.evaluation.evaluate import evaluate
+from memorytalker.experiments import run as running
+from memorytalker.experiments.judge import face_errors, from_json, judge, lip_errors, openness, to_json
+from memorytalker.experiments.material import Material, hold_out, joined, nested_speakers
+from memorytalker.experiments.plan import Budget, Plan, load_plan, merged, settings
+from memorytalker.experiments.predict import batches, best_styles, of_strangers, predicted, still, styles_heard
+from memorytalker.experiments.run import run_experiments
+from memorytalker.experiments.variants import BASELINES, GROUPS
+from memorytalker.training.data import TrainingClip, split_long
+from memorytalker.training.losses import Mouth
+
+VERTICES = 20
+REGIONS = FaceRegions("planted", np.array([3, 1, 7]), np.array([10, 12]), (1, 7))
+TRAINING = TrainingConfig(epochs=1, batch_size=4, learning_rate=1e-3, losses=LossConfig(slots=0.1))
+PLAN = Plan(
+    model=FAMILIES["open"], memorize=TRAINING, stylize=dataclasses.replace(TRAINING, stage="stylize"),
+    together=dataclasses.replace(TRAINING, stage="together"), slot_counts=(8,), speaker_counts=(2, 0), speaker_clips=6,
+    oracle=("stages-1-2",), edits={"one-hot": {"stylize": {"learning_rate": 0.05}}},
+)  # fmt: skip
+
+
+def clip(number: int, speaker: str, frames: int = 24) -> TrainingClip:
+    random = torch.Generator().manual_seed(number)
+    states = round(frames / 30 * 50)
+    return TrainingClip(
+        name=f"{speaker}-{number}",
+        speaker=speaker,
+        captured=False,
+        states=torch.randn(states, 32, generator=random).half(),
+        mel=torch.randn(2 * states, 80, generator=random).half(),
+        motion=0.01 * torch.randn(frames, 3 * VERTICES, generator=random),
+        labels=torch.randint(0, 40, (frames,), generator=random),
+    )
+
+
+def clips_of(speakers: str, each: int, first: int = 0) -> tuple[TrainingClip, ...]:
+    return tuple(clip(first + 10 * s + i, name, 20 + 5 * i) for s, name in enumerate(speakers) for i in range(each))
+
+
+@pytest.fixture(scope="module")
+def material() -> Material:
+    judged = clips_of("XYZ", 2, 500)
+    random = np.random.default_rng(0)
+    templates = {name: random.standard_normal((VERTICES, 3)).astype(np.float32) for name in "XYZ"}
+    dataset = FaceDataset(Path("toy"), "converted", 30, VERTICES, (), templates, REGIONS, digest="toy")
+    mouth = Mouth(torch.tensor([3, 1, 7]))
+    return Material(clips_of("ABCD", 3), clips_of("PQ", 2, 300), judged, mouth, None, dataset, "test", "digest")
+
+
+# plans and variants
+
+
+@pytest.mark.parametrize("name", ["open", "paper"])
+def test_shipped_plans_configure_every_variant(name: str) -> None:
+    plan = load_plan(name)
+    for variant in plan.variants():
+        configured = settings(plan, variant, 3, 2000)
+        assert [stage.stage for stage in configured.stages] == list(variant.stages)
+        assert all(stage.seed == 3 for stage in configured.stages)
+    assert {variant.group for variant in plan.variants()} == set(GROUPS)
+
+
+def test_a_variant_changes_what_it_says_and_nothing_else() -> None:
+    plan = load_plan("open")
+    variants = {variant.name: settings(plan, variant, 0, 2000) for variant in plan.variants()}
+    whole = variants["stages-1-2"]
+    without = variants["without-align-loss"]
+    assert without.stages[0].losses == dataclasses.replace(whole.stages[0].losses, align=0.0)
+    assert without.model == whole.model
+    assert not variants["no-memory"].model.use_memory and whole.model.use_memory
+    assert variants["slots-8"].model.slot_count == 8 and variants["slots-8"].stages[0].losses.slots == 0.0
+    assert variants["one-hot"].stages[0] == whole.stages[0], "labels change nothing in stage 1"
+
+
+def test_a_budget_in_steps_is_the_same_for_few_clips_and_many() -> None:
+    plan = dataclasses.replace(PLAN, budget=Budget(memorize=60, judgements=3))
+    variant = plan.variants(("stage-1",))[0]
+    for clips in (40, 80, 120):
+        config = settings(plan, variant, 0, clips).stages[0]
+        assert config.epochs * (clips // config.batch_size) == 60
+        assert config.epochs // config.validate_every == 3 or config.epochs < 3
+    assert settings(PLAN, variant, 0, 40).stages[0].epochs == PLAN.memorize.epochs, "without steps its own epochs"
+
+
+def test_slips_in_a_plan_are_refused_before_anything_is_trained(material: Material, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no variant 'stage-3'.*stages-1-2"):
+        PLAN.variants(("stage-3",))
+    with pytest.raises(ConfigError, match="no variant"):
+        dataclasses.replace(PLAN, edits={"stage-3": {}}).variants()
+    slip = dataclasses.replace(PLAN, edits={"stage-1": {"memorize": {"epoch": 3}}})
+    with pytest.raises(ConfigError, match="Unknown key 'epoch'"):
+        run_experiments(material, tmp_path, slip, ("neutral-face", "stage-1"))
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ConfigError, match="no plan 'closed'.*open, paper"):
+        load_plan("closed")
+
+
+def test_edits_go_in_depth() -> None:
+    values = {"a": 1, "b": {"c": 2, "d": 3}}
+    assert merged(values, {"b": {"c": 5}}) == {"a": 1, "b": {"c": 5, "d": 3}}
+    assert values["b"]["c"] == 2
+
+
+# material
+
+
+def test_sets_of_speakers_are_nested_and_equal_in_clips() -> None:
+    clips = tuple(clip(100 * s + i, f"s{s:02d}") for s in range(12) for i in range(3 if s % 3 else 20))
+    sets = nested_speakers(clips, (2, 4, 8, 0), 36)
+    people = {count: {c.speaker for c in own} for count, own in sets.items()}
+    assert [len(people[count]) for count in (2, 4, 8, 0)] == [2, 4, 8, 12]
+    assert people[2] < people[4] < people[8] < people[0]
+    for own in sets.values():
+        assert len(own) == 36 == len({c.name for c in own})
+    shares = [sum(c.speaker == name for c in sets[2]) for name in people[2]]
+    assert shares == [18, 18], "those who are rich in clips come first, so that shares are equal"
+    held = {c.name for c in sets[0] if c.speaker in people[2]}
+    assert held <= {c.name for c in sets[2]}, "a smaller share is part of the larger"
+    with pytest.raises(ConfigError, match="there are 12"):
+        nested_speakers(clips, (13,), 36)
+    with pytest.raises(ConfigError, match="lower speaker_clips"):
+        nested_speakers(clips, (2,), 50)
+
+
+def test_speakers_that_choose_the_weights_are_not_trained_on_nor_are_their_twins() -> None:
+    clips = list(clips_of("ABCDEFGH", 3)) + [clip(900 + i, f"{name}.twin") for i, name in enumerate("ABCDEFGH")]
+    training, selection = hold_out(clips, 2)
+    chosen = {c.speaker for c in selection}
+    assert len(chosen) == 2 and not any(name.endswith(".twin") for name in chosen)
+    assert not {c.speaker.removesuffix(".twin") for c in training} & chosen
+    with pytest.raises(ConfigError, match="lower held_speakers"):
+        hold_out(clips, 7)
+
+
+def test_pieces_are_joined_to_the_clips_they_came_from() -> None:
+    config = FAMILIES["open"]
+    whole = [clip(1, "A", 300), clip(2, "A", 30)]
+    again = joined([piece for one in whole for piece in split_long(one, 2.0, config)])
+    assert [c.name for c in again] == [c.name for c in whole]
+    for one, other in zip(again, whole, strict=True):
+        assert all(torch.equal(getattr(one, key), getattr(other, key)) for key in ("states", "mel", "motion", "labels"))
+
+
+# predictions and judgement
+
+
+def test_batches_hold_every_clip_once_and_are_not_too_large(material: Material) -> None:
+    groups = list(batches(material.judged, frames=60))
+    assert sorted(sum(groups, [])) == list(range(6))
+    sizes = [len(g) * max(material.judged[i].frames for i in g) for g in groups]
+    assert max(sizes) <= 60 < sum(sizes)
+
+
+def test_predictions_are_those_of_each_clip_alone(material: Material) -> None:
+    model = random_model(FAMILIES["open"])
+    styles = styles_heard(model, material.judged)
+    together = predicted(model, material.judged, styles)
+    for number, one in enumerate(material.judged):
+        torch.testing.assert_close(styles[number : number + 1], styles_heard(model, [one]), atol=1e-5, rtol=0)
+        alone = predicted(model, [one], styles[number : number + 1])[0]
+        assert alone.shape == (one.frames, 3 * VERTICES)
+        np.testing.assert_allclose(together[number], alone, atol=1e-6)
+    assert np.abs(together[0] - predicted(model, material.judged)[0]).max() > 1e-6, "style shows"
+
+
+def test_judgement_is_that_of_evaluation_on_whole_faces(material: Material) -> None:
+    made = [0.5 * c.motion.numpy() for c in material.judged]
+    by_name = {c.name: (c, m) for c, m in zip(material.judged, made, strict=True)}
+    templates = material.dataset.templates
+
+    def sequence(c: TrainingClip) -> Sequence:
+        return Sequence(c.name, c.speaker, "test", c.frames, 30, lambda: None,
+                        lambda: templates[c.speaker] + c.motion.numpy().reshape(-1, VERTICES, 3))  # fmt: skip
+
+    whole = dataclasses.replace(material.dataset, sequences=tuple(sequence(c) for c in material.judged))
+    expected = evaluate(lambda s: by_name[s.name][1].reshape(-1, VERTICES, 3), whole, "test")
+    found = judge(material, {"half": made, "control": made})
+    for one, other in zip(found["half"].clips, expected.clips, strict=True):
+        assert (one.name, one.frames) == (other.name, other.frames)
+        for name, value in other.values.items():
+            np.testing.assert_allclose(one.values[name], value, rtol=2e-5, err_msg=name)
+    assert found["half"].regions == expected.regions and found["half"].vertex_count == VERTICES
+    for name, interval in expected.pooled.items():
+        np.testing.assert_allclose(dataclasses.astuple(found["half"].pooled[name]), dataclasses.astuple(interval),
+                                   rtol=2e-5)  # fmt: skip
+    assert "fdd" not in found["control"].pooled and "lve_max" in found["control"].pooled
+    np.testing.assert_allclose(lip_errors(material, made), [c.values["lve_mean"] for c in expected.clips], rtol=2e-5)
+
+
+def test_errors_in_orthonormal_coordinates_are_those_of_the_vertices(material: Material) -> None:
+    basis = np.linalg.qr(np.random.default_rng(1).standard_normal((3 * VERTICES, 5)))[0].T.astype(np.float32)
+    small = [dataclasses.replace(c, motion=torch.from_numpy(c.motion.numpy() @ basis.T)) for c in material.judged]
+    wide = [dataclasses.replace(c, motion=torch.from_numpy(s.motion.numpy() @ basis))
+            for c, s in zip(material.judged, small, strict=True)]  # fmt: skip
+    narrow = dataclasses.replace(material, judged=tuple(small), basis=basis)
+    plain = dataclasses.replace(material, judged=tuple(wide))
+    made = still(small)
+    for function in (face_errors, lip_errors):
+        np.testing.assert_allclose(function(narrow, made), function(plain, still(wide)), rtol=1e-4)
+    assert openness(narrow, made).true == pytest.approx(openness(plain, still(wide)).true, rel=1e-3)
+
+
+def test_openness_finds_who_opens_wide(material: Material) -> None:
+    wide = {"X": 0.001, "Y": 0.004, "Z": 0.010}
+
+    def opened(factor: float, reverse: bool = False) -> list[np.ndarray]:
+        made = []
+        for c in material.judged:
+            offsets = np.zeros((c.frames, VERTICES, 3), np.float32)
+            offsets[:, 1, 1] = factor * (0.011 - wide[c.speaker] if reverse else wide[c.speaker])
+            made.append(offsets.reshape(c.frames, -1))
+        return made
+
+    judged = tuple(dataclasses.replace(c, motion=torch.from_numpy(m))
+                   for c, m in zip(material.judged, opened(1.0), strict=True))  # fmt: skip
+    planted = dataclasses.replace(material, judged=judged)
+    assert openness(planted, opened(0.5)).correlation == pytest.approx(1.0)
+    assert openness(planted, opened(0.5, reverse=True)).correlation == pytest.approx(-1.0)
+    assert openness(planted, opened(0.0)).correlation is None, "a face that never opens knows nobody"
+    assert openness(planted, opened(0.5)).true == pytest.approx((0.001, 0.004, 0.010), rel=1e-5)
+
+
+def test_another_speakers_style_is_another_speakers(material: Material) -> None:
+    other = of_strangers(material.judged)
+    assert all(material.judged[i].speaker != c.speaker for i, c in zip(other, material.judged, strict=True))
+    assert other == of_strangers(material.judged)
+    with pytest.raises(ValueError, match="two speakers"):
+        of_strangers(material.judged[:2])
+
+
+def test_fitted_styles_find_the_planted_ones(material: Material) -> None:
+    model = random_model(FAMILIES["open"])
+    planted = {name: torch.full((1, 40), value) for name, value in (("X", 0.4), ("Y", 1.7), ("Z", 1.0))}
+    styles = torch.cat([planted[c.speaker] for c in material.judged])
+    truth = predicted(model, material.judged, styles)
+    clips = [dataclasses.replace(c, motion=torch.from_numpy(t)) for c, t in zip(material.judged, truth, strict=True)]
+    own = dataclasses.replace(material, judged=tuple(clips))
+    neutral = face_errors(own, predicted(model, clips)).sum()
+    assert face_errors(own, predicted(model, clips, best_styles(model, clips))).sum() < 0.2 * neutral
+
+
+def test_evaluations_survive_being_stored(material: Material) -> None:
+    found = judge(material, {"still": still(material.judged)})["still"]
+    again = from_json(json.loads(json.dumps(to_json(found))))
+    assert [vars(c) | {"values": None} for c in again.clips] == [vars(c) | {"values": None} for c in found.clips]
+    for one, other in zip(again.clips, found.clips, strict=True):
+        np.testing.assert_equal(dict(one.values), dict(other.values))
+    pooled = [{name: vars(interval) for name, interval in one.pooled.items()} for one in (again, found)]
+    np.testing.assert_equal(*pooled)
+
+
+# running
+
+
+@pytest.fixture(scope="module")
+def finished(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of every kind of variant."""
+    out = tmp_path_factory.mktemp("experiments")
+    names = ("neutral-face", "no-memory", *BASELINES, "one-hot", "end-to-end", "slots-8", "speakers-2", "speakers-all")
+    torch.set_num_threads(1)
+    run_experiments(material, out, PLAN, names, say=lambda line: None)
+    return out
+
+
+def result(out: Path, name: str) -> dict:
+    return json.loads((out / "results" / "seed0" / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_what_variants_have_in_common_is_trained_once(finished: Path) -> None:
+    kinds = [path.name.split("-")[0] for path in (finished / "stages").iterdir()]
+    # stage 1: no-memory, the whole model (shared by three variants), 8 slots, two sets of speakers
+    assert sorted(kinds) == ["memorize"] * 5 + ["stylize"] * 5 + ["together"]
+    keys = {name: result(finished, name)["stages"][0]["key"] for name in (*BASELINES, "one-hot", "no-memory")}
+    assert keys["stage-1"] == keys["stages-1-2"] == keys["one-hot"] != keys["no-memory"]
+
+
+def test_results_hold_controls_beside_the_variant(finished: Path) -> None:
+    assert set(result(finished, "stages-1-2")["evaluations"]) == {"main", "neutral", "stranger", "oracle"}
+    assert set(result(finished, "stage-1")["evaluations"]) == {"main"}
+    whole, first = result(finished, "stages-1-2"), result(finished, "stage-1")
+    assert whole["evaluations"]["neutral"]["pooled"]["fve"] == first["evaluations"]["main"]["pooled"]["fve"]
+    labels = result(finished, "one-hot")["labels"]
+    assert labels["tried"] == 4 and labels["fve"]["min"] <= labels["fve"]["mean"] <= labels["fve"]["max"]
+    assert labels["fve"]["std"] > 0, "labels differ"
+    assert result(finished, "neutral-face")["stages"] == []
+    assert result(finished, "speakers-2")["speakers"] == 2 and result(finished, "speakers-all")["speakers"] == 4
+    counts = [result(finished, f"speakers-{name}")["clips"] for name in (2, "all")]
+    assert counts == [6, 6]
+
+
+def test_nothing_is_done_twice(finished: Path, material: Material, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*arguments: object, **named: object) -> None:
+        raise AssertionError("this was done before")
+
+    for name in ("memorize", "stylize", "train_together", "found"):
+        monkeypatch.setattr(running, name, never)
+    before = (finished / "results/seed0/stages-1-2.json").stat().st_mtime_ns
+    told: list[str] = []
+    run_experiments(material, finished, PLAN, ("neutral-face", *BASELINES, "one-hot", "end-to-end"), say=told.append)
+    assert all("done before" in line for line in told) and len(told) == 5
+    assert (finished / "results/seed0/stages-1-2.json").stat().st_mtime_ns == before
+
+
+def test_a_changed_recipe_is_not_mistaken_for_the_old_one(
+    finished: Path, material: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[str] = []
+
+    def note(model, clips, validation, mouth, config, folder, *rest) -> None:
+        trained.append(folder.name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(running, "memorize", note)
+    changed = dataclasses.replace(PLAN, memorize=dataclasses.replace(PLAN.memorize, learning_rate=2e-3))
+    for plan, own in ((changed, material), (PLAN, dataclasses.replace(material, selection=material.selection[:3]))):
+        with pytest.raises(KeyboardInterrupt):
+            run_experiments(own, finished, plan, ("stage-1",), say=lambda line: None)
+    assert len(set(trained)) == 2
+    assert not {path.name for path in (finished / "stages").iterdir()} & set(trained)
