@@ -193,8 +193,6 @@ def test_coordinates_keep_distances_and_openings() -> None:
     gap = lips[:, upper, 1] - lips[:, lower, 1]
     mouth = space.mouth(head)
     np.testing.assert_allclose(coordinates @ mouth.opening.numpy(), gap, atol=2e-5)
-    expected = lips[:, head.regions["lips"]].reshape(5, -1)
-    np.testing.assert_allclose(coordinates @ mouth.lips.numpy(), expected, atol=1e-4)
 
 
 def test_empty_corpus_is_refused(make_model, tmp_path: Path) -> None:
