@@ -17,11 +17,12 @@ from types import MappingProxyType
 from typing import Any
 
 from memorytalker.config import CAMERAS, RenderOptions
-from memorytalker.corpus import commands as corpus_commands
-from memorytalker.datasets import commands as dataset_commands
-from memorytalker.evaluation import commands as evaluation_commands
-from memorytalker.experiments import commands as experiment_commands
-from memorytalker.training import commands as training_commands
+from memorytalker.corpus import commands as corpus
+from memorytalker.datasets import commands as datasets
+from memorytalker.evaluation import commands as evaluation
+from memorytalker.evaluation import compare
+from memorytalker.experiments import commands as experiments
+from memorytalker.training import commands as training
 
 DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -109,6 +110,16 @@ def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
     finally:
         if bar is not None:
             bar.close()
+
+
+def workshop(help: str, add: Callable[[argparse.ArgumentParser], None], run: Callable[..., None]) -> Command:
+    """A command that a room carries out as `run(chosen, progress)`."""
+
+    def carry_out(chosen: argparse.Namespace) -> None:
+        with progress_bar() as progress:
+            run(chosen, progress)
+
+    return Command(help, add, carry_out)
 
 
 # animate
@@ -235,13 +246,13 @@ def run_bench(chosen: argparse.Namespace) -> None:
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
     """Flags of `doctor`."""
-    dataset_commands.add_doctor(parser)
+    datasets.add_doctor(parser)
     add_talker(parser)
 
 
 def run_doctor(chosen: argparse.Namespace) -> int:
     """Print what is found and what is missing: of a data set (bad input if it cannot be used), or of this machine."""
-    usable = dataset_commands.run_doctor(chosen)
+    usable = datasets.run_doctor(chosen)
     if usable is not None:
         return DONE if usable else BAD_INPUT
     from memorytalker.doctor import examine
@@ -252,30 +263,12 @@ def run_doctor(chosen: argparse.Namespace) -> int:
     return DONE if all(finding.found for finding in findings) else OUR_FAULT
 
 
-# the workshop: corpus, train, evaluate
-
-
-def run_corpus(chosen: argparse.Namespace) -> None:
-    """Training clips from a source folder."""
-    with progress_bar() as progress:
-        corpus_commands.run_corpus(chosen, progress)
-
-
-def run_convert(chosen: argparse.Namespace) -> None:
-    """A data set as plain files."""
-    with progress_bar() as progress:
-        dataset_commands.run_convert(chosen, progress)
-
-
-def run_train(chosen: argparse.Namespace) -> None:
-    """Weights from a source folder."""
-    with progress_bar() as progress:
-        training_commands.run_train(chosen, progress)
+# the workshop
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Flags of `evaluate`."""
-    evaluation_commands.add_evaluate(parser)
+    evaluation.add_evaluate(parser)
     add_talker(parser)
 
 
@@ -283,13 +276,21 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
     """Figures on held-out voices and faces."""
     device = None if chosen.device == "auto" else chosen.device
     with progress_bar() as progress:
-        evaluation_commands.run_evaluate(chosen, device, progress)
+        evaluation.run_evaluate(chosen, device, progress)
 
 
-def run_experiments(chosen: argparse.Namespace) -> None:
-    """The variants of a plan, or what was found of them."""
+def add_compare(parser: argparse.ArgumentParser) -> None:
+    """Flags of `compare`."""
+    compare.add_compare(parser)
+    add_talker(parser)
+    add_render(parser)
+
+
+def run_compare(chosen: argparse.Namespace) -> None:
+    """A video of prediction and truth."""
+    device = None if chosen.device == "auto" else chosen.device
     with progress_bar() as progress:
-        experiment_commands.run_experiments(chosen, progress)
+        compare.run_compare(chosen, device, render_options(chosen), progress)
 
 
 #: Every sub-command there is. Each imports what it needs when it runs, so that --help stays quick.
@@ -298,12 +299,11 @@ COMMANDS = MappingProxyType(
         "animate": Command("Turn a sound into a video of a talking head.", add_animate, run_animate),
         "bench": Command("Measure where the time goes from a sound to a video.", add_bench, run_bench),
         "doctor": Command("Check what this machine, or a data set, has and lacks.", add_doctor, run_doctor),
-        "convert": Command("Turn a data set into plain files.", dataset_commands.add_convert, run_convert),
-        "corpus": Command("Make training clips of speech and recorded faces.", corpus_commands.add_corpus, run_corpus),
-        "train": Command("Train a model.", training_commands.add_train, run_train),
+        "convert": workshop("Turn a data set into plain files.", datasets.add_convert, datasets.run_convert),
+        "corpus": workshop("Make training clips of speech and faces.", corpus.add_corpus, corpus.run_corpus),
+        "train": workshop("Train a model.", training.add_train, training.run_train),
         "evaluate": Command("Print the figures of a model on held-out voices and faces.", add_evaluate, run_evaluate),
-        "experiments": Command(
-            "Train and judge the comparisons.", experiment_commands.add_experiments, run_experiments
-        ),
+        "compare": Command("Make a video of a prediction beside what was recorded.", add_compare, run_compare),
+        "experiments": workshop("Train and judge the comparisons.", experiments.add_experiments, experiments.run_experiments),
     }
 )

@@ -40,7 +40,7 @@ ROOMS = {
     },
     "evaluation": {
         "pipeline", "animation", "weights", "models", "rendering", "features", "motion", "head", "audio", "config",
-        "articulation", "corpus", "datasets",
+        "articulation", "corpus", "datasets", "meshes",
     },
     "experiments": {
         "training", "evaluation", "datasets", "corpus", "articulation", "pipeline", "animation", "weights", "models",

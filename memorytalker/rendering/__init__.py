@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from memorytalker.rendering.beside import side_by_side
 from memorytalker.rendering.renderer import RenderError, check_graphics, render_frames
 from memorytalker.rendering.video import VideoError, write_video
 
-__all__ = ["RenderError", "VideoError", "check_graphics", "render_frames", "write_video"]
+__all__ = ["RenderError", "VideoError", "check_graphics", "render_frames", "side_by_side", "write_video"]
