@@ -142,7 +142,8 @@ def test_most_of_a_manner_can_be_heard() -> None:
     random = np.random.default_rng(0)
     voices = [
         Voice(*(random.normal(getattr(ORDINARY, k), getattr(SPREAD, k)) for k in ("loudness_range", "rate")),
-              180.0 * 2 ** random.normal(0, SPREAD.pitch), random.normal(ORDINARY.vowel_space, SPREAD.vowel_space))
+              180.0 * 2 ** random.normal(0, SPREAD.pitch), random.normal(ORDINARY.vowel_space, SPREAD.vowel_space),
+              random.normal(ORDINARY.brightness, SPREAD.brightness))
         for _ in range(300)
     ]  # fmt: skip
     spoken = np.log([manner_of(voice, seed).jaw for seed, voice in enumerate(voices)])

@@ -12,7 +12,7 @@ from memorytalker.audio import Waveform, write_wav
 from memorytalker.config import PHONES
 from memorytalker.corpus import build
 from memorytalker.corpus.clips import Clip, CorpusError, load_clip, read_clips, save_clip, write_clips
-from memorytalker.corpus.hearing import effort, first_formants, loudness_range, pitch
+from memorytalker.corpus.hearing import brightness, effort, first_formants, loudness_range, pitch
 from memorytalker.corpus.speakers import voices
 from memorytalker.corpus.twins import TWIN_MARK, draw_change
 from memorytalker.corpus.voices import changed_voice, shifted_voice
@@ -88,12 +88,19 @@ def test_first_formant_of_a_made_vowel(formant: float) -> None:
 
 
 def test_a_voice_is_the_median_of_its_sentences_and_ordinary_where_nothing_is_heard() -> None:
-    heard = {"a": {"range": 20.0, "pitch": 100.0, "open": [800.0] * 6, "close": [400.0] * 6},
-             "b": {"range": 30.0, "pitch": 0.0, "open": [], "close": []}}  # fmt: skip
+    heard = {"a": {"range": 20.0, "brightness": -5.0, "pitch": 100.0, "open": [800.0] * 6, "close": [400.0] * 6},
+             "b": {"range": 30.0, "brightness": -9.0, "pitch": 0.0, "open": [], "close": []}}  # fmt: skip
     phones = {"a": [[0.0, 0.5, "sil"], [0.5, 0.6, "aa"], [0.6, 0.7, "m"]], "b": [[0.0, 0.2, "aa"]]}
     found = voices([{"speaker": "x", "sound": "a"}, {"speaker": "y", "sound": "b"}], heard, phones)
     assert found["x"].vowel_space == pytest.approx(1.0) and found["x"].rate == pytest.approx(10.0)
     assert found["x"].pitch == 100.0 and found["y"].pitch == 180.0 and found["y"].vowel_space == 0.72
+
+
+def test_brightness_is_the_ratio_of_two_tones_and_does_not_care_about_the_level() -> None:
+    times = np.arange(RATE) / RATE
+    low, high = np.sin(2 * np.pi * 500 * times), np.sin(2 * np.pi * 2000 * times)
+    assert brightness(0.3 * low + 0.03 * high) == pytest.approx(-20.0, abs=0.3)
+    assert brightness(0.03 * low + 0.03 * high) == pytest.approx(0.0, abs=0.3)
 
 
 def test_twins_are_drawn_by_name_and_seed() -> None:

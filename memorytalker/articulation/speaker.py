@@ -23,18 +23,20 @@ class Voice:
 
     Loudness range in dB; phones a second; median pitch in Hz; `vowel_space`, the octaves by which the first formant
     of open vowels lies above that of close ones: it rises with the jaw's drop (Lindblom and Sundberg 1971, doi
-    10.1121/1.1912750), whatever the length of the throat.
+    10.1121/1.1912750), whatever the length of the throat; `brightness`, the decibels by which the voice is louder above
+    1 kHz than below, which rises with vocal effort (doi 10.1121/1.2208451).
     """
 
     loudness_range: float
     rate: float
     pitch: float
     vowel_space: float = 0.72
+    brightness: float = -9.5
 
 
 #: Mean and standard deviation over the 102 speakers of the training and validation voices, by `corpus/hearing.py`.
-ORDINARY = Voice(loudness_range=22.2, rate=9.3, pitch=180.0, vowel_space=0.72)
-SPREAD = Voice(loudness_range=3.1, rate=2.3, pitch=0.43, vowel_space=0.20)  # of pitch in octaves
+ORDINARY = Voice(loudness_range=22.2, rate=9.3, pitch=180.0, vowel_space=0.72, brightness=-9.5)
+SPREAD = Voice(loudness_range=3.1, rate=2.3, pitch=0.43, vowel_space=0.20, brightness=4.5)  # of pitch in octaves
 #: Nobody is taken for stranger than this many standard deviations.
 FURTHEST = 2.0
 
@@ -82,30 +84,32 @@ class Manner:
 def manner_of(voice: Voice, seed: int) -> Manner:
     """The manner of a synthesised speaker: a mean that can be heard plus a smaller, personal part drawn from `seed`.
 
-    A wide loudness range and a wide vowel space open the jaw and lower the lip, fast speech slurs and shrinks, wide
-    vowels round and spread more, high pitch spreads a little. Directions follow phonetics; the sizes are chosen so that
-    openings differ about threefold between people, as filmed people's do. They are not measured.
+    An effortful (bright) voice, a wide loudness range and a wide vowel space open the jaw and lower the lip, fast
+    speech slurs and shrinks, wide vowels round and spread more, high pitch spreads a little. Directions follow
+    phonetics; the sizes are chosen, not measured: openings differ about threefold between people, as filmed people's
+    do, and what a single sentence tells surely (brightness, rate) weighs most.
     """
     draw = np.random.default_rng(seed).standard_normal(len(fields(Manner)))
-    loud, fast, high, wide = strangeness(voice)
-    jaw = float(np.clip(0.18 * loud - 0.13 * fast + 0.20 * wide + 0.10 * draw[0], -0.65, 0.65))
+    loud, fast, high, wide, bright = strangeness(voice)
+    jaw = float(np.clip(0.20 * bright - 0.14 * fast + 0.10 * loud + 0.10 * wide + 0.08 * draw[0], -0.65, 0.65))
     return Manner(
         jaw=float(np.exp(0.15 + jaw)),
-        rounding=float(np.exp(0.10 - 0.08 * fast + 0.15 * wide + 0.10 * draw[1])),
-        spreading=float(np.exp(0.10 + 0.10 * high + 0.10 * wide + 0.10 * draw[2])),
-        lifting=float(np.exp(0.12 * loud + 0.15 * draw[3])),
+        rounding=float(np.exp(0.10 - 0.12 * fast + 0.10 * wide + 0.10 * draw[1])),
+        spreading=float(np.exp(0.10 + 0.15 * high + 0.08 * wide + 0.10 * draw[2])),
+        lifting=float(np.exp(0.12 * bright + 0.12 * draw[3])),
         lowering=float(np.exp(0.7 * jaw + 0.10 * draw[4])),
         lean=float(np.clip(0.05 * draw[5], -0.15, 0.15)),
         slurring=float(np.clip(0.010 + 0.006 * fast + 0.003 * draw[6], 0.0, 0.03)),
     )
 
 
-def strangeness(voice: Voice) -> tuple[float, float, float, float]:
-    """How far a voice is from ordinary, in standard deviations: loudness range, rate, pitch, vowel space."""
+def strangeness(voice: Voice) -> tuple[float, float, float, float, float]:
+    """Standard deviations from an ordinary voice: loudness range, rate, pitch, vowel space, brightness."""
     values = (
         (voice.loudness_range - ORDINARY.loudness_range) / SPREAD.loudness_range,
         (voice.rate - ORDINARY.rate) / SPREAD.rate,
         float(np.log2(max(voice.pitch, 60.0) / ORDINARY.pitch)) / SPREAD.pitch,
         (voice.vowel_space - ORDINARY.vowel_space) / SPREAD.vowel_space,
+        (voice.brightness - ORDINARY.brightness) / SPREAD.brightness,
     )
     return tuple(float(np.clip(value, -FURTHEST, FURTHEST)) for value in values)

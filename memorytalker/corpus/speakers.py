@@ -13,7 +13,7 @@ import numpy as np
 from ..articulation.speaker import ORDINARY, Voice, manner_of
 from ..audio import load_waveform
 from ..config import Progress
-from .hearing import VOWEL_WINDOW, effort, first_formants, loudness_range, pitch
+from .hearing import VOWEL_WINDOW, brightness, effort, first_formants, loudness_range, pitch
 
 #: Vowels said with an open and with a close mouth; of a diphthong its beginning counts.
 OPEN, CLOSE = ("aa", "ae", "ao", "aw", "ay"), ("iy", "ih", "uw", "uh", "ey")
@@ -25,15 +25,16 @@ def hear_all(
     root: Path, folder: Path, rows: list[dict], phones: dict[str, list | None], fps: int, workers: int,
     progress: Progress | None = None,
 ) -> dict[str, dict]:  # fmt: skip
-    """By sound path what is heard in it: effort (T,), loudness range, pitch, formants; kept in `folder/heard.jsonl`.
+    """By sound path what is heard in it: effort (T,), loudness range, brightness, pitch, formants.
 
+    Kept in `folder/heard.jsonl`; only what is not there yet is listened to.
     A row's sound lies below `root`, or below `folder` when the row says base "corpus".
     """
     store = folder / "heard.jsonl"
     heard: dict[str, dict] = {}
     if store.is_file():
         entries = map(json.loads, store.read_text(encoding="utf-8").splitlines())
-        heard = {entry["sound"]: entry for entry in entries if "open" in entry}
+        heard = {entry["sound"]: entry for entry in entries if "brightness" in entry}
     jobs = [
         (str(folder if row.get("base") == "corpus" else root), row["sound"], phones[row["sound"]], fps)
         for row in rows
@@ -56,6 +57,7 @@ def _hear(job: tuple[str, str, list, int]) -> dict:
         "sound": sound,
         "effort": effort(waveform.samples, frames, fps).round(3).tolist(),
         "range": loudness_range(waveform.samples),
+        "brightness": brightness(waveform.samples),
         "pitch": pitch(waveform.samples),
         "open": _formants(waveform.samples, phones, OPEN),
         "close": _formants(waveform.samples, phones, CLOSE),
@@ -85,6 +87,7 @@ def _voice(heard: list[dict], phones: list[list]) -> Voice:
     enough = min(map(len, formants)) >= FEWEST_VOWELS
     return Voice(
         loudness_range=float(np.median([entry["range"] for entry in heard])),
+        brightness=float(np.median([entry["brightness"] for entry in heard])),
         rate=len(spoken) / max(sum(spoken), 1e-6),
         pitch=float(np.median(pitches)) if pitches else ORDINARY.pitch,
         vowel_space=float(np.log2(np.median(formants[0]) / np.median(formants[1]))) if enough else ORDINARY.vowel_space,
