@@ -304,6 +304,6 @@ COMMANDS = MappingProxyType(
         "train": workshop("Train a model.", training.add_train, training.run_train),
         "evaluate": Command("Print the figures of a model on held-out voices and faces.", add_evaluate, run_evaluate),
         "compare": Command("Make a video of a prediction beside what was recorded.", add_compare, run_compare),
-        "experiments": workshop("Train and judge the comparisons.", experiments.add_experiments, experiments.run_experiments),
+        "experiments": workshop("Train and judge variants.", experiments.add_experiments, experiments.run_experiments),
     }
 )

@@ -164,6 +164,10 @@ def check_video(call: Callable, family: Family, planted: Planted, weights: Path,
     change = np.ptp(pictures.max(axis=3), axis=0)
     assert (change[70:110, 45:83] > 30).mean() > 0.05 > 10 * (change[10:50] > 30).mean()  # the mouth moves
 
+    refused = {".mp4 file": (name, "-o", folder / "beside.npz"), f"'nobody'; it has.* {name}": ("nobody",)}
+    for said, words in refused.items():
+        code, _, error = call("compare", planted.folder, *words, *common)
+        assert code == 2 and re.search(said, error), error
     code, _, error = call("compare", planted.folder, name, "-o", folder / "beside.mp4", *common, "--size", SIZE)
     assert code == 0, error
     assert decoded(folder / "beside.mp4", 2 * SIZE).shape[0] == 30
