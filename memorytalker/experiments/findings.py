@@ -31,11 +31,9 @@ def found(
         made, labels = _by_label(material, model)
     else:
         own = styles_heard(model, clips)
-        made = {
-            MAIN: predicted(model, clips, own),
-            NEUTRAL: predicted(model, clips),
-            STRANGER: predicted(model, clips, own[of_strangers(clips)]),
-        }
+        made = {MAIN: predicted(model, clips, own), NEUTRAL: predicted(model, clips)}
+        if len({clip.speaker for clip in clips}) > 1:
+            made[STRANGER] = predicted(model, clips, own[of_strangers(clips)])
         if oracle:
             made[ORACLE] = predicted(model, clips, best_styles(model, clips))
     evaluations = judge(material, made)
