@@ -109,6 +109,7 @@ class SpeechConfig:
     head_layers: int = 3  # temporal convolutions of that head
     frozen: bool = True  # the whole pretrained part; the paper freezes HuBERT's convolutions only
     initialise_from: str | None = None  # a folder or hub id with pretrained weights for a fresh model
+    normalise: float = 0.0  # above 0: states less the clip's mean, through its spread plus this; 0: as they are
     target_level: float = 0.1  # r.m.s. that the loud frames of a waveform are scaled to; 0: unit variance (paper)
 
 
@@ -126,6 +127,8 @@ class StyleConfig:
     dense_blocks: int = 6
     embedding: int = 256
     dropout: float = 0.0
+    mel_mean: float = 0.0  # decibels taken from the log-mel before it is heard ...
+    mel_spread: float = 1.0  # ... and by which it is divided
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,7 @@ class LossConfig:
     slots: float = 0.0  # cross entropy of the key address with the phone spoken: gives every slot its name
     opening: float = 0.0  # relative error of the lip gap: a closed mouth counts as much as an open one
     lips_in_stage_one: float = 0.0  # the lip loss in stage 1 as well
+    shown: float = 0.0  # stage 1 decodes once more, in the style that the recorded motion shows
 
 
 @dataclass(frozen=True)

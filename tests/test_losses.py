@@ -8,11 +8,12 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from memorytalker.config import LossConfig
 from memorytalker.models.layers import length_mask
 from memorytalker.models.style import StyleOutput
-from memorytalker.models.talker import TalkerOutput
+from memorytalker.models.talker import GivenMotion, TalkerOutput
 from memorytalker.training.losses import (
     Mouth,
     align_loss,
@@ -22,6 +23,7 @@ from memorytalker.training.losses import (
     motion_loss,
     opening_loss,
     select_lips,
+    shown_style,
     slot_loss,
     style_loss,
     stylizing_loss,
@@ -179,3 +181,42 @@ def test_opening_counts_closing_as_much_as_opening() -> None:
     gap = torch.tensor([0.0, 0.02])[:, None, None]  # metres: closed, wide open
     closed, wide = (opening_loss(g[None] + 0.001, g[None], opening, 0.001) for g in gap)
     assert float(closed) > 50 * float(wide) > 0
+
+
+def test_shown_style_is_the_factor_that_each_slot_was_given() -> None:
+    """Motion made from the general one by a factor per slot gives the factors back, once there are enough frames."""
+    generator = torch.Generator().manual_seed(0)
+    factors = torch.tensor([[0.5, 1.0, 2.0], [1.5, 1.5, 1.5]])
+    slots = torch.randint(3, (2, 900), generator=generator)
+    address = F.one_hot(slots, 3).float()
+    general = torch.randn(2, 900, 6, generator=generator)
+    motion = general * factors.gather(1, slots).unsqueeze(-1)
+    torch.testing.assert_close(shown_style(address, general, motion), factors, atol=0.05, rtol=0)
+    torch.testing.assert_close(shown_style(address, general, general), torch.ones(2, 3))
+
+
+def test_shown_style_knows_nothing_of_padding_and_little_of_a_slot_unheard() -> None:
+    generator = torch.Generator().manual_seed(1)
+    address = F.one_hot(torch.randint(2, (1, 60), generator=generator), 3).float()
+    general = torch.randn(1, 60, 4, generator=generator)
+    mask = torch.arange(60)[None] < 40
+    motion = torch.where(mask[..., None], 1.4 * general, 99.0)
+    weights = shown_style(address, general, motion, mask)
+    torch.testing.assert_close(weights, shown_style(address[:, :40], general[:, :40], motion[:, :40]))
+    assert 1.0 < float(weights[0, 2]) < 1.4, "a slot that nobody spoke takes the clip's own factor, drawn to 1"
+    assert torch.equal(shown_style(address, torch.zeros_like(general), motion, mask), torch.ones(1, 3))
+
+
+def test_the_shown_pass_counts_as_the_general_one_does() -> None:
+    """A styled pass that equals the general one adds the same visible losses once more, by its weight."""
+    generator = torch.Generator().manual_seed(2)
+    motion, offsets = torch.randn(3, 9, 6, generator=generator), torch.randn(3, 9, 6, generator=generator)
+    weights = dataclasses.replace(EVERYTHING, slots=0.0, memory=0.0, align=0.0, shown=0.5)
+    mouth, mask = Mouth(torch.eye(6)[:, :3], torch.eye(6)[0]), length_mask(LENGTHS, 9)
+    address = torch.full((3, 9, 2), 0.5)
+    still = GivenMotion(torch.zeros(3, 9, 4), address, torch.zeros(3, 9, 4), motion)  # the given pass is perfect
+    output = TalkerOutput(offsets, torch.zeros(3, 9, 2), address, motion, motion, None, still)
+    without = memorizing_loss(output, motion, mask, weights, 1.0, None, mouth)
+    with_shown = memorizing_loss(output, motion, mask, weights, 1.0, None, mouth, shown=offsets)
+    torch.testing.assert_close(with_shown.parts["shown"], without.total)
+    torch.testing.assert_close(with_shown.total, 1.5 * without.total)

@@ -17,6 +17,7 @@ from memorytalker.models.layers import (
     sample_between,
     stretch,
 )
+from memorytalker.models.speech import without_speaker
 from memorytalker.models.talker import MemoryTalker, TalkerOutput, expand_coordinates
 
 FAMILIES = ("open", "vocaset", "biwi")
@@ -209,6 +210,31 @@ def test_a_frozen_encoder_gets_no_gradient_and_stays_in_evaluation(make_model) -
     learns = {name.split(".")[0] for name, p in trained.encoder.named_parameters() if p.requires_grad}
     assert "encoder" in learns and "feature_extractor" not in learns
     frozen.eval(), trained.eval()
+
+
+def test_what_stays_the_same_through_a_clip_is_not_heard_as_speech(make_model) -> None:
+    """With normalised states a shift and a gain of every channel, another voice, leave the address as it was."""
+    random = torch.Generator().manual_seed(0)
+    states = torch.randn(2, 30, 6, generator=random)
+    mask = torch.arange(30)[None] < torch.tensor([30, 20])[:, None]
+    voice, gain = torch.randn(2, 1, 6, generator=random), 0.5 + torch.rand(2, 1, 6, generator=random)
+    plain = without_speaker(states, mask, 1e-6)
+    torch.testing.assert_close(without_speaker(gain * states + voice, mask, 1e-6), plain, atol=1e-4, rtol=0)
+    torch.testing.assert_close(without_speaker(states[1:, :20], None, 0.3), without_speaker(states, mask, 0.3)[1:, :20])
+    assert without_speaker(torch.ones(1, 5, 6), None, 0.3).abs().max() == 0.0
+
+    speech = dataclasses.replace(make_model().config.speech, normalise=0.3)
+    model = make_model(speech=speech).eval()
+    states = torch.randn(1, 30, speech.hidden_size, generator=random)
+    shifted, same = model.speech.logits(states + 2.0, 18), model.speech.logits(states, 18)
+    torch.testing.assert_close(shifted, same, atol=1e-4, rtol=0)
+
+
+def test_the_log_mel_can_be_brought_to_size_before_it_is_heard(make_model) -> None:
+    style = make_model().config.style
+    plain, sized = make_model(), make_model(style=dataclasses.replace(style, mel_mean=-35.0, mel_spread=20.0))
+    mel = torch.randn(1, style.mel_bins, 50, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(sized.style(20.0 * mel - 35.0).feature, plain.style(mel).feature, atol=1e-4, rtol=1e-4)
 
 
 def test_too_long_a_window_is_refused(make_model) -> None:

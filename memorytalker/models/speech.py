@@ -85,6 +85,8 @@ class SpeechEncoder(nn.Module):
         `frames` counts text frames, `text_frames` times the motion frames. Text frame i of an encoder that resamples
         "after" is read at i / text_rate seconds, between the two nearest states; past the last state that one holds.
         """
+        if self.config.normalise:
+            states = without_speaker(states, mask, self.config.normalise)
         logits = self.head(states, mask)
         if self.config.resample == "before":
             if states.shape[1] != frames:
@@ -263,6 +265,19 @@ class HubertSpeech(SpeechEncoder):
 
         state = HubertModel.from_pretrained(source).float().state_dict()
         return {name: value for name, value in state.items() if name != "masked_spec_embed"}
+
+
+def without_speaker(states: Tensor, mask: Tensor | None, floor: float) -> Tensor:
+    """States (B, S, hidden) less their mean over each clip's valid frames, divided by their spread plus `floor`.
+
+    What stays the same through a clip is the voice; what changes is the speech (instance normalisation, as the content
+    encoder of AdaIN-VC has it, arXiv 1904.05742). How somebody speaks is left to the style encoder.
+    """
+    valid = torch.ones_like(states[..., :1]) if mask is None else mask.unsqueeze(-1).to(states)
+    count = valid.sum(1, keepdim=True).clamp_min(1.0)
+    centred = (states - (states * valid).sum(1, keepdim=True) / count) * valid
+    spread = (centred.square().sum(1, keepdim=True) / count + 1e-8).sqrt()  # the root of nothing has no gradient
+    return centred / (spread + floor)
 
 
 FORMS: dict[str, type[SpeechEncoder]] = {"whisper": WhisperSpeech, "hubert": HubertSpeech}

@@ -33,6 +33,7 @@ class StyleEncoder(nn.Module):
         super().__init__()
         channels, kernel = config.channels, config.kernel
         self.strides = config.strides
+        self.mel_mean, self.mel_spread = config.mel_mean, config.mel_spread
         bank_width = config.bank_size * channels + config.mel_bins
         self.bank = nn.ModuleList(nn.Conv1d(config.mel_bins, channels, k + 1) for k in range(config.bank_size))
         self.gather = nn.Conv1d(bank_width, channels, 1)
@@ -58,7 +59,7 @@ class StyleEncoder(nn.Module):
         """mel (B, mel_bins, M), lengths (B,) valid frames of each item or None for all. Eq. 11, 13"""
         if lengths is None:
             lengths = torch.full((mel.shape[0],), mel.shape[2], device=mel.device)
-        x = self._convolve(mel, lengths)
+        x = self._convolve((mel - self.mel_mean) / self.mel_spread, lengths)
         for first, second in zip(self.first_dense, self.second_dense, strict=True):
             y = self.dropout(F.relu(first(x)))
             x = x + self.dropout(F.relu(second(y)))

@@ -92,6 +92,25 @@ def opening_loss(
     return _clip_mean((gaps[0] - gaps[1]).square().unsqueeze(-1), mask).mean()
 
 
+def shown_style(
+    key_address: Tensor, general: Tensor, motion: Tensor, mask: Tensor | None = None, caution: float = 6.0
+) -> Tensor:
+    """Style weights (B, n) that recorded motion shows: how much larger it is than the general one, slot by slot.
+
+    key_address (B, T, n); general, motion (B, T, coordinates) in any one unit. A slot's weight is the least squares
+    factor from `general` to `motion` over the frames that address it, drawn to the clip's own factor by `caution`
+    frames, and that to 1 by five times as many. Not in the paper; gradients do not flow through it.
+    """
+    key, general, motion = key_address.detach(), general.detach(), motion.detach()
+    valid = torch.ones_like(key[..., 0]) if mask is None else mask.to(key)
+    product, power = (general * motion).sum(-1) * valid, general.square().sum(-1) * valid  # (B, T)
+    usual = power.sum(1, keepdim=True) / valid.sum(1, keepdim=True).clamp_min(1.0)
+    usual = usual.clamp_min(torch.finfo(key.dtype).tiny) * caution  # (B, 1)
+    clip = (product.sum(1, keepdim=True) + 5 * usual) / (power.sum(1, keepdim=True) + 5 * usual)
+    product, power = (key * product[..., None]).sum(1), (key * power[..., None]).sum(1)  # (B, n)
+    return ((product + usual * clip) / (power + usual)).clamp(0.2, 3.5)
+
+
 def select_lips(motion: Tensor, lips: Tensor) -> Tensor:
     """The lips of a motion (B, T, coordinates) -> (B, T, L).
 
@@ -125,11 +144,13 @@ def memorizing_loss(
     mouth: Mouth | None = None,
     scaling: float = 16.0,
     firm: Tensor | None = None,
+    shown: Tensor | None = None,
 ) -> Losses:
     """Stage 1: L_1 = L_mse + L_vel + 0.01 (L_mem + L_align), motion and velocity of both decoder passes.
 
     motion (B, T, coordinates) metres from the template. The losses that are not in the paper enter only with a weight:
     slots (needs `labels` (B, T) and kappa as `scaling`), opening and lips_in_stage_one (need `mouth`).
+    `shown` are offsets decoded in the style that the motion shows: they meet the same losses as the general ones.
     `firm` (B, T) are the frames in which the opening loss counts, None for those of `mask`.
     A model without a memory has one decoder pass and no losses of the memory.
     """
@@ -150,7 +171,22 @@ def memorizing_loss(
     if mouth is not None and weights.lips_in_stage_one:
         parts["lips_in_stage_one"] = sum(lip_loss(prediction, truth, mouth.lips, mask) for prediction in predictions)
     parts |= _opening(passes, motion, mask if firm is None else firm, weights, mouth)
+    if shown is not None and weights.shown:
+        parts["shown"] = _visible(shown, motion, mask, weights, scale, mouth, firm)
     return _weigh(parts, weights)
+
+
+def _visible(
+    prediction: Tensor, motion: Tensor, mask: Tensor | None, weights: LossConfig, scale: float, mouth: Mouth | None,
+    firm: Tensor | None,
+) -> Tensor:  # fmt: skip
+    """The weighted losses of stage 1 that show in the motion, of one prediction."""
+    truth, scaled = motion * scale, prediction * scale
+    total = weights.motion * motion_loss(scaled, truth, mask) + weights.velocity * velocity_loss(scaled, truth, mask)
+    if mouth is not None and weights.lips_in_stage_one:
+        total = total + weights.lips_in_stage_one * lip_loss(scaled, truth, mouth.lips, mask)
+    opening = _opening((prediction,), motion, mask if firm is None else firm, weights, mouth)
+    return total + sum(weights.opening * value for value in opening.values())
 
 
 def _opening(

@@ -12,7 +12,7 @@ import torch
 from ..config import LossConfig, Progress, TrainingConfig
 from ..models.talker import MemoryTalker, TalkerOutput
 from .data import AnyClip, Batch, Sampler, TrainingError, collate, cropped
-from .losses import Losses, Mouth, memorizing_loss
+from .losses import Losses, Mouth, memorizing_loss, shown_style
 from .trainer import Means, Trainer
 
 Output = TypeVar("Output")
@@ -70,12 +70,14 @@ def stage_one(
     model: MemoryTalker, batch: Batch, style: torch.Tensor | None = None, motion: bool = True
 ) -> TalkerOutput:
     """One pass over a batch of cached states, or of sound. What it returns is in full precision."""
+    return in_full(model(batch_logits(model, batch), batch.mask, style, batch.motion if motion else None))
+
+
+def batch_logits(model: MemoryTalker, batch: Batch) -> torch.Tensor:
+    """Slot logits (B, k T, n) at the text rate, from cached states or from sound."""
     if batch.states is None:
-        logits = model.text_logits(batch.waveform, batch.mask.sum(-1), batch.lengths)
-    else:
-        frames = batch.motion.shape[1] * model.config.text_frames
-        logits = model.speech.logits(batch.states, frames, batch.state_mask)
-    return in_full(model(logits, batch.mask, style, batch.motion if motion else None))
+        return model.text_logits(batch.waveform, batch.mask.sum(-1), batch.lengths)
+    return model.speech.logits(batch.states, batch.motion.shape[1] * model.config.text_frames, batch.state_mask)
 
 
 def in_full(output: Output) -> Output:
@@ -91,11 +93,15 @@ def in_full(output: Output) -> Output:
 
 def memorizing(model: MemoryTalker, batch: Batch, mouth: Mouth | None, config: TrainingConfig) -> Losses:
     """The losses of stage 1 of a batch."""
-    output = stage_one(model, batch)
+    logits = batch_logits(model, batch)
+    output, shown = in_full(model(logits, batch.mask, motion=batch.motion)), None
+    if config.losses.shown and model.config.use_memory:
+        weights = shown_style(output.key_address, output.offsets, batch.motion, batch.mask)
+        shown = model(logits, batch.mask, weights).offsets.float()
     with torch.autocast(batch.motion.device.type, enabled=False):
         return memorizing_loss(
             output, batch.motion, batch.mask, config.losses, model.config.motion_scale, batch.labels, mouth,
-            model.config.scaling, batch.firm,
+            model.config.scaling, batch.firm, shown,
         )  # fmt: skip
 
 

@@ -70,7 +70,8 @@ def _losses(
     output, scale = stage_one(model, batch, anchor.weights), model.config.motion_scale
     with torch.autocast(batch.motion.device.type, enabled=False):
         first = memorizing_loss(
-            output, batch.motion, batch.mask, config.losses, scale, batch.labels, mouth, model.config.scaling, batch.firm
-        )
+            output, batch.motion, batch.mask, config.losses, scale, batch.labels, mouth, model.config.scaling,
+            batch.firm,
+        )  # fmt: skip
         second = stylizing_loss(output, batch.motion, (anchor, *others), mouth, batch.mask, config.losses, scale)
     return together_loss(first, second, config.losses)
