@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ..audio import load_waveform
-from ..config import ModelConfig, Progress, to_dict
+from ..config import ModelConfig, Progress
 from ..corpus.clips import Clip, load_clip, read_clips
 from ..datasets.sequences import Sequence as FaceSequence
 from ..features import normalise_level, style_log_mel
@@ -28,6 +28,10 @@ from .space import MotionSpace
 #: Seconds of the longest piece that counts as one clip in an epoch.
 LONGEST_PIECE = 12.0
 _MARK = "encoder.json"
+#: The fields of SpeechConfig that, beside the weights, decide the hidden states.
+_DECIDING = (
+    "form", "hidden_size", "layers", "heads", "feedforward", "mel_bins", "state_rate", "resample", "target_level",
+)  # fmt: skip
 
 
 class HeardCache:
@@ -86,9 +90,7 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 def encoder_digest(model: MemoryTalker) -> str:
     """sha256 of everything that decides the hidden states: the encoder's weights and how it listens."""
-    speech = to_dict(model.config.speech)
-    for name in ("frozen", "initialise_from", "head_channels", "head_layers"):  # these do not change what is heard
-        del speech[name]
+    speech = {name: getattr(model.config.speech, name) for name in _DECIDING}
     digest = hashlib.sha256(json.dumps([speech, model.speech.text_rate], sort_keys=True).encode())
     for name, value in sorted(model.speech.encoder.state_dict().items()):
         digest.update(name.encode())
