@@ -198,6 +198,7 @@ class TrainingConfig:
     crop_seconds: float = 0.0  # longer clips are cut at random to this length; 0: whole clips
     captured_share: float = 0.0  # share of each epoch drawn from recorded motion; 0: every clip once
     style_seconds: float = 0.0  # longer clips show the style encoder a random piece of this length; 0: all
+    strangers_in_batch: bool = False  # triplets among a batch's clips and one more of each speaker
     validate_every: int = 1  # epochs
     checkpoint_every: int = 500  # steps
     seed: int = 0

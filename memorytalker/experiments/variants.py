@@ -83,8 +83,19 @@ LOSSES = (
         losses(slots=0.0),
     ),
     Variant(
-        "paper-losses", "The paper's losses alone: no slot names, no loss of the lip gap, lips in stage 2 only.",
-        "losses", BOTH, losses(slots=0.0, opening=0.0, lips_in_stage_one=0.0),
+        "without-shown-style", "Stage 1 never decodes in the style that the recorded motion shows: the paper's way.",
+        "losses", BOTH, losses(shown=0.0),
+    ),
+    Variant(
+        "voice-in-content", "The content keeps the voice: states as the encoder gives them, the paper's way.",
+        "losses", BOTH, {"model": {"speech": {"normalise": 0.0}}},
+    ),
+    Variant(
+        "paper-losses",
+        "The paper's losses and content alone: no slot names, lip gap or shown style, lips in stage 2 only.",
+        "losses", BOTH,
+        {"model": {"speech": {"normalise": 0.0}},
+         **losses(slots=0.0, opening=0.0, lips_in_stage_one=0.0, shown=0.0)},
     ),
 )  # fmt: skip
 

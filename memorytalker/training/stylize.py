@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,7 @@ def stylize(
     model.requires_grad_(False)
     model.style.requires_grad_(True)
     frames = round(config.crop_seconds * model.config.fps)
+    judged = replace(config, strangers_in_batch=False)  # the same measure whatever the way of training
     training = Triplets(clips)
     try:
         held = Triplets(validation)
@@ -61,7 +63,7 @@ def stylize(
         size, means, neutral = config.clips_at_once or config.batch_size, Means(config.losses), 0.0
         for start in range(0, len(anchors), size):
             chosen = anchors[start : start + size]
-            means.add(stylizing(model, validation, chosen, held, mouth, config, [random] * len(chosen)), len(chosen))
+            means.add(stylizing(model, validation, chosen, held, mouth, judged, [random] * len(chosen)), len(chosen))
             neutral += float(_neutral(model, [validation[i] for i in chosen])) * len(chosen)
         return {**means.figures(), "neutral_motion": neutral / len(anchors)}
 
@@ -80,11 +82,18 @@ def stylizing(
 ) -> Losses:
     """The losses of stage 2 of the clips `chosen`, cut to `frames` (0: whole); `randoms` hold the chance of each.
 
-    Without `triplets` the style loss is left out.
+    Without `triplets` the style loss is left out. With `config.strangers_in_batch` every clip brings another one of its
+    speaker, which counts as well, and the batch holds the strangers: each clip is heard once instead of in three roles.
     """
     pairs = [triplets.draw(i, random) if triplets else (i, i) for i, random in zip(chosen, randoms, strict=True)]
-    anchor = style_of(model, [clips[i] for i in chosen], config, randoms)
-    others = [style_of(model, [clips[pair[k]] for pair in pairs], config, randoms) for k in (0, 1)]
+    speakers = [clips[i].speaker for i in chosen]
+    if config.strangers_in_batch and triplets and len(set(speakers)) > 1:
+        chosen, randoms = [*chosen, *(pair[0] for pair in pairs)], [*randoms, *randoms]
+        anchor = style_of(model, [clips[i] for i in chosen], config, randoms)
+        others = [_pick(anchor, places) for places in _roles(speakers * 2)]
+    else:
+        anchor = style_of(model, [clips[i] for i in chosen], config, randoms)
+        others = [style_of(model, [clips[pair[k]] for pair in pairs], config, randoms) for k in (0, 1)]
     picked = [
         cropped(clips[i], frames, random, model.config) if frames else clips[i]
         for i, random in zip(chosen, randoms, strict=True)
@@ -96,6 +105,20 @@ def stylizing(
             output, batch.motion, (anchor, *others), mouth, batch.mask, config.losses, model.config.motion_scale
         )
     return losses if triplets else Losses(losses.total, {k: v for k, v in losses.parts.items() if k != "style"})
+
+
+def _roles(speakers: list[str]) -> tuple[list[int], list[int]]:
+    """For each place of a batch that holds every speaker twice, half a batch apart: its positive's and stranger's."""
+    count = len(speakers)
+    strangers = []
+    for place, speaker in enumerate(speakers):
+        after = [(place + k) % count for k in range(1, count)]
+        strangers.append(next(other for other in after if speakers[other] != speaker))
+    return [(place + count // 2) % count for place in range(count)], strangers
+
+
+def _pick(style: StyleOutput, places: list[int]) -> StyleOutput:
+    return StyleOutput(style.weights[places], style.feature[places], style.projection[places])
 
 
 def _neutral(model: MemoryTalker, clips: list[AnyClip]) -> torch.Tensor:
