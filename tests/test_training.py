@@ -16,7 +16,7 @@ from memorytalker.training.data import Sampler, TrainingClip, Triplets, collate,
 from memorytalker.training.losses import Mouth
 from memorytalker.training.memorize import memorize, stage_one
 from memorytalker.training.space import blendshape_space
-from memorytalker.training.stylize import stylize
+from memorytalker.training.stylize import _roles, stylize, stylizing
 from memorytalker.training.trainer import Trainer
 
 LOSSES = LossConfig(slots=0.1, opening=0.1, lips_in_stage_one=1.0)
@@ -209,3 +209,27 @@ def test_silence_on_film_need_not_be_shut(clips: list[TrainingClip]) -> None:
     assert not batch.firm[0, 0] and batch.firm[0, 1], "silence on film does not count, speech does"
     assert batch.firm[1, : len(made.motion)].all(), "synthesised silence is shut"
     assert not (batch.firm & ~batch.mask).any()
+
+
+@pytest.mark.parametrize("speakers", [["a", "b"], ["a", "a", "b"], ["c", "a", "b", "a", "c"]])
+def test_a_batch_gives_every_clip_a_friend_and_a_stranger(speakers: list[str]) -> None:
+    everyone = speakers * 2  # the clips, and one more of each one's speaker
+    friends, strangers = _roles(everyone)
+    assert all(everyone[f] == own and f != place for place, (f, own) in enumerate(zip(friends, everyone, strict=True)))
+    assert all(everyone[s] != own for s, own in zip(strangers, everyone, strict=True))
+
+
+def test_triplets_in_a_batch_hear_each_clip_once(make_model, clips, mouth, monkeypatch) -> None:
+    """The batch and one more clip of each speaker are heard, all of them learn, and nobody else is heard."""
+    model, heard = make_model().eval(), []
+    hear = model.style.forward
+    monkeypatch.setattr(model.style, "forward", lambda mel, counts: (heard.append(len(mel)), hear(mel, counts))[1])
+    config = dataclasses.replace(CONFIG, stage="stylize", strangers_in_batch=True)
+    chosen = [0, next(i for i, clip in enumerate(clips) if clip.speaker != clips[0].speaker)]
+    randoms = [np.random.default_rng(i) for i in range(2)]
+    losses = stylizing(model, clips, chosen, Triplets(clips), mouth, config, randoms)
+    assert heard == [4] and "style" in losses.parts
+    heard.clear()
+    same = [i for i, clip in enumerate(clips) if clip.speaker == clips[0].speaker][:2]
+    stylizing(model, clips, same, Triplets(clips), mouth, config, [np.random.default_rng(i) for i in range(2)])
+    assert heard == [2, 2, 2], "a batch of one speaker draws its strangers from outside"
