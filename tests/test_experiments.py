@@ -18,7 +18,7 @@ from memorytalker.experiments import run as running
 from memorytalker.experiments.judge import face_errors, from_json, judge, lip_errors, openness, to_json
 from memorytalker.experiments.material import Material, hold_out, joined, nested_speakers
 from memorytalker.experiments.plan import Budget, Plan, load_plan, merged, settings
-from memorytalker.experiments.predict import batches, best_styles, of_strangers, predicted, still, styles_heard
+from memorytalker.experiments.predict import batches, best_styles, hear, of_strangers, predicted, still, styles_heard
 from memorytalker.experiments.run import run_experiments
 from memorytalker.experiments.variants import BASELINES, GROUPS
 from memorytalker.training.data import TrainingClip, split_long
@@ -169,13 +169,13 @@ def test_batches_hold_every_clip_once_and_are_not_too_large(material: Material) 
 def test_predictions_are_those_of_each_clip_alone(material: Material) -> None:
     model = random_model(FAMILIES["open"])
     styles = styles_heard(model, material.judged)
-    together = predicted(model, material.judged, styles)
+    together = predicted(model, hear(model, material.judged), styles)
     for number, one in enumerate(material.judged):
         torch.testing.assert_close(styles[number : number + 1], styles_heard(model, [one]), atol=1e-5, rtol=0)
-        alone = predicted(model, [one], styles[number : number + 1])[0]
+        alone = predicted(model, hear(model, [one]), styles[number : number + 1])[0]
         assert alone.shape == (one.frames, 3 * VERTICES)
         np.testing.assert_allclose(together[number], alone, atol=1e-6)
-    assert np.abs(together[0] - predicted(model, material.judged)[0]).max() > 1e-6, "style shows"
+    assert np.abs(together[0] - predicted(model, hear(model, material.judged))[0]).max() > 1e-6, "style shows"
 
 
 def test_judgement_is_that_of_evaluation_on_whole_faces(material: Material) -> None:
@@ -247,11 +247,12 @@ def test_fitted_styles_find_the_planted_ones(material: Material) -> None:
     model = random_model(FAMILIES["open"])
     planted = {name: torch.full((1, 40), value) for name, value in (("X", 0.4), ("Y", 1.7), ("Z", 1.0))}
     styles = torch.cat([planted[c.speaker] for c in material.judged])
-    truth = predicted(model, material.judged, styles)
+    heard = hear(model, material.judged)
+    truth = predicted(model, heard, styles)
     clips = [dataclasses.replace(c, motion=torch.from_numpy(t)) for c, t in zip(material.judged, truth, strict=True)]
     own = dataclasses.replace(material, judged=tuple(clips))
-    neutral = face_errors(own, predicted(model, clips)).sum()
-    assert face_errors(own, predicted(model, clips, best_styles(model, clips))).sum() < 0.2 * neutral
+    neutral = face_errors(own, predicted(model, heard)).sum()
+    assert face_errors(own, predicted(model, heard, best_styles(model, clips))).sum() < 0.2 * neutral
 
 
 def test_evaluations_survive_being_stored(material: Material) -> None:

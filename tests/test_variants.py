@@ -133,6 +133,7 @@ def labelled(make_model, speakers: tuple[str, ...]):
 
 def test_together_everything_learns_that_is_not_frozen(make_model, clips, mouth, tmp_path: Path) -> None:
     model = make_model()
+    model.requires_grad_(False)  # as stage 2 leaves it
     before = state(model)
     train_together(model, clips, clips, mouth, dataclasses.replace(CONFIG, stage="together"), tmp_path)
     names = changed(model, before)

@@ -10,7 +10,7 @@ import torch
 from ..models.talker import MemoryTalker
 from .judge import Prediction, face_errors, judge, lip_errors, openness, pooled_over_frames, to_json
 from .material import Material
-from .predict import best_styles, of_strangers, predicted, still, styles_heard
+from .predict import best_styles, hear, of_strangers, predicted, still, styles_heard
 from .variants import Variant
 
 #: The prediction that is the variant's own, and the controls beside it.
@@ -26,16 +26,16 @@ def found(
     if model is None:
         made = {MAIN: still(clips)}
     elif variant.style == "none":
-        made = {MAIN: predicted(model, clips)}
+        made = {MAIN: predicted(model, hear(model, clips))}
     elif variant.style == "labels":
         made, labels = _by_label(material, model)
     else:
-        own = styles_heard(model, clips)
-        made = {MAIN: predicted(model, clips, own), NEUTRAL: predicted(model, clips)}
+        own, heard = styles_heard(model, clips), hear(model, clips)
+        made = {MAIN: predicted(model, heard, own), NEUTRAL: predicted(model, heard)}
         if len({clip.speaker for clip in clips}) > 1:
-            made[STRANGER] = predicted(model, clips, own[of_strangers(clips)])
+            made[STRANGER] = predicted(model, heard, own[of_strangers(clips)])
         if oracle:
-            made[ORACLE] = predicted(model, clips, best_styles(model, clips))
+            made[ORACLE] = predicted(model, heard, best_styles(model, clips))
     evaluations = judge(material, made)
     opened = {label: openness(material, prediction) for label, prediction in made.items()}
     return {
@@ -54,18 +54,18 @@ def _by_label(material: Material, model: MemoryTalker) -> tuple[dict[str, Predic
     A labelled model cannot tell which label an unseen speaker should have; the one in the middle by error stands for
     a choice at random.
     """
-    clips, slots = material.judged, model.config.slot_count
+    heard, count, slots = hear(model, material.judged), len(material.judged), model.config.slot_count
     speakers = model.config.speakers
     with torch.no_grad():
         each = model.style(torch.eye(len(speakers), device=model.style_mean.device)[:, :, None]).weights.cpu()
     face, lips = [], []
     for weights in each:
-        made = predicted(model, clips, weights.expand(len(clips), slots))
+        made = predicted(model, heard, weights.expand(count, slots))
         face.append(pooled_over_frames(material, face_errors(material, made)))
         lips.append(pooled_over_frames(material, lip_errors(material, made)))
     middle = int(np.argsort(face)[(len(face) - 1) // 2])
     chosen = {MAIN: each[middle], MEAN_LABEL: each.mean(0), NEUTRAL: torch.ones(slots)}
-    made = {name: predicted(model, clips, weights.expand(len(clips), slots)) for name, weights in chosen.items()}
+    made = {name: predicted(model, heard, weights.expand(count, slots)) for name, weights in chosen.items()}
     spread = {"fve": _spread(face), "lve_mean": _spread(lips)}
     return made, {"tried": len(speakers), "middle": speakers[middle], **spread}
 

@@ -20,7 +20,7 @@ from ..head import HeadMesh
 from ..models.talker import MemoryTalker
 from ..rendering import render_frames
 from ..training.data import AnyClip
-from .predict import outputs, styles_heard
+from .predict import hear, outputs, styles_heard
 
 SEED = 0
 #: Frames for which one slot is held; its face is taken from the middle of them.
@@ -46,7 +46,7 @@ def retrieved_features(model: MemoryTalker, clips: Sequence[AnyClip], styled: bo
     """(N, c) mean of f_key over the frames of each clip, in its own style or in none. Eq. 6, 12"""
     styles = styles_heard(model, clips) if styled else None
     features = np.empty((len(clips), model.config.width), np.float32)
-    for index, output, row, frames in outputs(model, clips, styles):
+    for index, output, row, frames in outputs(model, hear(model, clips), styles):
         features[index] = output.retrieved_feature[row, :frames].mean(0).cpu().numpy()
     return features
 
@@ -80,7 +80,7 @@ def slot_logits(model: MemoryTalker, clips: Sequence[AnyClip]) -> torch.Tensor:
     """
     slots = model.config.slot_count
     sums, counts, best = torch.zeros(slots, slots, dtype=torch.float64), torch.zeros(slots), 0.0
-    for _, output, row, frames in outputs(model, clips):
+    for _, output, row, frames in outputs(model, hear(model, clips)):
         logits = output.text_logits[row, :frames].cpu().double()
         winners = logits.argmax(-1)
         sums.index_add_(0, winners, logits)

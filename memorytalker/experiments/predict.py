@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from ..config import TrainingConfig
 from ..models.talker import MemoryTalker, TalkerOutput
-from ..training.data import AnyClip, Batch, collate
-from ..training.memorize import stage_one
+from ..training.data import AnyClip, collate
+from ..training.memorize import batch_logits
 from ..training.stylize import style_of
 
 #: Frames of a padded batch.
 BATCH_FRAMES = 4000
-#: Of the fitting of an oracle.
-ORACLE_STEPS, ORACLE_RATE = 40, 0.05
+#: Of the fitting of an oracle: steps, their size, and of how many clips of a speaker.
+ORACLE_STEPS, ORACLE_RATE, ORACLE_CLIPS = 40, 0.05, 8
 
 
 def batches(clips: Sequence[AnyClip], frames: int = BATCH_FRAMES) -> Iterator[list[int]]:
@@ -43,28 +45,45 @@ def styles_heard(model: MemoryTalker, clips: Sequence[AnyClip]) -> Tensor:
     return weights
 
 
+@dataclass(frozen=True)
+class Heard:
+    """A batch of clips as the model hears them: their numbers, slot logits (B, k T, n), mask (B, T) and lengths."""
+
+    numbers: list[int]
+    logits: Tensor
+    mask: Tensor
+    frames: list[int]
+
+
+@torch.no_grad()
+def hear(model: MemoryTalker, clips: Sequence[AnyClip]) -> list[Heard]:
+    """What is the same whatever the style, computed once."""
+    model.eval()
+    device, heard = next(model.parameters()).device, []
+    for chosen in batches(clips):
+        batch = collate([clips[i] for i in chosen]).to(device)
+        heard.append(Heard(chosen, batch_logits(model, batch), batch.mask, [clips[i].frames for i in chosen]))
+    return heard
+
+
 @torch.no_grad()
 def outputs(
-    model: MemoryTalker, clips: Sequence[AnyClip], styles: Tensor | None = None
+    model: MemoryTalker, heard: Sequence[Heard], styles: Tensor | None = None
 ) -> Iterator[tuple[int, TalkerOutput, int, int]]:
     """(clip number, output of its batch, row, frames) for every clip; styles (N, n), None for neutral."""
     model.eval()
-    device = next(model.parameters()).device
-    for chosen in batches(clips):
-        style = None if styles is None else styles[chosen].to(device)
-        output = stage_one(model, collate([clips[i] for i in chosen]).to(device), style, motion=False)
-        for row, index in enumerate(chosen):
-            yield index, output, row, clips[index].frames
+    for batch in heard:
+        style = None if styles is None else styles[batch.numbers].to(batch.logits.device)
+        output = model(batch.logits, batch.mask, style)
+        for row, (index, frames) in enumerate(zip(batch.numbers, batch.frames, strict=True)):
+            yield index, output, row, frames
 
 
-def predicted(
-    model: MemoryTalker, clips: Sequence[AnyClip], styles: Tensor | None = None
-) -> list[np.ndarray]:
+def predicted(model: MemoryTalker, heard: Sequence[Heard], styles: Tensor | None = None) -> list[np.ndarray]:
     """(T, K) coordinates of each clip."""
-    made: list[np.ndarray] = [np.empty(0)] * len(clips)
-    for index, output, row, frames in outputs(model, clips, styles):
-        made[index] = output.offsets[row, :frames].cpu().numpy()
-    return made
+    found = outputs(model, heard, styles)
+    made = {index: output.offsets[row, :frames].cpu().numpy() for index, output, row, frames in found}
+    return [made[index] for index in range(len(made))]
 
 
 def still(clips: Sequence[AnyClip]) -> list[np.ndarray]:
@@ -81,30 +100,30 @@ def of_strangers(clips: Sequence[AnyClip], seed: int = 0) -> list[int]:
 
 
 def best_styles(model: MemoryTalker, clips: Sequence[AnyClip]) -> Tensor:
-    """w_s (N, n), one for each speaker, fitted to the true motion of all of the speaker's clips: what style could do.
+    """w_s (N, n), one for each speaker, fitted to the true motion of some of the speaker's clips: what style could do.
 
     No style encoder can know this much; it bounds what any could gain with this memory.
     """
-    model.eval()
     weights = torch.ones(len(clips), model.config.slot_count)
     for speaker in sorted({clip.speaker for clip in clips}):
         own = [i for i, clip in enumerate(clips) if clip.speaker == speaker]
-        weights[own] = _fitted(model, [clips[i] for i in own])
+        weights[own] = _fitted(model, [clips[i] for i in own[:ORACLE_CLIPS]])
     return weights
 
 
 def _fitted(model: MemoryTalker, clips: list[AnyClip]) -> Tensor:
-    device, scale = next(model.parameters()).device, model.config.motion_scale
     model.requires_grad_(False)
-    groups: list[Batch] = [collate([clips[i] for i in chosen]).to(device) for chosen in batches(clips)]
+    heard, scale = hear(model, clips), model.config.motion_scale
+    device = heard[0].logits.device
+    truths = [pad_sequence([clips[i].motion for i in b.numbers], batch_first=True).to(device) for b in heard]
     style = torch.ones(model.config.slot_count, device=device, requires_grad=True)
     optimiser = torch.optim.Adam([style], lr=ORACLE_RATE)
-    frames = sum(int(batch.mask.sum()) for batch in groups)
+    frames = sum(clip.frames for clip in clips)
     for _ in range(ORACLE_STEPS):
         optimiser.zero_grad()
-        for batch in groups:
-            output = stage_one(model, batch, style.expand(len(batch.names), -1), motion=False)
-            error = ((output.offsets - batch.motion) * scale).square().sum(-1)
+        for batch, truth in zip(heard, truths, strict=True):
+            output = model(batch.logits, batch.mask, style.expand(len(batch.numbers), -1))
+            error = ((output.offsets - truth) * scale).square().sum(-1)
             (torch.where(batch.mask, error, 0.0).sum() / frames).backward()
         optimiser.step()
     return style.detach().cpu()
