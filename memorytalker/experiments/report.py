@@ -94,7 +94,8 @@ def _tables(results: Mapping[str, Result]) -> dict[str, str]:
             f"Judged on {len(first.clips)} clips of {len(first.speakers)} speakers whom no variant was trained on "
             f"({first.layout}, {first.split} split, {sum(c.frames for c in first.clips)} frames at {first.fps} fps, "
             f"{first.vertex_count} vertices; regions: {first.region_source}). Seeds: "
-            f"{', '.join(str(run['seed']) for run in every[0].runs)}. Brackets: 95 % bootstrap intervals."
+            f"{', '.join(str(run['seed']) for run in every[0].runs)}. Brackets: 95 % bootstrap intervals.\n\n"
+            f"The plan: {every[0].first.get('about') or 'no description'}"
         ),
         "order": tables.order_sentence(every),
         "budget": tables.budget_table(every),
@@ -105,7 +106,9 @@ def _tables(results: Mapping[str, Result]) -> dict[str, str]:
         own = [result for result in every if result.first["group"] == group]
         if own:
             pairs = tables.paired_table(own, baselines)
-            sections[group] = f"**{title}**\n\n{tables.figures_table(own)}\n\nOn the same clips:\n\n{pairs}"
+            note = f"{tables.held_fixed(own)}\n\n" if group == "speakers" else ""
+            figures = tables.figures_table(own)
+            sections[group] = f"**{title}**\n\n{note}{figures}\n\nOn the same clips:\n\n{pairs}"
     return {name: content for name, content in sections.items() if content}
 
 

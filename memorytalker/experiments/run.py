@@ -77,7 +77,7 @@ def training_clips(material: Material, plan: Plan, variant: Variant) -> list[Any
     if not variant.limited:
         return list(material.training)
     counts = tuple(dict.fromkeys((*plan.speaker_counts, variant.speakers)))
-    return nested_speakers(material.training, counts, plan.speaker_clips)[variant.speakers]
+    return nested_speakers(material.pool or material.training, counts, plan.speaker_clips)[variant.speakers]
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,7 @@ def _result(job: _Job, progress: Progress | None, say: Say) -> Path:
     result = {
         "name": variant.name,
         "shows": variant.shows,
+        "about": plan.about,
         "group": variant.group,
         "place": plan.place(variant.name),
         "seed": job.seed,
@@ -126,8 +127,11 @@ def _result(job: _Job, progress: Progress | None, say: Say) -> Path:
     result["judging_seconds"] = time.monotonic() - started
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda part: part.write_text(json.dumps(result) + "\n", encoding="utf-8"))
-    took = ", ".join(f"{s.stage} {s.steps} steps in {s.seconds:.0f} s" for s in trained) or "nothing to train"
-    say(f"{variant.name} (seed {job.seed}): {took}; judged in {result['judging_seconds']:.0f} s")
+    took = ", ".join(
+        f"{done.stage} {done.steps} steps of {config.batch_size} clips in {done.seconds:.0f} s"
+        for done, config in zip(trained, configs.stages, strict=True)
+    )
+    say(f"{variant.name} (seed {job.seed}): {took or 'nothing to train'}; judged in {result['judging_seconds']:.0f} s")
     return path
 
 

@@ -167,6 +167,17 @@ def budget_table(results: Sequence[Result]) -> str:
     return table(head, rows)
 
 
+def held_fixed(results: Sequence[Result]) -> str:
+    """What does not change while the number of speakers does."""
+    clips = sorted({result.first["clips"] for result in results})
+    steps = sorted({tuple(stage["steps"] for stage in result.first["stages"]) for result in results})
+    told = " or ".join(" + ".join(map(str, one)) for one in steps)
+    return (
+        f"Held fixed: {' or '.join(map(str, clips))} training clips and {told} steps, whatever the number of speakers; "
+        "each set of speakers holds the smaller ones, and every speaker gives an equal share of the clips."
+    )
+
+
 def order_sentence(results: Sequence[Result]) -> str:
     """Whether no memory > stage 1 > stages 1 and 2 in error, with intervals over speakers."""
     by_name = {result.name: result for result in results}
