@@ -1,4 +1,4 @@
-# make install | demo | test | bench | weights | evaluate-open.  A fresh machine needs only Python 3.11 or 3.12 and make.
+# make install | demo | test | bench | weights | evaluate-open | experiments.  A fresh machine needs only Python 3.11 or 3.12 and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ WORK ?= runs/open
 SERVE ?= 1
 export VTK_DEFAULT_OPENGL_WINDOW := vtkEGLRenderWindow
 
-.PHONY: install install-test graphics browser demo test lint bench weights evaluate-open clean
+.PHONY: install install-test graphics browser demo test lint bench weights evaluate-open experiments clean
 
 install: $(VENV)/.installed
 
@@ -51,6 +51,13 @@ weights: install-test
 
 evaluate-open: install-test
 	$(BIN)/python -m memorytalker evaluate $(SOURCE) --work $(WORK)
+
+$(WORK)/corpus/clips.jsonl: | install-test
+	$(BIN)/python -m memorytalker corpus $(SOURCE) $(WORK)/corpus
+
+experiments: install-test $(WORK)/corpus/clips.jsonl
+	$(BIN)/python -m memorytalker experiments run $(WORK)/corpus --root $(SOURCE) --encoder $(SOURCE)/encoder --out $(WORK)/experiments
+	$(BIN)/python -m memorytalker experiments report $(WORK)/experiments --folder $(WORK)/corpus --root $(SOURCE) --weights open
 
 clean:
 	rm -rf $(VENV) out runs
