@@ -43,6 +43,7 @@ class Material:
     dataset: FaceDataset
     split: str
     digest: str
+    pool: tuple[AnyClip, ...] = ()  # all training clips, however many of one speaker: few speakers must give many
 
     @property
     def coordinates(self) -> int:
@@ -78,7 +79,7 @@ def corpus_material(folder: Path, plan: Plan, head: HeadMesh | None = None) -> M
     if not training or not judged or not selection:
         kinds = ", ".join(plan.kinds) or "any kind"
         raise ConfigError(f"{folder} has no clips of {kinds} to train on, to choose by or in its {plan.split} split.")
-    training = at_most(training, plan.most_clips)
+    pool, training = training, at_most(training, plan.most_clips)
     landmarks, regions = head.landmarks, head.regions
     mouth = (landmarks["inner_lip_upper"], landmarks["inner_lip_lower"])
     dataset = FaceDataset(
@@ -87,7 +88,7 @@ def corpus_material(folder: Path, plan: Plan, head: HeadMesh | None = None) -> M
     )  # fmt: skip
     return Material(
         tuple(training), tuple(selection), tuple(judged), space.mouth(head), space.basis.astype(np.float32), dataset,
-        plan.split, material_digest(training, selection, judged),
+        plan.split, material_digest(training, selection, judged), tuple(pool),
     )  # fmt: skip
 
 

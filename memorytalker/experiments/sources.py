@@ -10,7 +10,7 @@ import torch
 from ..config import ConfigError, Progress
 from ..datasets.opening import open_dataset
 from ..models.talker import MemoryTalker
-from ..training.cache import HeardCache
+from ..training.cache import HeardCache, cache_features
 from ..training.memorize import freeze_speech
 from ..training.sources import open_source
 from ..weights import initialise_speech
@@ -40,8 +40,11 @@ def open_material(
 
     Raises ConfigError where plan and data do not fit, and what opening a data set raises.
     """
-    if (place.folder / "clips.jsonl").is_file() and (place.folder / "features").is_dir():
-        return corpus_material(place.folder, plan)
+    if (place.folder / "clips.jsonl").is_file():
+        if place.root is not None and encoder is not None:
+            _listen(place, plan, encoder, device, progress)
+        if (place.folder / "features").is_dir():
+            return corpus_material(place.folder, plan)
     dataset = open_dataset(place.folder, place.layout, place.splits, place.regions, place.root)
     source = open_source(dataset, plan.model.slots)
     if dataset.fps != plan.model.fps:
@@ -68,12 +71,20 @@ def open_material(
     cache.fill([one for split in splits for one in dataset.split(split)], progress)
     names = ("train", "validation", plan.split)
     known, validation, judged = (source.clips(split, cache, plan.model) for split in names)
-    training, selection = hold_out(known, plan.held_speakers) if plan.held_speakers else (known, validation)
-    training = at_most(training, plan.most_clips)
+    known, selection = hold_out(known, plan.held_speakers) if plan.held_speakers else (known, validation)
+    pool, training = known, at_most(known, plan.most_clips)
     return Material(
         tuple(training), tuple(selection), tuple(joined(judged)), source.mouth, None, dataset, plan.split,
-        digest(source.digest, material_digest(training, selection, judged)),
+        digest(source.digest, material_digest(training, selection, judged)), tuple(pool),
     )  # fmt: skip
+
+
+def _listen(place: Place, plan: Plan, encoder: str, device: str, progress: Progress | None) -> None:
+    """Let a pretrained, frozen encoder hear what of our corpus has not been heard yet."""
+    torch.manual_seed(plan.seeds[0])
+    model = MemoryTalker(replace(plan.model, coordinates=3))  # only its ears are used
+    start_encoder(model, encoder)
+    cache_features(model.to(device), place.folder, place.root, progress)
 
 
 def start_encoder(model: MemoryTalker, encoder: str | None) -> None:
