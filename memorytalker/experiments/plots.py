@@ -94,7 +94,6 @@ def openness_plot(panels: Sequence[tuple[str, Sequence[float], Sequence[float], 
         axes.scatter(np.array(true) * 1000, np.array(made) * 1000, s=22, color=COLOURS[0], linewidths=0)
         axes.set_xlim(ends)
         axes.set_ylim(ends)
-        axes.set_aspect("equal")
         told = "r undefined" if correlation is None else f"r = {correlation:.2f}"
         axes.set_title(f"{title}, {told}", fontsize=10)
         axes.set_xlabel("true mean opening, mm")
