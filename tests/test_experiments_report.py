@@ -88,6 +88,8 @@ def test_a_report_is_written_whole_and_again_the_same(finished: Path, material, 
     text = to.read_text(encoding="utf-8")
     for variant in read_results(finished):
         assert f"`{variant}`" in text
+    speakers = text.split("<!-- experiments speakers -->")[1].split("<!-- /experiments speakers -->")[0]
+    assert "| variant |" in speakers, "the picture of the same name does not take the table's place"
     assert "(docs/experiments/speakers.png)" in text and "nearest clip" in text and "labels tried" in text
     for path in written[1:]:
         assert path.stat().st_size < 100_000

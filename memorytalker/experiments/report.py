@@ -49,7 +49,8 @@ def write_report(
         if weights is not None:
             written.append(_slots(weights, material, pictures))
     for path in written:
-        sections[path.stem] = f"![{path.stem}]({Path(os.path.relpath(path, to.parent)).as_posix()})"
+        # A picture has a section of its own: a table may have the same name.
+        sections[f"picture of {path.stem}"] = f"![{path.stem}]({Path(os.path.relpath(path, to.parent)).as_posix()})"
     text = to.read_text(encoding="utf-8") if to.is_file() else "# Experiments\n"
     text = with_sections(text, sections)
     write_whole(to, lambda part: part.write_text(text, encoding="utf-8"))
