@@ -134,6 +134,13 @@ def test_each_slot_is_shown_in_the_company_it_has_in_speech(make_model, material
     assert offsets.shape == (40, 60) and np.isfinite(offsets).all() and offsets.std(0).max() > 0
 
 
+def test_every_speaker_has_a_mark_of_their_own() -> None:
+    names = [f"s{i:02d}" for i in range(24)]
+    axes = plots.speaker_maps([("PCA", np.zeros((24, 2)))], names).axes[0]
+    looks = {(one.get_facecolor().tobytes(), one.get_paths()[0].vertices.tobytes()) for one in axes.collections}
+    assert len(looks) == 24
+
+
 def test_pictures_name_their_axes_and_units() -> None:
     one, two = Interval(2.0, 1.5, 2.5, 9), Interval(3.0, 2.0, 4.0, 9)
     bars = plots.interval_bars([("stage-1", one, 0), ("no-memory", two, 1)], "LVE, 1e-5 m²").axes[0]

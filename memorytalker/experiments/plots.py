@@ -72,8 +72,9 @@ def speaker_maps(panels: Sequence[tuple[str, np.ndarray]], speakers: Sequence[st
         axes = figure.add_subplot(rows, columns, number + 1)
         for index, name in enumerate(names):
             own = points[np.array(speakers) == name]
-            colour, mark = COLOURS[index % 7], MARKS[(index // 7 + index) % len(MARKS)]
-            axes.scatter(own[:, 0], own[:, 1], s=12, color=colour, marker=mark, linewidths=0)
+            # Seven colours and eight marks, shifted by two each round: 28 speakers before a pair comes again.
+            colour, mark = COLOURS[index % 7], MARKS[(index + 3 * (index // 7)) % len(MARKS)]
+            axes.scatter(own[:, 0], own[:, 1], s=16, color=colour, marker=mark, linewidths=0)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("first axis (no unit)")
         axes.set_ylabel("second axis (no unit)")
