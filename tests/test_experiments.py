@@ -83,7 +83,7 @@ def test_a_variant_changes_what_it_says_and_nothing_else() -> None:
     assert without.stages[0].losses == dataclasses.replace(whole.stages[0].losses, align=0.0)
     assert without.model == whole.model
     assert not variants["no-memory"].model.use_memory and whole.model.use_memory
-    assert variants["slots-8"].model.slot_count == 8 and variants["slots-8"].stages[0].losses.slots == 0.0
+    assert variants["slots-16"].model.slot_count == 16 and variants["slots-16"].stages[0].losses.slots == 0.0
     assert variants["one-hot"].stages[0] == whole.stages[0], "labels change nothing in stage 1"
 
 
