@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from toy_training import clip
+from toy_training import clips as toy_clips
 
 from memorytalker.config import ConfigError, LossConfig, TrainingConfig
 from memorytalker.head import load_head
@@ -24,23 +26,9 @@ CONFIG = TrainingConfig(epochs=2, batch_size=3, learning_rate=1e-3, captured_sha
                         checkpoint_every=1, losses=LOSSES)  # fmt: skip
 
 
-def clip(number: int, frames: int, speaker: str, captured: bool = False) -> TrainingClip:
-    random = torch.Generator().manual_seed(number)
-    states = round(frames / 30 * 50)
-    return TrainingClip(
-        name=f"clip{number}",
-        speaker=speaker,
-        captured=captured,
-        states=torch.randn(states, 32, generator=random).half(),
-        mel=torch.randn(2 * states, 80, generator=random).half(),
-        motion=0.01 * torch.randn(frames, 60, generator=random),
-        labels=torch.randint(0, 40, (frames,), generator=random),
-    )
-
-
 @pytest.fixture
 def clips() -> list[TrainingClip]:
-    return [clip(i, 24 + 9 * (i % 4), f"speaker{i % 3}", captured=i % 4 == 0) for i in range(12)]
+    return toy_clips()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from ..config import Progress, TrainingConfig
 from ..models.style import StyleOutput
 from ..models.talker import MemoryTalker
-from .data import AnyClip, Sampler, TrainingError, Triplets, collate, cropped
+from .data import AnyClip, Batch, Sampler, TrainingError, Triplets, collate, cropped
 from .losses import Losses, Mouth, motion_loss, stylizing_loss
 from .memorize import in_full, stage_one
 from .trainer import Means, Trainer
@@ -82,8 +82,25 @@ def stylizing(
 ) -> Losses:
     """The losses of stage 2 of the clips `chosen`, cut to `frames` (0: whole); `randoms` hold the chance of each.
 
-    Without `triplets` the style loss is left out. With `config.strangers_in_batch` every clip brings another one of its
-    speaker, which counts as well, and the batch holds the strangers: each clip is heard once instead of in three roles.
+    Without `triplets` the style loss is left out.
+    """
+    batch, styles = styled_batch(model, clips, chosen, triplets, config, randoms, frames)
+    output = stage_one(model, batch, styles[0].weights, motion=False)
+    with torch.autocast(batch.motion.device.type, enabled=False):
+        losses = stylizing_loss(
+            output, batch.motion, styles, mouth, batch.mask, config.losses, model.config.motion_scale
+        )
+    return losses if triplets else Losses(losses.total, {k: v for k, v in losses.parts.items() if k != "style"})
+
+
+def styled_batch(
+    model: MemoryTalker, clips: Sequence[AnyClip], chosen: list[int], triplets: Triplets | None,
+    config: TrainingConfig, randoms: Sequence[np.random.Generator], frames: int,
+) -> tuple[Batch, tuple[StyleOutput, StyleOutput, StyleOutput]]:  # fmt: skip
+    """The batch of the clips `chosen` and the styles of anchors, positives and strangers; see `stylizing`.
+
+    With `config.strangers_in_batch` every clip brings another one of its speaker, which counts as well, and the batch
+    holds the strangers: each clip is heard once instead of in three roles.
     """
     pairs = [triplets.draw(i, random) if triplets else (i, i) for i, random in zip(chosen, randoms, strict=True)]
     speakers = [clips[i].speaker for i in chosen]
@@ -98,13 +115,7 @@ def stylizing(
         cropped(clips[i], frames, random, model.config) if frames else clips[i]
         for i, random in zip(chosen, randoms, strict=True)
     ]
-    batch = collate(picked).to(next(model.parameters()).device)
-    output = stage_one(model, batch, anchor.weights, motion=False)
-    with torch.autocast(batch.motion.device.type, enabled=False):
-        losses = stylizing_loss(
-            output, batch.motion, (anchor, *others), mouth, batch.mask, config.losses, model.config.motion_scale
-        )
-    return losses if triplets else Losses(losses.total, {k: v for k, v in losses.parts.items() if k != "style"})
+    return collate(picked).to(next(model.parameters()).device), (anchor, *others)
 
 
 def _roles(speakers: list[str]) -> tuple[list[int], list[int]]:

@@ -10,10 +10,10 @@ import torch
 
 from ..config import Progress, TrainingConfig
 from ..models.talker import MemoryTalker
-from .data import AnyClip, Sampler, Triplets, collate, cropped
+from .data import AnyClip, Sampler, Triplets
 from .losses import Losses, Mouth, memorizing_loss, stylizing_loss, together_loss
 from .memorize import freeze_speech, stage_one
-from .stylize import set_style_mean, style_of
+from .stylize import set_style_mean, styled_batch
 from .trainer import Means, Trainer
 
 
@@ -31,6 +31,7 @@ def train_together(
     """Train everything in place in one stage; afterwards `model.style_mean` is the mean of the training speakers.
 
     Clips of a speaker who has no other clip are no anchors, but strangers to others. `fold` as in `memorize`.
+    The loss `shown` belongs to stage 1 alone and is not taken here: the style is heard, not shown.
     Raises TrainingError where the clips make no triplets.
     """
     model.requires_grad_(True)
@@ -59,19 +60,12 @@ def _losses(
     model: MemoryTalker, clips: Sequence[AnyClip], chosen: list[int], triplets: Triplets, mouth: Mouth,
     config: TrainingConfig, randoms: Sequence[np.random.Generator], frames: int = 0,
 ) -> Losses:  # fmt: skip
-    pairs = [triplets.draw(i, random) for i, random in zip(chosen, randoms, strict=True)]
-    anchor = style_of(model, [clips[i] for i in chosen], config, randoms)
-    others = [style_of(model, [clips[pair[k]] for pair in pairs], config, randoms) for k in (0, 1)]
-    picked = [
-        cropped(clips[i], frames, random, model.config) if frames else clips[i]
-        for i, random in zip(chosen, randoms, strict=True)
-    ]
-    batch = collate(picked).to(next(model.parameters()).device)
-    output, scale = stage_one(model, batch, anchor.weights), model.config.motion_scale
+    batch, styles = styled_batch(model, clips, chosen, triplets, config, randoms, frames)
+    output, scale = stage_one(model, batch, styles[0].weights), model.config.motion_scale
     with torch.autocast(batch.motion.device.type, enabled=False):
         first = memorizing_loss(
             output, batch.motion, batch.mask, config.losses, scale, batch.labels, mouth, model.config.scaling,
             batch.firm,
         )  # fmt: skip
-        second = stylizing_loss(output, batch.motion, (anchor, *others), mouth, batch.mask, config.losses, scale)
+        second = stylizing_loss(output, batch.motion, styles, mouth, batch.mask, config.losses, scale)
     return together_loss(first, second, config.losses)
