@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,8 @@ from ..motion import FaceCurves
 
 #: In the name of a clip whose voice was shifted.
 VOICE_MARK = "~"
+#: In the name of a clip whose sound is disturbed by noise, rooms and codecs, before the number of the version.
+DISTURBED_MARK = "+"
 
 
 class CorpusError(ValueError):
@@ -24,6 +26,7 @@ class Clip:
     """One training clip. `sound` is a path below `base`: the source folder ("root") or the corpus ("corpus").
 
     kind: "captured" (filmed motion), "synthesised" (motion made from phone times) or "silence" (a still face).
+    disturbed: 0 for the sound as it is, otherwise the number of the version that `disturbance.clip_samples` makes.
     """
 
     name: str
@@ -36,11 +39,22 @@ class Clip:
     fps: int
     base: str = "root"
     text: str = ""
+    disturbed: int = 0
+
+    @property
+    def as_recorded(self) -> bool:
+        """Whether the voice is the speaker's own and the sound undisturbed."""
+        return VOICE_MARK not in self.name and not self.disturbed
 
     @property
     def seconds(self) -> float:
         """Length of the motion in seconds."""
         return self.frames / self.fps
+
+
+def disturbed_version(clip: Clip, number: int) -> Clip:
+    """The same motion under disturbed sound, version `number` from 1 on, marked in its name; nothing is written."""
+    return replace(clip, name=f"{clip.name}{DISTURBED_MARK}{number}", disturbed=number)
 
 
 def save_clip(folder: Path, clip: Clip, curves: FaceCurves, phones: np.ndarray) -> None:
