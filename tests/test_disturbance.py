@@ -19,6 +19,8 @@ from memorytalker.corpus.clips import (
     save_clip,
     write_clips,
 )
+from memorytalker.datasets.corpus import open_corpus
+from memorytalker.head import load_head
 from memorytalker.motion import FaceCurves
 
 RATE = 16000
@@ -196,6 +198,19 @@ def test_a_clip_is_disturbed_as_it_says(root: Path, tmp_path: Path) -> None:
     for clip in (plain, replace(own, disturbed=1)):
         with pytest.raises(CorpusError, match="--root"):
             hall.clip_samples(None, folder, clip)
+
+
+def test_a_data_set_hears_disturbed_versions_in_training_alone(root: Path, tmp_path: Path) -> None:
+    folder, names = tmp_path / "corpus", load_head().blendshape_names
+    write_wav(root / "a.wav", Waveform(spoken(1.0)))
+    clips = [Clip(split, "one", split, "test", "captured", "a.wav", 30, 30) for split in ("train", "validation")]
+    clips += [disturbed_version(clip, 1) for clip in clips]
+    for clip in clips:
+        save_clip(folder, clip, FaceCurves(np.zeros((30, len(names))), names, 30.0), np.zeros(30))
+    write_clips(folder, clips, names)
+    heard = {one.name: one.waveform().samples for one in open_corpus(folder, root).sequences}
+    assert set(heard) == {"train", "validation", "train+1"}
+    np.testing.assert_array_equal(heard["train+1"], hall.disturbed(heard["train"], root, 1, "train+1"))
 
 
 def test_what_is_lacking_or_unknown_is_said(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio import load_waveform
-from ..corpus.clips import VOICE_MARK, Clip, CorpusError, load_clip, read_clips
+from ..audio import Waveform
+from ..corpus.clips import Clip, CorpusError, load_clip, read_clips
+from ..corpus.disturbance import clip_samples, training_noises, training_rooms
 from ..head import HeadMesh, load_head
 from .files import check_file, digest_of
 from .sequences import SPLITS, DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
@@ -25,8 +26,8 @@ NOBODY = "nobody"
 def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
     """The corpus in `folder`, whose recordings lie below `root`, on the open head.
 
-    Voices that were shifted and silences are for training only: they are left out of validation and test, which a
-    note says. Raises DatasetError if `root` is needed and not given, or if the corpus cannot be read.
+    Voices that were shifted, disturbed sounds and silences are for training only: they are left out of validation
+    and test, which a note says. Raises DatasetError if `root` is needed and not given, or if the corpus cannot be read.
     """
     clips, names = _clips(folder)
     head = load_head()
@@ -35,10 +36,11 @@ def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
     rates = sorted({clip.fps for clip in clips})
     if len(rates) != 1:
         raise DatasetError(f"{folder} mixes clips at {', '.join(map(str, rates))} frames a second; make it again.")
-    outside = [clip for clip in clips if clip.base == "root"]
+    outside = [clip for clip in clips if clip.base == "root" or clip.disturbed]
     if root is None and outside:
         raise DatasetError(f"The recordings of {folder} lie outside it; give their source folder with --root.")
-    if outside and not any((Path(root or "") / clip.sound).is_file() for clip in outside):
+    recorded = [clip for clip in outside if clip.base == "root"]
+    if recorded and not any((Path(root or "") / clip.sound).is_file() for clip in recorded):
         raise DatasetError(
             f"None of the recordings of {folder} lies below {root}; give their source folder with --root."
         )
@@ -52,10 +54,11 @@ def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
             skipped.append(Skipped(clip.name, f"there is no {lacking[0]}"))
             continue
         read = partial(_vertices, folder, clip, head)
-        sequences.append(
-            Sequence(clip.name, clip.speaker, clip.split, clip.frames, clip.fps, partial(load_waveform, sound), read)
-        )
+        heard = partial(_sound, root, folder, clip)
+        sequences.append(Sequence(clip.name, clip.speaker, clip.split, clip.frames, clip.fps, heard, read))
         files += [sound, curves]
+    if any(clip.disturbed for clip in used):
+        files += [*training_noises(root or ""), *training_rooms(root or "")]
     if not sequences:
         raise DatasetError(f"No clip of {folder} can be used ({skipped[0].reason}); make the corpus again.")
     for path in files[:2]:
@@ -87,7 +90,7 @@ def _clips(folder: Path) -> tuple[list[Clip], tuple[str, ...]]:
 
 
 def _for_training_only(clip: Clip) -> bool:
-    return clip.speaker == NOBODY or VOICE_MARK in clip.name
+    return clip.speaker == NOBODY or not clip.as_recorded
 
 
 def _notes(clips: list[Clip], used: list[Clip]) -> list[str]:
@@ -96,6 +99,10 @@ def _notes(clips: list[Clip], used: list[Clip]) -> list[str]:
     if left_out := len(clips) - len(used):
         notes.append(f"{left_out} silences and shifted voices left out of validation and test")
     return [*notes, "regions: the open head's own regions"]
+
+
+def _sound(root: Path | None, folder: Path, clip: Clip) -> Waveform:
+    return Waveform(clip_samples(root, folder, clip))
 
 
 def _vertices(folder: Path, clip: Clip, head: HeadMesh) -> np.ndarray:
