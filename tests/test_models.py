@@ -17,7 +17,7 @@ from memorytalker.models.layers import (
     sample_between,
     stretch,
 )
-from memorytalker.models.speech import without_speaker
+from memorytalker.models.states import mean_of_layers, without_speaker
 from memorytalker.models.talker import MemoryTalker, TalkerOutput, expand_coordinates
 
 FAMILIES = ("open", "vocaset", "biwi")
@@ -228,6 +228,31 @@ def test_what_stays_the_same_through_a_clip_is_not_heard_as_speech(make_model) -
     states = torch.randn(1, 30, speech.hidden_size, generator=random)
     shifted, same = model.speech.logits(states + 2.0, 18), model.speech.logits(states, 18)
     torch.testing.assert_close(shifted, same, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("family", ["open", "vocaset"])
+def test_the_states_can_be_the_mean_of_several_layers(make_model, family: str) -> None:
+    """Each layer counts alike whatever its size; padding changes nothing; more layers than there are is an error."""
+    layers = [scale * torch.randn(1, 5, 8, generator=torch.Generator().manual_seed(scale)) for scale in (1, 50, 3)]
+    alike = [layer / layer.std(-1, correction=0, keepdim=True) for layer in layers]
+    assert mean_of_layers(layers, 0) is layers[-1]
+    torch.testing.assert_close(mean_of_layers(layers, 2), mean_of_layers(alike, 2), atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(mean_of_layers(layers, 2), mean_of_layers(layers, 3), atol=0.1)
+
+    speech = dataclasses.replace(make_model(family).config.speech, mixed_layers=1)
+    mixed = make_model(family, speech=speech).eval().speech
+    plain = make_model(family).eval().speech
+    mixed.load_state_dict(plain.state_dict())
+    waveform, frames = sounds(), (SAMPLES * plain.text_rate / 16000).round().long()
+    with torch.no_grad():
+        last = plain.states(waveform, SAMPLES, frames=frames)
+        heard = mixed.states(waveform, SAMPLES, frames=frames)
+        alone = mixed.states(waveform[1:2, : SAMPLES[1]], frames=frames[1:2])
+    torch.testing.assert_close(heard[1:2, : alone.shape[1]], alone, atol=1e-4, rtol=1e-4)
+    same = torch.nn.functional.layer_norm(last, last.shape[-1:])
+    torch.testing.assert_close(heard[0, :20], same[0, :20], atol=1e-4, rtol=1e-4)
+    with pytest.raises(ConfigError, match="mixed_layers"):
+        make_model(family, speech=dataclasses.replace(speech, mixed_layers=99))
 
 
 def test_the_log_mel_can_be_brought_to_size_before_it_is_heard(make_model) -> None:

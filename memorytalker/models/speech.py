@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from memorytalker.config import ConfigError, ModelConfig
 from memorytalker.features import normalise_level, speech_log_mel
 from memorytalker.models.layers import length_mask, mask_lengths, sample_between, stretch
+from memorytalker.models.states import mean_of_layers, without_speaker
 
 HEAD_KERNEL = 5  # states, 100 ms
 
@@ -187,10 +188,13 @@ class WhisperSpeech(SpeechEncoder):
         closed = ~length_mask(counts, size)[:, None, None].expand(-1, 1, size, -1)  # (B, 1, S, S)
         attention_mask = torch.zeros(closed.shape, device=x.device, dtype=x.dtype)
         attention_mask = attention_mask.masked_fill(closed, torch.finfo(x.dtype).min)
+        outputs = []
         for layer in encoder.layers:
             x = layer(x, attention_mask)
             x = x[0] if isinstance(x, tuple) else x  # transformers 4 returns a tuple
-        return encoder.layer_norm(x)
+            outputs.append(x)
+        outputs[-1] = encoder.layer_norm(x)
+        return mean_of_layers(outputs, self.config.mixed_layers)
 
     def pretrained_state(self, source: str) -> dict[str, Tensor]:
         """See `SpeechEncoder.pretrained_state`."""
@@ -257,7 +261,9 @@ class HubertSpeech(SpeechEncoder):
         counts = torch.tensor([len(x) for x in features], device=waveform.device)
         projected = self.encoder.feature_projection(pad_sequence(features, batch_first=True))
         mask = None if bool((counts == counts.max()).all()) else self.state_mask(counts)
-        return self.encoder.encoder(projected, attention_mask=mask).last_hidden_state
+        mixed = self.config.mixed_layers
+        heard = self.encoder.encoder(projected, attention_mask=mask, output_hidden_states=mixed > 0)
+        return mean_of_layers([*heard.hidden_states[:-1], heard.last_hidden_state], mixed) if mixed else heard[0]
 
     def pretrained_state(self, source: str) -> dict[str, Tensor]:
         """See `SpeechEncoder.pretrained_state`."""
@@ -265,19 +271,6 @@ class HubertSpeech(SpeechEncoder):
 
         state = HubertModel.from_pretrained(source).float().state_dict()
         return {name: value for name, value in state.items() if name != "masked_spec_embed"}
-
-
-def without_speaker(states: Tensor, mask: Tensor | None, floor: float) -> Tensor:
-    """States (B, S, hidden) less their mean over each clip's valid frames, divided by their spread plus `floor`.
-
-    What stays the same through a clip is the voice; what changes is the speech (instance normalisation, as the content
-    encoder of AdaIN-VC has it, arXiv 1904.05742). How somebody speaks is left to the style encoder.
-    """
-    valid = torch.ones_like(states[..., :1]) if mask is None else mask.unsqueeze(-1).to(states)
-    count = valid.sum(1, keepdim=True).clamp_min(1.0)
-    centred = (states - (states * valid).sum(1, keepdim=True) / count) * valid
-    spread = (centred.square().sum(1, keepdim=True) / count + 1e-8).sqrt()  # the root of nothing has no gradient
-    return centred / (spread + floor)
 
 
 FORMS: dict[str, type[SpeechEncoder]] = {"whisper": WhisperSpeech, "hubert": HubertSpeech}
@@ -288,6 +281,8 @@ def build_speech_encoder(config: ModelConfig) -> SpeechEncoder:
     speech = config.speech
     if speech.form not in FORMS:
         raise ConfigError(f"Unknown speech.form {speech.form!r}; known: {', '.join(sorted(FORMS))}.")
+    if not 0 <= speech.mixed_layers <= speech.layers:
+        raise ConfigError(f"speech.mixed_layers is {speech.mixed_layers}; choose 0 to {speech.layers}, its layers.")
     if speech.resample not in ("before", "after"):
         raise ConfigError(f'Unknown speech.resample {speech.resample!r}; known: "before", "after".')
     return FORMS[speech.form](config)

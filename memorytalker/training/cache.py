@@ -31,6 +31,7 @@ _MARK = "encoder.json"
 #: The fields of SpeechConfig that, beside the weights, decide the hidden states.
 _DECIDING = (
     "form", "hidden_size", "layers", "heads", "feedforward", "mel_bins", "state_rate", "resample", "target_level",
+    "mixed_layers",
 )  # fmt: skip
 
 

@@ -1,0 +1,34 @@
+"""Hidden states of a pretrained speech encoder, made fit for what comes after: layers mixed, the voice taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def mean_of_layers(outputs: Sequence[Tensor], count: int) -> Tensor:
+    """The mean of the last `count` layers' outputs (B, S, hidden), each normalised over its channels; 0: the last alone.
+
+    Lower layers know more of how something sounds and upper ones more of what it means; a task that needs both does
+    better on a mixture (SUPERB, Yang et al. 2021, arXiv 2105.01051, which learns its weights).
+    """
+    if not count:
+        return outputs[-1]
+    chosen = outputs[-count:]
+    return sum(F.layer_norm(output, output.shape[-1:]) for output in chosen) / len(chosen)
+
+
+def without_speaker(states: Tensor, mask: Tensor | None, floor: float) -> Tensor:
+    """States (B, S, hidden) less their mean over each clip's valid frames, divided by their spread plus `floor`.
+
+    What stays the same through a clip is the voice; what changes is the speech (instance normalisation, as the content
+    encoder of AdaIN-VC has it, arXiv 1904.05742). How somebody speaks is left to the style encoder.
+    """
+    valid = torch.ones_like(states[..., :1]) if mask is None else mask.unsqueeze(-1).to(states)
+    count = valid.sum(1, keepdim=True).clamp_min(1.0)
+    centred = (states - (states * valid).sum(1, keepdim=True) / count) * valid
+    spread = (centred.square().sum(1, keepdim=True) / count + 1e-8).sqrt()  # the root of nothing has no gradient
+    return centred / (spread + floor)
