@@ -135,6 +135,11 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
         metavar="SOUND",
         help=f"whose manner of speaking: a sound file, '{SELF}' (the clip's own voice, default) or '{NEUTRAL}'",
     )
+    expression = "blinks, gaze, brow accents and idle motion; the mouth stays as it is (default: off)"
+    parser.add_argument("--expression", action="store_true", help=expression)
+    parser.add_argument("--seed", type=int, default=0, help="other blinks and glances for each (default: %(default)s)")
+    shut = "close the mouth wherever the sound pauses, whatever the network says (default: off)"
+    parser.add_argument("--shut-silence", action="store_true", help=shut)
     parser.add_argument("--identity", metavar="NAME", help="which head; 'doctor' lists them (with --data: a subject)")
     parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the head that the weights move")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="data set with neutral faces, and perhaps the mesh")
@@ -213,8 +218,9 @@ def run_animate(chosen: argparse.Namespace) -> None:
     if drawn:
         check_graphics()
     talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device, head)
+    extras = {"expression": chosen.expression, "seed": chosen.seed, "shut_silence": chosen.shut_silence}
     with progress_bar() as progress:
-        animation = talker.animate(waveform, style=style, identity=chosen.identity, progress=progress)
+        animation = talker.animate(waveform, style=style, identity=chosen.identity, progress=progress, **extras)
         animation.save(output, render=options, progress=progress)
     print(f"{output}: {waveform.seconds:.1f} s of speech.")
 

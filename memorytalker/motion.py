@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: A Gaussian of this many standard deviations is as wide at half its height as its "full width at half maximum".
 _DEVIATIONS_PER_WIDTH = 2.0 * np.sqrt(2.0 * np.log(2.0))
+#: In a silence the mouth shuts, and opens, within `SHUT_SECONDS`, and is open `OPEN_BEFORE` (s) ahead of speech, since
+#: lips take their shape before a word is heard. Stops are quiet too: below `SHORTEST_SILENCE` (s) it is no silence.
+SHUT_SECONDS, OPEN_BEFORE, SHORTEST_SILENCE = 0.13, 0.07, 0.3
 
 
 class MotionError(ValueError):
@@ -161,6 +164,47 @@ def smoothed(values: np.ndarray, fps: float, seconds: float) -> np.ndarray:
     if seconds == 0:
         return np.array(values)
     return gaussian_filter1d(values, seconds * _clean_fps(fps) / _DEVIATIONS_PER_WIDTH, axis=0, mode="nearest")
+
+
+def silence_gain(quiet: np.ndarray, fps: float) -> np.ndarray:
+    """(T,) float32 share of the motion that is left where frames are `quiet` (T,): 1 in speech, 0 inside a silence.
+
+    A silence of 0.3 s or more is closed 0.13 s after it begins and open again 0.07 s before it ends, in smooth ramps
+    of 0.13 s; one that begins or ends the clip is closed to that end. Frames that are not quiet have a gain of 1.
+    """
+    fps = _clean_fps(fps)
+    quiet = np.asarray(quiet)
+    if quiet.ndim != 1 or quiet.dtype != bool:
+        raise MotionError(f"Quiet frames are given as (T,) truth values, not as {quiet.dtype} {quiet.shape}.")
+    gain = np.ones(len(quiet), np.float32)
+    edges = np.flatnonzero(np.diff(quiet.astype(np.int8), prepend=0, append=0))
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        first, last = begin == 0, end == len(quiet)
+        if not (first or last) and (end - begin) / fps < SHORTEST_SILENCE:
+            continue
+        time = np.arange(begin, end) / fps
+        shut = 1.0 if first else eased((time - begin / fps) / SHUT_SECONDS)
+        still = 1.0 if last else eased((end / fps - OPEN_BEFORE - time) / SHUT_SECONDS)
+        gain[begin:end] = 1.0 - shut * still
+    return gain
+
+
+def shut_in_silence(offsets: np.ndarray, quiet: np.ndarray, fps: float) -> np.ndarray:
+    """Offsets (T, V, 3) from the template, faded to the neutral, closed face where frames are `quiet` (T,).
+
+    Frames that are not quiet are left bit for bit; see `silence_gain` for the ramps. Raises MotionError for lengths
+    that differ.
+    """
+    offsets = np.asarray(offsets)
+    if len(offsets) != len(quiet):
+        raise MotionError(f"There are {len(offsets)} frames of offsets but {len(quiet)} of sound.")
+    return offsets * silence_gain(quiet, fps).reshape(-1, *[1] * (offsets.ndim - 1))
+
+
+def eased(share: np.ndarray) -> np.ndarray:
+    """From 0 at `share` 0 and below to 1 at 1 and above, without a corner at either."""
+    share = np.clip(share, 0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)
 
 
 def _cubic_kernel(distance: np.ndarray) -> np.ndarray:

@@ -2,13 +2,15 @@
 
 `animate` only collects what `stream` yields. Sound is heard in windows of `config.window_seconds` that overlap by
 `config.overlap_seconds`; where two overlap, motion and memory address fade from one to the other. Windows begin at
-fixed frames, so the pieces in which sound arrives change nothing. A `Talker` keeps no state between calls.
+fixed frames, so the pieces in which sound arrives change nothing. A `Talker` keeps no state between calls. What the
+network says may be laid over: a mouth that shuts in silence, and expression above it.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +20,13 @@ import torch
 from memorytalker.animation import Animation, MotionPiece
 from memorytalker.audio import AudioError, Waveform, load_waveform
 from memorytalker.config import ModelConfig, Progress
+from memorytalker.expression import Expression, missing_shapes
 from memorytalker.features import loudness
 from memorytalker.head import HeadMesh
+from memorytalker.loudness import Listener
 from memorytalker.meshes import expected_mesh, head_for
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.motion import silence_gain
 from memorytalker.weights import load_weights
 
 Sound = str | Path | tuple[Any, int] | Waveform  # whatever `audio.load_waveform` takes
@@ -91,20 +96,22 @@ class Talker:
         expression: bool = False,
         progress: Progress | None = None,
         style_blend: float = 1.0,
+        seed: int = 0,
+        shut_silence: bool = False,
     ) -> Animation:
         """Make the head say `sound`, a path or (samples, rate in Hz), however long.
 
         `style` is a sound whose manner of speaking to take: by default the sound itself; None is the neutral style.
         `style_blend` from 0 to 1 goes from the neutral style to that one. `identity` is a name of `head.identities`.
+        `expression` adds blinks, gaze, brow accents and idle motion, drawn from `seed`; the mouth stays as it is.
+        `shut_silence` closes the mouth where the sound pauses, whatever the network says (see `motion.silence_gain`).
         Raises AudioError, HeadError or TalkerError in plain words.
         """
-        if expression:
-            raise TalkerError("Blinks, brows and gaze cannot be added yet; leave expression=False.")
         waveform = load_waveform(sound)
         weights = self.style_of(waveform if style is OWN_VOICE else style)
         total = frame_count(len(waveform.samples), self.config)
         pieces = []
-        for piece in self.stream([waveform.samples], weights, identity, style_blend):
+        for piece in self.stream([waveform.samples], weights, identity, style_blend, expression, seed, shut_silence):
             pieces.append(piece)
             if progress is not None:
                 progress(piece.first_frame + len(piece.vertices), total, "motion")
@@ -124,13 +131,18 @@ class Talker:
         style: Sound | np.ndarray | StyleSource | None = OWN_VOICE,
         identity: str | None = None,
         style_blend: float = 1.0,
+        expression: bool = False,
+        seed: int = 0,
+        shut_silence: bool = False,
     ) -> Iterator[MotionPiece]:
         """Yield motion while sound arrives: `chunks` are samples at 16 kHz, mono, float, in pieces of any size.
 
         `style` is as in `animate`, or style weights (n,); the default is the manner of the first window. A piece comes
         when its window is complete, `window_seconds` after the sound began and then every window less its overlap.
+        `expression`, `seed` and `shut_silence` are as in `animate`; loud and silent mean against the voice so far.
         """
         template = self._head(identity).template
+        layers = self._layers(expression, seed, shut_silence)
         weights = None if style is OWN_VOICE else self._blend(self.style_of(style), style_blend)
         held = None  # frames that the next window will be faded into
         done, level = 0, 0.0
@@ -140,16 +152,17 @@ class Talker:
             waveform = self._tensor(samples)
             level = max(level, float(loudness(waveform)))
             heard = self._hear(waveform, frames, weights, level)
+            layers.hear(samples, done, frames)
             faded = heard if held is None else [_fade(a, b) for a, b in zip(held, heard, strict=True)]
             ready = max(0, frames - self.overlap)
             held = [values[ready:] for values in faded]
             if ready:
-                yield self._piece(done, [values[:ready] for values in faded], weights, template)
+                yield self._piece(done, [values[:ready] for values in faded], weights, template, layers)
                 done += ready
         if held is None:
             raise AudioError("The stream ended without any sound; give at least one chunk of samples.")
         if len(held[0]):
-            yield self._piece(done, held, weights, template)
+            yield self._piece(done, held, weights, template, layers)
 
     def style_of(self, sound: Sound | np.ndarray | None) -> np.ndarray:
         """Style weights (n,) of a sound's manner of speaking; None is the neutral one, an array is returned as is.
@@ -201,9 +214,22 @@ class Talker:
             output = self.model(logits, style_weights=style)
             return [output.offsets[0].cpu().numpy(), output.key_address[0].cpu().numpy()]
 
-    def _piece(self, first: int, values: list[np.ndarray], weights: np.ndarray, template: np.ndarray) -> MotionPiece:
+    def _piece(
+        self, first: int, values: list[np.ndarray], weights: np.ndarray, template: np.ndarray, layers: _Layers
+    ) -> MotionPiece:
         offsets, address = values
-        return MotionPiece(first, template + offsets.reshape(-1, *template.shape), address, weights, self.config.fps)
+        offsets = layers.over(first, offsets.reshape(-1, *template.shape))
+        return MotionPiece(first, template + offsets, address, weights, self.config.fps)
+
+    def _layers(self, expression: bool, seed: int, shut_silence: bool) -> _Layers:
+        if not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise TalkerError(f"The seed of an expression is a whole number from 0 on, not {seed!r}.")
+        if expression and missing_shapes(self.head):
+            raise TalkerError(
+                "This head has no blendshapes for eyes and brows; leave expression off, or use the shipped head."
+            )
+        listener = Listener(self.config.fps, self.config.sample_rate) if expression or shut_silence else None
+        return _Layers(self.head, listener, Expression(self.config.fps, seed) if expression else None, shut_silence)
 
     def _tensor(self, samples: np.ndarray) -> torch.Tensor:
         """(1, S) on the device, at least as long as the encoders can hear."""
@@ -218,6 +244,33 @@ class Talker:
         if not 0 <= blend <= 1:
             raise TalkerError(f"style_blend goes from 0 (neutral) to 1 (the whole style), not {blend!r}.")
         return (1 + np.float32(blend) * (weights - 1)).astype(np.float32) if blend < 1 else weights
+
+
+@dataclass(frozen=True, eq=False)
+class _Layers:
+    """What is laid over the motion of one sound; without a listener, nothing."""
+
+    head: HeadMesh
+    listener: Listener | None
+    expression: Expression | None
+    shut_silence: bool
+
+    def hear(self, samples: np.ndarray, first: int, frames: int) -> None:
+        """Take in a window of sound before its frames are asked for."""
+        if self.listener is not None:
+            self.listener.hear(samples, first, frames)
+
+    def over(self, first: int, offsets: np.ndarray) -> np.ndarray:
+        """Offsets (t, V, 3) of the frames from `first` on, with the layers over them."""
+        if self.listener is None:
+            return offsets
+        heard = self.listener.heard
+        if self.shut_silence:
+            gain = silence_gain(heard.quiet, heard.fps)[first : first + len(offsets)]
+            offsets = offsets * gain[:, None, None]
+        if self.expression is not None:
+            offsets = offsets + self.expression.curves(first, len(offsets), heard).to_motion(self.head).offsets
+        return offsets
 
 
 def choose_device(name: str | None = None) -> torch.device:
