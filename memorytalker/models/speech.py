@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from memorytalker.config import ConfigError, ModelConfig
 from memorytalker.features import normalise_level, speech_log_mel
 from memorytalker.models.layers import length_mask, mask_lengths, sample_between, stretch
-from memorytalker.models.states import mean_of_layers, without_speaker
+from memorytalker.models.states import keep_in, mean_of_layers, without_speaker
 
 HEAD_KERNEL = 5  # states, 100 ms
 
@@ -261,9 +261,12 @@ class HubertSpeech(SpeechEncoder):
         counts = torch.tensor([len(x) for x in features], device=waveform.device)
         projected = self.encoder.feature_projection(pad_sequence(features, batch_first=True))
         mask = None if bool((counts == counts.max()).all()) else self.state_mask(counts)
-        mixed = self.config.mixed_layers
-        heard = self.encoder.encoder(projected, attention_mask=mask, output_hidden_states=mixed > 0)
-        return mean_of_layers([*heard.hidden_states[:-1], heard.last_hidden_state], mixed) if mixed else heard[0]
+        outputs: list[Tensor] = []
+        watched = [layer.register_forward_hook(keep_in(outputs)) for layer in self.encoder.encoder.layers]
+        last = self.encoder.encoder(projected, attention_mask=mask).last_hidden_state
+        for hook in watched:
+            hook.remove()
+        return mean_of_layers([*outputs[:-1], last], self.config.mixed_layers)
 
     def pretrained_state(self, source: str) -> dict[str, Tensor]:
         """See `SpeechEncoder.pretrained_state`."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
 def mean_of_layers(outputs: Sequence[Tensor], count: int) -> Tensor:
-    """The mean of the last `count` layers' outputs (B, S, hidden), each normalised over its channels; 0: the last alone.
+    """The mean of the last `count` layers (B, S, hidden), each normalised over its channels; 0: the last alone.
 
     Lower layers know more of how something sounds and upper ones more of what it means; a task that needs both does
     better on a mixture (SUPERB, Yang et al. 2021, arXiv 2105.01051, which learns its weights).
@@ -32,3 +33,12 @@ def without_speaker(states: Tensor, mask: Tensor | None, floor: float) -> Tensor
     centred = (states - (states * valid).sum(1, keepdim=True) / count) * valid
     spread = (centred.square().sum(1, keepdim=True) / count + 1e-8).sqrt()  # the root of nothing has no gradient
     return centred / (spread + floor)
+
+
+def keep_in(outputs: list[Tensor]) -> Callable[[nn.Module, tuple, Any], None]:
+    """A forward hook that keeps a layer's output; how transformers gives them out differs between its versions."""
+
+    def keep(layer: nn.Module, given: tuple, output: Any) -> None:
+        outputs.append(output[0] if isinstance(output, tuple) else output)
+
+    return keep
