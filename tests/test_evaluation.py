@@ -1,4 +1,4 @@
-"""The figures of `evaluate`, on talkers whose mouths are planted."""
+"""The figures of `evaluate` on voices and films, on talkers whose mouths are planted."""
 
 from __future__ import annotations
 
@@ -9,86 +9,297 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from memorytalker.articulation.coarticulation import TimedPhones
 from memorytalker.audio import Waveform, write_wav
-from memorytalker.evaluation import speech
-from memorytalker.evaluation.report import Figure, markdown, to_json
+from memorytalker.evaluation import conditions, faces, imitations, mouth, speech, strangers, truth, voices
+from memorytalker.evaluation.evaluate import EvaluationError
+from memorytalker.evaluation.mouth import MARKS, Mouth, at_frames, mouth_of, mouth_of_curves
+from memorytalker.evaluation.report import Figure, at_least, at_most, markdown, of_size, to_json, within
+from memorytalker.head import load_head
 
 FPS, SECONDS = 30, 4.0
-TIMES = [[0.0, 0.5, "sil"], [0.5, 1.0, "aa"], [1.0, 1.1, "b"], [1.1, 1.6, "aa"], [1.6, 1.7, "m"], [1.7, 2.0, "iy"],
+FRAMES = round(FPS * SECONDS)
+TIMES = [[0.0, 0.5, "sil"], [0.5, 1.0, "aa"], [1.0, 1.1, "b"], [1.1, 1.6, "aa"], [1.6, 1.7, "f"], [1.7, 2.0, "iy"],
          [2.0, 4.0, "sil"]]  # fmt: skip
+EYES = 0.1
 
 
-class Puppet:
-    """A talker whose lip gap is given as a function of time in metres."""
-
-    def __init__(self, gap) -> None:
-        self.gap = gap
-        template = np.zeros((4, 3), np.float32)
-        template[2, 0], template[3, 0] = 0.05, -0.05
-        marks = {"inner_lip_upper": 0, "inner_lip_lower": 1, "eye_left_outer": 2, "eye_right_outer": 3}
-        self.head = SimpleNamespace(template=template, landmarks=marks)
-
-    def animate(self, sound: Path) -> SimpleNamespace:
-        times = (np.arange(round(SECONDS * FPS)) + 0.5) / FPS
-        vertices = np.tile(self.head.template, (len(times), 1, 1))
-        vertices[:, 1, 1] = -self.gap(times)
-        return SimpleNamespace(vertices=vertices, fps=FPS)
+def phone_at(times: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
+    inside = np.zeros(len(times), bool)
+    for start, end, label in TIMES:
+        inside |= (times >= start) & (times < end) & (label in labels)
+    return inside
 
 
 def speaking(times: np.ndarray) -> np.ndarray:
-    """Open by a centimetre on vowels, shut otherwise."""
-    gap = np.zeros_like(times)
-    for start, end, label in TIMES:
-        gap[(times >= start) & (times < end)] = 0.01 if label in ("aa", "iy") else 0.0
-    return gap
+    """Open by a centimetre on vowels, a little on f, shut otherwise."""
+    return 0.01 * phone_at(times, ("aa", "iy")) + 0.002 * phone_at(times, ("f",))
+
+
+def biting(times: np.ndarray) -> np.ndarray:
+    """The lower lip a centimetre under the teeth on vowels, at them otherwise."""
+    return 0.01 * phone_at(times, ("aa", "iy"))
+
+
+def middles(frames: int = FRAMES, fps: float = FPS) -> np.ndarray:
+    return (np.arange(frames) + 0.5) / fps
+
+
+class Puppet:
+    """A talker whose lip gap is given as a function of time in metres; the neutral style opens it by `neutral`."""
+
+    def __init__(self, gap=speaking, bite=biting, neutral: float = 1.0) -> None:
+        self.gap, self.bite, self.neutral = gap, bite, neutral
+        template = np.zeros((len(MARKS) + 2, 3), np.float32)
+        template[-2, 0], template[-1, 0] = EYES / 2, -EYES / 2
+        names = (*MARKS, "eye_left_outer", "eye_right_outer")
+        self.head = SimpleNamespace(
+            template=template,
+            landmarks={name: index for index, name in enumerate(names)},
+            regions={"lips": np.array([0, 1])},
+            blendshapes=np.zeros((1, len(template), 3), np.float32),
+            blendshape_names=("jawOpen",),
+        )
+        self.head.blendshapes[0, 1, 1] = -1.0  # the curve is the gap in metres
+
+    def animate(self, sound, style="own") -> SimpleNamespace:
+        times = middles()
+        vertices = np.tile(self.head.template, (len(times), 1, 1))
+        at = self.head.landmarks
+        gap = self.gap(times) * (1.0 if style == "own" else self.neutral)
+        vertices[:, at["inner_lip_lower"], 1] = -gap
+        vertices[:, at["upper_teeth"], 1] = self.bite(times) - gap
+        vertices[:, at["mouth_left"], 0] = 0.03 + gap
+        vertices[:, at["chin"], 1] = -0.1 - gap
+        return SimpleNamespace(vertices=vertices, fps=FPS, style_weights=np.ones(3))
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "speech").mkdir()
-    rows = [{"file": "a.wav", "speaker": "s", "split": "validation", "text": "ah"}]
-    (tmp_path / "speech" / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    write_wav(tmp_path / "speech" / "a.wav", Waveform(np.zeros(round(SECONDS * 16000), np.float32)))
-    monkeypatch.setattr(speech, "align_all", lambda root, work, rows: {row["sound"]: TIMES for row in rows})
-    return tmp_path
+def clip(tmp_path: Path) -> truth.TrueClip:
+    """A clip that is loud where TIMES speaks and silent elsewhere; its true motion is what `speaking` does."""
+    times = np.arange(round(SECONDS * 16000)) / 16000
+    loud = 0.3 * np.sin(2 * np.pi * 200 * times) * ~phone_at(times, ("sil",))
+    write_wav(tmp_path / "a.wav", Waveform(loud.astype(np.float32)))
+    weights = speaking(middles())[:, None]
+    return truth.TrueClip(tmp_path / "a.wav", "s", "here", TimedPhones.of(TIMES), weights, FPS)
 
 
-def values(figures: list[Figure]) -> list[float]:
-    return [figure.value for figure in figures]
+def contacts(talker: Puppet, clip: truth.TrueClip) -> list[float]:
+    return [figure.value for figure in voices.contact_figures([voices.speak(talker, clip)])]
 
 
-def test_a_mouth_that_does_right_gets_full_marks(root: Path) -> None:
-    assert values(speech.voices(Puppet(speaking), root, root / "work")) == [1.0, 1.0]
+def test_a_mouth_that_does_right_gets_full_marks(clip: truth.TrueClip) -> None:
+    assert contacts(Puppet(), clip) == [1.0, 1.0, 1.0, 1.0]
+    assert voices.timing_figure([voices.speak(Puppet(), clip)]).value == pytest.approx(0, abs=1e-6)
 
 
-def test_a_mouth_that_never_shuts_gets_none(root: Path) -> None:
-    assert values(speech.voices(Puppet(lambda times: speaking(times) + 0.002), root, root / "work")) == [0.0, 0.0]
+@pytest.mark.parametrize("gap", [lambda times: speaking(times) + 0.002, lambda times: np.zeros_like(times)])
+def test_a_mouth_that_never_shuts_and_one_that_never_opens_get_none(clip: truth.TrueClip, gap) -> None:
+    assert contacts(Puppet(gap, lambda times: 0 * times), clip) == [0.0, 0.0, 0.0, 0.0]
 
 
-def test_one_missed_closure_counts_as_half(root: Path) -> None:
-    def open_on_m(times: np.ndarray) -> np.ndarray:
-        return np.where((times > 1.55) & (times < 1.75), 0.01, speaking(times))
-
-    assert values(speech.voices(Puppet(open_on_m), root, root / "work")) == [0.5, 1.0]
+def test_a_lower_lip_that_keeps_away_from_the_teeth_meets_none(clip: truth.TrueClip) -> None:
+    assert contacts(Puppet(bite=lambda times: biting(times) + 0.0015), clip)[1] == 0.0
 
 
-@pytest.mark.parametrize("delay, scale", [(0.0, 1.0), (0.12, 0.5)])
-def test_film_is_compared_in_its_own_time_and_size(root: Path, monkeypatch, delay: float, scale: float) -> None:
-    def motion(times: np.ndarray) -> np.ndarray:
-        return 0.005 + 0.004 * np.sin(2 * np.pi * 0.9 * times) + 0.001 * np.sin(2 * np.pi * 2.3 * times)
+def test_a_mouth_that_moves_where_the_aligner_was_wrong_is_judged_in_the_quiet_alone(clip: truth.TrueClip) -> None:
+    wrong = [[0.0, 1.5, "sil"], *TIMES[3:]]  # half a second of vowel and a b are called silence
 
-    film_times = (np.arange(round(SECONDS * 25)) + 0.5) / 25
-    film = motion(film_times + delay) / 0.1 / scale  # eye distances; the eyes are 0.1 m apart
-    monkeypatch.setattr(speech, "film_openings", lambda root, which: {"clip": (25.0, film, film, film)})
-    figures = {figure.name: figure.value for figure in speech.faces(Puppet(motion), root)}
-    if delay == 0:
-        assert figures["grid_s1: lip gap, median correlation with film"] == pytest.approx(1.0, abs=2e-3)
-    assert figures["grid_s1: lip gap, median amplitude against film"] == pytest.approx(scale, rel=0.02)
-    assert figures["grid_s4: median lag behind film in ms"] == pytest.approx(1000 * delay, abs=15)
+    late = truth.TrueClip(clip.sound, "s", "here", TimedPhones.of(wrong), clip.weights, FPS)
+    _, _, aligned, quiet = contacts(Puppet(), late)
+    assert aligned < 0.9 and quiet == 1.0
+
+
+def test_lateness_is_measured_in_milliseconds(clip: truth.TrueClip) -> None:
+    late = Puppet(lambda times: speaking(times - 2 / FPS))
+    assert voices.timing_figure([voices.speak(late, clip)]).value == pytest.approx(2000 / FPS, abs=3)
+
+
+def test_quiet_is_relative_to_the_speech_of_the_clip(clip: truth.TrueClip) -> None:
+    from memorytalker.audio import load_waveform
+
+    samples = load_waveform(clip.sound).samples
+    quiet = voices.quiet_frames(samples, FRAMES, FPS)
+    silent = phone_at(middles(), ("sil",))
+    assert quiet[:14].all() and quiet[62:].all() and not quiet[~silent].any()
+    assert (voices.quiet_frames(samples / 100, FRAMES, FPS) == quiet).all()
+
+
+def test_frames_that_do_not_match_are_refused(clip: truth.TrueClip) -> None:
+    longer = truth.TrueClip(clip.sound, "s", "here", clip.phones, np.zeros((FRAMES + 2, 1)), FPS)
+    with pytest.raises(EvaluationError, match="only a model at 30 fps"):
+        voices.speak(Puppet(), longer)
+
+
+def stranger(clip: truth.TrueClip, speaker: str, size: float, own: float, neutral: float, style) -> voices.Spoken:
+    """A speaker whose true gap is `size` times that of `speaking`, spoken `own` and `neutral` times as wide."""
+
+    def a_mouth(factor: float) -> Mouth:
+        gap = factor * speaking(middles())
+        return Mouth(FPS, gap, gap, gap, gap)
+
+    renamed = truth.TrueClip(clip.sound, speaker, "here", clip.phones, clip.weights, FPS)
+    error, other = (size - own) ** 2, (size - neutral) ** 2
+    return voices.Spoken(renamed, a_mouth(own), a_mouth(neutral), a_mouth(size), error, other, np.asarray(style),
+                         np.ones(FRAMES, bool))  # fmt: skip
+
+
+def test_strangers_are_compared_speaker_by_speaker(clip: truth.TrueClip) -> None:
+    people = [stranger(clip, name, size, 1 + (size - 1) / 2, 1.0, [size, 0])
+              for name, size in (("a", 0.5), ("b", 1.5), ("c", 2.0)) for _ in range(2)]  # fmt: skip
+    figures = {figure.name: figure for figure in strangers.stranger_figures(people)}
+    less = figures["unseen speakers: LVE lowered by the style in %"]
+    assert less.value == pytest.approx(75) and less.interval == pytest.approx((75, 75)) and less.reached
+    assert figures["unseen speakers: mean opening, predicted with true"].value == pytest.approx(1)
+    assert figures["unseen speakers: the same in the neutral style"].value == 0
+    assert figures["style weights: nearest other clip is the same speaker's"].value == 1
+    assert figures["style weights: the same by chance"].value == pytest.approx(0.2)
+
+
+def test_the_same_model_twice_lowers_nothing() -> None:
+    errors = np.array([1.0, 2.0, 5.0])
+    assert vars(strangers.lowered(errors, errors)) == {"value": 0.0, "low": 0.0, "high": 0.0, "clips": 3}
+    assert strangers.lowered(np.array([1.0, 2.0, 3.0]), errors).value == pytest.approx(1 - 6 / 8)
+
+
+def wave(times: np.ndarray) -> np.ndarray:
+    return 0.005 + 0.004 * np.sin(2 * np.pi * 0.9 * times) + 0.001 * np.sin(2 * np.pi * 2.3 * times)
+
+
+def film(clip: truth.TrueClip, delay: float = 0.0, scale: float = 1.0) -> faces.Filmed:
+    """What a camera sees of a puppet that moves like `wave`, at 25 fps in eye distances."""
+    gap = wave(middles(100, 25) + delay) / scale
+    return faces.Filmed(clip.sound, 25.0, gap / EYES, (0.03 + gap) / EYES, (0.1 + gap) / EYES)
+
+
+def test_a_face_against_its_own_film(clip: truth.TrueClip) -> None:
+    compared = faces.compare_all(Puppet(wave), [film(clip)], "grid_s1")
+    figures = {figure.name.removeprefix("grid_s1: "): figure for figure in faces.face_figures("grid_s1", compared)}
+    for what in ("lip gap", "lip width", "jaw"):
+        assert figures[f"{what}, median correlation with film"].value == pytest.approx(1.0, abs=1e-4)
+    assert figures["timing: median lag behind film in ms"].value == pytest.approx(0, abs=0.5)
+    assert figures["jitter: lip acceleration against film"].value == pytest.approx(1, abs=0.02)
+    assert figures["lip gap, median amplitude against film"].value == pytest.approx(1, abs=1e-3)
+    assert all(figure.reached is not False for figure in figures.values())
+
+
+def test_a_late_small_face_against_film(clip: truth.TrueClip) -> None:
+    compared = faces.compare_all(Puppet(wave), [film(clip, delay=0.12, scale=0.5)], "grid_s4")
+    figures = {
+        figure.name.removeprefix("grid_s4: "): figure.value for figure in faces.face_figures("grid_s4", compared)
+    }
+    assert figures["lip gap, median amplitude against film"] == pytest.approx(0.5, rel=0.02)
+    assert figures["jitter: lip acceleration against film"] == pytest.approx(0.5, rel=0.05)
+    assert figures["timing: median lag behind film in ms"] == pytest.approx(120, abs=15)
+    assert figures["lip gap, median correlation with film"] < 0.9
+
+
+def test_only_what_was_kept_out_of_training_is_compared(tmp_path: Path, monkeypatch) -> None:
+    curves = (25.0, np.zeros(3), np.zeros(3), np.zeros(3))
+    monkeypatch.setattr(faces, "film_openings", lambda root, which: {f"clip{n}": curves for n in range(100)})
+    names = [one.sound.stem for one in faces.filmed_clips(tmp_path, "grid_s1")]
+    assert names == [f"clip{n}" for n in range(9, 100)]
+    assert len(faces.filmed_clips(tmp_path, "grid_s4")) == 100
+    assert len(faces.filmed_clips(tmp_path, "grid_s1", limit=7)) == 7
+
+
+def test_what_changes_nothing_costs_nothing(clip: truth.TrueClip) -> None:
+    clean = faces.compare_all(Puppet(wave), [film(clip)], "grid_s1")
+    kinds = {"nothing": {"a": lambda samples, random: samples, "b": lambda samples, random: 0 * samples}, "none": {}}
+    figures = conditions.condition_figures(Puppet(wave), clean, kinds)
+    assert [figure.value for figure in figures] == [0.0, 0.0, 0.0] and figures[0].reached is True
+    assert [figure.reached for figure in figures[1:]] == [None, None]
+
+
+def test_a_disturbed_mouth_costs_the_correlation(clip: truth.TrueClip) -> None:
+    clean = faces.compare(Puppet(wave), film(clip), Waveform(np.zeros(64000, np.float32)))
+    lost = conditions.fall(Puppet(lambda times: wave(times + 0.5)), clean, lambda samples, random: samples, "a")
+    assert lost > 0.5
+
+
+def test_robustness_needs_noises_and_rooms(tmp_path: Path) -> None:
+    with pytest.raises(EvaluationError, match="noise/noise and noise/room"):
+        conditions.conditions(tmp_path)
+
+
+def test_noises_that_training_hears_are_not_measured(shared: Path) -> None:
+    from memorytalker.corpus.disturbance import training_noises, training_rooms
+
+    kinds = conditions.conditions(shared)
+    used = {name for recordings in kinds.values() for name in recordings}
+    assert not used & {path.stem for path in (*training_noises(shared), *training_rooms(shared))}
+    assert [len(recordings) for recordings in kinds.values()] == [1, 6, 4]
+
+
+def test_steady_jittery_and_frozen_mouths_are_told_apart() -> None:
+    plain = [wave(middles()), wave(middles() + 1)]
+    same, jitter, frozen = (
+        [figure.value for figure in imitations.steadiness("x", plain, gaps)]
+        for gaps in (plain, [gap + 0.002 * (-1) ** np.arange(FRAMES) for gap in plain], [0.1 * gap for gap in plain])
+    )
+    assert same == [1, 1, 1]
+    assert jitter[0] > 2 and jitter[2] == 0
+    assert frozen[1] == pytest.approx(0.1) and frozen[2] == 0
+
+
+def test_imitations_keep_their_time(voice) -> None:
+    samples = voice(1.0)
+    for name, imitate in imitations.IMITATIONS.items():
+        made = imitate(samples)
+        assert made.dtype == np.float32 and np.isfinite(made).all() and np.abs(made).max() <= 1, name
+        assert len(made) == len(samples) * (2 if name == "singing" else 1), name
+    assert (imitations.whispered(samples) == imitations.whispered(samples)).all()
+
+
+def test_a_whisper_has_no_voice_and_a_song_one_note() -> None:
+    from memorytalker.corpus.hearing import pitch
+
+    times = np.arange(32000) / 16000
+    turns = 2 * np.pi * np.cumsum(140 + 30 * np.sin(2 * np.pi * 0.8 * times)) / 16000
+    samples = (0.2 * sum(np.sin(k * turns) / k for k in range(1, 12))).astype(np.float32)
+    assert pitch(samples) > 0 and pitch(imitations.whispered(samples)) == 0
+    song = imitations.sung(samples)
+    notes = [pitch(song[start : start + 16000]) for start in (16000, 32000, 48000)]
+    assert max(notes) / min(notes) < 1.06 and notes[0] == pytest.approx(pitch(samples), rel=0.08)
+
+
+def test_mouth_of_curves_is_that_of_the_vertices() -> None:
+    head = load_head()
+    weights = np.random.default_rng(0).uniform(0, 0.5, (3, 52))
+    mine, other = mouth_of_curves(head, weights, 30), mouth_of(head, head.template + head.offsets(weights), 30)
+    for name in ("gap", "width", "jaw", "bite"):
+        assert getattr(mine, name) == pytest.approx(getattr(other, name), abs=1e-6)
+    still = mouth_of_curves(head, np.zeros((1, 52)), 30)
+    assert still.gap[0] == 0 and still.bite[0] == 0
+    jaw = np.eye(52)[[head.blendshape_names.index("jawOpen")]]
+    assert mouth_of_curves(head, jaw, 30).bite[0] > 0.02 and mouth.eye_distance(head) == pytest.approx(0.09, abs=0.03)
+
+
+def test_curves_are_read_at_the_middles_of_frames() -> None:
+    assert at_frames(np.arange(30.0), 30, 25, 25) == pytest.approx(np.clip(1.2 * np.arange(25) + 0.1, 0, 29))
+    assert at_frames(np.array([2.0]), 30, 3, 25).tolist() == [2, 2, 2]
+
+
+def test_every_takes_even_steps() -> None:
+    assert truth.every(range(10), 0) == list(range(10)) and truth.every(range(10), 5) == [0, 2, 4, 6, 8]
+
+
+def test_two_clips_of_every_speaker_are_imitated(clip: truth.TrueClip) -> None:
+    people = [truth.TrueClip(clip.sound, name, "here", clip.phones, clip.weights, FPS) for name in "aaaaabc"]
+    assert [one.speaker for one in speech.imitated(people)] == ["a", "a", "b", "c"]
+    assert len(speech.imitated(people, 2)) == 2
 
 
 def test_report_says_what_is_reached() -> None:
-    figures = [Figure("a", 0.9, "3 clips", 0.85), Figure("b", 0.5, "3 clips", 0.85), Figure("c", 1.0, "3 clips")]
+    figures = [Figure("a", 0.9, "3 clips", at_least(0.85)), Figure("b", 0.5, "3 clips", at_least(0.85)),
+               Figure("c", 1.0, "3 clips"), Figure("d", -9.0, "", of_size(17), (-11.0, -7.0)),
+               Figure("e", 1.2, "", within(0.85, 1.15)), Figure("f", 0.09, "", at_most(0.08)),
+               Figure("g", float("nan"), "", at_most(0.08))]  # fmt: skip
     rows = markdown(figures).splitlines()
-    assert "| yes |" in rows[2] and "| no |" in rows[3] and ">=" not in rows[4]
-    assert json.loads(to_json(figures))[0]["value"] == 0.9
+    said = [row.split(" | ")[3].strip() for row in rows[2:9]]
+    assert said == ["yes", "no", "", "yes", "no", "no", "no"]
+    assert "| -9.000 [-11.000, -7.000] | -17 to 17 |" in rows[5] and "| – |" in rows[8]
+    assert rows[-1] == "Reached: 2 of 6 goals."
+    read = json.loads(to_json(figures))
+    assert read[0]["value"] == 0.9 and read[0]["goal"] == {"least": 0.85, "most": None} and read[0]["reached"] is True
+    assert read[6]["value"] is None and read[6]["reached"] is False and read[3]["interval"] == [-11, -7]

@@ -63,7 +63,7 @@ def _open_figures(chosen: argparse.Namespace, device: str | None, progress: Prog
     from .speech import evaluate_open
 
     talker = Talker.from_pretrained(chosen.weights, device)
-    figures = evaluate_open(talker, chosen.folder, chosen.work / "evaluation", chosen.limit, progress)
+    figures = evaluate_open(talker, chosen.folder, chosen.work, chosen.limit, progress)
     return markdown(figures), to_json(figures)
 
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
-#: A mouth counts as closed under this share of the speaker's median gap in vowels.
+#: A mouth counts as closed under this share of the speaker's median gap in vowels, and a lower lip as at the upper
+#: teeth under this share of the speaker's median distance of the two in vowels.
 CLOSED_SHARE = 0.10
 #: Seconds that a mouth may take to close once the speech has ended.
 CLOSING_SECONDS = 0.15
+#: Frames: standard deviation of the Gaussian that curves are smoothed with before accelerations are compared.
+ACCELERATION_SMOOTHING = 1.0
 
 
 def lip_gap(vertices: np.ndarray, upper: int, lower: int) -> np.ndarray:
@@ -82,3 +86,44 @@ def silent_frames(
         begin = start if start <= 0 else start + closing
         mask[int(np.ceil(begin * fps - 1e-9)) : max(int(end * fps + 1e-9), 0)] = True
     return mask
+
+
+def acceleration(curve: np.ndarray, smoothing: float = 0.0) -> tuple[float, float]:
+    """(mean size, root mean square) of the second differences of a curve (T,), after a Gaussian of so many frames.
+
+    In the curve's unit per frame squared; (0, 0) for fewer than three frames.
+    """
+    if len(curve) < 3:
+        return 0.0, 0.0
+    smooth = gaussian_filter1d(np.asarray(curve, np.float64), smoothing) if smoothing else np.asarray(curve)
+    second = np.diff(smooth, 2)
+    return float(np.abs(second).mean()), float(np.sqrt(np.square(second).mean()))
+
+
+def nearest_is_same(features: np.ndarray, labels: np.ndarray) -> float:
+    """Share of the rows of (N, n) features whose nearest other row has the same label; labels (N,).
+
+    Each column is first brought to zero mean and unit variance over the rows (one that does not vary is left out);
+    nearest by Euclidean distance. Rows whose label no other row has are asked nothing. nan if no row can be asked.
+    """
+    labels = np.asarray(labels)
+    spread = features.std(axis=0)
+    kept = spread > 1e-9
+    standard = (features[:, kept] - features[:, kept].mean(axis=0)) / spread[kept]
+    squares = np.square(standard).sum(axis=1)
+    distances = squares[:, None] + squares - 2 * standard @ standard.T
+    np.fill_diagonal(distances, np.inf)
+    asked = _with_company(labels)
+    return float((labels[distances.argmin(axis=1)] == labels)[asked].mean()) if asked.any() else float("nan")
+
+
+def chance_of_same(labels: np.ndarray) -> float:
+    """What `nearest_is_same` gives on average when the nearest row is any other row."""
+    labels = np.asarray(labels)
+    asked = _with_company(labels)
+    same = (labels[:, None] == labels).sum(axis=1) - 1
+    return float(same[asked].mean() / (len(labels) - 1)) if asked.any() else float("nan")
+
+
+def _with_company(labels: np.ndarray) -> np.ndarray:
+    return (labels[:, None] == labels).sum(axis=1) > 1
