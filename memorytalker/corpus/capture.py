@@ -2,6 +2,7 @@
 
 Two kinds of recording are read from one root: filmed landmarks (`grid_s1`, `grid_s4`: a folder with
 `manifest.jsonl` and `landmarks.npz`) and solved face curves (`facegood`: one npz per take), each with its sound.
+Whoever has recordings of their own brings them as takes in a folder (`recorded_clips`).
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..audio import SAMPLE_RATE, Waveform, load_waveform, write_wav
 from ..config import Progress
 from ..head import HeadMesh, load_head
 from ..motion import FaceCurves, resampled
+from .clips import Clip
 from .landmarks import (
     CaptureError,
     LandmarkClip,
@@ -29,10 +32,13 @@ from .landmarks import (
 )
 from .recordings import read_curves
 from .solve import Basis, open_gap, read_basis, solve_landmarks
+from .takes import find_takes, read_take
 
 FPS = 30.0
 LANDMARK_SOURCES = ("grid_s1", "grid_s4")
 CURVE_SOURCES = ("facegood",)
+#: The source of clips from a user's own folder.
+RECORDINGS = "recordings"
 #: Never trained on: a whole source, its last clips, or named takes.
 HELD_OUT: dict[str, int | tuple[str, ...]] = {"grid_s1": 91, "grid_s4": 10**9, "facegood": ("1114_3_15",)}
 
@@ -89,6 +95,34 @@ def film_openings(
             if points is not None:
                 result[clip.name] = (clip.fps, *openings(points, clip.index))
     return result
+
+
+def recorded_clips(folder: str | Path, head: HeadMesh) -> Iterator[CapturedClip]:
+    """The takes of a user's own `folder` (see `takes`), one at a time; source "recordings", no text.
+
+    Where sound and motion differ in length, `curves` end with the shorter. Raises CaptureError when there is no take,
+    or for one that cannot be used.
+    """
+    for files in find_takes(folder)[0]:
+        curves = read_take(files).curves.resample(FPS).reordered(head.blendshape_names)
+        gap, width = head_openings(head, curves)
+        yield CapturedClip(files.name, files.speaker, RECORDINGS, files.split, curves, files.sound, None, gap, width)
+
+
+def keep_recording(recorded: CapturedClip, folder: Path) -> Clip:
+    """Write the sound of a recorded clip, cut to its motion, into the corpus `folder`; its entry there.
+
+    The corpus then needs the user's folder no more. Its curves are written by `clips.save_clip`.
+    """
+    frames = len(recorded.curves.weights)
+    path = f"{RECORDINGS}/{recorded.name}.wav"
+    (folder / RECORDINGS).mkdir(parents=True, exist_ok=True)
+    samples = load_waveform(recorded.sound).samples[: round(frames * SAMPLE_RATE / FPS)]
+    write_wav(folder / path, Waveform(samples))
+    return Clip(
+        recorded.name, recorded.speaker, recorded.split, recorded.source, "captured", path, frames, int(FPS),
+        base="corpus",
+    )  # fmt: skip
 
 
 def write_captured(

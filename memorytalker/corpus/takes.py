@@ -1,0 +1,174 @@
+"""Takes: a face tracker's recordings with their sound, in a user's own folder, checked before anything learns them.
+
+A take is a motion file (`recordings.SUFFIXES`) and a sound or video file of the same name beside it. One folder a
+speaker; takes that lie in no folder are of one speaker, named like the whole folder.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from ..audio import SAMPLE_RATE, AudioError, load_waveform
+from ..motion import FaceCurves
+from .hearing import RATE, loudness_contour
+from .landmarks import CaptureError
+from .recordings import SUFFIXES, read_curves
+
+SOUND_SUFFIXES = tuple(
+    ".wav .flac .mp3 .m4a .aac .ogg .opus .webm .mp4 .mov .m4v .mkv .avi .aif .aiff .caf .wma .3gp".split()
+)
+#: Sound and motion may differ in length by so many seconds unsaid, and by this share of the longer one at all.
+UNSAID, LARGEST_DIFFERENCE = 0.2, 0.1
+SHORTEST_SECONDS = 1.0
+#: A speaker with so many takes gives the last one to the test.
+ENOUGH_TO_TEST = 3
+#: Seconds that the jaw is sought before and behind the voice. Farther off than `LATEST` is told as an error of time,
+#: where the correlation is clearly higher there (speech has a rhythm, which fits itself again a syllable later), and a
+#: weaker correlation than `WEAKEST` as another sound. Measured on filmed speech: 0 to 0.04 s, correlation 0.5 to 0.85.
+LAG_SOUGHT, LATEST, CLEARLY, WEAKEST = 1.0, 0.15, 0.1, 0.2
+#: Seconds of a take from which on that can be told.
+LONG_ENOUGH = 12.0
+
+
+@dataclass(frozen=True)
+class TakeFiles:
+    """Where a take lies. `name` is unlike that of every other take of the folder; split: "train" or "test"."""
+
+    name: str
+    speaker: str
+    motion: Path
+    sound: Path
+    split: str
+
+
+@dataclass(frozen=True)
+class Take:
+    """A take that was read: curves as recorded, samples (S,) at 16 kHz, both cut to the shorter of the two."""
+
+    files: TakeFiles
+    curves: FaceCurves
+    samples: np.ndarray
+    motion_seconds: float
+    sound_seconds: float
+
+    @property
+    def seconds(self) -> float:
+        """What is left of both."""
+        return min(self.motion_seconds, self.sound_seconds)
+
+    @cached_property
+    def follow(self) -> tuple[float, float]:
+        """How the jaw follows the voice: seconds by which it moves after it, and their correlation there.
+
+        Of jawOpen and the loudness in dB within 30 dB of the loudest, both smoothed over 60 ms, within a second.
+        """
+        loud = loudness_contour(self.samples)
+        loud = np.maximum(loud, np.percentile(loud, 98) - 30)
+        times = (np.arange(len(loud)) + 0.5) / RATE
+        jaw = np.interp(times, np.arange(len(self.curves.weights)) / self.curves.fps, self.curves.curve("jawOpen"))
+        jaw, loud = (gaussian_filter1d(values, 0.025 * RATE) for values in (jaw, loud))
+        reach = min(int(LAG_SOUGHT * RATE), len(loud) // 3)
+        inner = slice(reach, len(loud) - reach)
+        steps = range(-reach, reach + 1)
+        fits = {step: _correlation(jaw[inner.start + step : inner.stop + step], loud[inner]) for step in steps}
+        near, best = max((step for step in steps if abs(step) <= LATEST * RATE), key=fits.get), max(steps, key=fits.get)
+        best = best if fits[best] > fits[near] + CLEARLY else near
+        return best / RATE, fits[best]
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know before training with it, in sentences."""
+        said = []
+        if abs(self.motion_seconds - self.sound_seconds) > UNSAID:
+            which = "motion" if self.motion_seconds > self.sound_seconds else "sound"
+            longer = abs(self.motion_seconds - self.sound_seconds)
+            said.append(f"The {which} is {longer:.2f} s longer; its end is left out. Both must begin together.")
+        lag, fit = self.follow
+        if self.seconds < LONG_ENOUGH:
+            pass
+        elif fit < WEAKEST:
+            said.append(f"The jaw hardly follows the voice (correlation {fit:.2f}); is this the sound of this take?")
+        elif abs(lag) > LATEST:
+            late = "motion" if lag > 0 else "sound"
+            said.append(f"The {late} seems to be {abs(lag):.2f} s late; cut so much from its beginning.")
+        return tuple(said)
+
+
+def find_takes(folder: str | Path) -> tuple[tuple[TakeFiles, ...], tuple[str, ...]]:
+    """The takes below `folder`, by speaker and name, and a sentence for each file that has no partner.
+
+    Raises CaptureError when there is no take, or when it is not clear what belongs together.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CaptureError(f"There is no folder {folder}; give the one that holds the recordings.")
+    groups: dict[tuple[Path, str], list[Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() in SUFFIXES + SOUND_SUFFIXES:
+            groups.setdefault((path.parent, path.stem), []).append(path)
+    pairs: dict[str, list[tuple[str, Path, Path]]] = {}
+    alone = []
+    for (parent, stem), paths in groups.items():
+        motions = [path for path in paths if path.suffix.lower() in SUFFIXES]
+        sounds = [path for path in paths if path not in motions]
+        if not motions or not sounds:
+            lacks = "motion (.csv, .json or .npz)" if sounds else "sound (.wav, .mov or another)"
+            alone += [f"{path.relative_to(folder)} has no {lacks} of its name beside it." for path in paths]
+            continue
+        if len(paths) > 2:
+            names = ", ".join(path.name for path in paths)
+            raise CaptureError(f"{parent / stem} is there more than once ({names}); keep one motion and one sound.")
+        inside = parent.relative_to(folder).parts
+        speaker = inside[0] if inside else folder.resolve().name
+        name = _plain("_".join((speaker, *inside[1:], stem)))
+        pairs.setdefault(speaker, []).append((name, motions[0], sounds[0]))
+    if not pairs:
+        raise CaptureError(f"{folder} holds no take; put take.csv (.json, .npz) and take.wav (.mov) side by side.")
+    takes = []
+    for speaker, entries in sorted(pairs.items()):
+        entries.sort()
+        tested = len(entries) if len(entries) >= ENOUGH_TO_TEST else 0
+        for number, (name, motion, sound) in enumerate(entries, start=1):
+            takes.append(TakeFiles(name, speaker, motion, sound, "test" if number == tested else "train"))
+    names = [take.name for take in takes]
+    for name in names:
+        if names.count(name) > 1:
+            raise CaptureError(f"Two takes in {folder} would both be called {name}; rename one.")
+    return tuple(takes), tuple(alone)
+
+
+def read_take(files: TakeFiles) -> Take:
+    """Motion and sound of a take, cut to the shorter. Raises CaptureError when they cannot be one take."""
+    curves = read_curves(files.motion)
+    if "jawOpen" not in curves.names or np.ptp(curves.curve("jawOpen")) < 1e-3:
+        raise CaptureError(f"In {files.motion} jawOpen never moves; record again with the whole face in the picture.")
+    try:
+        samples = load_waveform(files.sound).samples
+    except AudioError as error:
+        raise CaptureError(f"The sound of {files.motion} cannot be read: {error}") from None
+    motion, sound = curves.duration, len(samples) / SAMPLE_RATE
+    if min(motion, sound) < SHORTEST_SECONDS:
+        raise CaptureError(f"{files.motion} holds less than {SHORTEST_SECONDS:g} s of motion with sound; record more.")
+    if abs(motion - sound) > max(UNSAID, LARGEST_DIFFERENCE * max(motion, sound)):
+        lengths = f"{files.motion} lasts {motion:.1f} s but {files.sound.name} {sound:.1f} s"
+        raise CaptureError(f"{lengths}; give the sound of this very take.")
+    frames = max(1, min(len(curves.weights), int(sound * curves.fps + 1e-6)))
+    kept = FaceCurves(curves.weights[:frames], curves.names, curves.fps)
+    return Take(files, kept, samples[: round(motion * SAMPLE_RATE)], motion, sound)
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    if len(first) < 2 or first.std() < 1e-9 or second.std() < 1e-9:
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _plain(name: str) -> str:
+    """A name without what means something in a corpus or a path."""
+    return re.sub(r"[^\w.\-]+", "-", name)
