@@ -85,6 +85,27 @@ def test_rate_style_and_head_are_chosen(run, clip: Path, tmp_path: Path, tiny_ta
     np.testing.assert_allclose(moved, np.broadcast_to(change, moved.shape), atol=1e-5)
 
 
+def test_expression_and_a_shut_mouth_are_chosen(run, tmp_path: Path, voice, tiny_talker) -> None:
+    clip = tmp_path / "paused.wav"
+    soundfile.write(clip, np.concatenate([voice(0.5), np.zeros(16000, np.float32)]), 16000)
+    saved = {}
+    for name, flags in {
+        "plain": [],
+        "seeded": ["--seed", "4"],
+        "lively": ["--expression", "--seed", "4"],
+        "shut": ["--shut-silence"],
+    }.items():
+        assert run("animate", clip, "-o", tmp_path / f"{name}.npz", *flags)[0] == 0
+        with np.load(tmp_path / f"{name}.npz") as arrays:
+            assert sorted(arrays) == ["fps", "memory_address", "slot_labels", "style_weights", "vertices"]
+            saved[name] = arrays["vertices"]
+    np.testing.assert_array_equal(saved["seeded"], saved["plain"])
+    np.testing.assert_array_equal(saved["lively"], tiny_talker.animate(clip, expression=True, seed=4).vertices)
+    assert np.abs(saved["lively"] - saved["plain"]).max() > 1e-4
+    np.testing.assert_allclose(saved["shut"][25:], np.broadcast_to(tiny_talker.head.template, (20, 9648, 3)), atol=1e-7)
+    assert_refused(run("animate", clip, "-o", tmp_path / "x.npz", "--expression", "--seed", "-1"), "seed", "-1")
+
+
 def test_the_output_is_named_after_the_sound(run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert run("animate", clip.name, *PICTURE, "--fps", "10")[0] == 0

@@ -202,14 +202,68 @@ def test_requests_that_cannot_be_met_are_refused(tiny_talker: Talker, voice, mak
         list(tiny_talker.stream([]))
     with pytest.raises(AudioError, match="finite float"):
         list(tiny_talker.stream([np.zeros((2, 800))], style=None))
-    with pytest.raises(TalkerError, match="expression=False"):
-        tiny_talker.animate((voice(1.0), RATE), expression=True)
+    for seed in (-1, 0.5, None):
+        with pytest.raises(TalkerError, match="whole number from 0"):
+            tiny_talker.animate((voice(1.0), RATE), expression=True, seed=seed)
     with pytest.raises(TalkerError, match="no device 'tpu'"):
         choose_device("tpu")
     with pytest.raises(TalkerError, match="20 vertices but the head has .* give the head of"):
         Talker(make_model("open"), load_head())
     with pytest.raises(TalkerError, match="overlap_seconds"):
         Talker(make_model("open", coordinates=load_head().template.size, overlap_seconds=12.0), load_head())
+
+
+def paused(voice) -> np.ndarray:
+    """1.5 s of voice, a second of silence, 1.1 s of voice."""
+    return np.concatenate([voice(1.5), np.zeros(RATE, np.float32), voice(1.1, 1)])
+
+
+@pytest.mark.parametrize("size", [777, 1_000_000])
+def test_a_stream_is_the_whole_with_everything_laid_over(tiny_talker: Talker, voice, size: int) -> None:
+    choices = {"expression": True, "seed": 3, "shut_silence": True}
+    for samples in (paused(voice), voice(7.123), voice(0.11)):
+        whole = tiny_talker.animate((samples, RATE), style=None, **choices)
+        vertices, _ = collect(tiny_talker.stream(cut(samples, size), style=None, **choices))
+        assert np.array_equal(vertices, whole.vertices)
+
+
+def test_expression_moves_eyes_and_brows_by_its_seed_and_never_the_mouth(tiny_talker: Talker, voice) -> None:
+    sound, head = (voice(5.0), RATE), tiny_talker.head
+    plain, first, again, other = (
+        tiny_talker.animate(sound, **choices).vertices
+        for choices in ({}, {"expression": True}, {"expression": True}, {"expression": True, "seed": 1})
+    )
+    assert first.tobytes() == again.tobytes()
+    assert np.abs(first - other).max() > 0.005
+    moved = np.abs(first - plain).max(axis=(0, 2))
+    assert moved[head.regions["eyelids"]].max() > 0.005  # someone blinks in five seconds
+    assert moved[head.regions["lips"]].max() == 0
+    mouth = ("inner_lip_upper", "inner_lip_lower", "mouth_left", "mouth_right", "chin", "upper_teeth")
+    assert moved[[head.landmarks[name] for name in mouth]].max() == 0
+
+
+def test_nothing_is_laid_over_unless_asked(tiny_talker: Talker, voice) -> None:
+    sound = (paused(voice), RATE)
+    plain = tiny_talker.animate(sound).vertices
+    asked = tiny_talker.animate(sound, expression=False, seed=5, shut_silence=False).vertices
+    assert plain.tobytes() == asked.tobytes()
+
+
+def test_the_mouth_can_be_shut_in_silence(tiny_talker: Talker, voice) -> None:
+    sound, template = (paused(voice), RATE), tiny_talker.head.template
+    plain = tiny_talker.animate(sound, style=None).vertices
+    shut = tiny_talker.animate(sound, style=None, shut_silence=True).vertices
+    assert np.array_equal(shut[:44], plain[:44]) and np.array_equal(shut[75:], plain[75:])  # speech
+    within = slice(round(1.65 * 30), round(2.3 * 30))
+    assert np.abs(shut[within] - template).max() < 1e-7 < np.abs(plain[within] - template).max()
+
+
+def test_a_head_without_blendshapes_cannot_show_expression(tiny_talker: Talker, voice) -> None:
+    bare = dataclasses.replace(tiny_talker.head, blendshape_names=(), blendshapes=np.zeros((0, 9648, 3), np.float32))
+    talker = Talker(tiny_talker.model, bare)
+    assert len(talker.animate((voice(1.0), RATE), shut_silence=True).vertices) == 30
+    with pytest.raises(TalkerError, match="no blendshapes .* leave expression off, or use the shipped head"):
+        talker.animate((voice(1.0), RATE), expression=True)
 
 
 def test_the_result_can_go_to_another_process(tiny_talker: Talker, voice) -> None:
