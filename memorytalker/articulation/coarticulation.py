@@ -1,8 +1,8 @@
 """Phone times to face curves by dominance functions (Cohen and Massaro 1993), with hard contacts on top.
 
-Every phone pulls the mouth towards its target with a strength that rises before it and falls after it; the
-mouth follows the normalised sum. Contacts are not left to that sum: on p b m the lips meet, on f v the lower
-lip meets the upper teeth, in silence the mouth is shut, whatever the neighbours want.
+Every phone pulls the mouth towards its target with a strength that rises before it and falls after it, less if the
+phone is short; the mouth follows the normalised sum. Contacts are not left to that sum: on p b m the lips meet, on f v
+the lower lip meets the upper teeth, in silence the mouth is shut, whatever the neighbours want.
 """
 
 from __future__ import annotations
@@ -18,13 +18,32 @@ from .visemes import BILABIALS, GROUPS, LABIODENTALS, VisemeTable
 
 #: A phone holds its full strength on the middle part of its duration: this fraction is cut from either end.
 SHOULDER = 0.3
-#: Seconds over which a contact closes and opens, and over which the mouth closes into silence.
-CONTACT_RAMP = 0.07
-SILENCE_RAMP = 0.12
-#: Anticipation of speech inside silence, seconds.
-SILENCE_LEAD = 0.035
+#: Durations (s) outside of which a phone is not further reduced or strengthened, and the one for which tables are made.
+SHORTEST, LONGEST, ORDINARY = 0.03, 0.3, 0.1
+#: Seconds over which the mouth closes into silence and opens out of it, and by which it begins to open before speech.
+#: Filmed people open 0.1 to 0.3 s ahead, often to breathe; here a silence stays shut as long as nothing is heard.
+CLOSING, OPENING, SILENCE_LEAD = 0.12, 0.06, 0.035
+#: Seconds by which rounded lips show before speech begins, while they are still shut.
+ROUNDING_LEAD = 0.12
 #: A pause shorter than this keeps its coarticulation.
 SHORT_PAUSE = 0.16
+
+
+@dataclass(frozen=True)
+class Contact:
+    """When a contact is made: held for `share` of the phone but at least `shortest` seconds around its middle, moved
+    by `shift` seconds, with `ramp` seconds to come and to go."""
+
+    labels: tuple[str, ...]
+    shift: float
+    share: float
+    shortest: float
+    ramp: float
+
+
+#: As filmed: a closure is made of little more than one frame, and the way there is the dominances' affair.
+LIPS_MEET = Contact(BILABIALS, shift=0.0, share=0.5, shortest=0.05, ramp=0.045)
+LIP_MEETS_TEETH = Contact(LABIODENTALS, shift=0.015, share=0.5, shortest=0.05, ramp=0.05)
 
 
 @dataclass(frozen=True)
@@ -76,14 +95,17 @@ def activations(phones: TimedPhones, table: VisemeTable, frames: int, fps: float
     """(G, T, P) share of each phone in each group of shapes at each frame; shares sum to one over P."""
     times = frame_times(frames, fps)[:, None]
     length = phones.end - phones.start
-    ahead = np.maximum(phones.start + SHOULDER * length - times, 0.0)  # (T, N) seconds until the phone holds
-    behind = np.maximum(times - (phones.end - SHOULDER * length), 0.0)  # (T, N) seconds since it let go
+    longer = np.log(np.clip(length, SHORTEST, LONGEST) / ORDINARY)
     shares = np.zeros((len(GROUPS), frames, len(PHONES)))
     one_hot = np.eye(len(PHONES))[phones.index]  # (N, P)
     for group in range(len(GROUPS)):
-        before, after = table.before[phones.index, group], table.after[phones.index, group]
-        pull = table.strength[phones.index, group] * np.exp(-((ahead / before) ** 2) - (behind / after) ** 2)
-        pull = pull + 1e-9
+        strength, before, after, shift, reduction = (
+            getattr(table, name)[phones.index, group] for name in ("strength", "before", "after", "shift", "reduction")
+        )
+        ahead = np.maximum(phones.start + SHOULDER * length + shift - times, 0.0)  # (T, N) s until the phone holds
+        behind = np.maximum(times - (phones.end - SHOULDER * length + shift), 0.0)  # (T, N) s since it let go
+        pull = np.log(strength) + reduction * longer - ahead / before - behind / after
+        pull = np.exp(pull - pull.max(axis=1, keepdims=True))  # far from every phone the nearest one holds
         shares[group] = (pull / pull.sum(axis=1, keepdims=True)) @ one_hot
     return shares
 
@@ -114,40 +136,51 @@ def articulate(
     return with_contacts(curves, phones, geometry, fps)
 
 
-def with_contacts(curves: np.ndarray, phones: TimedPhones, geometry: MouthGeometry, fps: float) -> np.ndarray:
+def with_contacts(
+    curves: np.ndarray,
+    phones: TimedPhones,
+    geometry: MouthGeometry,
+    fps: float,
+    lips: Contact = LIPS_MEET,
+    teeth: Contact = LIP_MEETS_TEETH,
+) -> np.ndarray:
     """`curves` (T, S) with the mouth shut in silence, lips closed on p b m and lip to teeth on f v."""
-    frames = len(curves)
-    curves = curves * (1.0 - _silence(phones, frames, fps))[:, None]
-    bilabial = _windows(phones, BILABIALS, frames, fps)
-    labiodental = np.minimum(_windows(phones, LABIODENTALS, frames, fps), 1.0 - bilabial)
+    frames, names = len(curves), geometry.shapes
+    rest = _silence(phones, frames, fps, SILENCE_LEAD)
+    rounded = [names.index(name) for name in ("mouthPucker",) if name in names]
+    gate = np.repeat(1.0 - rest[:, None], len(names), axis=1)
+    gate[:, rounded] = 1.0 - _silence(phones, frames, fps, ROUNDING_LEAD)[:, None]
+    curves = curves * gate
+    bilabial = _window(phones, lips, frames, fps)
+    labiodental = np.minimum(_window(phones, teeth, frames, fps), 1.0 - bilabial)
     curves = _bite(curves, labiodental, geometry)
     return np.clip(_closed(curves, bilabial, geometry), 0.0, 1.0)
 
 
-def _silence(phones: TimedPhones, frames: int, fps: float) -> np.ndarray:
-    """(T,) 1 where the mouth rests shut, 0 where it speaks."""
+def _silence(phones: TimedPhones, frames: int, fps: float, lead: float) -> np.ndarray:
+    """(T,) 1 where the mouth rests shut, 0 where it speaks; it begins to open `lead` seconds before speech."""
     times = frame_times(frames, fps)
     rest = np.zeros(frames)
     for start, end in zip(phones.start[phones.index == 0], phones.end[phones.index == 0], strict=True):
         if end - start < SHORT_PAUSE and start > 0:
             continue
-        closing = 1.0 if start <= 0 else _ease((times - start) / SILENCE_RAMP)
+        closing = 1.0 if start <= 0 else _ease((times - start) / CLOSING)
         last = end >= phones.end[-1]  # nothing follows that the mouth would open for
-        opening = 1.0 if last else _ease((end - times + SILENCE_RAMP - SILENCE_LEAD) / SILENCE_RAMP)
+        opening = 1.0 if last else _ease((end - times + OPENING - lead) / OPENING)
         rest = np.maximum(rest, closing * opening)
     return rest
 
 
-def _windows(phones: TimedPhones, labels: Sequence[str], frames: int, fps: float) -> np.ndarray:
-    """(T,) 1 on the middle of every phone of `labels`, easing to 0 within a ramp outside it."""
+def _window(phones: TimedPhones, contact: Contact, frames: int, fps: float) -> np.ndarray:
+    """(T,) 1 while a contact of the phones is held, easing to 0 within a ramp outside it."""
     times = frame_times(frames, fps)
     window = np.zeros(frames)
-    for start, end, index in zip(phones.start, phones.end, phones.index, strict=True):
-        if PHONES[index] in labels:
-            # A contact shorter than a frame and a half would fall between frames: widen it to be seen.
-            margin = max(0.0, (1.5 / fps - (end - start)) / 2) - 0.15 * (end - start)
-            outside = np.maximum(np.maximum(start - margin - times, times - end - margin), 0.0)
-            window = np.maximum(window, _ease(1.0 - outside / CONTACT_RAMP))
+    shortest = max(contact.shortest, 1.0 / fps)  # a contact shorter than a frame would fall between frames
+    for number in np.flatnonzero(np.isin(phones.index, [PHONES.index(label) for label in contact.labels])):
+        start, end = phones.start[number], phones.end[number]
+        middle, hold = (start + end) / 2 + contact.shift, max(contact.share * (end - start), shortest)
+        outside = np.maximum(np.abs(times - middle) - hold / 2, 0.0)
+        window = np.maximum(window, _ease(1.0 - outside / contact.ramp))
     return window
 
 

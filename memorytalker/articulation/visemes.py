@@ -7,7 +7,10 @@ Symbols of Cohen and Massaro (1993, doi 10.1007/978-4-431-66911-1_13), in full w
 |---|---|---|
 | T_sp | `target` | weight of each mouth shape that phone p aims for |
 | alpha_sp | `strength` | how much the phone insists on its target |
-| theta_sp, forward and backward | `before`, `after` | seconds over which its influence rises and falls |
+| 1 / theta_sp, forward and backward | `before`, `after` | seconds over which its influence rises and falls e-fold |
+
+Two quantities are ours: `shift`, seconds by which the mouth is later than the phone that is heard (negative: earlier),
+and `reduction`, the power of a phone's duration with which its strength grows: short phones are swallowed.
 """
 
 from __future__ import annotations
@@ -20,20 +23,25 @@ import numpy as np
 
 from ..config import PHONES, ConfigError
 
-#: The two groups of mouth shapes that blend with their own dominances: how far open, and what form.
-GROUPS = ("jaw", "lips")
+#: The groups of mouth shapes that blend with their own dominances: how far open, how wide, how round.
+GROUPS = ("jaw", "lips", "rounding")
 #: Phones that close both lips, and phones whose lower lip meets the upper teeth.
 BILABIALS = ("b", "m", "p")
 LABIODENTALS = ("f", "v")
+SIBILANTS = ("s", "z", "sh", "zh", "ch", "jh")
 VOWELS = ("aa", "ae", "ah", "ao", "aw", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw")
+
+#: What a phone has for each group of shapes.
+_DOMINANCE = ("strength", "before", "after", "shift", "reduction")
 
 
 @dataclass(frozen=True)
 class VisemeTable:
-    """Targets and dominances of every phone of `config.PHONES` (P) over `shapes` (S), in two groups (G = 2).
+    """Targets and dominances of every phone of `config.PHONES` (P) over `shapes` (S), in groups (G = 3).
 
     `target` (P, S) blendshape weights at ordinary effort; `effort` (P, S) what ten decibels of loudness add;
-    `strength`, `before`, `after` (P, G), the last two in seconds; `group` (S,) the group of each shape.
+    `strength` and `reduction` (P, G) for a phone of a tenth of a second; `before`, `after`, `shift` (P, G) seconds;
+    `group` (S,) the group of each shape.
     """
 
     shapes: tuple[str, ...]
@@ -43,6 +51,8 @@ class VisemeTable:
     strength: np.ndarray
     before: np.ndarray
     after: np.ndarray
+    shift: np.ndarray
+    reduction: np.ndarray
 
     def __post_init__(self) -> None:
         phones, shapes = len(PHONES), len(self.shapes)
@@ -50,9 +60,7 @@ class VisemeTable:
             "group": (shapes,),
             "target": (phones, shapes),
             "effort": (phones, shapes),
-            "strength": (phones, len(GROUPS)),
-            "before": (phones, len(GROUPS)),
-            "after": (phones, len(GROUPS)),
+            **{name: (phones, len(GROUPS)) for name in _DOMINANCE},
         }
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
@@ -66,7 +74,7 @@ class VisemeTable:
             phone: {
                 "target": _named(self.shapes, self.target[index]),
                 "effort": _named(self.shapes, self.effort[index]),
-                **{key: getattr(self, key)[index].round(4).tolist() for key in ("strength", "before", "after")},
+                **{key: getattr(self, key)[index].round(4).tolist() for key in _DOMINANCE},
             }
             for index, phone in enumerate(PHONES)
         }
@@ -85,9 +93,7 @@ class VisemeTable:
             group=np.array([GROUPS.index(values["groups"][shape]) for shape in shapes]),
             target=np.array([[row["target"].get(shape, 0.0) for shape in shapes] for row in rows]),
             effort=np.array([[row["effort"].get(shape, 0.0) for shape in shapes] for row in rows]),
-            strength=np.array([row["strength"] for row in rows]),
-            before=np.array([row["before"] for row in rows]),
-            after=np.array([row["after"] for row in rows]),
+            **{key: np.array([row[key] for row in rows]) for key in _DOMINANCE},
         )
 
 
