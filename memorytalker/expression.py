@@ -52,7 +52,7 @@ LID_WITH_EYE = 0.34  # of a blink's way, what the shipped head's upper lid goes 
 # Brows rise with pitch accents, somewhat ahead of them (Flecha-Garcia 2010, doi:10.1016/j.specom.2009.12.003).
 ACCENT_RISE, ACCENT_FALL, ACCENT_LEAD = 0.20, 0.45, 0.05  # seconds
 ACCENT_REACH = 0.25  # seconds in which an accent is the most prominent syllable, on either side
-ACCENT_APART = 1.0  # seconds between two
+ACCENT_APART = 1.5  # seconds between two
 ACCENT_FROM, ACCENT_SHARE = 0.9, 0.7  # prominence at the least; share of such syllables that the brows go with
 ACCENT_SIZE = (0.08, 0.30)  # weight of the brow curves
 
@@ -160,18 +160,13 @@ class Expression:
 
     def _near_pause(self, due: float, earliest: float, heard: Heard) -> float:
         """When an eye that is `due` to shut (s) does so: in the nearest pause within reach, or then."""
-        quiet = heard.quiet.astype(np.int8)
-        low = max(0, int((due - BLINK_PULL) * self.fps))
-        near = np.concatenate([quiet[max(0, low - 1) : low], quiet[low : int((due + BLINK_PULL + PAUSE) * self.fps)]])
-        offset = low - (low > 0)
-        edges = np.flatnonzero(np.diff(near, append=0))
-        starts = [
-            (offset + e + 1) / self.fps + AFTER_PAUSE
-            for e in edges
-            if near[e] == 0 and near[e + 1 : e + 1 + round(PAUSE * self.fps)].all()
-        ]
-        reachable = [s for s in starts if abs(s - due) <= BLINK_PULL and s >= earliest]
-        return min(reachable, key=lambda s: abs(s - due), default=due)
+        low, high = ((due + sign * BLINK_PULL - AFTER_PAUSE) * self.fps for sign in (-1, 1))
+        low, lasts = max(1, int(low)), round(PAUSE * self.fps)
+        near = heard.quiet[low - 1 : int(high) + lasts]
+        begun = [k for k in np.flatnonzero(~near[:-1] & near[1:]) if near[k + 1 : k + 1 + lasts].all()]
+        moments = [(low + k) / self.fps + AFTER_PAUSE for k in begun]
+        reachable = [moment for moment in moments if abs(moment - due) <= BLINK_PULL and moment >= earliest]
+        return min(reachable, key=lambda moment: abs(moment - due), default=due)
 
     def _spell(self, mean: float) -> float:
         """Seconds of a spell of looking at or away: at least a third of the mean, twice the mean now and then."""

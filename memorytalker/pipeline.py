@@ -266,7 +266,8 @@ class _Layers:
             return offsets
         heard = self.listener.heard
         if self.shut_silence:
-            gain = silence_gain(heard.quiet, heard.fps)[first : first + len(offsets)]
+            past = min(first, round(heard.fps))  # a silence older than a second is shut: when it began tells no more
+            gain = silence_gain(heard.quiet[first - past :], heard.fps)[past : past + len(offsets)]
             offsets = offsets * gain[:, None, None]
         if self.expression is not None:
             offsets = offsets + self.expression.curves(first, len(offsets), heard).to_motion(self.head).offsets
