@@ -125,6 +125,14 @@ def test_quiet_is_relative_to_the_speech_of_the_clip(clip: truth.TrueClip) -> No
     assert (voices.quiet_frames(samples / 100, FRAMES, FPS) == quiet).all()
 
 
+def test_both_manners_are_measured_against_the_true_motion(clip: truth.TrueClip) -> None:
+    spoken = voices.speak(Puppet(neutral=0.5), clip)
+    assert spoken.own.gap == pytest.approx(spoken.true.gap, abs=1e-7)
+    assert spoken.neutral.gap == pytest.approx(spoken.true.gap / 2, abs=1e-7)
+    assert spoken.own_error == pytest.approx(0, abs=1e-12)
+    assert spoken.neutral_error == pytest.approx(np.mean((speaking(middles()) / 2) ** 2), rel=1e-4)
+
+
 def test_frames_that_do_not_match_are_refused(clip: truth.TrueClip) -> None:
     longer = truth.TrueClip(clip.sound, "s", "here", clip.phones, np.zeros((FRAMES + 2, 1)), FPS)
     with pytest.raises(EvaluationError, match="only a model at 30 fps"):

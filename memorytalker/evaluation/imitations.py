@@ -38,7 +38,7 @@ ORDINARY_PITCH, VIBRATO_RATE, VIBRATO_DEPTH = 180.0, 5.5, 0.03
 
 
 def whispered(samples: np.ndarray) -> np.ndarray:
-    """The same words without a voice: noise through the resonances, with little below 500 Hz, softly."""
+    """The same words without a voice: noise through the resonances, brighter by 3 dB an octave, softly."""
     noise = np.random.default_rng(zlib.crc32(samples.tobytes())).standard_normal(len(samples))
     return _scaled(with_tilt(_through_throat(samples, noise).astype(np.float32), 3.0), 0.1)
 
