@@ -22,6 +22,8 @@ ROOMS = {
     "meshes": {"head", "config"},
     "features": {"config"},
     "motion": {"head", "config"},
+    "loudness": set(),
+    "expression": {"loudness", "motion", "head", "config"},
     "models": {"features", "config"},
     "weights": {"models", "config"},
     "rendering": {"motion", "head", "config", "audio"},
@@ -30,6 +32,7 @@ ROOMS = {
     "animation": {"rendering", "motion", "head", "audio", "config"},
     "pipeline": {
         "weights", "models", "rendering", "features", "motion", "head", "meshes", "audio", "config", "animation",
+        "expression", "loudness",
     },
     "articulation": {"config"},
     "corpus": {"articulation", "audio", "head", "motion", "config"},

@@ -39,9 +39,13 @@ def test_signatures() -> None:
 
     assert parameters(Talker.from_pretrained) == "(source=None, device=None, head=None)"
     assert parameters(Talker.animate) == (
-        f"(self, sound, style={OWN_VOICE!r}, identity=None, expression=False, progress=None, style_blend=1.0)"
+        f"(self, sound, style={OWN_VOICE!r}, identity=None, expression=False, progress=None, style_blend=1.0, "
+        "seed=0, shut_silence=False)"
     )
-    assert parameters(Talker.stream) == f"(self, chunks, style={OWN_VOICE!r}, identity=None, style_blend=1.0)"
+    assert parameters(Talker.stream) == (
+        f"(self, chunks, style={OWN_VOICE!r}, identity=None, style_blend=1.0, expression=False, seed=0, "
+        "shut_silence=False)"
+    )
     assert parameters(Talker.style_of) == "(self, sound)"
     render = memorytalker.RenderOptions()
     assert parameters(Animation.save) == f"(self, path, render={render!r}, progress=None)"
