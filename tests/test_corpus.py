@@ -173,6 +173,25 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert speakers["s0"]["manner"] != speakers["s1"]["manner"]
     silent = next(clip for clip in clips if clip.kind == "silence")
     assert not load_clip(out, silent)[0].any()
+    assert not any(clip.disturbed for clip in clips), "there is nothing to disturb them with"
+
+    (root / "noise" / "noise").mkdir(parents=True)
+    for name in ("a", "b"):
+        write_wav(root / "noise" / "noise" / f"{name}.wav", Waveform(tone(700, 1.0)))
+    monkeypatch.setattr(build, "DISTURBED_SHARE", 1.0)
+    wide = {clip.name: np.tile(np.eye(len(build.synthesised_shapes()))[0], (clip.frames, 1)) for clip in spoken}
+    build.build_corpus(root, out, load_head(), workers=1, heard=lambda name, frames: wide[name][:frames])
+    again = {clip.name: clip for clip in read_clips(out)[0]}
+    versions = [clip for clip in again.values() if clip.disturbed]
+    assert len(versions) == len(spoken) and all(not clip.as_recorded for clip in versions)
+    for version in versions:
+        same = [load_clip(out, clip) for clip in (version, again[version.name.partition("+")[0]])]
+        assert np.array_equal(same[0][0], same[1][0]) and version.sound == again[version.name.partition("+")[0]].sound
+    louder, phones = load_clip(out, again[spoken[0].name])
+    shape = names.index(build.synthesised_shapes()[0])
+    speaking = phones == PHONES.index("aa")
+    assert louder[speaking, shape].max() > weights[speaking, shape].max(), "what was heard enters the motion"
+    assert louder[0].max() < 0.05, "silence stays shut whatever was heard"
 
 
 def test_alignment_recovers_given_phone_times(shared: Path) -> None:

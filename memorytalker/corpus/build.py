@@ -7,15 +7,16 @@ The source folder is laid out as `speech/manifest.jsonl` (file, speaker, split, 
 from __future__ import annotations
 
 import json
+import shutil
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from ..articulation.coarticulation import MouthGeometry, TimedPhones, articulate, frame_phones
+from ..articulation.coarticulation import MouthGeometry, TimedPhones, articulate, frame_phones, with_contacts
 from ..articulation.speaker import Manner
 from ..articulation.visemes import VisemeTable, load_visemes
 from ..audio import load_waveform, write_wav
@@ -23,8 +24,9 @@ from ..config import Progress
 from ..head import HeadMesh
 from ..motion import FaceCurves
 from .align import Aligner, AlignmentError
-from .capture import CURVE_SOURCES, LANDMARK_SOURCES, write_captured
-from .clips import VOICE_MARK, Clip, CorpusError, save_clip, write_clips
+from .capture import CURVE_SOURCES, LANDMARK_SOURCES, keep_recording, recorded_clips, write_captured
+from .clips import VOICE_MARK, Clip, CorpusError, disturbed_version, save_clip, write_clips
+from .disturbance import training_noises, training_rooms
 from .hearing import pitch
 from .silence import silent_clips
 from .speakers import hear_all, in_parallel, voices
@@ -36,6 +38,13 @@ FPS = 30
 #: Every filmed training clip is heard in so many more voices, of a median pitch between these (Hz), as far as the
 #: voice may be shifted. Their clips carry the mark in their name.
 VOICES, PITCHES, SHIFTS = 2, (95.0, 270.0), (0.75, 1.5)
+#: The share of synthesised training clips that are heard once more, disturbed; captured ones all are.
+DISTURBED_SHARE = 0.5
+#: How much of a synthesised mouth is heard from the sound by what film taught, the rest being made of phone times.
+HEARD_SHARE = 0.7
+
+#: From a clip's name and frames T to the curves (T, S), over the viseme table's shapes, that film taught to hear in it.
+Heard = Callable[[str, int], np.ndarray]
 
 
 def build_corpus(
@@ -46,17 +55,23 @@ def build_corpus(
     seed: int = 0,
     manners: bool = True,
     progress: Progress | None = None,
+    heard: Heard | None = None,
+    recordings: Path | None = None,
 ) -> dict[str, int]:
     """Make a corpus in `folder` from the source folder `root`; returns counts of clips by kind and of what was left.
 
-    `manners`: give every synthesised speaker a manner of their own, and every training speaker a twin.
+    `manners`: give every synthesised speaker a manner of their own, and every training speaker a twin. `heard`: make
+    synthesised motion of this as well as of phone times; the other clips stay as they are. `recordings`: a folder of a
+    user's own takes (`capture.recorded_clips`) to learn from as well.
     Raises CorpusError if `root` has no manifest.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = read_manifest(root)
     phones = align_all(root, folder, rows + list(_captured_rows(root)), workers, progress)
     clips = _captured(root, folder, head, phones, seed)
-    clips += _synthesised(root, folder, head, rows, phones, workers, seed, manners, progress)
+    clips += _recorded(recordings, folder, head, seed) if recordings else []
+    clips += _synthesised(root, folder, head, rows, phones, workers, seed, manners, progress, heard)
+    clips += _disturbed(root, folder, clips, seed)
     clips += silent_clips(root, folder, head.blendshape_names, FPS, seed)
     write_clips(folder, clips, head.blendshape_names)
     counts: dict[str, int] = defaultdict(int)
@@ -120,6 +135,11 @@ def _aligner() -> Aligner:
     return Aligner()
 
 
+def synthesised_shapes() -> tuple[str, ...]:
+    """The curves that synthesised motion moves, in the order that `Heard` gives them in."""
+    return load_visemes().shapes
+
+
 def mouth_geometry(head: HeadMesh, shapes: tuple[str, ...]) -> MouthGeometry:
     """How far each of `shapes` opens this head's lips and draws its lower lip from the upper teeth, in metres."""
     upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
@@ -157,16 +177,28 @@ def _captured(
         save_clip(folder, clip, curves, labels)
         clips.append(clip)
         if clip.split == "train":
-            clips += _revoiced(root, folder, clip, curves, labels, seed)
+            clips += _revoiced(root / sound, folder, clip, curves, labels, seed)
+    return clips
+
+
+def _recorded(recordings: Path, folder: Path, head: HeadMesh, seed: int) -> list[Clip]:
+    """A user's own takes as clips; what is said in them is not known."""
+    clips = []
+    for take in recorded_clips(recordings, head):
+        clip, labels = keep_recording(take, folder), np.full(len(take.curves.weights), -1)
+        save_clip(folder, clip, take.curves, labels)
+        clips.append(clip)
+        if clip.split == "train":
+            clips += _revoiced(folder / clip.sound, folder, clip, take.curves, labels, seed)
     return clips
 
 
 def _revoiced(
-    root: Path, folder: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray, seed: int
+    sound: Path, folder: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray, seed: int
 ) -> list[Clip]:
     """The same filmed face with other voices: few people were filmed, and their motion should serve for all throats."""
     (folder / "voices").mkdir(exist_ok=True)
-    own = load_waveform(root / clip.sound)
+    own = load_waveform(sound)
     height = pitch(own.samples) or 150.0
     random = np.random.default_rng([seed, *clip.name.encode()])
     clips = []
@@ -182,7 +214,7 @@ def _revoiced(
 
 def _synthesised(
     root: Path, folder: Path, head: HeadMesh, rows: list[dict], phones: dict[str, list | None],
-    workers: int, seed: int, manners: bool, progress: Progress | None,
+    workers: int, seed: int, manners: bool, progress: Progress | None, heard_by_film: Heard | None,
 ) -> list[Clip]:  # fmt: skip
     """Motion made from phone times, each speaker, and the twin of each training speaker, in their own manner."""
     rows = [row for row in rows if phones[row["sound"]] is not None]
@@ -202,7 +234,7 @@ def _synthesised(
     for done, row in enumerate(rows, start=1):
         manner = Manner(**speakers[row["speaker"]]["manner"]) if manners else None
         clip, curves, labels = synthesise(row, heard[row["sound"]]["effort"], phones[row["sound"]], table, geometry,
-                                          head, manner)  # fmt: skip
+                                          head, manner, heard_by_film)  # fmt: skip
         save_clip(folder, clip, curves, labels)
         clips.append(clip)
         if progress:
@@ -212,14 +244,32 @@ def _synthesised(
 
 def synthesise(
     row: dict, loud: np.ndarray, times: list, table: VisemeTable, geometry: MouthGeometry, head: HeadMesh,
-    manner: Manner | None,
+    manner: Manner | None, heard: Heard | None = None,
 ) -> tuple[Clip, FaceCurves, np.ndarray]:  # fmt: skip
     """One clip of synthesised motion: its entry, its face curves and its phone in each frame."""
     phones, frames = TimedPhones.of(times), len(loud)
-    mouth = articulate(phones, table, geometry, frames, FPS, np.asarray(loud), manner)
+    name = Path(row["file"]).with_suffix("").as_posix().replace("/", "_")
+    mouth = articulate(phones, table, geometry, frames, FPS, np.asarray(loud), manner if heard is None else None)
+    if heard is not None:
+        mouth = (1 - HEARD_SHARE) * mouth + HEARD_SHARE * heard(name, frames)
+        if manner is not None:
+            mouth = manner.apply(mouth, table.shapes, FPS)
+        mouth = with_contacts(mouth, phones, geometry, FPS)
     weights = np.zeros((frames, len(head.blendshape_names)), np.float32)
     weights[:, [head.blendshape_names.index(name) for name in table.shapes]] = mouth
-    name = Path(row["file"]).with_suffix("").as_posix().replace("/", "_")
     clip = Clip(name, row["speaker"], row["split"], row["source"], "synthesised", row["sound"], frames, FPS,
                 base=row.get("base", "root"), text=row["text"])  # fmt: skip
     return clip, FaceCurves(weights, head.blendshape_names, FPS), frame_phones(phones, frames, FPS)
+
+
+def _disturbed(root: Path, folder: Path, clips: list[Clip], seed: int) -> list[Clip]:
+    """Training clips once more, with the same motion, under sound as worse recordings hold it; none without noises."""
+    if not training_noises(root) and not training_rooms(root):
+        return []
+    versions = []
+    for clip in clips:
+        drawn = np.random.default_rng([seed, *clip.name.encode()]).random()
+        if clip.split == "train" and (clip.kind == "captured" or drawn < DISTURBED_SHARE):
+            versions.append(disturbed_version(clip, 1))
+            shutil.copyfile(folder / "clips" / f"{clip.name}.npz", folder / "clips" / f"{versions[-1].name}.npz")
+    return versions

@@ -9,6 +9,7 @@ import numpy as np
 from ..audio import Waveform, load_waveform, write_wav
 from ..motion import FaceCurves
 from .clips import Clip, save_clip
+from .disturbance import training_noises
 
 #: Noises whose names hold one of these are made of voices.
 WITH_VOICES = ("babble", "restaurant")
@@ -20,8 +21,7 @@ def silent_clips(
     """`count` clips of silence and noise over a still face of the curves `names`; noise from `root`/noise if there."""
     random = np.random.default_rng(seed)
     # Babble is made of voices: a mouth that follows it is not wrong, so it teaches nothing here.
-    found = sorted((root / "noise" / "noise").glob("*.opus"))
-    paths = [path for path in found if not any(word in path.stem for word in WITH_VOICES)]
+    paths = [path for path in training_noises(root) if not any(word in path.stem for word in WITH_VOICES)]
     noises = [load_waveform(path).samples for path in paths]
     (folder / "silence").mkdir(exist_ok=True)
     clips = []

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..audio import load_waveform
 from ..config import ModelConfig, Progress
 from ..corpus.clips import Clip, load_clip, read_clips
+from ..corpus.disturbance import clip_samples
 from ..datasets.sequences import Sequence as FaceSequence
 from ..features import normalise_level, style_log_mel
 from ..models.talker import MemoryTalker
@@ -144,7 +144,7 @@ def cache_features(model: MemoryTalker, folder: Path, root: Path, progress: Prog
     model.eval()
     _claim(model, folder, root, [clip for clip in clips if _path(folder, clip).is_file()])
     for done, clip in enumerate(missing, start=1):
-        states, mel = hear(model, _sound(clip, folder, root))
+        states, mel = hear(model, clip_samples(root, folder, clip))
         temporary = _path(folder, clip).with_suffix(".part")
         with temporary.open("wb") as out:
             np.savez(out, states=states, mel=mel)
@@ -164,15 +164,19 @@ def _claim(model: MemoryTalker, folder: Path, root: Path, found: list[Clip]) -> 
         shortest = min(found, key=lambda clip: clip.frames)
         with np.load(_path(folder, shortest)) as data:
             known = data["states"].astype(np.float32)
-        heard = hear(model, _sound(shortest, folder, root))[0]
+        heard = hear(model, clip_samples(root, folder, shortest))[0]
         ours = known.shape == heard.shape and bool(np.allclose(known, heard, atol=0.05, rtol=0.02))
     if not ours:
         raise TrainingError(f"{folder / 'features'} was made with another speech encoder; delete it to make it anew.")
     write_whole(mark, lambda part: part.write_text(json.dumps({"encoder": digest}) + "\n", encoding="utf-8"))
 
 
-def _sound(clip: Clip, folder: Path, root: Path) -> np.ndarray:
-    return load_waveform((root if clip.base == "root" else folder) / clip.sound).samples
+def cached_states(folder: Path, clip: Clip) -> np.ndarray:
+    """Hidden states (S, hidden) float16 of a clip of the corpus `folder`. Raises TrainingError if not cached."""
+    if not _path(folder, clip).is_file():
+        raise TrainingError(f"{clip.name} has not been heard yet: cache the features of {folder} first.")
+    with np.load(_path(folder, clip)) as data:
+        return data["states"]
 
 
 def load_training_clips(

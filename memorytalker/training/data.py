@@ -204,6 +204,7 @@ class Sampler:
         self._config = config
         self._captured = [i for i in self._among if clips[i].captured]
         self._others = [i for i in self._among if not clips[i].captured]
+        self._chances = _chances([clips[i] for i in self._captured])
 
     @property
     def steps_per_epoch(self) -> int:
@@ -227,9 +228,21 @@ class Sampler:
         share, total = self._config.captured_share, len(self._among)
         if not share or not self._captured or not self._others:
             return random.permutation(self._among).tolist()
-        captured = random.choice(self._captured, round(share * total))
+        captured = random.choice(self._captured, round(share * total), p=self._chances)
         others = random.permutation(self._others)[: total - len(captured)]
         return random.permutation(np.concatenate([captured, others])).tolist()
+
+
+def _chances(clips: Sequence[AnyClip]) -> np.ndarray:
+    """How likely each clip is drawn: people by the root of their recorded time, a person's clips by their length.
+
+    So one person of whom there is much does not drown the others.
+    """
+    seconds: dict[str, float] = defaultdict(float)
+    for clip in clips:
+        seconds[clip.speaker] += clip.frames
+    chances = np.array([clip.frames / seconds[clip.speaker] ** 0.5 for clip in clips])
+    return chances / chances.sum() if len(clips) else chances
 
 
 class Triplets:
