@@ -73,7 +73,7 @@ def condition_figures(
         title = "robustness: fall of the lip gap's correlation with film"
         figures.append(Figure(f"{title}, {kind}", float(np.mean(list(falls.values()))), count, at_most(MOST_FALL)))
         if len(falls) > 1:
-            figures += [Figure(f"the same, {name}", float(value), f"{len(chosen)} clips")
+            figures += [Figure(f"{title}, {kind}: {name}", float(value), f"{len(chosen)} clips")
                         for name, value in falls.items()]  # fmt: skip
     return figures
 

@@ -28,18 +28,17 @@ def stranger_figures(spoken: Sequence[Spoken]) -> list[Figure]:
              ("own", "neutral", "true")}  # fmt: skip
     speakers, styles = np.array([one.clip.speaker for one in spoken]), np.stack([one.style for one in spoken])
     clips = f"{len(spoken)} clips, {len(people)} speakers"
+    lower = f"draws of {len(people)} speakers"
+    alike = {which: metrics.correlation(means[which], means["true"]) for which in ("own", "neutral")}
     return [
         Figure("unseen speakers: LVE lowered by the style in %", 100 * less.value, f"{count}, {frames.sum()} frames",
                at_least(10), (100 * less.low, 100 * less.high)),
-        Figure("unseen speakers: lower end of its 95 % interval", 100 * less.low, f"draws of {len(people)} speakers",
-               at_least(0)),
-        Figure("unseen speakers: mean opening, predicted with true", metrics.correlation(means["own"], means["true"]),
-               count, at_least(0.6)),
-        Figure("unseen speakers: the same in the neutral style",
-               metrics.correlation(means["neutral"], means["true"]), count),
+        Figure("unseen speakers: the same, lower end of the 95 % interval", 100 * less.low, lower, at_least(0)),
+        Figure("unseen speakers: mean opening, predicted with true", alike["own"], count, at_least(0.6)),
+        Figure("unseen speakers: mean opening in the neutral style, with true", alike["neutral"], count),
         Figure("style weights: nearest other clip is the same speaker's", metrics.nearest_is_same(styles, speakers),
                clips, at_least(0.70)),
-        Figure("style weights: the same by chance", metrics.chance_of_same(speakers), clips),
+        Figure("style weights: nearest other clip, by chance", metrics.chance_of_same(speakers), clips),
     ]  # fmt: skip
 
 
