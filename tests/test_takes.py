@@ -123,6 +123,15 @@ def test_recorded_clips_become_clips_of_the_corpus(tmp_path: Path) -> None:
     np.testing.assert_allclose(sound[:RATE], talk(6.0)[0][:RATE], atol=1e-3)
 
 
+def test_the_sound_of_a_recorded_clip_ends_with_its_motion(tmp_path: Path) -> None:
+    record(tmp_path / "dir", seconds=6.0)
+    data = json.loads((tmp_path / "dir" / "take.json").read_text())
+    (tmp_path / "dir" / "take.json").write_text(json.dumps({**data, "weights": data["weights"][:336]}))
+    (recorded,) = recorded_clips(tmp_path / "dir", load_head())
+    clip = keep_recording(recorded, tmp_path / "corpus")
+    assert clip.frames == 168 and load_waveform(tmp_path / "corpus" / clip.sound).samples.size == 168 * RATE // 30
+
+
 def test_takes_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CaptureError, match="no folder"):
         find_takes(tmp_path / "none")
