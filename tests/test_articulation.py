@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,6 +80,52 @@ def test_contacts_hold_whatever_the_curves_want(table: VisemeTable, geometry) ->
     for start, end in ((0.7, 0.78), (1.0, 1.07), (1.6, 1.66)):
         assert gap[frames(start, end)].min() < 1e-4
     assert bite[frames(1.3, 1.4)].min() < 1e-4 < 0.01 < bite[frames(1.45, 1.55)].max()
+
+
+def test_contacts_survive_a_large_jaw_and_let_go_at_once(table: VisemeTable, geometry) -> None:
+    """Lips closed and lip at the teeth in a manner whose jaw drops twice as far, wide open a tenth of a second on."""
+    wide = Manner(jaw=2.0, lowering=1.5, lifting=1.3)
+    curves = articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, np.full(75, 0.5), wide)
+    gap, bite = curves @ geometry.gap, curves @ geometry.bite + geometry.bite_rest
+    for start, end in ((0.7, 0.78), (1.0, 1.07), (1.6, 1.66)):
+        middle = (start + end) / 2
+        assert gap[frames(start, end)].min() < 1e-4
+        assert gap[frames(middle + 0.08, middle + 0.14)].max() > 0.008
+    assert bite[frames(1.3, 1.4)].min() < 1e-3
+
+
+def test_a_short_phone_is_reduced(table: VisemeTable) -> None:
+    """With the power of duration above zero a short vowel keeps less than a share of what a table without it gives."""
+    spoken = TimedPhones.of([(0.0, 0.5, "s"), (0.5, 0.55, "aa"), (0.55, 1.0, "s")])
+    steady, power = np.zeros_like(table.reduction), np.zeros_like(table.reduction)
+    power[PHONES.index("aa")] = 1.0
+    shares = [activations(spoken, replace(table, reduction=value), 30, FPS)[..., PHONES.index("aa")].max(axis=1)
+              for value in (steady, power)]  # fmt: skip
+    assert (shares[1] < shares[0] - 0.05).all()
+
+
+def test_a_shift_moves_the_phone(table: VisemeTable) -> None:
+    spoken = TimedPhones.of([(0.0, 0.5, "s"), (0.5, 0.6, "aa"), (0.6, 1.0, "s")])
+    middles = []
+    for shift in (0.0, -0.04):
+        moved = replace(table, shift=np.full_like(table.shift, shift))
+        share = activations(spoken, moved, 1000, 1000.0)[0, :, PHONES.index("aa")]
+        middles.append((share * np.arange(1000)).sum() / share.sum())
+    assert middles[1] - middles[0] == pytest.approx(-40.0, abs=2.0)
+
+
+def test_rounding_shows_before_the_word_while_the_lips_are_shut(table: VisemeTable, geometry) -> None:
+    spoken = TimedPhones.of([(0.0, 1.0, "sil"), (1.0, 1.2, "w"), (1.2, 1.6, "aa")])
+    curves = articulate(spoken, table, geometry, 48, FPS)
+    pucker, gap = curves[:, table.shapes.index("mouthPucker")], curves @ geometry.gap
+    assert pucker[28] > 0.1 and gap[28] < 3e-4, "60 ms before the word"
+    assert pucker[: int(0.85 * FPS)].max() < 1e-6
+
+
+def test_far_from_every_phone_shares_are_still_shares(table: VisemeTable) -> None:
+    spoken = TimedPhones.of([(0.0, 0.1, "aa"), (0.1, 0.2, "iy")])
+    shares = activations(spoken, table, 3000, FPS)[:, -1]
+    np.testing.assert_allclose(shares[:, [PHONES.index("aa"), PHONES.index("iy")]].sum(-1), 1.0)
 
 
 def test_curves_are_weights(table: VisemeTable, geometry) -> None:

@@ -17,7 +17,7 @@ import torch
 from articulation_films import Film, compare, openings, read_films
 
 from memorytalker.articulation.coarticulation import LONGEST, ORDINARY, SHORTEST, SHOULDER
-from memorytalker.articulation.visemes import GROUPS, VisemeTable, load_visemes
+from memorytalker.articulation.visemes import GROUPS, SIBILANTS, VisemeTable, load_visemes
 from memorytalker.config import PHONES
 from memorytalker.corpus.build import FPS, mouth_geometry
 from memorytalker.head import HeadMesh, load_head
@@ -37,10 +37,12 @@ CLASSES = {
 }  # fmt: skip
 #: A phone seen for fewer frames than this leans on another that looks like it.
 RARE = 200
-LIKE = {"zh": "sh", "sh": "ch", "ch": "jh", "oy": "ao", "uh": "uw", "ng": "n", "aw": "aa", "ao": "aa", "aa": "ah",
+LIKE = {"zh": "sh", "sh": "ch", "ch": "jh", "oy": "ao", "uh": "uw", "ng": "n", "aw": "ay", "ao": "aa", "aa": "ay",
         "y": "iy", "g": "k", "ah": "eh", "hh": "ah", "er": "ah", "th": "d", "dh": "d"}  # fmt: skip
 #: Phones that the films' few words show only beside one strong neighbour (with, three, white): never taken from there.
 CONFOUNDED = ("hh", "er", "th", "dh")
+#: The jaw's largest target for sibilants, whose teeth stay near; cut off after the fit, lips as fitted.
+TEETH_NEAR = 0.15
 #: Bounds of widths and of shifts, seconds.
 WIDTHS, FURTHEST_SHIFT = (0.015, 0.3), 0.08
 #: Weights of the misfits, each as a share of the film's variance: curves, lip gap, lip width, and how far the sorted
@@ -61,7 +63,7 @@ def main() -> None:
     films, stranger = read_films(options.root, options.corpus, head, shape_names())
     sets = {"held out": films[::8], "stranger": stranger}
     fitted = [film for number, film in enumerate(films) if number % 8]
-    print(f"{len(fitted)} clips fitted; held out: {len(films) - len(fitted)} of the same man, {len(stranger)} of another")
+    print(f"{len(fitted)} clips fitted; held out: {len(films) - len(fitted)} of his own, {len(stranger)} of another's")
     before = figures(load_visemes(), sets, head)
     table = fit(fitted, head, options.steps)
     after = figures(table, sets, head)
@@ -209,6 +211,8 @@ def table_of(model: Articulation, films: list[Film]) -> VisemeTable:
             other, hops = LIKE[other], hops + 1
         filled[PHONES.index(phone)] = target[PHONES.index(other)]
         strain[PHONES.index(phone)] = effort[PHONES.index(other)]
+    sibilants, jaw = [PHONES.index(phone) for phone in SIBILANTS], shape_names().index("jawOpen")
+    filled[sibilants, jaw] = np.minimum(filled[sibilants, jaw], TEETH_NEAR)
     return VisemeTable(shape_names(), model.group.numpy(), filled, strain, **dominance)
 
 
