@@ -33,10 +33,10 @@ def run_corpus(chosen: argparse.Namespace, progress: Progress) -> None:
         print_takes(chosen.recordings)
     if chosen.check:
         return
-    own = {} if chosen.recordings is None else {"recordings": chosen.recordings}
     counts = build_corpus(
-        chosen.root, chosen.folder, load_head(), chosen.workers, chosen.seed, progress=progress, **own
-    )
+        chosen.root, chosen.folder, load_head(), chosen.workers, chosen.seed, progress=progress,
+        recordings=chosen.recordings,
+    )  # fmt: skip
     for kind, count in counts.items():
         print(f"{count:7d} {kind}")
 
