@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..config import ConfigError
-from ..corpus.clips import VOICE_MARK, Clip
+from ..corpus.clips import Clip
 from ..corpus.twins import TWIN_MARK
 from ..datasets.sequences import FaceDataset, FaceRegions
 from ..head import HeadMesh, load_head
@@ -67,7 +67,8 @@ def corpus_material(folder: Path, plan: Plan, head: HeadMesh | None = None) -> M
     space = blendshape_space(head)
 
     def wanted(clip: Clip) -> bool:
-        named = clip.speaker != NOBODY and not (clip.kind == "captured" and VOICE_MARK in clip.name)
+        own = clip.as_recorded or (clip.kind != "captured" and not clip.disturbed)
+        named = clip.speaker != NOBODY and own
         return clip.frames >= SHORTEST_FRAMES and named and (not plan.kinds or clip.kind in plan.kinds)
 
     known = load_training_clips(folder, "train", space, plan.model, wanted)
