@@ -168,6 +168,26 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
+class ListenerConfig:
+    """What hears a mouth in speech: networks over a speech encoder's states, taught by film, answers averaged.
+
+    The sizes were found on filmed clips that were left out.
+    """
+
+    shapes: tuple[str, ...]  # the S curves it answers with, by name
+    directions: int = 10  # K, in which a mouth moves: more are noise of the film
+    hidden_size: int = 384  # of the speech encoder, and below how its states are made, as in SpeechConfig
+    state_rate: int = 50
+    mixed_layers: int = 0
+    fps: int = 30
+    channels: int = 96
+    layers: int = 3
+    dropout: float = 0.3
+    normalise: float = 0.3  # as SpeechConfig.normalise: the voice is taken out, the speech is left
+    members: int = 2  # networks from different seeds
+
+
+@dataclass(frozen=True)
 class LossConfig:
     """How much each loss counts. The defaults are the paper's; what the paper does not have is 0 by default."""
 
@@ -180,6 +200,7 @@ class LossConfig:
     margin: float = 5.0  # of the style triplet
     slots: float = 0.0  # cross entropy of the key address with the phone spoken: gives every slot its name
     opening: float = 0.0  # relative error of the lip gap: a closed mouth counts as much as an open one
+    shut: float = 0.0  # by how much more the opening loss counts where the mouth is truly shut
     lips_in_stage_one: float = 0.0  # the lip loss in stage 1 as well
     shown: float = 0.0  # stage 1 decodes once more, in the style that the recorded motion shows
 

@@ -181,6 +181,9 @@ def test_opening_counts_closing_as_much_as_opening() -> None:
     gap = torch.tensor([0.0, 0.02])[:, None, None]  # metres: closed, wide open
     closed, wide = (opening_loss(g[None] + 0.001, g[None], opening, 0.001) for g in gap)
     assert float(closed) > 50 * float(wide) > 0
+    shut, open_wide = (opening_loss(g[None] + 0.001, g[None], opening, 0.001, shut=3.0) for g in gap)
+    torch.testing.assert_close(shut, 4 * closed)
+    torch.testing.assert_close(open_wide, wide, rtol=0.01, atol=0)
 
 
 def test_shown_style_is_the_factor_that_each_slot_was_given() -> None:

@@ -41,9 +41,9 @@ class Contact:
     ramp: float
 
 
-#: As filmed: a closure is made of little more than one frame, and the way there is the dominances' affair.
-LIPS_MEET = Contact(BILABIALS, shift=0.0, share=0.5, shortest=0.05, ramp=0.045)
-LIP_MEETS_TEETH = Contact(LABIODENTALS, shift=0.015, share=0.5, shortest=0.05, ramp=0.05)
+#: Longer than filmed, where a closure lasts about one frame: a network unsure of the moment still closes then.
+LIPS_MEET = Contact(BILABIALS, shift=0.0, share=0.7, shortest=0.067, ramp=0.05)
+LIP_MEETS_TEETH = Contact(LABIODENTALS, shift=0.015, share=0.7, shortest=0.067, ramp=0.05)
 
 
 @dataclass(frozen=True)

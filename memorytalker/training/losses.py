@@ -81,15 +81,18 @@ def slot_loss(text_logits: Tensor, labels: Tensor, mask: Tensor | None = None, s
 
 
 def opening_loss(
-    prediction: Tensor, truth: Tensor, opening: Tensor, softness: float, mask: Tensor | None = None
+    prediction: Tensor, truth: Tensor, opening: Tensor, softness: float, mask: Tensor | None = None, shut: float = 0.0
 ) -> Tensor:
     """Mean squared difference of the logarithms of two lip gaps, so that closing fully counts as much as opening wide.
 
     prediction, truth (B, T, coordinates) metres from the template; `opening` (coordinates,) turns them into metres
-    between the inner lips; `softness` metres is the gap below which differences stop mattering. Not in the paper.
+    between the inner lips; `softness` metres is the gap below which differences stop mattering. A frame that is truly
+    shut counts 1 + `shut` times: a network that is not sure of the moment would else keep the lips a little apart
+    through it. Not in the paper.
     """
     gaps = [torch.log1p((motion @ opening).clamp_min(-0.5 * softness) / softness) for motion in (prediction, truth)]
-    return _clip_mean((gaps[0] - gaps[1]).square().unsqueeze(-1), mask).mean()
+    error = (gaps[0] - gaps[1]).square() * (1.0 + shut * torch.exp(-gaps[1].clamp_min(0.0) * 2.0))
+    return _clip_mean(error.unsqueeze(-1), mask).mean()
 
 
 def shown_style(
@@ -194,7 +197,8 @@ def _opening(
 ) -> dict[str, Tensor]:
     if mouth is None or mouth.opening is None or not weights.opening:
         return {}
-    return {"opening": sum(opening_loss(p, motion, mouth.opening, mouth.softness, mask) for p in predictions)}
+    counted = [opening_loss(p, motion, mouth.opening, mouth.softness, mask, weights.shut) for p in predictions]
+    return {"opening": sum(counted)}
 
 
 def stylizing_loss(
