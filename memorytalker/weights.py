@@ -1,7 +1,8 @@
 """Weights on disk: a folder with config.json and model.safetensors, checked on the way in.
 
 A folder says what it holds: the model's configuration, the sha256 of the tensors, how they are stored and, under
-`extra`, whatever training noted about them. Nothing here unpickles: safetensors, or torch.load with weights_only.
+`extra`, whatever training noted about them. A listener, which makes training motion, is kept in the same way.
+Nothing here unpickles: safetensors, or torch.load with weights_only.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
-from memorytalker.config import ConfigError, ModelConfig, read, write
+from memorytalker.config import ConfigError, ListenerConfig, ModelConfig, read, write
 from memorytalker.models.layers import periodic_positions
+from memorytalker.models.listener import Listener
 from memorytalker.models.talker import MemoryTalker
 
 #: Where the shipped weights lie, one folder for each.
 WEIGHTS_FOLDER = Path(__file__).resolve().parents[1] / "weights"
 DEFAULT_NAME = "open"
+LISTENER_NAME = "listener"
 CONFIG_FILE = "config.json"
 TENSOR_FILE = "model.safetensors"
 STORED_AS = {"float32": torch.float32, "float16": torch.float16}
@@ -75,6 +79,17 @@ class Manifest:
     extra: dict = field(default_factory=dict)  # notes of training: data, seeds, metrics with units
 
 
+@dataclass(frozen=True)
+class ListenerManifest:
+    """What config.json of a listener's folder says; see `Manifest`."""
+
+    listener: ListenerConfig
+    sha256: str
+    stored_as: str = "float16"
+    format: int = _FORMAT
+    extra: dict = field(default_factory=dict)
+
+
 def save_weights(
     model: MemoryTalker, folder: str | Path, extra: dict | None = None, stored_as: str = "float32"
 ) -> Manifest:
@@ -82,24 +97,12 @@ def save_weights(
 
     `stored_as` "float16" halves the file. Raises WeightsError if a weight is not finite as stored.
     """
-    if stored_as not in STORED_AS:
-        raise WeightsError(f"Weights are stored as one of {', '.join(STORED_AS)}, not {stored_as!r}.")
-    state = {}
-    for name, value in model.state_dict().items():
-        value = value.detach().cpu()
-        state[name] = (value.to(STORED_AS[stored_as]) if value.is_floating_point() else value).contiguous().clone()
-        if not torch.isfinite(state[name]).all():
-            raise WeightsError(f"The weights {name!r} are not finite when stored as {stored_as}; nothing was written.")
-    data = save(state)
-    manifest = Manifest(model.config, hashlib.sha256(data).hexdigest(), stored_as, extra=extra or {})
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
-        (Path(temporary) / TENSOR_FILE).write_bytes(data)
-        write(manifest, Path(temporary) / CONFIG_FILE)
-        for name in (TENSOR_FILE, CONFIG_FILE):
-            os.replace(Path(temporary) / name, folder / name)
-    return manifest
+    return _save(Manifest, model, Path(folder), extra, stored_as)
+
+
+def save_listener(listener: Listener, folder: str | Path, extra: dict | None = None) -> ListenerManifest:
+    """Write a listener to `folder` in float16; otherwise as `save_weights`."""
+    return _save(ListenerManifest, listener, Path(folder), extra, "float16")
 
 
 def load_weights(source: str | Path | None = None) -> MemoryTalker:
@@ -110,21 +113,18 @@ def load_weights(source: str | Path | None = None) -> MemoryTalker:
     """
     folder = find_weights(source)
     manifest = read_manifest(folder)
-    try:
-        data = (folder / TENSOR_FILE).read_bytes()
-    except OSError:
-        raise WeightsError(f"{folder} has no readable {TENSOR_FILE} beside its {CONFIG_FILE}; fetch both.") from None
-    if hashlib.sha256(data).hexdigest() != manifest.sha256:
-        raise WeightsError(
-            f"{folder / TENSOR_FILE} is not the file that {CONFIG_FILE} describes (sha256 differs); fetch both again."
-        )
-    try:
-        state = load(data)
-    except SafetensorError:
-        raise WeightsError(f"{folder / TENSOR_FILE} is not a safetensors file; fetch it again.") from None
     model = MemoryTalker(manifest.model)
-    _load_strictly(model, {name: _float(value) for name, value in state.items()}, str(folder))
+    _load_strictly(model, _tensors(folder, manifest.sha256), str(folder))
     return model.eval()
+
+
+def load_listener(folder: str | Path | None = None) -> Listener:
+    """The listener in `folder`, by default the shipped one, in float32 and evaluation mode. Raises WeightsError."""
+    folder = WEIGHTS_FOLDER / LISTENER_NAME if folder is None else Path(folder)
+    manifest = _read(ListenerManifest, folder, "a listener")
+    listener = Listener(manifest.listener)
+    _load_strictly(listener, _tensors(folder, manifest.sha256), str(folder))
+    return listener.eval()
 
 
 def find_weights(source: str | Path | None = None) -> Path:
@@ -138,7 +138,7 @@ def find_weights(source: str | Path | None = None) -> Path:
         raise WeightsError(f"{source} holds no weights; it needs {CONFIG_FILE} and {TENSOR_FILE}.")
     if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", str(source)) and not Path(source).exists():
         return _download(str(source))
-    shipped = sorted(path.parent.name for path in WEIGHTS_FOLDER.glob(f"*/{CONFIG_FILE}"))
+    shipped = sorted({path.parent.name for path in WEIGHTS_FOLDER.glob(f"*/{CONFIG_FILE}")} - {LISTENER_NAME})
     raise WeightsError(
         f"There are no weights {str(source)!r}; give a folder with {CONFIG_FILE} and {TENSOR_FILE}, a hub id such as "
         f"owner/name, or one of the shipped: {', '.join(shipped) or 'none are installed'}."
@@ -147,14 +147,7 @@ def find_weights(source: str | Path | None = None) -> Path:
 
 def read_manifest(folder: str | Path) -> Manifest:
     """What a weights folder says about itself. Raises WeightsError."""
-    path = Path(folder) / CONFIG_FILE
-    try:
-        manifest = read(Manifest, path)
-    except (ConfigError, OSError, TypeError) as error:
-        raise WeightsError(f"{path} does not describe weights: {error}") from None
-    if manifest.format != _FORMAT:
-        raise WeightsError(f"{path} is of format {manifest.format}; this version reads format {_FORMAT}.")
-    return manifest
+    return _read(Manifest, Path(folder), "weights")
 
 
 def initialise_speech(model: MemoryTalker, source: str | Path | None = None) -> None:
@@ -233,7 +226,54 @@ def _check_positions(table: Tensor, config: ModelConfig) -> None:
         )
 
 
-def _load_strictly(model: MemoryTalker, state: dict[str, Tensor], origin: str, absent: Collection[str] = ()) -> None:
+def _save(kind: type, model: nn.Module, folder: Path, extra: dict | None, stored_as: str) -> Any:
+    if stored_as not in STORED_AS:
+        raise WeightsError(f"Weights are stored as one of {', '.join(STORED_AS)}, not {stored_as!r}.")
+    state = {}
+    for name, value in model.state_dict().items():
+        value = value.detach().cpu()
+        state[name] = (value.to(STORED_AS[stored_as]) if value.is_floating_point() else value).contiguous().clone()
+        if not torch.isfinite(state[name]).all():
+            raise WeightsError(f"The weights {name!r} are not finite when stored as {stored_as}; nothing was written.")
+    data = save(state)
+    manifest = kind(model.config, hashlib.sha256(data).hexdigest(), stored_as, extra=extra or {})
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
+        (Path(temporary) / TENSOR_FILE).write_bytes(data)
+        write(manifest, Path(temporary) / CONFIG_FILE)
+        for name in (TENSOR_FILE, CONFIG_FILE):
+            os.replace(Path(temporary) / name, folder / name)
+    return manifest
+
+
+def _read(kind: type, folder: Path, what: str) -> Any:
+    path = folder / CONFIG_FILE
+    try:
+        manifest = read(kind, path)
+    except (ConfigError, OSError, TypeError) as error:
+        raise WeightsError(f"{path} does not describe {what}: {error}") from None
+    if manifest.format != _FORMAT:
+        raise WeightsError(f"{path} is of format {manifest.format}; this version reads format {_FORMAT}.")
+    return manifest
+
+
+def _tensors(folder: Path, sha256: str) -> dict[str, Tensor]:
+    """The tensors of a folder, in float32, if they are those of that sum."""
+    try:
+        data = (folder / TENSOR_FILE).read_bytes()
+    except OSError:
+        raise WeightsError(f"{folder} has no readable {TENSOR_FILE} beside its {CONFIG_FILE}; fetch both.") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise WeightsError(
+            f"{folder / TENSOR_FILE} is not the file that {CONFIG_FILE} describes (sha256 differs); fetch both again."
+        )
+    try:
+        return {name: _float(value) for name, value in load(data).items()}
+    except SafetensorError:
+        raise WeightsError(f"{folder / TENSOR_FILE} is not a safetensors file; fetch it again.") from None
+
+
+def _load_strictly(model: nn.Module, state: dict[str, Tensor], origin: str, absent: Collection[str] = ()) -> None:
     own = model.state_dict()
     problems = [f"missing {name}" for name in sorted(set(own) - set(state) - set(absent))]
     problems += [f"unexpected {name}" for name in sorted(set(state) - set(own))]

@@ -1,22 +1,27 @@
-"""What film teaches about sound: a planted link between states and curves is found, and only where film says so."""
+"""What film teaches about sound: a planted link is found, only where film says so, and kept as it was learned."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from memorytalker.config import ConfigError
 from memorytalker.corpus.clips import Clip, save_clip, write_clips
 from memorytalker.head import load_head
+from memorytalker.models.listener import Listener
 from memorytalker.motion import FaceCurves
+from memorytalker.training.cache import hear
 from memorytalker.training.data import TrainingError
-from memorytalker.training.listener import Listener, ListenerConfig, agreement, train_listener
+from memorytalker.training.listener import ListenerTraining, agreement, listener_for, train_listener
 from memorytalker.training.space import blendshape_space
+from memorytalker.weights import WeightsError, load_listener, save_listener
 
 SHAPES = ("jawOpen", "mouthFunnel", "mouthStretchLeft", "mouthStretchRight")
-CONFIG = ListenerConfig(channels=16, layers=1, dropout=0.0, epochs=40, batch_size=4, learning_rate=1e-2, members=2)
+TRAINING = ListenerTraining(epochs=40, batch_size=4, learning_rate=1e-2)
 
 
 @pytest.fixture
@@ -51,10 +56,11 @@ def make_corpus(folder: Path, hidden: int, text: str = "words") -> None:
     write_clips(folder, clips, head.blendshape_names)
 
 
-def trained(folder: Path, model_config, **changed) -> Listener:
+def trained(folder: Path, model_config, training: ListenerTraining = TRAINING, **changed) -> Listener:
     head = load_head()
-    config = dataclasses.replace(CONFIG, **changed)
-    return train_listener(folder, blendshape_space(head), head, SHAPES, model_config, config)
+    sizes = {"channels": 16, "layers": 1, "dropout": 0.0, **changed}
+    config = dataclasses.replace(listener_for(model_config, SHAPES), **sizes)
+    return train_listener(folder, blendshape_space(head), head, config, training)
 
 
 def test_a_planted_link_is_heard_in_clips_left_out(tmp_path: Path, model_config) -> None:
@@ -76,3 +82,57 @@ def test_without_filmed_words_there_is_nothing_to_learn(tmp_path: Path, model_co
     make_corpus(tmp_path, model_config.speech.hidden_size, text="")
     with pytest.raises(TrainingError, match="leave the listener out"):
         trained(tmp_path, model_config)
+
+
+@pytest.fixture
+def saved(tmp_path: Path, model_config) -> tuple[Listener, Path]:
+    make_corpus(tmp_path / "corpus", model_config.speech.hidden_size)
+    listener = trained(tmp_path / "corpus", model_config, dataclasses.replace(TRAINING, epochs=1))
+    save_listener(listener, tmp_path / "ear", {"seed": 3})
+    return listener, tmp_path / "ear"
+
+
+def test_saved_equals_loaded(saved: tuple[Listener, Path], tmp_path: Path) -> None:
+    listener, folder = saved
+    states = np.random.default_rng(0).standard_normal((50, listener.config.hidden_size))
+    loaded = load_listener(folder)
+    assert loaded.config == listener.config and not loaded.training
+    assert loaded.curves(states, 30) == pytest.approx(listener.curves(states, 30), abs=2e-3)
+    assert loaded.curves(states, 30).std() > 0.01, "the states say something"
+    save_listener(loaded, tmp_path / "again")
+    again = load_listener(tmp_path / "again")
+    assert np.array_equal(again.curves(states, 30), loaded.curves(states, 30)), "what was stored loses no more"
+    assert json.loads((folder / "config.json").read_text())["extra"] == {"seed": 3}
+
+
+def test_a_missing_or_changed_listener_is_refused(saved: tuple[Listener, Path], tmp_path: Path) -> None:
+    _, folder = saved
+    with pytest.raises(WeightsError, match="does not describe a listener"):
+        load_listener(tmp_path / "absent")
+    config = json.loads((folder / "config.json").read_text())
+    tensors = (folder / "model.safetensors").read_bytes()
+    (folder / "model.safetensors").write_bytes(tensors[:-1] + bytes([tensors[-1] ^ 1]))
+    with pytest.raises(WeightsError, match="sha256 differs"):
+        load_listener(folder)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(WeightsError, match="fetch both"):
+        load_listener(folder)
+    (folder / "model.safetensors").write_bytes(tensors)
+    config["listener"]["members"] = 3
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="missing members.2"):
+        load_listener(folder)
+    config["listener"]["ears"] = 2
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(WeightsError, match="'ears'"):
+        load_listener(folder)
+
+
+def test_a_listener_hears_through_the_encoder_it_learned_from(saved: tuple[Listener, Path], make_model) -> None:
+    listener, _ = saved
+    model, samples = make_model(), 0.1 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)
+    states, _ = hear(model, samples)
+    assert np.array_equal(listener.hear(model.speech, samples, 30), listener.curves(states, 30))
+    other = dataclasses.replace(model.config.speech, mixed_layers=2)
+    with pytest.raises(ConfigError, match="mixed_layers 0, not 2"):
+        listener.hear(make_model(speech=other).speech, samples, 30)

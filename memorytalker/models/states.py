@@ -22,6 +22,20 @@ def mean_of_layers(outputs: Sequence[Tensor], count: int) -> Tensor:
     return sum(F.layer_norm(output, output.shape[-1:]) for output in chosen) / len(chosen)
 
 
+def states_in_windows(
+    speech: nn.Module, waveform: Tensor, sample_rate: int = 16000, window_seconds: float = 28.0
+) -> Tensor:
+    """States (N, hidden) of one waveform (1, A) of any length, heard in windows side by side.
+
+    `speech` is a `speech.SpeechEncoder` that needs no count of frames; Whisper hears at most 30 s at once.
+    """
+    step = int(window_seconds * sample_rate)
+    pieces = [waveform[:, start : start + step] for start in range(0, max(waveform.shape[1] - 3200, 1), step)]
+    if sum(piece.shape[1] for piece in pieces) < waveform.shape[1]:  # a tail too short to stand alone joins the last
+        pieces[-1] = waveform[:, (len(pieces) - 1) * step :]
+    return torch.cat([speech.states(piece)[0] for piece in pieces])
+
+
 def without_speaker(states: Tensor, mask: Tensor | None, floor: float) -> Tensor:
     """States (B, S, hidden) less their mean over each clip's valid frames, divided by their spread plus `floor`.
 

@@ -20,6 +20,7 @@ from ..corpus.clips import Clip, load_clip, read_clips
 from ..corpus.disturbance import clip_samples
 from ..datasets.sequences import Sequence as FaceSequence
 from ..features import normalise_level, style_log_mel
+from ..models.states import states_in_windows
 from ..models.talker import MemoryTalker
 from .data import TrainingClip, TrainingError, span, split_long, states_per_frame
 from .folder import write_whole
@@ -122,11 +123,7 @@ def hear(
     if config.speech.form != "whisper":
         wanted = None if frames is None else torch.tensor([frames * config.text_frames], device=device)
         return model.speech.states(sound, frames=wanted)[0].cpu().numpy().astype(np.float16), mel
-    step = int(window_seconds * config.sample_rate)
-    pieces = [sound[:, start : start + step] for start in range(0, max(sound.shape[1] - 3200, 1), step)]
-    if sum(piece.shape[1] for piece in pieces) < sound.shape[1]:  # a tail too short to stand alone joins the last
-        pieces[-1] = sound[:, (len(pieces) - 1) * step :]
-    heard = torch.cat([model.speech.states(piece)[0] for piece in pieces])
+    heard = states_in_windows(model.speech, sound, config.sample_rate, window_seconds)
     return heard.cpu().numpy().astype(np.float16), mel
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config import Progress
 from ..datasets.commands import add_dataset
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -42,14 +46,30 @@ def _add_weights(what: argparse._SubParsersAction) -> None:
         description="Make the open weights from a folder with speech/, capture/, noise/ and encoder/. A run that was "
         "broken off goes on where it stood when the same command is given again.",
     )
-    weights.add_argument("root", type=Path, help="the source folder")
-    weights.add_argument("--work", type=Path, default=Path("runs/open"), help="corpus and runs (default: %(default)s)")
+    _add_corpus(weights)
     weights.add_argument("--out", type=Path, default=Path("weights/open"), help="the weights (default: %(default)s)")
-    weights.add_argument("--encoder", type=Path, help="folder of the pretrained speech encoder (default: ROOT/encoder)")
-    weights.add_argument("--recipe", type=Path, help="a JSON file with the fields of Recipe (default: the shipped one)")
-    weights.add_argument("--device", default="cpu", help="where to train (default: %(default)s)")
-    weights.add_argument("--workers", type=int, default=2, help="processes for alignment (default: %(default)s)")
     weights.set_defaults(what="weights")
+    corpus = what.add_parser(
+        "corpus",
+        help="only the corpus of the open weights",
+        description="Make the training clips of the open weights, as 'train weights' does before it trains: motion of "
+        "phone times, and of what filmed faces teach to hear in the sound.",
+    )
+    _add_corpus(corpus)
+    corpus.set_defaults(what="corpus")
+
+
+def _add_corpus(parser: argparse.ArgumentParser) -> None:
+    """Flags of whatever makes the corpus of the open weights."""
+    parser.add_argument("root", type=Path, help="the source folder")
+    parser.add_argument("--work", type=Path, default=Path("runs/open"), help="corpus and runs (default: %(default)s)")
+    parser.add_argument(
+        "--recordings", type=Path, metavar="DIR", help="your own takes to learn from too, as the command 'corpus' reads"
+    )
+    parser.add_argument("--encoder", type=Path, help="folder of the pretrained speech encoder (default: ROOT/encoder)")
+    parser.add_argument("--recipe", type=Path, help="a JSON file with the fields of Recipe (default: the shipped one)")
+    parser.add_argument("--device", default="cpu", help="where to train (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="processes for alignment (default: %(default)s)")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
@@ -67,16 +87,37 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def run_train(chosen: argparse.Namespace, progress: Progress) -> None:
     """Carry out `train`."""
-    {"weights": _run_weights, "memorize": _run_stage, "stylize": _run_stage}[chosen.what](chosen, progress)
+    runs = {"weights": _run_weights, "corpus": _run_corpus, "memorize": _run_stage, "stylize": _run_stage}
+    runs[chosen.what](chosen, progress)
 
 
 def _run_weights(chosen: argparse.Namespace, progress: Progress) -> None:
-    from ..config import read
-    from .recipe import Recipe, make_weights
+    from .recipe import make_weights
 
-    recipe = Recipe() if chosen.recipe is None else read(Recipe, chosen.recipe)
-    make_weights(chosen.root, chosen.work, chosen.out, chosen.encoder, recipe, chosen.device, chosen.workers, progress)
+    make_weights(
+        chosen.root, chosen.work, chosen.out, chosen.encoder, _recipe(chosen), chosen.device, chosen.workers, progress,
+        chosen.recordings,
+    )  # fmt: skip
     print(f"{chosen.out}: weights written; measure them with: python -m memorytalker evaluate {chosen.root}")
+
+
+def _run_corpus(chosen: argparse.Namespace, progress: Progress) -> None:
+    from ..corpus.clips import read_clips
+    from .recipe import make_corpus
+
+    make_corpus(
+        chosen.root, chosen.work, chosen.encoder, _recipe(chosen), chosen.device, chosen.workers, progress,
+        chosen.recordings,
+    )  # fmt: skip
+    folder = chosen.work / "corpus"
+    print(f"{folder}: {len(read_clips(folder)[0])} clips.")
+
+
+def _recipe(chosen: argparse.Namespace) -> Recipe:
+    from ..config import read
+    from .recipe import Recipe
+
+    return Recipe() if chosen.recipe is None else read(Recipe, chosen.recipe)
 
 
 def _run_stage(chosen: argparse.Namespace, progress: Progress) -> None:

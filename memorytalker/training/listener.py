@@ -1,48 +1,36 @@
-"""What film teaches about sound: a small network from the speech encoder's states to the curves of the filmed mouth.
+"""What film teaches about sound: how the listener (`models/listener.py`) is trained, and how it agrees with film.
 
 Rules made of phone times know nothing of how this sentence was said; the listener heard it, but saw one or two
-people only. The motion of voices that nobody filmed is made of both (`corpus/build.py`). It never leaves training.
+people only. The motion of voices that nobody filmed is made of both (`corpus/build.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from ..config import ModelConfig, Progress
+from ..config import ListenerConfig, ModelConfig, Progress
 from ..corpus.clips import Clip, load_clip, read_clips
 from ..evaluation.metrics import correlation
 from ..head import HeadMesh
-from ..models.layers import sample_between
-from ..models.speech import SlotHead
-from ..models.states import without_speaker
+from ..models.listener import Listener, fresh_member
 from .cache import cached_states
 from .data import TrainingError
 from .space import MotionSpace
 
-#: How many directions of the mouth the listener speaks of: more are noise of the film.
-DIRECTIONS = 10
-
 
 @dataclass(frozen=True)
-class ListenerConfig:
-    """How the listener is built and trained; found on filmed clips that were left out."""
+class ListenerTraining:
+    """How the listener is trained; found on filmed clips that were left out."""
 
-    channels: int = 96
-    layers: int = 3
-    dropout: float = 0.3
-    normalise: float = 0.3  # as SpeechConfig.normalise: the voice is taken out, the speech is left
     epochs: int = 4
     batch_size: int = 16
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
-    members: int = 2  # networks from different seeds, whose answers are averaged
-    seed: int = 0
+    seed: int = 0  # of the first member; the others follow
 
 
 @dataclass(frozen=True)
@@ -59,63 +47,50 @@ class MouthSpace:
     of: np.ndarray
 
 
-class Listener:
-    """Trained members and the columns of the head's 52 curves that they speak of."""
-
-    def __init__(
-        self, members: Sequence[SlotHead], columns: Sequence[int], space: MouthSpace, config: ListenerConfig,
-        model: ModelConfig,
-    ) -> None:  # fmt: skip
-        self.members, self.columns, self.space = tuple(members), tuple(columns), space
-        self._config, self._per_frame = config, model.speech.state_rate / model.fps
-
-    @torch.inference_mode()
-    def curves(self, states: np.ndarray, frames: int) -> np.ndarray:
-        """Curves (T, S) in [0, 1] over `columns` of hidden states (N, hidden) at the state rate."""
-        heard = torch.from_numpy(np.asarray(states, np.float32))[None]
-        answers = [listen(member, heard, frames, self._config, self._per_frame)[0] for member in self.members]
-        coordinates = torch.stack(answers).mean(0).numpy()
-        return np.clip(self.space.mean + coordinates @ self.space.directions, 0.0, 1.0)
-
-
-def listen(
-    member: SlotHead, states: Tensor, frames: int, config: ListenerConfig, per_frame: float, mask: Tensor | None = None
-) -> Tensor:
-    """(B, N, hidden) states, `mask` (B, N) valid ones -> (B, T, S) at the motion rate."""
-    answer = member(without_speaker(states, mask, config.normalise), mask)
-    times = torch.arange(frames, dtype=torch.float32) * per_frame
-    return sample_between(answer, times[None].expand(len(states), -1).clamp(max=states.shape[1] - 1))
+def listener_for(model: ModelConfig, shapes: tuple[str, ...]) -> ListenerConfig:
+    """The listener that answers with `shapes` to the states of this model's speech encoder, at its motion rate."""
+    speech = model.speech
+    return ListenerConfig(
+        shapes, hidden_size=speech.hidden_size, state_rate=speech.state_rate, mixed_layers=speech.mixed_layers,
+        fps=model.fps,
+    )  # fmt: skip
 
 
 def train_listener(
     folder: Path,
     space: MotionSpace,
     head: HeadMesh,
-    shapes: Sequence[str],
-    model: ModelConfig,
-    config: ListenerConfig = ListenerConfig(),
+    config: ListenerConfig,
+    training: ListenerTraining = ListenerTraining(),
     progress: Progress | None = None,
 ) -> Listener:
     """Train on the filmed training clips of the corpus `folder` whose words are known, in every voice they have.
 
-    `shapes` are the curves to learn. The states of all clips must be cached (`cache.cache_features`).
-    Raises TrainingError if there are no such clips.
+    The states of all clips must be cached (`cache.cache_features`). Raises TrainingError if there are no such clips.
     """
-    columns = [head.blendshape_names.index(name) for name in shapes]
-    clips = [clip for clip in read_clips(folder)[0] if clip.kind == "captured" and clip.split == "train" and clip.text]
+    columns = [head.blendshape_names.index(name) for name in config.shapes]
+    clips = filmed_words(read_clips(folder)[0])
     if not clips:
         raise TrainingError("Nothing was filmed whose words are known; leave the listener out.")
     pairs = [_pair(folder, clip, columns) for clip in clips]
-    filmed = _mouth_space(space, head, columns, np.concatenate([curves for _, curves in pairs]))
+    filmed = _mouth_space(space, head, columns, np.concatenate([curves for _, curves in pairs]), config.directions)
     pairs = [(states, ((curves - filmed.mean) @ filmed.of).astype(np.float32)) for states, curves in pairs]
-    per_frame = model.speech.state_rate / model.fps
-    members = [_train(pairs, config, config.seed + number, per_frame, progress) for number in range(config.members)]
-    return Listener(members, columns, filmed, config, model)
+    listener = Listener(config)
+    listener.mean.copy_(torch.from_numpy(filmed.mean))
+    listener.directions.copy_(torch.from_numpy(filmed.directions))
+    for member in range(config.members):
+        _train(listener, member, pairs, training, progress)
+    return listener.eval()
+
+
+def filmed_words(clips: list[Clip]) -> list[Clip]:
+    """The clips that a listener learns from."""
+    return [clip for clip in clips if clip.kind == "captured" and clip.split == "train" and clip.text]
 
 
 def agreement(listener: Listener, folder: Path, head: HeadMesh) -> dict[str, dict[str, float]]:
     """By source of the filmed test clips of a corpus: clips, and the median correlation of gap and width with film."""
-    columns, marks = list(listener.columns), head.landmarks
+    columns, marks = [head.blendshape_names.index(name) for name in listener.config.shapes], head.landmarks
     shapes = head.blendshapes[columns]
     gap = shapes[:, marks["inner_lip_upper"], 1] - shapes[:, marks["inner_lip_lower"], 1]
     width = shapes[:, marks["mouth_left"], 0] - shapes[:, marks["mouth_right"], 0]
@@ -138,8 +113,10 @@ def _pair(folder: Path, clip: Clip, columns: list[int]) -> tuple[np.ndarray, np.
     return cached_states(folder, clip), load_clip(folder, clip)[0][:, columns]
 
 
-def _mouth_space(space: MotionSpace, head: HeadMesh, columns: list[int], curves: np.ndarray) -> MouthSpace:
-    """See `MouthSpace`; curves (T, S) of all film."""
+def _mouth_space(
+    space: MotionSpace, head: HeadMesh, columns: list[int], curves: np.ndarray, directions: int
+) -> MouthSpace:
+    """See `MouthSpace`; curves (T, S) of all film, K `directions`."""
     mouth, marks = space.mouth(head), head.landmarks
     shapes = head.blendshapes[columns].astype(np.float64)  # (S, V, 3)
     parts = [
@@ -153,34 +130,35 @@ def _mouth_space(space: MotionSpace, head: HeadMesh, columns: list[int], curves:
     moved = curves - mean
     seen = moved @ metric
     _, axes = np.linalg.eigh(seen.T @ seen)
-    of = metric @ axes[:, ::-1][:, :DIRECTIONS]
+    of = metric @ axes[:, ::-1][:, :directions]
     coordinates = moved @ of
     return MouthSpace(mean, np.linalg.lstsq(coordinates, moved, rcond=None)[0], of)
 
 
 def _train(
-    pairs: list[tuple[np.ndarray, np.ndarray]], config: ListenerConfig, seed: int, per_frame: float,
+    listener: Listener, number: int, pairs: list[tuple[np.ndarray, np.ndarray]], training: ListenerTraining,
     progress: Progress | None,
-) -> SlotHead:  # fmt: skip
+) -> None:  # fmt: skip
+    """Train the member of that number, from states (N, hidden) to coordinates (T, K) of each pair."""
+    seed = training.seed + number
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
-    hidden, outputs = pairs[0][0].shape[1], pairs[0][1].shape[1]
-    member = SlotHead(hidden, outputs, config.channels, config.layers, config.dropout)
-    steps = max(1, config.epochs * len(pairs) // config.batch_size)
-    optimizer = torch.optim.AdamW(member.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, steps + 1)
+    member = listener.members[number] = fresh_member(listener.config)
+    per_frame = listener.config.state_rate / listener.config.fps
+    steps = max(1, training.epochs * len(pairs) // training.batch_size)
+    optimizer = torch.optim.AdamW(member.parameters(), training.learning_rate, weight_decay=training.weight_decay)
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, steps + 1)
     member.train()
     for step in range(1, steps + 1):
-        chosen = [pairs[i] for i in random.integers(len(pairs), size=config.batch_size)]
+        chosen = [pairs[i] for i in random.integers(len(pairs), size=training.batch_size)]
         frames = min(len(wanted) for _, wanted in chosen)
         count = min(round(frames * per_frame), *(len(states) for states, _ in chosen))
         states = torch.from_numpy(np.stack([states[:count] for states, _ in chosen]).astype(np.float32))
         truth = torch.from_numpy(np.stack([wanted[:frames] for _, wanted in chosen]))
-        error = listen(member, states, frames, config, per_frame) - truth
+        error = listener.answer(number, states, frames) - truth
         optimizer.zero_grad()
         error.square().sum(-1).mean().backward()
         optimizer.step()
         rates.step()
         if progress:
             progress(step, steps, "listener")
-    return member.eval()

@@ -1,4 +1,4 @@
-"""How the open weights are made, from a source folder to a weights folder: corpus, features, both stages, folding.
+"""How the open weights are made, from a source folder to a weights folder: corpus, listener, both stages, folding.
 
 Every step leaves its result in the work folder and is skipped when found there, so that a broken run goes on.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -15,13 +16,24 @@ import torch
 
 from ..config import LossConfig, ModelConfig, Progress, SpeechConfig, StyleConfig, TrainingConfig
 from ..corpus.build import build_corpus, synthesised_shapes
+from ..corpus.capture import RECORDINGS
 from ..corpus.clips import VOICE_MARK, Clip, read_clips
 from ..head import HeadMesh, load_head
 from ..models.talker import MemoryTalker, expand_coordinates
-from ..weights import initialise_speech, save_weights
+from ..weights import (
+    CONFIG_FILE,
+    DEFAULT_NAME,
+    LISTENER_NAME,
+    TENSOR_FILE,
+    initialise_speech,
+    load_listener,
+    save_listener,
+    save_weights,
+)
 from .cache import cache_features, cached_states, load_training_clips
+from .data import TrainingError
 from .folder import write_whole
-from .listener import ListenerConfig, agreement, train_listener
+from .listener import ListenerTraining, agreement, filmed_words, listener_for, train_listener
 from .losses import Mouth
 from .memorize import memorize
 from .space import MotionSpace, blendshape_space
@@ -52,10 +64,63 @@ class Recipe:
     """Everything that decides what the weights become, apart from the source folder."""
 
     model: ModelConfig = MODEL
-    listener: ListenerConfig = ListenerConfig()
+    listener: ListenerTraining = ListenerTraining()
     memorize: TrainingConfig = MEMORIZE
     stylize: TrainingConfig = STYLIZE
     seed: int = 0
+
+
+def make_corpus(
+    root: Path,
+    work: Path,
+    encoder: Path | None = None,
+    recipe: Recipe = Recipe(),
+    device: str = "cpu",
+    workers: int = 2,
+    progress: Progress | None = None,
+    recordings: Path | None = None,
+) -> None:
+    """The corpus in `work`/corpus, its features, and what film teaches to hear: `work`/listener, `work`/listener.json.
+
+    Motion is synthesised twice: of phone times alone, and, when a listener has been trained on the filmed part, of
+    what it hears too. The arguments are those of `make_weights`. Raises TrainingError if `recordings` would be left
+    out of the corpus, or lost from it.
+    """
+    head, corpus, told = load_head(), work / "corpus", work / "listener.json"
+    if not (corpus / "clips.jsonl").is_file():
+        told.unlink(missing_ok=True)  # what is made anew is of phone times alone
+        build_corpus(root, corpus, head, workers, recipe.seed, progress=progress, recordings=recordings)
+    model, space = fresh_model(head, recipe, encoder or root / "encoder")
+    cache_features(model.to(device), corpus, root, progress)
+    clips = read_clips(corpus)[0]
+    own = any(clip.source == RECORDINGS for clip in clips)
+    if recordings is not None and not own:
+        raise TrainingError(f"{corpus} was made without takes of your own; choose another work folder, or delete it.")
+    if _is_heard(work):
+        return
+    if recordings is None and own:
+        raise TrainingError(f"{corpus} holds takes of your own and is made once more; name their folder: --recordings.")
+    report = {"listener": None}
+    if filmed_words(clips):
+        config = listener_for(model.config, synthesised_shapes())
+        trained = train_listener(corpus, space, head, config, recipe.listener, progress)
+        report = {"listener": asdict(recipe.listener), "agreement": agreement(trained, corpus, head)}
+        save_listener(trained, work / LISTENER_NAME, report)
+        listener, by_name = load_listener(work / LISTENER_NAME), {clip.name: clip for clip in clips}
+
+        def heard(name: str, frames: int) -> np.ndarray:
+            return listener.curves(cached_states(corpus, by_name[name]), frames)
+
+        build_corpus(root, corpus, head, workers, recipe.seed, progress=progress, heard=heard, recordings=recordings)
+    write_whole(told, lambda part: part.write_text(json.dumps(report, indent=1) + "\n", "utf-8"))
+
+
+def _is_heard(work: Path) -> bool:
+    """Whether the step of the listener is done; a source without filmed words has none."""
+    told = work / "listener.json"
+    if not told.is_file():
+        return False
+    return json.loads(told.read_text("utf-8"))["listener"] is None or (work / LISTENER_NAME / CONFIG_FILE).is_file()
 
 
 def make_weights(
@@ -67,22 +132,18 @@ def make_weights(
     device: str = "cpu",
     workers: int = 2,
     progress: Progress | None = None,
+    recordings: Path | None = None,
 ) -> None:
     """Train the open model on the source folder `root` and write its weights to `out`.
 
     `work` keeps the corpus and the runs; `encoder` is the folder with the pretrained speech encoder, by default
-    `root`/encoder.
+    `root`/encoder; `recordings` a folder of a user's own takes. Weights of the shipped name get the listener beside
+    them; that of others stays in `work`. Raises TrainingError as `make_corpus`.
     """
-    head = load_head()
-    corpus = work / "corpus"
-    if not (corpus / "clips.jsonl").is_file():
-        build_corpus(root, corpus, head, workers, recipe.seed, progress=progress)
+    make_corpus(root, work, encoder, recipe, device, workers, progress, recordings)
+    head, corpus = load_head(), work / "corpus"
     model, space = fresh_model(head, recipe, encoder or root / "encoder")
     model.to(device)
-    cache_features(model, corpus, root, progress)
-    if not (work / "listener.json").is_file():
-        report = _hear_film(root, corpus, head, model, space, recipe, workers, progress)
-        write_whole(work / "listener.json", lambda part: part.write_text(json.dumps(report, indent=1) + "\n", "utf-8"))
     clips = load_training_clips(corpus, "train", space, model.config, _speaking)
     validation = load_training_clips(corpus, "validation", space, model.config, _speaking)
     mouth = _on_device(space.mouth(head), device)
@@ -101,29 +162,21 @@ def make_weights(
         "training_hours": round(hours, 2),
         "training_speakers": len({clip.speaker for clip in voices}),
         "motion": "synthesised from phone times, with filmed clips of one man and captured clips of one woman",
+        "listener": _digest(work / LISTENER_NAME / TENSOR_FILE) if (work / LISTENER_NAME).is_dir() else None,
         **provenance,
     }
     save_weights(fold(model), out, extra=notes, stored_as="float16")
+    _ship_listener(work, out)
 
 
-def _hear_film(
-    root: Path, corpus: Path, head: HeadMesh, model: MemoryTalker, space: MotionSpace, recipe: Recipe, workers: int,
-    progress: Progress | None,
-) -> dict:  # fmt: skip
-    """Make the synthesised motion again, of what film teaches to hear too; how well that agrees with held film.
-
-    A source without filmed words keeps motion of phone times alone.
-    """
-    by_name = {clip.name: clip for clip in read_clips(corpus)[0]}
-    if not any(clip.kind == "captured" and clip.split == "train" and clip.text for clip in by_name.values()):
-        return {"listener": None}
-    listener = train_listener(corpus, space, head, synthesised_shapes(), model.config, recipe.listener, progress)
-
-    def heard(name: str, frames: int) -> np.ndarray:
-        return listener.curves(cached_states(corpus, by_name[name]), frames)
-
-    build_corpus(root, corpus, head, workers, recipe.seed, progress=progress, heard=heard)
-    return {"listener": asdict(recipe.listener), "agreement": agreement(listener, corpus, head)}
+def _ship_listener(work: Path, out: Path) -> None:
+    """Beside the shipped weights lies the listener that their corpus was made with; nobody else's replaces it."""
+    if out.name != DEFAULT_NAME or not (work / LISTENER_NAME).is_dir():
+        return
+    target = out.parent / LISTENER_NAME
+    target.mkdir(parents=True, exist_ok=True)
+    for name in (TENSOR_FILE, CONFIG_FILE):
+        write_whole(target / name, lambda part, name=name: shutil.copyfile(work / LISTENER_NAME / name, part))
 
 
 def fresh_model(head: HeadMesh, recipe: Recipe, encoder: Path) -> tuple[MemoryTalker, MotionSpace]:
