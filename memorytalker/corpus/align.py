@@ -76,6 +76,7 @@ class Aligner:
     def _segments(self, sound: bytes, words: str) -> list[tuple[float, float, str]]:
         """(start, end, name) of each phone from the two passes of pocketsphinx; empty when a pass fails."""
         try:
+            self._decoder.reinit_feat()  # else what was aligned before shifts the features of this clip
             self._decoder.set_align_text(words)
             _decode(self._decoder, sound)
             self._decoder.set_alignment()

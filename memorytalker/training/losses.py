@@ -10,6 +10,7 @@ scale times metres.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -61,6 +62,18 @@ def align_loss(key_address: Tensor, value_address: Tensor, mask: Tensor | None =
 def style_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 5.0) -> Tensor:
     """Clips of one speaker should look alike and clips of two should not: projections (B, n) each. Eq. 13"""
     return F.triplet_margin_loss(anchor, positive, negative, margin=margin)
+
+
+def identity_loss(weights: Tensor, positives: Sequence[int], temperature: float = 0.2) -> Tensor:
+    """Every row of style weights (B, n) should be nearest to that of its speaker's other clip, row `positives[i]`.
+
+    Cross entropy of the cosine likeness among the batch's rows, each slot against its spread in the batch (N pairs:
+    Sohn 2016, NIPS 29): what tells people apart may be small, and need not show in the motion. Not in the paper.
+    """
+    rows = F.normalize((weights - weights.mean(0)) / (weights.std(0) + 1e-6), dim=-1)
+    likeness = rows @ rows.T / temperature
+    likeness = likeness.masked_fill(torch.eye(len(rows), dtype=torch.bool, device=rows.device), -torch.inf)
+    return F.cross_entropy(likeness, torch.tensor(positives, device=rows.device))
 
 
 def lip_loss(prediction: Tensor, truth: Tensor, lips: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -209,10 +222,14 @@ def stylizing_loss(
     mask: Tensor | None = None,
     weights: LossConfig = LossConfig(),
     scale: float = 1.0,
+    shown: Tensor | None = None,
+    positives: Sequence[int] = (),
 ) -> Losses:
     """Stage 2: L_2 = L_mse + L_vel + 0.01 (L_lip + L_style), one decoder pass.
 
     `styles` of the clip itself (anchor), of another clip of its speaker (positive), of another speaker's (negative).
+    The losses that are not in the paper enter only with a weight: opening, shown (needs `shown`, the style weights
+    (B, n) that the motion shows) and identity (needs `positives`, see `identity_loss`).
     """
     truth, prediction = motion * scale, output.offsets * scale
     parts = {
@@ -222,6 +239,10 @@ def stylizing_loss(
         "style": style_loss(*(style.projection for style in styles), margin=weights.margin),
     }
     parts |= _opening((output.offsets,), motion, mask, weights, mouth)
+    if shown is not None and weights.shown:
+        parts["shown"] = (styles[0].weights - shown).square().mean()
+    if positives and weights.identity:
+        parts["identity"] = identity_loss(styles[0].weights, positives)
     return _weigh(parts, weights)
 
 

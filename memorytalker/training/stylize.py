@@ -14,7 +14,7 @@ from ..config import Progress, TrainingConfig
 from ..models.style import StyleOutput
 from ..models.talker import MemoryTalker
 from .data import AnyClip, Batch, Sampler, TrainingError, Triplets, collate, cropped
-from .losses import Losses, Mouth, motion_loss, stylizing_loss
+from .losses import Losses, Mouth, motion_loss, shown_style, stylizing_loss
 from .memorize import in_full, stage_one
 from .trainer import Means, Trainer
 
@@ -86,11 +86,21 @@ def stylizing(
     """
     batch, styles = styled_batch(model, clips, chosen, triplets, config, randoms, frames)
     output = stage_one(model, batch, styles[0].weights, motion=False)
+    shown = _shown(model, batch) if config.losses.shown else None
+    paired = config.losses.identity and len(batch.names) == 2 * len(chosen)  # every clip brought another of its speaker
+    positives = [(place + len(chosen)) % len(batch.names) for place in range(len(batch.names))] if paired else ()
     with torch.autocast(batch.motion.device.type, enabled=False):
         losses = stylizing_loss(
-            output, batch.motion, styles, mouth, batch.mask, config.losses, model.config.motion_scale
+            output, batch.motion, styles, mouth, batch.mask, config.losses, model.config.motion_scale, shown, positives
         )
     return losses if triplets else Losses(losses.total, {k: v for k, v in losses.parts.items() if k != "style"})
+
+
+@torch.no_grad()
+def _shown(model: MemoryTalker, batch: Batch) -> torch.Tensor:
+    """The style weights (B, n) that the batch's motion shows against the neutral style."""
+    neutral = stage_one(model, batch, motion=False)
+    return shown_style(neutral.key_address, neutral.offsets, batch.motion, batch.mask)
 
 
 def styled_batch(
