@@ -64,14 +64,17 @@ def style_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float
     return F.triplet_margin_loss(anchor, positive, negative, margin=margin)
 
 
-def identity_loss(weights: Tensor, positives: Sequence[int], temperature: float = 0.2) -> Tensor:
-    """Every row of style weights (B, n) should be nearest to that of its speaker's other clip, row `positives[i]`.
+def identity_loss(
+    weights: Tensor, positives: Sequence[int], temperature: float = 0.1, smallest: float = 0.02
+) -> Tensor:
+    """Every row of style weights (B, n) should be most like that of its speaker's other clip, row `positives[i]`.
 
-    Cross entropy of the cosine likeness among the batch's rows, each slot against its spread in the batch (N pairs:
-    Sohn 2016, NIPS 29): what tells people apart may be small, and need not show in the motion. Not in the paper.
+    Cross entropy of the likeness among the batch's rows, each slot against its spread in the batch but no less than
+    `smallest` (N pairs: Sohn 2016, NIPS 29): what tells people apart may be small and need not show in the motion.
+    Weights that are all neutral have no gradient here. Not in the paper.
     """
-    rows = F.normalize((weights - weights.mean(0)) / (weights.std(0) + 1e-6), dim=-1)
-    likeness = rows @ rows.T / temperature
+    rows = (weights - weights.mean(0)) / (weights.var(0, correction=0) + smallest**2).sqrt()
+    likeness = rows @ rows.T / (rows.shape[1] * temperature)
     likeness = likeness.masked_fill(torch.eye(len(rows), dtype=torch.bool, device=rows.device), -torch.inf)
     return F.cross_entropy(likeness, torch.tensor(positives, device=rows.device))
 
