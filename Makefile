@@ -52,10 +52,9 @@ weights: install-test
 evaluate-open: install-test
 	$(BIN)/python -m memorytalker evaluate $(SOURCE) --work $(WORK)
 
-$(WORK)/corpus/clips.jsonl: | install-test
-	$(BIN)/python -m memorytalker corpus $(SOURCE) $(WORK)/corpus
-
-experiments: install-test $(WORK)/corpus/clips.jsonl
+# What is there already is not made again.
+experiments: install-test
+	$(BIN)/python -m memorytalker train corpus $(SOURCE) --work $(WORK)
 	$(BIN)/python -m memorytalker experiments run $(WORK)/corpus --root $(SOURCE) --encoder $(SOURCE)/encoder --out $(WORK)/experiments
 	$(BIN)/python -m memorytalker experiments report $(WORK)/experiments --folder $(WORK)/corpus --root $(SOURCE) --weights open
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
-from memorytalker.corpus.build import read_manifest
+from memorytalker import weights
+from memorytalker.audio import Waveform, write_wav
+from memorytalker.config import ConfigError, ListenerConfig, SpeechConfig
+from memorytalker.corpus.build import read_manifest, synthesised_shapes
 from memorytalker.corpus.speakers import manners, voices
 from memorytalker.evaluation import metrics, takes, truth
 from memorytalker.head import load_head
+from memorytalker.models.listener import Listener
+from memorytalker.weights import save_listener
 
 
 def test_curves_are_found_again_in_the_vertices() -> None:
@@ -74,8 +81,13 @@ def test_acceleration_is_that_of_a_parabola_and_smoothing_takes_noise_away() -> 
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """A source folder of four validation clips of two speakers and a training clip, with a corpus that heard them."""
+def source(tmp_path: Path, monkeypatch) -> Path:
+    """A source folder of four validation clips of two speakers and a training clip, with a corpus that heard them.
+
+    No weights and no listener are shipped.
+    """
+    for module in (truth, weights):
+        monkeypatch.setattr(module, "WEIGHTS_FOLDER", tmp_path / "weights")
     corpus = tmp_path / "work" / "corpus"
     corpus.mkdir(parents=True)
     (tmp_path / "speech").mkdir()
@@ -105,6 +117,30 @@ def test_truth_is_made_of_what_a_corpus_knows(source: Path) -> None:
     assert not (source / "work" / "evaluation").exists()
     some = truth.true_clips(source, source / "work", head, limit=1)
     assert len(some) == 1 and (some[0].weights == clips[0].weights).all()  # of all that was heard of her
+
+
+def test_truth_is_made_of_what_the_shipped_listener_hears_too(source: Path, monkeypatch) -> None:
+    head, shapes = load_head(), synthesised_shapes()
+    states = lambda sound: torch.zeros(1, sound.shape[1] // 320, 8)  # noqa: E731
+    ear = SimpleNamespace(config=SpeechConfig(hidden_size=8), states=states)
+    monkeypatch.setattr(truth, "load_weights", lambda: SimpleNamespace(speech=ear))
+    alone = truth.true_clips(source, source / "work", head)
+    assert not any(clip.heard for clip in alone) and truth.made_of(alone) == " made of phone times alone"
+    sizes = {"channels": 4, "layers": 1, "directions": 2, "members": 1}
+    listener = Listener(ListenerConfig(shapes, hidden_size=8, **sizes))
+    listener.mean[shapes.index("mouthPucker")] = 0.5  # rules alone never hold a pucker through all of a clip
+    save_listener(listener, source / "weights" / "listener")
+    for name in "abc":
+        samples = 0.1 * np.random.default_rng(0).standard_normal(16000)
+        write_wav(source / "speech" / f"{name}.wav", Waveform(samples.astype(np.float32)))
+    heard = truth.true_clips(source, source / "work", head)
+    assert all(clip.heard for clip in heard) and truth.made_of(heard) == ""
+    pucker = head.blendshape_names.index("mouthPucker")
+    for with_sound, without in zip(heard, alone, strict=True):
+        assert np.median(with_sound.weights[:, pucker]) > 0.25 > np.median(without.weights[:, pucker])
+    save_listener(Listener(dataclasses.replace(listener.config, mixed_layers=2)), source / "weights" / "listener")
+    with pytest.raises(ConfigError, match="mixed_layers"):
+        truth.true_clips(source, source / "work", head)
 
 
 def test_a_corpus_that_does_not_know_a_clip_is_left_alone(source: Path, monkeypatch) -> None:

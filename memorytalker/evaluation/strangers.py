@@ -11,6 +11,7 @@ from . import metrics
 from .bootstrap import Interval, mean_interval
 from .mouth import Mouth
 from .report import Figure, at_least
+from .truth import made_of
 from .voices import Spoken, by_speaker
 
 
@@ -18,7 +19,8 @@ def stranger_figures(spoken: Sequence[Spoken]) -> list[Figure]:
     """Stages 1 and 2 against stage 1, on the synthesised motion of speakers never trained on; and their styles."""
     people = list(by_speaker(spoken))
     frames = np.array([len(one.quiet) for one in spoken])
-    count = f"synthesised motion of {len(people)} speakers, {len(spoken)} clips"
+    motion = f"synthesised motion{made_of([one.clip for one in spoken])}"
+    count = f"{motion} of {len(people)} speakers, {len(spoken)} clips"
     own, neutral = (
         np.array([np.average([getattr(one, error) for one in clips], weights=[len(one.quiet) for one in clips])
                   for _, clips in people]) for error in ("own_error", "neutral_error")

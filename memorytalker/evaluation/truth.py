@@ -1,13 +1,14 @@
-"""What the validation speakers say, when, and the motion that articulation makes of it: their synthesised truth.
+"""What the validation speakers say, when, and the motion that is made of it: their synthesised truth.
 
-The motion is made anew from phone times, in each speaker's manner, as `corpus` makes it; phone times and what is heard
-of the voices take minutes and are read from a corpus that has them, or kept in the evaluation's own folder.
+The motion is made anew as that of the corpus is: from phone times and from what the shipped listener hears, in each
+speaker's manner. Phone times and what is known of the voices take minutes to find and are read from a corpus that has
+them, or kept in the evaluation's own folder.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,12 @@ import numpy as np
 from ..articulation.coarticulation import TimedPhones
 from ..articulation.speaker import Manner
 from ..articulation.visemes import load_visemes
+from ..audio import load_waveform
 from ..config import Progress
-from ..corpus.build import FPS, align_all, mouth_geometry, read_manifest, synthesise
+from ..corpus.build import FPS, Heard, align_all, mouth_geometry, read_manifest, synthesise
 from ..corpus.speakers import hear_all, manners, voices
 from ..head import HeadMesh
+from ..weights import LISTENER_NAME, WEIGHTS_FOLDER, load_listener, load_weights
 
 #: The seed of the personal part of the manners, and processes for alignment and listening.
 SEED, WORKERS = 0, 2
@@ -27,7 +30,10 @@ SEED, WORKERS = 0, 2
 
 @dataclass(frozen=True)
 class TrueClip:
-    """One validation clip: its sound, phones with times, and face curves (T, 52) of the synthesised motion at fps."""
+    """One validation clip: its sound, phones with times, and face curves (T, 52) of the synthesised motion at fps.
+
+    heard: whether the motion is made of what the listener hears too, or of phone times alone.
+    """
 
     sound: Path
     speaker: str
@@ -35,6 +41,7 @@ class TrueClip:
     phones: TimedPhones
     weights: np.ndarray
     fps: float
+    heard: bool = False
 
 
 def true_clips(
@@ -44,7 +51,8 @@ def true_clips(
 
     `work`/corpus is read when it knows all of them; otherwise they are aligned and heard into `work`/evaluation.
     `limit`: about so many, evenly chosen (0: all); a speaker's manner comes from all of the speaker's clips anyway.
-    Raises CorpusError if `root` has no manifest.
+    The motion is of phone times alone where no listener is shipped. Raises CorpusError if `root` has no manifest,
+    WeightsError or ConfigError if the shipped weights or the listener cannot be used.
     """
     rows = [row for row in read_manifest(root) if row["split"] == "validation"]
     folder = _store(work, rows)
@@ -54,15 +62,40 @@ def true_clips(
     people = manners(voices(rows, heard, times), SEED)
     table = load_visemes()
     geometry = mouth_geometry(head, table.shapes)
+    hear = _listener(table.shapes)
     clips = []
-    for row in every(rows, limit):
+    chosen = every(rows, limit)
+    for done, row in enumerate(chosen, start=1):
         manner = Manner(**people[row["speaker"]]["manner"])
         spoken = times[row["sound"]]
         effort = np.asarray(heard[row["sound"]]["effort"])
-        _, curves, _ = synthesise(row, effort, spoken, table, geometry, head, manner)
+        _, curves, _ = synthesise(
+            row, effort, spoken, table, geometry, head, manner, None if hear is None else hear(root / row["sound"])
+        )
         phones = TimedPhones.of(spoken)
-        clips.append(TrueClip(root / row["sound"], row["speaker"], row["source"], phones, curves.weights, curves.fps))
+        clips.append(TrueClip(root / row["sound"], row["speaker"], row["source"], phones, curves.weights, curves.fps,
+                              hear is not None))  # fmt: skip
+        if progress:
+            progress(done, len(chosen), "truth")
     return clips
+
+
+def _listener(shapes: tuple[str, ...]) -> Callable[[Path], Heard] | None:
+    """What the shipped listener hears in a sound file, through the shipped encoder whatever talker is judged."""
+    if not (WEIGHTS_FOLDER / LISTENER_NAME).is_dir():
+        return None
+    listener, speech = load_listener(), load_weights().speech
+    listener.check(speech, shapes)
+
+    def hear(sound: Path) -> Heard:
+        return lambda name, frames: listener.hear(speech, load_waveform(sound).samples, frames)
+
+    return hear
+
+
+def made_of(clips: Sequence[TrueClip]) -> str:
+    """What a figure's count adds about the motion of these clips: nothing, unless the listener was not there."""
+    return "" if all(clip.heard for clip in clips) else " made of phone times alone"
 
 
 def every(items: Sequence, limit: int) -> list:

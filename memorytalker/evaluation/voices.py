@@ -18,7 +18,7 @@ from . import metrics
 from .evaluate import EvaluationError
 from .mouth import Mouth, mouth_of, mouth_of_curves
 from .report import Figure, at_least, of_size
-from .truth import TrueClip
+from .truth import TrueClip, made_of
 from .vertices import lip_vertex_error
 
 #: Decibels under the level of the clip's speech from which on a frame is quiet: nine in ten spoken frames are louder.
@@ -163,4 +163,5 @@ def timing_figure(spoken: Sequence[Spoken]) -> Figure:
     """By how much the predicted lip gap lags behind that of the synthesised motion of the same phone times."""
     lags = [metrics.lag_seconds(one.own.gap, one.true.gap, one.clip.fps) for one in spoken]
     name = "timing: median lag behind phone times in ms"
-    return Figure(name, 1000 * float(np.median(lags)), f"{len(lags)} clips of synthesised motion", of_size(17))
+    count = f"{len(lags)} clips of synthesised motion{made_of([one.clip for one in spoken])}"
+    return Figure(name, 1000 * float(np.median(lags)), count, of_size(17))

@@ -52,14 +52,16 @@ class Listener(nn.Module):
         states = states_in_windows(speech, torch.from_numpy(samples)[None])
         return self.curves(states.half().numpy(), frames)  # half: as training keeps them
 
-    def check(self, speech: SpeechEncoder) -> None:
-        """Raise ConfigError if `speech` makes other states than those the listener learned from."""
+    def check(self, speech: SpeechEncoder, shapes: tuple[str, ...] | None = None) -> None:
+        """Raise ConfigError if `speech` makes other states than it learned from, or its curves are not `shapes`."""
         for name in ("hidden_size", "state_rate", "mixed_layers"):
             own, given = getattr(self.config, name), getattr(speech.config, name)
             if own != given:
                 raise ConfigError(
                     f"This listener learned from a speech encoder with {name} {own}, not {given}; train it anew."
                 )
+        if shapes is not None and shapes != self.config.shapes:
+            raise ConfigError("This listener answers with other shapes than articulation moves; train it anew.")
 
 
 def fresh_member(config: ListenerConfig) -> SlotHead:
