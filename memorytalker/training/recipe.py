@@ -166,10 +166,10 @@ def make_weights(
         **provenance,
     }
     save_weights(fold(model), out, extra=notes, stored_as="float16")
-    _ship_listener(work, out)
+    ship_listener(work, out)
 
 
-def _ship_listener(work: Path, out: Path) -> None:
+def ship_listener(work: Path, out: Path) -> None:
     """Beside the shipped weights lies the listener that their corpus was made with; nobody else's replaces it."""
     if out.name != DEFAULT_NAME or not (work / LISTENER_NAME).is_dir():
         return
