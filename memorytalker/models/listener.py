@@ -1,7 +1,7 @@
 """What hears a mouth in speech: hidden states of a speech encoder -> curves of a face's shapes, as film taught it.
 
-Two people only were filmed with their words: the listener serves to make the motion of voices that nobody filmed
-(`corpus/build.py`), and the truth that such motion is judged by. It is no part of MemoryTalker.
+It serves to make the motion of voices that nobody filmed (`corpus/build.py`), and the truth that such motion is
+judged by. It is no part of MemoryTalker and never heard when a face is animated.
 """
 
 from __future__ import annotations

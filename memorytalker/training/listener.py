@@ -1,7 +1,7 @@
 """What film teaches about sound: how the listener (`models/listener.py`) is trained, and how it agrees with film.
 
-Rules made of phone times know nothing of how this sentence was said; the listener heard it, but saw one or two
-people only. The motion of voices that nobody filmed is made of both (`corpus/build.py`).
+Rules made of phone times know nothing of how this sentence was said; the listener heard it, but few people are
+filmed. The motion of voices that nobody filmed is made of both (`corpus/build.py`).
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def train_listener(
     training: ListenerTraining = ListenerTraining(),
     progress: Progress | None = None,
 ) -> Listener:
-    """Train on the filmed training clips of the corpus `folder` whose words are known, in every voice they have.
+    """Train on the filmed training clips of the corpus `folder` whose words are known, in every voice they have and every
+    disturbance they are heard under.
 
     The states of all clips must be cached (`cache.cache_features`). Raises TrainingError if there are no such clips.
     """
