@@ -64,8 +64,8 @@ def train_listener(
     training: ListenerTraining = ListenerTraining(),
     progress: Progress | None = None,
 ) -> Listener:
-    """Train on the filmed training clips of the corpus `folder` whose words are known, in every voice they have and every
-    disturbance they are heard under.
+    """Train on the filmed training clips of the corpus `folder` whose words are known, in every voice and
+    every disturbance they are heard in.
 
     The states of all clips must be cached (`cache.cache_features`). Raises TrainingError if there are no such clips.
     """
