@@ -51,6 +51,19 @@ def test_sampler_gives_captured_clips_their_share(clips: list[TrainingClip]) -> 
     assert sum(clips[b[0]].captured for b in batches) == 6
 
 
+def test_people_are_drawn_by_the_root_of_their_recorded_time(clips: list[TrainingClip]) -> None:
+    """Nine times as much film of one person is drawn three times as often, and long clips more than short ones."""
+    much = [dataclasses.replace(clip(i, 90, "much"), captured=True) for i in range(9)]
+    little = [dataclasses.replace(clip(9 + i, n, "little"), captured=True) for i, n in enumerate((60, 30))]
+    pool = much + little + [dataclasses.replace(one, captured=False) for one in clips]
+    config = dataclasses.replace(CONFIG, captured_share=0.5, batch_size=1)
+    drawn = [pool[b[0]] for epoch in range(150) for b in Sampler(pool, config).epoch(epoch) if pool[b[0]].captured]
+    of_much = sum(one.speaker == "much" for one in drawn)
+    long, short = (sum(one.frames == frames for one in drawn) for frames in (60, 30))
+    assert of_much / (len(drawn) - of_much) == pytest.approx(3.0, rel=0.15)
+    assert long / short == pytest.approx(2.0, rel=0.2)
+
+
 def test_triplets_never_hold_the_clip_itself(clips: list[TrainingClip]) -> None:
     pieces = clips + [dataclasses.replace(clips[0])]  # a second piece of the first take
     triplets, random = Triplets(pieces), np.random.default_rng(0)
