@@ -234,3 +234,20 @@ def test_triplets_in_a_batch_hear_each_clip_once(make_model, clips, mouth, monke
     same = [i for i, clip in enumerate(clips) if clip.speaker == clips[0].speaker][:2]
     stylizing(model, clips, same, Triplets(clips), mouth, config, [np.random.default_rng(i) for i in range(2)])
     assert heard == [2, 2, 2], "a batch of one speaker draws its strangers from outside"
+
+
+def test_stage_two_learns_the_style_that_motion_shows_and_who_speaks(make_model, clips, mouth) -> None:
+    """Both enter with a weight alone; identity needs both clips of each speaker in the batch."""
+    model, triplets = make_model().eval(), Triplets(clips)
+    chosen = [0, next(i for i, one in enumerate(clips) if one.speaker != clips[0].speaker)]
+
+    def parts(strangers: bool, **weights: float) -> dict[str, torch.Tensor]:
+        config = dataclasses.replace(CONFIG, stage="stylize", strangers_in_batch=strangers, losses=LossConfig(**weights))
+        return stylizing(model, clips, chosen, triplets, mouth, config, [np.random.default_rng(i) for i in (0, 1)]).parts
+
+    assert not {"shown", "identity"} & set(parts(True))
+    both = parts(True, shown=1.0, identity=1.0)
+    assert both["shown"] > 0 and both["identity"] > 0
+    assert "identity" not in parts(False, identity=1.0)
+    both["shown"].backward()
+    assert model.style.feature.weight.grad.abs().max() > 0 and model.decoder.output.weight.grad is None
