@@ -242,8 +242,9 @@ def test_stage_two_learns_the_style_that_motion_shows_and_who_speaks(make_model,
     chosen = [0, next(i for i, one in enumerate(clips) if one.speaker != clips[0].speaker)]
 
     def parts(strangers: bool, **weights: float) -> dict[str, torch.Tensor]:
-        config = dataclasses.replace(CONFIG, stage="stylize", strangers_in_batch=strangers, losses=LossConfig(**weights))
-        return stylizing(model, clips, chosen, triplets, mouth, config, [np.random.default_rng(i) for i in (0, 1)]).parts
+        losses, randoms = LossConfig(**weights), [np.random.default_rng(i) for i in (0, 1)]
+        config = dataclasses.replace(CONFIG, stage="stylize", strangers_in_batch=strangers, losses=losses)
+        return stylizing(model, clips, chosen, triplets, mouth, config, randoms).parts
 
     assert not {"shown", "identity"} & set(parts(True))
     both = parts(True, shown=1.0, identity=1.0)
