@@ -128,6 +128,7 @@ class StyleConfig:
     dense_blocks: int = 6
     embedding: int = 256
     dropout: float = 0.0
+    statistics: bool = False  # each band's mean, spread and quiet level over the clip join the embedding
     mel_mean: float = 0.0  # decibels taken from the log-mel before it is heard ...
     mel_spread: float = 1.0  # ... and by which it is divided
 

@@ -18,6 +18,7 @@ from memorytalker.models.layers import (
     stretch,
 )
 from memorytalker.models.states import mean_of_layers, without_speaker
+from memorytalker.models.style import band_statistics
 from memorytalker.models.talker import MemoryTalker, TalkerOutput, expand_coordinates
 
 FAMILIES = ("open", "vocaset", "biwi")
@@ -253,6 +254,25 @@ def test_the_states_can_be_the_mean_of_several_layers(make_model, family: str) -
     torch.testing.assert_close(heard[0, :20], same[0, :20], atol=1e-4, rtol=1e-4)
     with pytest.raises(ConfigError, match="mixed_layers"):
         make_model(family, speech=dataclasses.replace(speech, mixed_layers=99))
+
+
+def test_statistics_of_the_log_mel_join_the_style(make_model) -> None:
+    """They are those of each clip's own frames: padding changes nothing, the order of frames neither."""
+    random = torch.Generator().manual_seed(0)
+    mel, lengths = torch.randn(2, 5, 40, generator=random), torch.tensor([40, 21])
+    found = band_statistics(mel, lengths)
+    own = mel[1, :, :21]
+    planted = torch.cat([own.mean(1), own.std(1, correction=0), own.sort(1).values[:, 2]])
+    torch.testing.assert_close(found[1], planted, atol=1e-4, rtol=1e-4)
+    shuffled = mel[:1][..., torch.randperm(40, generator=random)]
+    torch.testing.assert_close(band_statistics(shuffled, lengths[:1]), found[:1], atol=1e-5, rtol=1e-4)
+
+    config = make_model().config.style
+    model = make_model(style=dataclasses.replace(config, statistics=True))
+    mel = torch.randn(1, config.mel_bins, 50, generator=random)
+    louder = model.style(mel + 1.0).feature - model.style(mel).feature
+    model.style.statistics = None
+    assert not torch.allclose(model.style(mel + 1.0).feature - model.style(mel).feature, louder, atol=1e-3)
 
 
 def test_the_log_mel_can_be_brought_to_size_before_it_is_heard(make_model) -> None:
