@@ -54,9 +54,9 @@ MEMORIZE = TrainingConfig(
 #: Stage 2 of the open model: the style loss counts less than in the paper, where it costs motion; the weights that the
 #: motion shows, and people told apart by their weights, are taught instead.
 STYLIZE = TrainingConfig(
-    stage="stylize", epochs=1, batch_size=12, learning_rate=1e-3, warmup_steps=50, final_rate=0.03, weight_decay=1e-3,
+    stage="stylize", epochs=1, batch_size=12, learning_rate=5e-4, warmup_steps=50, final_rate=0.03, weight_decay=1e-3,
     clip_norm=50.0, crop_seconds=4.0, captured_share=0.2, style_seconds=4.0, strangers_in_batch=True,
-    losses=LossConfig(lip=20.0, opening=0.3, shut=3.0, style=0.001, shown=1.0, identity=0.03),
+    losses=LossConfig(lip=20.0, opening=0.3, shut=3.0, style=0.001, shown=5.0, identity=0.02),
 )  # fmt: skip
 
 
