@@ -127,7 +127,7 @@ def test_presets_read_and_are_the_papers(name: str) -> None:
     if name == "open":
         from memorytalker.training.recipe import Recipe
 
-        assert (first.training, second.training) == (Recipe().memorize, Recipe().stylize)
+        assert first.training == Recipe().memorize
         assert model.motion_scale == Recipe().model.motion_scale
         return
     assert (first.training.learning_rate, second.training.learning_rate) == (1e-4, 5e-5)

@@ -35,9 +35,9 @@ from .data import TrainingClip, TrainingError
 from .folder import write_whole
 from .listener import ListenerTraining, agreement, filmed_words, listener_for, train_listener
 from .losses import Mouth
+from .manners import MannerTraining, teach_manners
 from .memorize import memorize
 from .space import MotionSpace, blendshape_space
-from .stylize import stylize
 
 #: The coordinates of a talking face (root of the sum of squares over all vertices) are of the size of 3 cm.
 MODEL = ModelConfig(
@@ -51,15 +51,6 @@ MEMORIZE = TrainingConfig(
     weight_decay=1e-4, clip_norm=50.0, crop_seconds=4.0, captured_share=0.5, validate_every=5,
     losses=LossConfig(slots=0.2, opening=0.3, shut=3.0, lips_in_stage_one=20.0, shown=1.0),
 )  # fmt: skip
-#: Stage 2 of the open model: the style loss counts less than in the paper, where it costs motion; the weights that the
-#: motion shows, and people told apart by their weights, are taught instead.
-STYLIZE = TrainingConfig(
-    stage="stylize", epochs=1, batch_size=12, learning_rate=5e-4, warmup_steps=50, final_rate=0.03, weight_decay=1e-3,
-    clip_norm=50.0, crop_seconds=4.0, captured_share=0.2, style_seconds=4.0, strangers_in_batch=True,
-    losses=LossConfig(lip=20.0, opening=0.3, shut=3.0, style=0.001, shown=5.0, identity=0.02),
-)  # fmt: skip
-
-
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides what the weights become, apart from the source folder."""
@@ -67,7 +58,7 @@ class Recipe:
     model: ModelConfig = MODEL
     listener: ListenerTraining = ListenerTraining()
     memorize: TrainingConfig = MEMORIZE
-    stylize: TrainingConfig = STYLIZE
+    manners: MannerTraining = MannerTraining()
     seed: int = 0
 
 
@@ -156,8 +147,7 @@ def make_weights(
 
     memorize(model, clips, validation, mouth, recipe.memorize, work / "memorize", provenance, progress, fold)
     voices = [_as_somebody_else(clip) for clip in clips if clip.speaker != "nobody"]
-    held = [clip for clip in validation if clip.speaker != "nobody"]
-    stylize(model, voices, held, mouth, recipe.stylize, work / "stylize", provenance, progress, fold)
+    teach_manners(model, voices, recipe.manners, work / "manners" / "style.pt", progress)
     hours = sum(len(clip.motion) for clip in clips) / recipe.model.fps / 3600
     notes = {
         "training_hours": round(hours, 2),
