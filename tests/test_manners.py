@@ -16,7 +16,7 @@ from memorytalker.training.manners import MannerTraining, shown_manners, teach_m
 from memorytalker.training.memorize import batch_logits
 from memorytalker.training.stylize import style_of
 
-CONFIG = MannerTraining(steps=60, speakers=4, learning_rate=5e-3, identity=0.01, ramp_steps=20, style_seconds=0.0)
+CONFIG = MannerTraining(steps=60, speakers=4, learning_rate=5e-3, identity_from=30, ramp_steps=10, style_seconds=0.0)
 
 
 @pytest.fixture

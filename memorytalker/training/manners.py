@@ -30,14 +30,15 @@ from .stylize import set_style_mean, style_of
 class MannerTraining:
     """How the style encoder is taught; found on validation speakers."""
 
-    steps: int = 1400
+    steps: int = 1200
     speakers: int = 16  # a step, two clips of each
     learning_rate: float = 5e-4
     weight_decay: float = 1e-3
     clip_norm: float = 5.0
     shown: float = 10.0  # weight of the squared distance to the speaker's shown style
-    identity: float = 0.03  # weight of `identity_loss`, reached along a ramp: neutral weights tell nobody apart
-    ramp_steps: int = 400
+    identity: float = 0.02  # weight of `identity_loss`; while weights are nearly neutral it would only shake them
+    identity_from: int = 600  # the step from which on it enters ...
+    ramp_steps: int = 200  # ... and those until it is whole
     style_seconds: float = 4.0
     seed: int = 0
 
@@ -77,7 +78,7 @@ def teach_manners(
         weights = style_of(model, [clips[i] for i in order], heard, random).weights
         wanted = torch.stack([manners[clips[i].speaker] for i in order])
         positives = [(place + len(chosen)) % len(order) for place in range(len(order))]
-        share = min(1.0, step / max(config.ramp_steps, 1))
+        share = float(np.clip((step - config.identity_from) / max(config.ramp_steps, 1), 0.0, 1.0))
         loss = config.shown * (weights - wanted).square().mean()
         loss = loss + config.identity * share * identity_loss(weights, positives)
         optimizer.zero_grad()
