@@ -30,15 +30,15 @@ from .stylize import set_style_mean, style_of
 class MannerTraining:
     """How the style encoder is taught; found on validation speakers."""
 
-    steps: int = 1200
+    steps: int = 900
     speakers: int = 16  # a step, two clips of each
     learning_rate: float = 5e-4
     weight_decay: float = 1e-3
     clip_norm: float = 5.0
     shown: float = 10.0  # weight of the squared distance to the speaker's shown style
-    identity: float = 0.02  # weight of `identity_loss`; while weights are nearly neutral it would only shake them
-    identity_from: int = 600  # the step from which on it enters ...
-    ramp_steps: int = 200  # ... and those until it is whole
+    identity: float = 0.003  # weight of `identity_loss`; while weights are nearly neutral it would only shake them
+    identity_from: int = 500  # the step from which on it enters ...
+    ramp_steps: int = 100  # ... and those until it is whole
     style_seconds: float = 4.0
     seed: int = 0
 
