@@ -218,7 +218,9 @@ def _wire(asked: dict[str, Any], given: dict[str, Any], animate: Any) -> None:
         animate, [sound, asked["identity"], asked["style"]], [*given.values(), run, stop], api_name="animate",
         concurrency_limit=1, concurrency_id="talker", show_progress="minimal", show_progress_on=[given["video"]],
     )  # fmt: skip
-    stop.click(partial(switch, "Stopped.", False), None, switches, cancels=[event], **instant)
+    stopped = partial(switch, "Stopped.", False)
+    # Said twice: on a busy machine a last report of progress may arrive after the first.
+    stop.click(stopped, None, switches, cancels=[event], **instant).then(stopped, None, switches, **instant)
     # A recording reaches the server a moment after it ends: until then there is nothing to run.
     sound.change(lambda path: gr.Button(interactive=path is not None), sound, run, **instant)
     sound.start_recording(lambda: gr.Button(interactive=False), None, run, **instant)
