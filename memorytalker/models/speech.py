@@ -262,7 +262,8 @@ class HubertSpeech(SpeechEncoder):
         projected = self.encoder.feature_projection(pad_sequence(features, batch_first=True))
         mask = None if bool((counts == counts.max()).all()) else self.state_mask(counts)
         outputs: list[Tensor] = []
-        watched = [layer.register_forward_hook(keep_in(outputs)) for layer in self.encoder.encoder.layers]
+        layers = self.encoder.encoder.layers if self.config.mixed_layers else ()
+        watched = [layer.register_forward_hook(keep_in(outputs)) for layer in layers]
         last = self.encoder.encoder(projected, attention_mask=mask).last_hidden_state
         for hook in watched:
             hook.remove()
