@@ -1,0 +1,1 @@
+"""The page's sections; app.py lays them out."""
