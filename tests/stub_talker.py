@@ -1,13 +1,15 @@
-"""A stand-in for the Talker: the same face to the page, no network, and a small real video."""
+"""A stand-in for the Talker: the same face to the page, the real head, no network, and a small video at once."""
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import threading
 import time
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import imageio_ffmpeg
@@ -15,23 +17,50 @@ import numpy as np
 
 from memorytalker.audio import Waveform, load_waveform, write_wav
 from memorytalker.config import PHONES
+from memorytalker.head import HeadMesh, load_head
+
+IDENTITIES = {"woman": "ada", "old_man": "omar"}  # name of the stand-in -> whose face it is
+CAMERAS = ("front", "three_quarter", "profile")
+FPS = 30
+
+
+@functools.cache
+def stub_head() -> HeadMesh:
+    """The shipped head with two identities, "woman" and "old_man"."""
+    head = load_head()
+    return replace(
+        head,
+        identities={name: head.identities[source] for name, source in IDENTITIES.items()},
+        identity_colors={name: head.identity_colors[source] for name, source in IDENTITIES.items()},
+        descriptions={"woman": "woman, about thirty"},
+        identity="woman",
+    )
+
+
+def envelope(waveform: Waveform, frames: int) -> np.ndarray:
+    """How loud each frame is, (T,) from 0 to 1; the mouth of the stand-in opens so far."""
+    pieces = np.array_split(waveform.samples, frames)
+    level = np.array([float(np.sqrt(np.mean(piece**2))) if piece.size else 0.0 for piece in pieces], np.float32)
+    return np.clip(8 * level, 0, 1)
 
 
 class StubAnimation:
-    """What `StubTalker.animate` returns; each identity has a colour of its own, so that videos can be told apart."""
+    """What `StubTalker.animate` returns. In its video identities differ in red, cameras in green."""
 
-    fps = 30
+    fps = FPS
     slot_labels = PHONES
 
-    def __init__(self, waveform: Waveform, color: int, style_weights: np.ndarray, talker: StubTalker) -> None:
+    def __init__(self, waveform: Waveform, head: HeadMesh, style_weights: np.ndarray, talker: StubTalker) -> None:
         frames = max(1, round(waveform.seconds * self.fps))
-        self.waveform, self.style_weights = waveform, style_weights
-        self.vertices = np.zeros((frames, 4, 3), np.float32)
-        logits = np.random.default_rng(color).normal(size=(frames, len(PHONES)))
-        self.memory_address = np.exp(4 * logits) / np.exp(4 * logits).sum(1, keepdims=True)
-        self._color, self._talker = color, talker
+        self.waveform, self.head, self.style_weights = waveform, head, style_weights.astype(np.float32)
+        opened = envelope(waveform, frames)[:, None, None] * head.blendshape("jawOpen")
+        self.vertices = head.template + opened
+        logits = np.random.default_rng(zlib.crc32(waveform.samples.tobytes())).normal(size=(frames, len(PHONES)))
+        address = np.exp(4 * logits) / np.exp(4 * logits).sum(1, keepdims=True)
+        self.memory_address = address.astype(np.float32)
+        self._talker = talker
 
-    def save(self, path: str | Path, render: Any = None, progress: Any = None) -> None:
+    def save(self, path: str | Path, render: Any = None, progress: Any = None) -> Path:
         """Write a tiny H.264 / AAC file, one flat colour, with the sound."""
         path = Path(path)
         sound = path.with_suffix(".wav")
@@ -39,27 +68,33 @@ class StubAnimation:
         frames = len(self.vertices)
         for frame in range(frames):
             if progress:
-                progress(frame, frames, "drawing")
+                progress(frame, frames, "pictures")
             self._talker.work(frame, frames)
         if self._talker.fails == "drawing":
             raise RuntimeError("the renderer broke at /secret/place")
+        red = 40 + 150 * list(IDENTITIES).index(self.head.identity)
+        green = 90 + 50 * CAMERAS.index(getattr(render, "camera", "front"))
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24"]
         command += ["-s", "64x64", "-r", "30", "-i", "-", "-i", str(sound), "-pix_fmt", "yuv420p", "-c:a", "aac"]
         command += ["-ar", "48000", "-movflags", "+faststart", str(path)]
-        subprocess.run(command, input=bytes([self._color, 90, 90]) * 64 * 64 * frames, check=True)
+        subprocess.run(command, input=bytes([red, green, 90]) * 64 * 64 * frames, check=True)
+        sound.unlink()
+        return path
 
 
 class StubTalker:
-    """`animate` as the page uses it.
+    """`animate`, `style_of` and `slot_face` as the page uses them.
 
-    `fails`: "", "listening" or "drawing". `pause`: seconds per frame. `hold`: the middle frame waits while it is true.
+    `fails`: "", "listening" or "drawing". `pause`: seconds per frame drawn. While `hold` is true the middle frame
+    waits, while `hold_network` is true the network does; both can be stopped.
     """
 
     def __init__(self) -> None:
-        self.head = SimpleNamespace(identities={"woman": np.zeros((4, 3)), "old_man": np.ones((4, 3))}, descriptions={})
-        self.mean_style = np.full(len(PHONES), 0.98)
+        self.head = stub_head()
+        self.mean_style = np.full(len(PHONES), 0.98, np.float32)
         self.fails, self.pause = "", 0.0
         self.hold: Callable[[], bool] = lambda: False
+        self.hold_network: Callable[[], bool] = lambda: False
         self.calls: list[dict[str, Any]] = []
         self.frames: list[int] = []
         self.threads: set[int] = set()
@@ -73,12 +108,49 @@ class StubTalker:
         while frame == frames // 2 and self.hold() and time.monotonic() < deadline:
             time.sleep(0.02)
 
-    def animate(self, sound: Any, style: Any = ..., identity: str | None = None, progress: Any = None) -> StubAnimation:
+    def style_of(self, sound: Any) -> np.ndarray:
+        """Style weights (n,): ones for None, otherwise of the sound's own, always the same for the same sound."""
+        if sound is None:
+            return np.ones(len(PHONES), np.float32)
+        seed = zlib.crc32(load_waveform(sound).samples.tobytes())
+        return np.random.default_rng(seed).permutation(np.linspace(0.7, 1.4, len(PHONES))).astype(np.float32)
+
+    def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
+        """Vertices (V, 3) in metres: the shape of that number, as far as the slot is weighed."""
+        index = PHONES.index(slot) if isinstance(slot, str) else slot
+        weight = 1.0 if style_weights is None else float(style_weights[index])
+        return self.head.template + np.float32(weight) * self.head.blendshapes[index]
+
+    def animate(
+        self,
+        sound: Any,
+        style: Any = ...,
+        identity: str | None = None,
+        expression: bool = False,
+        progress: Any = None,
+        style_blend: float = 1.0,
+        seed: int = 0,
+        shut_silence: bool = False,
+    ) -> StubAnimation:
         """Remember what was asked and answer at once."""
         waveform = load_waveform(sound)
-        self.calls.append({"seconds": waveform.seconds, "style": style, "identity": identity})
+        self.calls.append(
+            {
+                "seconds": waveform.seconds, "style": style, "identity": identity, "expression": expression,
+                "style_blend": style_blend, "seed": seed, "shut_silence": shut_silence,
+            }  # fmt: skip
+        )
+        self.threads.add(threading.get_ident())
+        deadline = time.monotonic() + 120
+        while True:
+            if progress:
+                progress(1, 2, "motion")
+            if not self.hold_network() or time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
         if self.fails == "listening":
             raise RuntimeError("the network broke at /secret/place")
-        color = 40 + 150 * list(self.head.identities).index(identity)
-        weights = np.ones(len(PHONES)) if style is None else np.linspace(0.7, 1.4, len(PHONES))
-        return StubAnimation(waveform, color, weights, self)
+        own = isinstance(style, type(...)) or type(style).__name__ == "StyleSource"
+        weights = 1 + style_blend * (self.style_of(waveform if own else style) - 1)
+        head = self.head if identity is None else self.head.with_identity(identity)
+        return StubAnimation(waveform, head, weights, self)
