@@ -1,0 +1,79 @@
+"""What every browser test needs: the page around the stand-in or the real talker, Chromium, and visits to it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [path for path in (str(ROOT / "tools"), str(ROOT / "tests")) if path not in sys.path]
+from page_in_browser import CHROMIUM, PageError, Site, Visit, chromium, served  # noqa: E402
+
+CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
+WEIGHTS = ROOT / "weights" / "open" / "model.safetensors"
+
+
+def _site(script: Path, folder: Path) -> Iterator[Site]:
+    try:
+        with served(script, folder) as site:
+            yield site
+    except PageError as error:
+        pytest.fail(str(error))
+
+
+@pytest.fixture(scope="package")
+def stub_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The page around the stand-in: as quick as a network can be, and it can be held up."""
+    yield from _site(ROOT / "tests" / "browser" / "serve_stub.py", tmp_path_factory.mktemp("stub"))
+
+
+@pytest.fixture(scope="package")
+def real_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The page as it ships."""
+    if not WEIGHTS.exists():
+        pytest.skip("the shipped weights are not there (make weights)")
+    yield from _site(ROOT / "app.py", tmp_path_factory.mktemp("real"))
+
+
+@pytest.fixture(scope="package")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Chromium whose microphone hears CLIP, over and over."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not CHROMIUM:
+        pytest.skip("there is no Chromium here (apt-get install chromium)")
+    with playwright.sync_playwright() as driver, chromium(driver, tmp_path_factory.mktemp("browser"), CLIP) as browser:
+        yield browser
+
+
+@pytest.fixture
+def enter(browser: Any) -> Iterator[Callable[..., Visit]]:
+    """`enter(site, width=1280, height=900, dark=False, ...)`: a visitor on the page.
+
+    In the end nothing may have gone wrong in the page or its server, and nothing may have been asked of another host.
+    """
+    with ExitStack() as leaving:
+        visits: list[Visit] = []
+
+        def come(site: Site, **options: Any) -> Visit:
+            visit = Visit(browser, site, **options)
+            leaving.callback(visit.close)
+            visits.append(visit)
+            return visit
+
+        yield come
+        for visit in visits:
+            shown = "" if visit.page.is_closed() else visit.page.inner_text("body")
+            assert not visit.faults and "Traceback" not in shown
+            assert visit.hosts == {"127.0.0.1"}
+            assert "Traceback" not in visit.site.log.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def visit(enter: Callable[..., Visit], stub_site: Site) -> Visit:
+    """A visitor at a desk, on the page around the stand-in."""
+    return enter(stub_site)

@@ -1,0 +1,169 @@
+"""The page served for a while and visited in Chromium: what the browser tests, the screenshots and the clock share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+
+ROOT = Path(__file__).resolve().parents[1]
+CHROMIUM = os.environ.get("CHROMIUM") or next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+# The last two lines: a microphone that is a file, and WebGL drawn by the processor.
+FLAGS = """--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run
+--disable-default-apps --disable-domain-reliability --metrics-recording-only
+--disable-features=OptimizationHints,MediaRouter --autoplay-policy=no-user-gesture-required
+--use-fake-device-for-media-stream --use-fake-ui-for-media-stream
+--use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader""".split()
+PATIENCE = 240.0  # seconds
+
+
+class PageError(RuntimeError):
+    """The page did not start; the message holds the end of its log."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running server: its address, its process number, the log it writes, and the folder it was given.
+
+    `folder` holds everything temporary: "gradio" (uploads and results) and the folders of requests.
+    """
+
+    url: str
+    process: int
+    log: Path
+    folder: Path
+
+    @contextmanager
+    def held(self, stage: str = "pictures") -> Iterator[None]:
+        """The stand-in finishes no "pictures" or no "network" in here; the real talker takes long enough."""
+        hold = self.folder / ("hold" if stage == "pictures" else "hold-network")
+        hold.touch()
+        try:
+            yield
+        finally:
+            hold.unlink(missing_ok=True)
+
+
+@contextmanager
+def served(script: Path, folder: Path) -> Iterator[Site]:
+    """Run `script` as the page with everything temporary in `folder`; PageError if it does not answer."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(folder / "gradio"), "TMPDIR": str(folder),
+        "PYTHONUNBUFFERED": "1", "STUB_HOLD": str(folder / "hold"),
+    }  # fmt: skip
+    log = folder / "log.txt"
+    with log.open("w") as output:
+        # Another working folder than the repository: nothing may depend on it.
+        server = subprocess.Popen(
+            [sys.executable, str(script)], cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        _wait(url, server, log)
+        yield Site(url, server.pid, log, folder)
+    finally:
+        server.terminate()
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(10)
+
+
+def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(url + "config", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.3)
+    raise PageError("The page did not start:\n" + log.read_text(encoding="utf-8")[-2000:])
+
+
+@contextmanager
+def chromium(driver: Any, folder: Path, voice: Path, *flags: str) -> Iterator[Any]:
+    """A browser of the playwright `driver` whose microphone hears the sound file `voice`."""
+    microphone = folder / "microphone.wav"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-i", str(voice)]
+    subprocess.run([*command, "-ar", "48000", "-c:a", "pcm_s16le", str(microphone)], check=True)
+    arguments = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone}", *flags]
+    browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+    try:
+        yield browser
+    finally:
+        with contextlib.suppress(Exception):  # it may have gone by itself
+            browser.close()
+
+
+class Visit:
+    """One visitor: a tab of the browser with a session of its own, and what went wrong in it."""
+
+    def __init__(
+        self, browser: Any, site: Site, width: int = 1280, height: int = 900, dark: bool = False,
+        permissions: tuple[str, ...] = ("microphone",), **options: Any,
+    ) -> None:  # fmt: skip
+        """Open the page; `options` are those of playwright's `new_context`."""
+        self.site = site
+        self.context = browser.new_context(
+            permissions=list(permissions), viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light", **options,
+        )  # fmt: skip
+        self.context.set_default_timeout(PATIENCE * 1000)
+        self.page = self.context.new_page()
+        self.faults: list[str] = []
+        self.hosts: set[str] = set()
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._console)
+        self.page.on("request", self._request)
+        self.page.goto(site.url)
+        self.page.wait_for_selector("#run")
+
+    def _console(self, message: Any) -> None:
+        if message.type == "error":
+            self.faults.append(f"console: {message.text} ({message.location.get('url', '')})")
+
+    def _request(self, request: Any) -> None:
+        scheme, _, rest = request.url.partition("://")
+        if scheme in ("http", "https", "ws", "wss"):
+            self.hosts.add(rest.split("/")[0].split(":")[0])
+
+    def close(self) -> None:
+        """Leave the page."""
+        self.context.close()
+
+    def tab(self, name: str) -> None:
+        """Turn to the tab of that name."""
+        self.page.get_by_role("tab", name=name, exact=True).click()
+
+    def upload(self, path: Path, elem_id: str = "sound") -> None:
+        """Give a file to the component `elem_id`."""
+        self.page.set_input_files(f"#{elem_id} input[type=file]", str(path))
+
+    def press(self, elem_id: str) -> None:
+        """Press the button `elem_id` as soon as it may be pressed."""
+        self.page.wait_for_function("id => !document.getElementById(id).disabled", arg=elem_id)
+        self.page.click(f"#{elem_id}")
+
+    def says(self, elem_id: str, words: str) -> None:
+        """Wait until the text of `elem_id` holds `words`."""
+        self.page.wait_for_function(
+            "([id, words]) => document.getElementById(id)?.innerText.includes(words)", arg=[elem_id, words]
+        )
