@@ -21,6 +21,10 @@ except ImportError:
     spaces = None
 import numpy as np
 
+from memorytalker.config import Progress
+from memorytalker.page.limits import KEEP_SECONDS
+from memorytalker.page.visit import Visits
+
 T = TypeVar("T")
 
 
@@ -92,23 +96,41 @@ class Task(Generic[T]):
 class Desk:
     """Where the page's sections have their work done.
 
-    `talker` is the `Talker`, `mean_style` the average training speaker's weights per memory slot (n,), or None where
-    the weights do not know it.
+    `talker` is the `Talker`; `mean_style` the average training speaker's weights per memory slot (n,), or None where
+    the weights do not know it; `visits` keeps each visitor's results. What needs the network goes through `animate`,
+    `style_of` and `slot_face`, called from within a task's work: where there is a borrowed GPU they run on that.
     """
 
-    def __init__(self, talker: Any) -> None:
+    def __init__(self, talker: Any, keep_seconds: float = KEEP_SECONDS) -> None:
         self.talker = talker
         mean = np.asarray(talker.mean_style)
         self.mean_style: np.ndarray | None = None if (mean == 1).all() else mean  # ones: the weights do not know it
+        self.visits = Visits(keep_seconds)
         # A graphics context belongs to one thread, and one thread at a time keeps memory in bounds.
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="talker")
-        self._network = spaces.GPU(talker.animate) if spaces else talker.animate
+        calls = ("animate", "style_of", "slot_face")
+        self._network = {name: _on_gpu(getattr(talker, name)) for name in calls if hasattr(talker, name)}
 
     def task(self, work: Callable[..., T], *arguments: Any, **options: Any) -> Task[T]:
         """Begin `work(*arguments, progress=report, **options)` in the one worker thread."""
         return Task(self._worker, work, *arguments, **options)
 
-    def animate(self, sound: Any, progress: Any = None, **options: Any) -> Any:
-        """`Talker.animate`, where there is a borrowed GPU on that; to be called from within a task's work."""
+    def animate(self, sound: Any, progress: Progress | None = None, **options: Any) -> Any:
+        """`Talker.animate`."""
         # A borrowed GPU works in another process, which cannot call back.
-        return self._network(sound, progress=None if os.environ.get("SPACES_ZERO_GPU") else progress, **options)
+        report = None if os.environ.get("SPACES_ZERO_GPU") else progress
+        return self._network["animate"](sound, progress=report, **options)
+
+    def style_of(self, sound: Any, progress: Progress | None = None) -> np.ndarray:
+        """`Talker.style_of`: style weights (n,) of a sound."""
+        return self._network["style_of"](sound)
+
+    def slot_face(
+        self, slot: int | str, style_weights: np.ndarray | None = None, progress: Progress | None = None
+    ) -> np.ndarray:
+        """`Talker.slot_face`: the face that a memory slot stores, vertices (V, 3) in metres."""
+        return self._network["slot_face"](slot, style_weights)
+
+
+def _on_gpu(network: Callable[..., T]) -> Callable[..., T]:
+    return spaces.GPU(network) if spaces else network

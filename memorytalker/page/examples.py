@@ -1,0 +1,22 @@
+"""The example voices: short clips that a visitor may take in place of a voice of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+SPEECH_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "speech"
+#: File name -> what a visitor reads.
+EXAMPLES: Mapping[str, str] = MappingProxyType(
+    {
+        "woman_farming.wav": "A woman: “One great drawback to farming in California…”",
+        "woman_blue.wav": "Another woman: “He wore blue silk stockings…”",
+        "man_dove.wav": "A man: “Open thy heart wide…”",
+    }
+)
+
+
+def example_path(name: str) -> str:
+    """Where the clip of that file name lies."""
+    return str(SPEECH_FOLDER / name)

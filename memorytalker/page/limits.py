@@ -1,0 +1,57 @@
+"""What the page takes from a visitor, and the plain sentences with which it refuses the rest."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+import gradio as gr
+
+from memorytalker import AudioError, load_waveform
+from memorytalker.audio import Waveform
+
+LONGEST_SECONDS = 60.0
+LARGEST_MEGABYTES = 20
+LONGEST_QUEUE = 16
+KEEP_SECONDS = 3600
+PATIENCE_SECONDS = 900.0
+LARGEST_SEED = 2**31 - 1
+SILENT_LEVEL = 0.001  # no sample above this (-60 dB): nobody speaks
+
+LIMITS_TEXT = (
+    f"WAV, FLAC, MP3, M4A, OGG or WebM; 0.1 to {LONGEST_SECONDS:.0f} seconds; at most {LARGEST_MEGABYTES} MB. One "
+    f"video is drawn at a time, and up to {LONGEST_QUEUE} visitors may wait. Your sound stays on this server and is "
+    f"deleted within about an hour; the results go when you leave the page."
+)
+BUSY = "There are too many visitors waiting just now; please try again in a few minutes."
+TOO_SLOW = "This takes too long; try again with a shorter recording."
+
+
+class PageError(ValueError):
+    """A wish that cannot be met; the message is one plain sentence that names the remedy."""
+
+
+def read_sound(path: str | Path | None, missing: str) -> Waveform:
+    """The waveform of a visitor's file, at most LONGEST_SECONDS long; `missing` is said where there is no file.
+
+    Raises PageError or AudioError, in plain words.
+    """
+    if not path:
+        raise PageError(missing)
+    if not Path(path).exists():
+        raise PageError("The sound is no longer on this server; please give it again.")
+    return load_waveform(path, longest_seconds=LONGEST_SECONDS)
+
+
+def is_silent(waveform: Waveform) -> bool:
+    """Whether nobody speaks: no sample is above -60 dB."""
+    return float(abs(waveform.samples).max()) < SILENT_LEVEL
+
+
+def refused(error: Exception) -> gr.Error:
+    """The message of a plain-word error as what a visitor sees; Gradio would take markup in it for markup."""
+    return gr.Error(html.escape(str(error)), print_exception=False)
+
+
+#: Errors whose messages are written for visitors.
+PLAIN_ERRORS = (AudioError, PageError)
