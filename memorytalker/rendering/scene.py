@@ -15,7 +15,8 @@ import numpy as np
 
 from memorytalker.config import RenderOptions
 from memorytalker.head import HeadMesh
-from memorytalker.rendering.surface import Surface, sphere_directions, visibility
+from memorytalker.rendering.light import KEY, lamp_direction, light_of
+from memorytalker.rendering.surface import Surface
 
 #: Degrees that the camera is turned about the vertical, towards the head's own left.
 AZIMUTHS = {"front": 0.0, "three_quarter": 35.0, "profile": 82.0}
@@ -113,36 +114,14 @@ def vertex_finishes(head: HeadMesh) -> np.ndarray:
     return finishes
 
 
-def lamp_direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
-    """Unit vector towards a lamp, seen from the camera: x right, y up, z towards the camera; degrees."""
-    a, e = math.radians(azimuth), math.radians(elevation)
-    return math.cos(e) * math.sin(a), math.sin(e), math.cos(e) * math.cos(a)
-
-
-#: Key from the upper right and in front, fill from the left, rim from behind: degrees seen from the camera.
-KEY, FILL, RIM = (40.0, 32.0), (-55.0, 5.0), (-140.0, 25.0)
+#: Beside the key: fill from the left, rim from behind; degrees seen from the camera.
+FILL, RIM = (-55.0, 5.0), (-140.0, 25.0)
 #: Linear light: a warm key, cool fill and rim, and what comes from above and below.
 KEY_COLOR, FILL_COLOR, RIM_COLOR = (1.72, 1.52, 1.30), (0.27, 0.31, 0.38), (0.95, 1.05, 1.20)
 SKY, GROUND = (0.38, 0.39, 0.42), (0.20, 0.15, 0.12)
 EXPOSURE = 0.58
 #: How much stronger colours are than the light makes them; the tone curve takes some away.
 SATURATION = 1.0
-#: Parts that lie close over others.
-LOOSE_PARTS = ("hair", "clothing", "lashes", "brows")
-#: Side in metres over which one round of blurring takes the grain from light; shorter sides take more rounds.
-SMOOTH_SIDE = 0.004
-#: The mouth for which the light inside it is found.
-OPEN_MOUTH = MappingProxyType(
-    {
-        "jawOpen": 0.55,
-        "mouthUpperUpLeft": 0.6,
-        "mouthUpperUpRight": 0.6,
-        "mouthLowerDownLeft": 0.6,
-        "mouthLowerDownRight": 0.6,
-        "mouthStretchLeft": 0.4,
-        "mouthStretchRight": 0.4,
-    }
-)
 #: Where eyes and teeth mirror the key: lower than it stands, or the upper lid would hide the glint.
 GLINT = (15.0, 11.0)
 
@@ -191,10 +170,21 @@ FRAGMENT_BODY = """
   vec3 x = max(color * EXPOSURE - 0.004, vec3(0.0));
   gl_FragData[0] = vec4((x * (6.2 * x + 0.5)) / (x * (6.2 * x + 1.7) + 0.06), 1.0);
 """
+# Paint means something, so plain light from the camera leaves its hue, and its full strength where it faces the viewer.
+PAINT_BODY = """
+  vec3 N = normalize(normalVCVSOutput);
+  float sky = 0.35 + 0.65 * clamp(1.6 * lightVS.x, 0.0, 1.0);
+  float shade = mix(0.34, 1.0, clamp(1.12 * dot(N, vec3(0.10, 0.24, 0.966)), 0.0, 1.0)) * sky;
+  gl_FragData[0] = vec4(diffuseColor * shade, 1.0) + 0.0 * (finishVS.x + lightVS.y);
+"""
 
 
-def shader_replacements() -> list[tuple[str, str, str]]:
-    """(stage, marker in the graphics library's shader, text that takes its place), for the materials above."""
+def fragment_body() -> str:
+    """What gives a point its colour: statements of GLSL, with every lamp's place and light as numbers.
+
+    They read `normalVCVSOutput` (the normal, seen from the camera), `diffuseColor` (sRGB), `lightVS` and `finishVS`,
+    and write `gl_FragData[0]`.
+    """
     halfway = np.array(lamp_direction(*KEY)) + (0.0, 0.0, 1.0)
     values = {
         "KEY_AT": _vector(lamp_direction(*KEY)),
@@ -213,11 +203,16 @@ def shader_replacements() -> list[tuple[str, str, str]]:
     body = FRAGMENT_BODY
     for name, text in values.items():
         body = body.replace(name, text)
+    return body
+
+
+def shader_replacements(painted: bool = False) -> list[tuple[str, str, str]]:
+    """(stage, marker in the graphics library's shader, text that takes its place), for the materials above or paint."""
     return [
         ("Vertex", "//VTK::Normal::Dec", "//VTK::Normal::Dec\n" + VERTEX_DECLARATIONS),
         ("Vertex", "//VTK::Normal::Impl", "//VTK::Normal::Impl\n" + VERTEX_BODY),
         ("Fragment", "//VTK::Normal::Dec", "//VTK::Normal::Dec\n" + FRAGMENT_DECLARATIONS),
-        ("Fragment", "//VTK::Light::Impl", body),
+        ("Fragment", "//VTK::Light::Impl", PAINT_BODY if painted else fragment_body()),
     ]
 
 
@@ -226,32 +221,12 @@ def _vector(values: Iterable[float]) -> str:
 
 
 def vertex_attributes(head: HeadMesh, surface: Surface, options: RenderOptions) -> dict[str, np.ndarray]:
-    """What every fine vertex carries for the shader: `color`, `light` (sky, key) and `finish`.
-
-    Visibility is the larger of the resting face and, where the head has blendshapes, an open mouth, so that teeth and
-    the inside of the lips are dark in proportion to how deep they lie and not for being behind closed lips.
-    """
-    turn = math.radians(AZIMUTHS[options.camera])
-    to_world = np.array([[math.cos(turn), 0, math.sin(turn)], [0, 1, 0], [-math.sin(turn), 0, math.cos(turn)]])
-    cone = [lamp_direction(KEY[0] + a, KEY[1] + e) for a, e in ((0, 0), (12, 0), (-12, 0), (0, 10), (0, -10), (7, 7))]
-    around, lamp = sphere_directions(32), np.array(cone) @ to_world.T
-    poses = [(head.template, around)]
-    if head.blendshape_names:
-        opened = sum(np.float32(weight) * head.blendshape(name) for name, weight in OPEN_MOUTH.items())
-        poses.append((head.template + opened, around[around[:, 2] > 0]))
-    ambient, key = np.zeros((2, head.vertex_count), np.float32)
-    for vertices, directions in poses:
-        normals = surface.normals(vertices)
-        ambient = np.maximum(ambient, visibility(vertices, head.faces, normals, directions))
-        key = np.maximum(key, visibility(vertices, head.faces, normals, lamp))
-    for part in LOOSE_PARTS:  # the depth pictures see nothing between cloth or hair and the skin close under it
-        loose = head.parts.get(part, np.zeros(0, int))
-        ambient[loose] = np.maximum(ambient[loose], 0.3)
-    sides = np.linalg.norm(np.diff(head.template[surface.all_edges], axis=1)[:, 0], axis=1)
-    rounds = max(1, min(round((SMOOTH_SIDE / max(np.median(sides), 1e-6)) ** 2), 16))
-    light = np.stack([surface.smooth(ambient, rounds), surface.smooth(key, rounds)], axis=1)
+    """What every fine vertex carries for the shader: `color`, `light` (shares of sky and key) and `finish`."""
+    azimuth = AZIMUTHS[options.camera]
+    light = light_of(head, surface, azimuth)
+    shares = np.stack([light.sky, light.keys[light.azimuths.index(azimuth)]], axis=1)
     return {
         "color": surface.spread(head.colors.astype(np.float32)).round().astype(np.uint8),
-        "light": surface.spread(light).astype(np.float32),
+        "light": surface.spread(shares).astype(np.float32),
         "finish": surface.spread(vertex_finishes(head)).astype(np.float32),
     }
