@@ -167,6 +167,17 @@ class ModelConfig:
         """V, for a model whose coordinates are vertices."""
         return self.coordinates // 3
 
+    def slot_index(self, slot: int | str) -> int:
+        """The number of a slot given by number or label. Raises ConfigError for one that is not there."""
+        if isinstance(slot, str) and slot in self.slots:
+            return self.slots.index(slot)
+        if not isinstance(slot, (str, bool)) and slot in range(self.slot_count):
+            return int(slot)
+        raise ConfigError(
+            f"There is no memory slot {slot!r}; give a number from 0 to {self.slot_count - 1} or one of "
+            f"{' '.join(self.slots)}."
+        )
+
 
 @dataclass(frozen=True)
 class ListenerConfig:

@@ -179,6 +179,16 @@ class Talker:
             return weights
         return self._style_of_samples(load_waveform(sound).samples)
 
+    def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
+        """The face (V, 3) in metres that a memory slot, by number or label, stores: the head while it alone is read.
+
+        `style_weights` (n,) are as `style_of` gives them, None is the neutral style. In speech a slot has company and
+        the face moves further. Raises ConfigError for a slot that is not there, TalkerError for other weights.
+        """
+        weights = torch.tensor(self.style_of(style_weights), device=self.device)
+        offsets = self.model.held_slot(self.config.slot_index(slot), weights).cpu().numpy()
+        return self.head.template + offsets.reshape(self.head.template.shape)
+
     def _style_of_samples(self, samples: np.ndarray) -> np.ndarray:
         pieces = np.array_split(samples, max(1, -(-len(samples) // round(STYLE_SECONDS * self.config.sample_rate))))
         with torch.inference_mode():

@@ -47,6 +47,7 @@ def test_signatures() -> None:
         "shut_silence=False)"
     )
     assert parameters(Talker.style_of) == "(self, sound)"
+    assert parameters(Talker.slot_face) == "(self, slot, style_weights=None)"
     render = memorytalker.RenderOptions()
     assert parameters(Animation.save) == f"(self, path, render={render!r}, progress=None)"
 

@@ -10,6 +10,7 @@ in `motion_scale` times metres; the two conversions are in `MemoryTalker.forward
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +24,9 @@ from memorytalker.models.layers import mask_lengths, stretch
 from memorytalker.models.memory import MotionMemory
 from memorytalker.models.speech import build_speech_encoder
 from memorytalker.models.style import SpeakerLabels, StyleEncoder, StyleOutput
+
+#: Share of every frame that is read from a slot whose face is asked for.
+HELD_SHARE = 0.99
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,20 @@ class MemoryTalker(nn.Module):
         ]  # fmt: skip
         frames = torch.tensor([len(mel) for mel in mels], device=waveform.device)
         return self.style(pad_sequence(mels, batch_first=True).transpose(1, 2), frames)
+
+    @torch.inference_mode()
+    def held_slot(self, slot: int, style_weights: Tensor | None = None) -> Tensor:
+        """The face for which one slot is read steadily and alone: offsets (coordinates,) in metres.
+
+        style_weights (n,), None for the neutral style. The mean over one period, for the face sways with the positions.
+        """
+        n, period = self.config.slot_count, self.config.period
+        device = self.memory.slots.device
+        logits = torch.zeros(1, period * self.config.text_frames, n, device=device)
+        # Just enough to read it: in speech winning logits are no larger, and the text feature grows with them.
+        logits[..., slot] = math.log(HELD_SHARE * (n - 1) / (1 - HELD_SHARE)) / self.config.scaling
+        style = None if style_weights is None else style_weights.to(device)[None]
+        return self.forward(logits, style_weights=style).offsets[0].mean(0)
 
     def _to_motion_rate(self, text_logits: Tensor, mask: Tensor | None) -> Tensor:
         """(B, k T, n) -> (B, T, n), each item stretched over its own valid frames."""

@@ -1,0 +1,74 @@
+"""The face that a memory slot stores: stage 1's answer in the neutral style, the slot alone, lips as they should be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from memorytalker.config import PHONES, ConfigError
+from memorytalker.evaluation.metrics import lip_gap
+from memorytalker.models.talker import HELD_SHARE
+from memorytalker.pipeline import Talker, TalkerError
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "open"
+
+
+def test_the_neutral_face_is_the_answer_of_stage_1_to_that_slot_alone(tiny_talker: Talker) -> None:
+    model, period, slot = tiny_talker.model, tiny_talker.config.period, PHONES.index("ow")
+    address = torch.full((1, period, 40), (1 - HELD_SHARE) / 39)
+    address[..., slot] = HELD_SHARE
+    logits = (address.log() - address.log().min()) / tiny_talker.config.scaling
+    with torch.inference_mode():
+        output = model(logits)
+    np.testing.assert_allclose(output.key_address, address, atol=1e-5)
+    wanted = tiny_talker.head.template + output.offsets[0].mean(0).numpy().reshape(-1, 3)
+    np.testing.assert_allclose(tiny_talker.slot_face("ow"), wanted, atol=1e-6)
+
+
+def test_names_and_numbers_name_the_same_slot(tiny_talker: Talker) -> None:
+    by_name, by_number = tiny_talker.slot_face("uw"), tiny_talker.slot_face(PHONES.index("uw"))
+    assert np.array_equal(by_name, by_number) and np.array_equal(by_name, tiny_talker.slot_face(np.int64(34)))
+    assert by_name.shape == tiny_talker.head.template.shape and by_name.dtype == np.float32
+    assert np.abs(by_name - tiny_talker.slot_face("aa")).max() > 1e-5
+
+
+def test_a_style_moves_the_face_of_the_slot_that_it_weighs(tiny_talker: Talker) -> None:
+    neutral, ones = tiny_talker.slot_face("ow"), np.ones(40, np.float32)
+    assert np.array_equal(tiny_talker.slot_face("ow", ones), neutral)
+    own, other = ones.copy(), ones.copy()
+    own[PHONES.index("ow")] = other[PHONES.index("s")] = 1.5
+    by_own, by_other = (np.abs(tiny_talker.slot_face("ow", style) - neutral).max() for style in (own, other))
+    assert by_own > 20 * by_other > 0
+
+
+@pytest.mark.parametrize("slot", ["ax", "", 40, -1, True, 1.5])
+def test_a_slot_that_is_not_there_is_one_plain_sentence(tiny_talker: Talker, slot) -> None:
+    with pytest.raises(ConfigError) as refused:
+        tiny_talker.slot_face(slot)
+    message = str(refused.value)
+    assert repr(slot) in message and "from 0 to 39" in message and " uw " in message and message.count(". ") == 0
+
+
+def test_other_weights_than_one_for_each_slot_are_refused(tiny_talker: Talker) -> None:
+    with pytest.raises(TalkerError, match="40 finite numbers"):
+        tiny_talker.slot_face("ow", np.ones(3))
+
+
+@pytest.mark.skipif(not (WEIGHTS / "config.json").is_file(), reason="weights/open is not in this checkout")
+def test_shipped_slots_store_the_faces_they_are_named_after() -> None:
+    talker = Talker.from_pretrained(device="cpu")
+    marks = talker.head.landmarks
+    upper, lower = marks["inner_lip_upper"], marks["inner_lip_lower"]
+    gap = {phone: float(lip_gap(talker.slot_face(phone)[None], upper, lower)[0]) for phone in PHONES}
+    assert max(gap[phone] for phone in "pbm") < 0.0006, "lips closed"
+    assert min(gap[phone] for phone in ("aa", "ah", "ay")) > 0.005, "mouth open"
+    assert gap["ay"] == max(gap.values())
+
+    def width(phone: str) -> float:
+        face = talker.slot_face(phone)
+        return float(face[marks["mouth_left"], 0] - face[marks["mouth_right"], 0])
+
+    assert max(width(phone) for phone in ("w", "uw", "ow")) < min(width(phone) for phone in ("iy", "ey", "eh"))
