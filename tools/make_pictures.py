@@ -1,16 +1,16 @@
 """Make the moving picture of README.md with the product itself: `python tools/make_pictures.py`.
 
-Writes assets/readme/talk.gif and its entry, with sha256, in assets/readme/README.md.
+Writes assets/readme/talk.gif, and the list assets/readme/README.md anew.
 """
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import tempfile
 from pathlib import Path
 
 import imageio_ffmpeg
+from readme_assets import write_list
 
 from memorytalker import RenderOptions, Talker
 
@@ -29,14 +29,7 @@ def main() -> None:
         colours += "[b][p]paletteuse=dither=bayer:bayer_scale=4"
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-i", video, "-vf", colours, TARGET]
         subprocess.run(command, check=True)
-    digest = hashlib.sha256(TARGET.read_bytes()).hexdigest()
-    TARGET.with_name("README.md").write_text(
-        "# The moving picture of README\n\n"
-        f"Made by `tools/make_pictures.py` with the product itself from assets/speech/{CLIP.name} (CC0) and the open "
-        "head (CC0); CC0 as well.\n\n```\n"
-        f"{digest}  {TARGET.name}\n```\n",
-        encoding="utf-8",
-    )
+    write_list()
     print(f"{TARGET.name}: {TARGET.stat().st_size / 1e6:.2f} MB")
 
 

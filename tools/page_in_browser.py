@@ -167,3 +167,9 @@ class Visit:
         self.page.wait_for_function(
             "([id, words]) => document.getElementById(id)?.innerText.includes(words)", arg=[elem_id, words]
         )
+
+    def film(self, elem_id: str) -> list[Any]:
+        """Wait until the video of `elem_id` can be played: its seconds, width and height in pixels."""
+        self.page.wait_for_function("id => document.querySelector(`#${id} video`)?.readyState >= 2", arg=elem_id)
+        video = f"document.querySelector('#{elem_id} video')"
+        return self.page.evaluate(f"() => {{ const v = {video}; return [v.duration, v.videoWidth, v.videoHeight] }}")
