@@ -60,9 +60,12 @@ class RenderError(RuntimeError):
 
 
 def render_frames(
-    head: HeadMesh, vertices: np.ndarray, options: RenderOptions | None = None
+    head: HeadMesh, vertices: np.ndarray, options: RenderOptions | None = None, paint: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
     """Pictures (H, W, 3) uint8 sRGB, one per row of `vertices` (T, V, 3): metres, y up, face towards +z.
+
+    `paint` (T, V, 3) uint8 sRGB are colours that mean something: each frame wears its own instead of the head's, under
+    a plain light that keeps their hue, and shows them as they are where the face looks at the camera.
 
     The iterator draws as it is read and only a few pictures ahead; closing it stops the drawing. The same input gives
     the same pictures. A head in other units than metres is drawn at a head's natural size. Raises HeadError for a head
@@ -78,14 +81,17 @@ def render_frames(
             f"The motion has the shape {vertices.shape}, but this head needs (frames, {head.vertex_count}, 3); "
             "use the head that the motion was made for."
         )
+    if paint is not None and (np.shape(paint) != vertices.shape or np.asarray(paint).dtype != np.uint8):
+        raise RenderError(f"Paint of the shape {np.shape(paint)} does not fit the motion; give a colour a vertex.")
     scale = scene.natural_scale(head)
     middle = (head.template.min(axis=0) + head.template.max(axis=0)) / 2
     for number, frame in enumerate(vertices):
         if not np.isfinite(frame).all() or np.abs(frame - middle).max() * scale > LARGEST_DISTANCE:
             raise RenderError(f"Frame {number} of the motion has vertices that are not finite or far from the head.")
     if scale == 1.0:
-        return _frames(head, vertices, options)
-    return _frames(dataclasses.replace(head, template=head.template * np.float32(scale)), vertices, options, scale)
+        return _frames(head, vertices, options, paint)
+    scaled = dataclasses.replace(head, template=head.template * np.float32(scale))
+    return _frames(scaled, vertices, options, paint, scale)
 
 
 @functools.cache
@@ -108,7 +114,7 @@ def _environment() -> dict[str, str]:
 
 
 def _frames(
-    head: HeadMesh, vertices: np.ndarray, options: RenderOptions, scale: float = 1.0
+    head: HeadMesh, vertices: np.ndarray, options: RenderOptions, paint: np.ndarray | None, scale: float = 1.0
 ) -> Iterator[np.ndarray]:
     """Start the drawing thread and hand on what it draws, until the end or until the reader closes this generator."""
     check_graphics()
@@ -125,8 +131,10 @@ def _frames(
     def draw() -> None:
         stage = None
         try:
-            stage = _Stage(head, options)
+            stage = _Stage(head, options, painted=paint is not None)
             for number, frame in enumerate(vertices):
+                if paint is not None:
+                    stage.paint(paint[number])
                 if not hand_over(stage.picture(frame if scale == 1.0 else frame * scale, number)):
                     return
             hand_over(None)
@@ -153,8 +161,8 @@ def _frames(
 class _Stage:
     """One plotter with the head in it. Made, used and closed in one thread."""
 
-    def __init__(self, head: HeadMesh, options: RenderOptions) -> None:
-        self.options = options
+    def __init__(self, head: HeadMesh, options: RenderOptions, painted: bool = False) -> None:
+        self.options, self.painted = options, painted
         self.surface = Surface(head.faces, head.template, LONGEST_SIDE * scene.metres_per_pixel(head, options))
         attributes = scene.vertex_attributes(head, self.surface, options)
         self.plotter = _open_plotter(options)
@@ -191,7 +199,7 @@ class _Stage:
         actor.SetMapper(mapper)
         actor.GetProperty().SetInterpolationToPhong()
         actor.GetProperty().BackfaceCullingOn()
-        for stage, place, text in scene.shader_replacements():
+        for stage, place, text in scene.shader_replacements(self.painted):
             add = getattr(actor.GetShaderProperty(), f"Add{stage}ShaderReplacement")
             add(place, True, text, False)
         self.plotter.renderer.AddActor(actor)
@@ -202,6 +210,10 @@ class _Stage:
         camera.SetViewUp(0, 1, 0)
         camera.SetViewAngle(placed.view_angle)
         camera.SetClippingRange(placed.near, placed.far)
+
+    def paint(self, colors: np.ndarray) -> None:
+        """Give every vertex a colour, (V, 3) uint8 sRGB, from the next picture on."""
+        self.mesh.point_data["color"][:] = self.surface.spread(colors.astype(np.float32)).round().astype(np.uint8)
 
     def picture(self, vertices: np.ndarray, number: int) -> np.ndarray:
         """Draw one frame (V, 3) and return it (H, W, 3); RenderError rather than a picture without a head."""
