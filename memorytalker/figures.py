@@ -1,4 +1,4 @@
-"""Pictures of what the memory does: which slot each frame reads, and how strongly a voice weighs each slot.
+"""Pictures of what the memory does, and of a prediction beside the truth.
 
 Every function returns a `matplotlib.figure.Figure` of its own, so that pictures may be drawn in several threads at
 once; `to_rgb` turns one into an array. Colours are safe for colour-blind readers (viridis; blue against orange).
@@ -6,7 +6,8 @@ once; `to_rgb` turns one into an array. Colours are safe for colour-blind reader
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -30,6 +31,10 @@ PHONE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("open", ("aa", "ae", "ah", "aw", "ay")),
 )
 ABOVE, BELOW, PLAIN = "#e69f00", "#56a8e0", "#8595ab"  # orange: stronger than average; blue: weaker; no average known
+#: What a line of a prediction looks like: told apart by colour and by dashes.
+_CURVES = MappingProxyType(
+    {"stage 1": {"color": BELOW, "linestyle": (0, (4, 1.5))}, "stages 1 + 2": {"color": ABOVE, "linestyle": "solid"}}
+)
 _INK = {False: ("#1b2330", "#ffffff", "#c9d0da"), True: ("#e7ebf1", "#171c24", "#3a4452")}  # text, ground, lines
 
 
@@ -132,6 +137,88 @@ def style_bars(
     return figure
 
 
+def opening_curves(true: np.ndarray, predicted: Mapping[str, np.ndarray], fps: float, dark: bool = False) -> Figure:
+    """How far the lips open over time: the truth (T,) and predictions, name -> (T,), in millimetres at `fps`.
+
+    Small, for below a film of 800 pixels (8 x 1.9 inches): its one pair of axes runs from 0 to T / fps seconds.
+    Raises ValueError where lengths differ or a value is not a number.
+    """
+    _check_curves([true, *predicted.values()])
+    figure = _figure(8.0, 1.9, dark)
+    axes = figure.add_subplot()
+    _draw_opening(axes, true, predicted, fps, dark, width=2.0)
+    axes.set_ylabel("lips, mm", fontsize=13)
+    axes.tick_params(labelsize=12)
+    axes.xaxis.set_major_formatter("{x:g} s")
+    axes.legend(
+        loc="lower center", bbox_to_anchor=(0.5, 0.98), ncols=3, fontsize=13, frameon=False, labelcolor=_INK[dark][0],
+        borderaxespad=0.1, handlelength=1.8,
+    )  # fmt: skip
+    _dress(axes, dark)
+    return figure
+
+
+def comparison_curves(
+    true: np.ndarray,
+    predicted: Mapping[str, np.ndarray],
+    errors: Mapping[str, np.ndarray],
+    fps: float,
+    waveform: Sound | None = None,
+    dark: bool = False,
+) -> Figure:
+    """Sound, lip opening and lip error of predictions on one axis in seconds.
+
+    true: (T,) opening in millimetres; predicted: name -> the same; errors: name -> (T,) millimetres, the lip vertex
+    that is farthest off. Raises ValueError where lengths differ or a value is not a number.
+    """
+    _check_curves([true, *predicted.values(), *errors.values()])
+    figure = _figure(10.0, 6.2, dark)
+    grid = figure.add_gridspec(3, 1, height_ratios=(0.001 if waveform is None else 0.5, 1.4, 1.4))
+    opening = figure.add_subplot(grid[1])
+    error = figure.add_subplot(grid[2], sharex=opening)
+    if waveform is not None:
+        _draw_waveform(figure.add_subplot(grid[0], sharex=opening), waveform, _INK[dark][0])
+    _draw_opening(opening, true, predicted, fps, dark)
+    opening.set_ylabel("lip opening in mm")
+    opening.tick_params(labelbottom=False)
+    for name, values in errors.items():
+        label = f"{name}: {np.mean(values):.2f} mm on average"
+        error.plot(np.arange(len(values)) / fps, values, label=label, **_CURVES.get(name, {}))
+    error.set_ylim(0.0, max(1.0, 1.05 * max(float(np.max(values)) for values in errors.values())))
+    error.set_ylabel("largest lip error in mm")
+    error.set_xlabel("time in seconds")
+    for axes in (opening, error):  # above the axes, so that no name lies over data
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 0.98), ncols=3, fontsize=9.5, frameon=False,
+            labelcolor=_INK[dark][0], handlelength=3,
+        )  # fmt: skip
+        axes.grid(color=_INK[dark][0], alpha=0.15, linewidth=0.6)
+    for axes in figure.axes:
+        _dress(axes, dark)
+    return figure
+
+
+def error_scale(colors: np.ndarray, largest: float, left: str, right: str, dark: bool = False) -> Figure:
+    """The heading of a film of two heads, 8 x 0.8 inches: what stands `left` and `right`, and the scale of the error.
+
+    colors: (n, 3) uint8 from no error to `largest` millimetres.
+    """
+    ink, _, lines = _INK[dark]
+    figure = Figure(figsize=(8.0, 0.8), facecolor=_INK[dark][1])
+    for start, text in ((0.02, left), (0.52, right)):
+        figure.text(start, 0.90, text, color=ink, fontsize=15.5, fontweight="bold", va="top")
+    axes = figure.add_axes((0.02, 0.37, 0.35, 0.14))
+    axes.imshow(colors[None], aspect="auto", extent=(0.0, largest, 0.0, 1.0))
+    axes.set_yticks([])
+    steps = np.arange(int(largest) + 1)
+    axes.set_xticks(steps, [*map(str, steps[:-1]), f"{steps[-1]}+"])
+    axes.tick_params(colors=ink, labelsize=12, length=3, pad=2)
+    for spine in axes.spines.values():
+        spine.set_color(lines)
+    figure.text(0.382, 0.44, "mm error", color=ink, fontsize=12, va="center")
+    return figure
+
+
 def to_rgb(figure: Figure, dpi: int = 140) -> np.ndarray:
     """Draw a figure into an (H, W, 3) uint8 array."""
     figure.set_dpi(dpi)
@@ -142,6 +229,27 @@ def to_rgb(figure: Figure, dpi: int = 140) -> np.ndarray:
 
 def _figure(width: float, height: float, dark: bool) -> Figure:
     return Figure(figsize=(width, height), facecolor=_INK[dark][1], layout="constrained")
+
+
+def _check_curves(curves: list[np.ndarray]) -> None:
+    if len({np.shape(curve) for curve in curves}) > 1 or np.ndim(curves[0]) != 1 or not len(curves[0]):
+        raise ValueError("All curves must be (T,) of one length.")
+    if not all(np.isfinite(curve).all() for curve in curves):
+        raise ValueError("Curves must hold finite numbers.")
+
+
+def _draw_opening(
+    axes: Axes, true: np.ndarray, predicted: Mapping[str, np.ndarray], fps: float, dark: bool, width: float = 1.5
+) -> None:
+    """The truth as a filled shape, predictions as lines over it."""
+    ink = _INK[dark][0]
+    times = np.arange(len(true)) / fps
+    axes.fill_between(times, true, np.minimum(true, 0.0), color=ink, alpha=0.22, linewidth=0)
+    axes.plot(times, true, color=ink, linewidth=width, label="truth")
+    for name, values in predicted.items():
+        axes.plot(times, values, label=name, **(_CURVES.get(name, {}) | {"linewidth": width}))
+    axes.axhline(0.0, color=ink, linewidth=0.6, alpha=0.5)
+    axes.set_xlim(0.0, len(true) / fps)
 
 
 def _name_groups(axes: Axes, groups: list[tuple[str, list[int]]], ink: str) -> None:

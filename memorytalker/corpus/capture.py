@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,20 +65,24 @@ class CapturedClip:
 
 
 def captured_clips(
-    root: str | Path, which: tuple[str, ...] = LANDMARK_SOURCES + CURVE_SOURCES, head: HeadMesh | None = None
+    root: str | Path,
+    which: tuple[str, ...] = LANDMARK_SOURCES + CURVE_SOURCES,
+    head: HeadMesh | None = None,
+    only: Collection[str] | None = None,
 ) -> Iterator[CapturedClip]:
     """The clips of the sources `which` under `root`, one at a time. A clip with a long gap in its film is left out.
 
+    only: names of clips, to solve no others; a speaker's face at rest is found in all of the speaker's clips even so.
     head: the head whose lips are to match the film's, by default the shipped one.
     Raises CaptureError when a source is missing, unknown or damaged.
     """
     root, head = Path(root), head or load_head()
     for source in which:
         if source in CURVE_SOURCES:
-            yield from _curve_clips(root / source, source, head)
+            yield from _curve_clips(root / source, source, head, only)
         elif source in LANDMARK_SOURCES:
             basis = read_basis(root / "tracker_basis.npz", head)
-            yield from _landmark_clips(root / source, source, basis)
+            yield from _landmark_clips(root / source, source, basis, only)
         else:
             known = ", ".join(LANDMARK_SOURCES + CURVE_SOURCES)
             raise CaptureError(f"There is no capture source {source!r}; choose from {known}.")
@@ -166,7 +170,9 @@ def write_captured(
     return len(lines)
 
 
-def _landmark_clips(folder: Path, source: str, basis: Basis) -> Iterator[CapturedClip]:
+def _landmark_clips(
+    folder: Path, source: str, basis: Basis, only: Collection[str] | None = None
+) -> Iterator[CapturedClip]:
     clips, dropped = [], 0
     everyone = list(read_landmark_clips(folder))
     held_out = HELD_OUT[source]
@@ -182,7 +188,8 @@ def _landmark_clips(folder: Path, source: str, basis: Basis) -> Iterator[Capture
         own = [entry for entry in clips if entry[0].speaker == speaker]
         neutral = find_neutral([points for _, points, _ in own], own[0][0].index)
         for clip, points, split in own:
-            yield _solved(clip, points, split, source, basis, refine_neutral(neutral, points))
+            if only is None or clip.name in only:
+                yield _solved(clip, points, split, source, basis, refine_neutral(neutral, points))
 
 
 def _solved(
@@ -208,11 +215,15 @@ def keep_closures(goal: np.ndarray, filmed: np.ndarray, fps: float, neutral: Neu
     return goal
 
 
-def _curve_clips(folder: Path, source: str, head: HeadMesh) -> Iterator[CapturedClip]:
+def _curve_clips(
+    folder: Path, source: str, head: HeadMesh, only: Collection[str] | None = None
+) -> Iterator[CapturedClip]:
     takes = sorted(path for suffix in ("*.npz", "*.csv") for path in folder.glob(suffix))
     if not takes:
         raise CaptureError(f"There are no takes (npz with weights, names, fps; or CSV) in {folder}.")
     for take in takes:
+        if only is not None and take.stem not in only:
+            continue
         sound = take.with_suffix(".opus")
         if not sound.is_file():
             raise CaptureError(f"The take {take} has no sound {sound.name} beside it.")

@@ -1,0 +1,1 @@
+"""Known motion: bundled or a visitor's own, read, checked, and compared with what the talker predicts."""
