@@ -51,11 +51,12 @@ ROOMS = {
     },
     "benchmark": {"pipeline", "animation", "models", "rendering", "motion", "audio", "config", "head"},
     "doctor": {"pipeline", "weights", "rendering", "head", "config", "datasets"},
-    "job": {"animation", "audio", "config"},
     "playback": {"motion", "head", "audio", "animation", "config"},
-    "insight": {"head", "animation", "audio", "config"},
-    "truth": {"corpus", "evaluation", "motion", "head", "audio", "animation", "rendering", "config"},
-    "page": {"figures", "job", "playback", "insight", "truth", "rendering.errors", "evaluation", "exports", "config"},
+    "insight": {"figures", "head", "animation", "audio", "config"},
+    "truth": {
+        "corpus", "datasets", "evaluation", "figures", "motion", "head", "audio", "animation", "rendering", "config",
+    },
+    "page": {"figures", "rendering", "playback", "insight", "truth", "evaluation", "exports", "config", "animation", "audio"},
     "cli": {
         "pipeline", "animation", "config", "training", "evaluation", "corpus", "exports", "audio", "head", "rendering",
         "weights", "benchmark", "doctor", "datasets", "experiments", "meshes",
