@@ -16,7 +16,7 @@ import imageio_ffmpeg
 import numpy as np
 
 from memorytalker.audio import Waveform, load_waveform, write_wav
-from memorytalker.config import PHONES
+from memorytalker.config import PHONES, ConfigError
 from memorytalker.head import HeadMesh, load_head
 
 IDENTITIES = {"woman": "ada", "old_man": "omar"}  # name of the stand-in -> whose face it is
@@ -61,8 +61,11 @@ class StubAnimation:
         self._talker = talker
 
     def save(self, path: str | Path, render: Any = None, progress: Any = None) -> Path:
-        """Write a tiny H.264 / AAC file, one flat colour, with the sound."""
+        """Write a tiny H.264 / AAC file, one flat colour, with the sound; or .npz as the real one."""
         path = Path(path)
+        if path.suffix == ".npz":
+            np.savez(path, vertices=self.vertices, fps=self.fps)
+            return path
         sound = path.with_suffix(".wav")
         write_wav(sound, self.waveform)
         frames = len(self.vertices)
@@ -117,6 +120,8 @@ class StubTalker:
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
         """Vertices (V, 3) in metres: the shape of that number, as far as the slot is weighed."""
+        if isinstance(slot, str) and slot not in PHONES:
+            raise ConfigError(f"There is no memory slot {slot!r}.")
         index = PHONES.index(slot) if isinstance(slot, str) else slot
         weight = 1.0 if style_weights is None else float(style_weights[index])
         return self.head.template + np.float32(weight) * self.head.blendshapes[index]

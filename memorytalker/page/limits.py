@@ -7,8 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from memorytalker import AudioError, load_waveform
-from memorytalker.audio import Waveform
+from memorytalker.audio import AudioError, Waveform, load_waveform
+from memorytalker.config import ConfigError
 
 LONGEST_SECONDS = 60.0
 LARGEST_MEGABYTES = 20
@@ -50,8 +50,8 @@ def is_silent(waveform: Waveform) -> bool:
 
 def refused(error: Exception) -> gr.Error:
     """The message of a plain-word error as what a visitor sees; Gradio would take markup in it for markup."""
-    return gr.Error(html.escape(str(error)), print_exception=False)
+    return gr.Error(html.escape(str(error), quote=False), print_exception=False)
 
 
 #: Errors whose messages are written for visitors.
-PLAIN_ERRORS = (AudioError, PageError)
+PLAIN_ERRORS = (AudioError, ConfigError, PageError)

@@ -38,7 +38,7 @@ class Visits:
             visit = self.root / self._names.setdefault(session, secrets.token_hex(16))
             visit.mkdir(exist_ok=True)
             results = sorted(visit.iterdir(), key=lambda result: result.stat().st_mtime_ns)
-            for result in results[: len(results) - RESULTS_KEPT + 1]:
+            for result in results[: max(0, len(results) - RESULTS_KEPT + 1)]:
                 shutil.rmtree(result, ignore_errors=True)
             place = visit / secrets.token_hex(8)
             place.mkdir()

@@ -1,0 +1,206 @@
+"""The tab Animate: choices, the button that begins, and results in the order in which they are ready."""
+
+from __future__ import annotations
+
+import html
+import logging
+import time
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import gradio as gr
+
+from memorytalker.page.desk import Desk
+from memorytalker.page.examples import EXAMPLES, example_path
+from memorytalker.page.limits import BUSY, LIMITS_TEXT, PLAIN_ERRORS, TOO_SLOW, refused
+
+try:
+    from memorytalker.page.player import player
+except ImportError:
+    def player(elem_id, channel): return gr.HTML("", elem_id=elem_id)
+from memorytalker.page.production import Result, produced
+from memorytalker.page.status import STEPS, status_html
+from memorytalker.page.wish import ANOTHER_VOICE, CAMERA_NAMES, NEUTRAL, THIS_VOICE, Wish, seen_name
+
+WELCOME = "Give a voice, then press “Make it talk”."
+WAITING = "Waiting for a free place…"
+INSTANT = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+#: Whatever draws or hears shares one place: one request is worked on at a time.
+ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibility": "private"}
+log = logging.getLogger("memorytalker.page")
+
+
+def build_animate(desk: Desk) -> dict[str, Any]:
+    """Lay out the studio; `wire_animate` sets it to work. Returns its components by their element ids."""
+    with gr.Row(elem_id="studio"):
+        with gr.Column(scale=4, min_width=320):
+            asked = _voice() | _face(desk.talker.head) | _manner() | _extras()
+            with gr.Row(elem_id="buttons"):
+                asked["run"] = gr.Button("Make it talk", variant="primary", interactive=False, elem_id="run", scale=3)
+                asked["stop"] = gr.Button("Stop", interactive=False, elem_id="stop", scale=1, min_width=90)
+        with gr.Column(scale=5, min_width=320):
+            given = {
+                "status": gr.HTML(status_html(-1, WELCOME), label="Status", elem_id="status"),
+                "player": player("player", "animate"),
+                "video": gr.Video(
+                    label="Video", elem_id="video", interactive=False, buttons=["download"], elem_classes="film"
+                ),
+                "caption": gr.HTML("", elem_id="caption"),
+            }
+    return asked | given
+
+
+def _voice() -> dict[str, Any]:
+    gr.HTML("<h2>Voice</h2>")
+    sound = gr.Audio(
+        type="filepath", sources=["upload", "microphone"], label="Voice", elem_id="sound", buttons=[],
+        waveform_options=gr.WaveformOptions(sample_rate=16000),
+    )  # fmt: skip
+    gr.HTML(f'<p class="small">{LIMITS_TEXT}</p>', elem_id="limits")
+    with gr.Row(elem_id="examples"):
+        gr.HTML('<p class="small">Or take an example:</p>')
+        for name, words in EXAMPLES.items():
+            # gr.Examples would hand out a copy that the sweep by age has deleted.
+            gr.Button(words, size="sm").click(partial(example_path, name), None, sound, **INSTANT)
+    return {"sound": sound}
+
+
+def _face(head: Any) -> dict[str, Any]:
+    gr.HTML("<h2>Head</h2>")
+    names = [(seen_name(name, head.descriptions.get(name, "")), name) for name in head.identities]
+    cameras = [(words, name) for name, words in CAMERA_NAMES.items()]
+    return {
+        "head": gr.Dropdown(names, value=names[0][1], label="Head", elem_id="head", filterable=False),
+        "camera": gr.Radio(cameras, value="front", label="Camera of the video", elem_id="camera"),
+    }
+
+
+def _manner() -> dict[str, Any]:
+    gr.HTML("<h2>Manner of speaking</h2>")
+    sources = [("Of this voice", THIS_VOICE), ("Of another voice", ANOTHER_VOICE), ("Neutral", NEUTRAL)]
+    source = gr.Radio(sources, value=THIS_VOICE, label="Manner", elem_id="style-source")
+    second = gr.Audio(
+        type="filepath", sources=["upload", "microphone"], label="The voice whose manner to take",
+        elem_id="style-sound", buttons=[], visible=False, waveform_options=gr.WaveformOptions(sample_rate=16000),
+    )  # fmt: skip
+    blend = gr.Slider(
+        0, 1, value=1, step=0.05, label="How much of it", info="0 is neutral, 1 the whole manner", elem_id="style-blend"
+    )
+    source.change(
+        lambda chosen: (gr.Audio(visible=chosen == ANOTHER_VOICE), gr.Slider(interactive=chosen != NEUTRAL)),
+        source, [second, blend], **INSTANT,
+    )  # fmt: skip
+    return {"style-source": source, "style-sound": second, "style-blend": blend}
+
+
+def _extras() -> dict[str, Any]:
+    with gr.Row(elem_id="extras"):
+        expression = gr.Checkbox(
+            label="Expression", info="blinks, glances and brows; the mouth stays as it is", elem_id="expression"
+        )
+        seed = gr.Number(value=0, precision=0, label="Seed", info="another number, other blinks", elem_id="seed")
+        shut = gr.Checkbox(label="Shut in pauses", info="keeps the mouth closed in silence", elem_id="shut-silence")
+    return {"expression": expression, "seed": seed, "shut-silence": shut}
+
+
+def wire_animate(desk: Desk, parts: dict[str, Any], remembered: dict[str, Any]) -> dict[str, Any]:
+    """Let the buttons work. `remembered`: what else shows the result: component -> function of the animation.
+
+    Returns the event that animates and the state that holds the wish behind the present result.
+    """
+    last = gr.State(None)
+    asked = [parts[name] for name in ("sound", "head", "camera", "style-source", "style-sound", "style-blend")]
+    asked += [parts[name] for name in ("expression", "seed", "shut-silence")]
+    status, run, stop = parts["status"], parts["run"], parts["stop"]
+    outputs = [status, run, stop, last, *(parts[name] for name in ("player", "video", "caption")), *remembered]
+
+    def switch(text: str, busy: bool) -> tuple[Any, ...]:
+        return status_html(-1, text), gr.Button(interactive=not busy), gr.Button(interactive=busy)
+
+    event = run.click(partial(switch, WAITING, True), None, [status, run, stop], **INSTANT).then(
+        _handler(desk, parts, remembered, last), asked, outputs, show_progress="hidden", **ONE_AT_A_TIME
+    )
+    # A full queue, or a choice that a component itself refuses, ends an event before it begins.
+    event.failure(
+        lambda said: (
+            status_html(-1, BUSY, wrong=True) if WAITING in said else gr.skip(),
+            gr.Button(interactive=True),
+            gr.Button(interactive=False),
+        ),
+        status, [status, run, stop], **INSTANT,
+    )  # fmt: skip
+    stopped = partial(switch, "Stopped.", False)
+    # Said twice: on a busy machine a last report of progress may arrive after the first.
+    stop.click(stopped, None, [status, run, stop], cancels=[event], **INSTANT).then(
+        stopped, None, [status, run, stop], **INSTANT
+    )
+    # A recording reaches the server a moment after it ends: until then there is nothing to run.
+    for voice in (parts["sound"], parts["style-sound"]):
+        voice.start_recording(lambda: gr.Button(interactive=False), None, run, **INSTANT)
+        voice.change(lambda path: gr.Button(interactive=path is not None), parts["sound"], run, **INSTANT)
+    return {"event": event, "last": last}
+
+
+def _handler(desk: Desk, parts: dict[str, Any], remembered: dict[str, Any], last: Any) -> Any:
+    """The handler of the one button: a generator, so that it can be stopped, and that shows each result at once."""
+    status, run, stop, caption = (parts[name] for name in ("status", "run", "stop", "caption"))
+    descriptions = desk.talker.head.descriptions
+
+    def free(text: str, step: int = -1, wrong: bool = False) -> dict[Any, Any]:
+        buttons = {run: gr.Button(interactive=True), stop: gr.Button(interactive=False)}
+        return {status: status_html(step, text, wrong=wrong)} | buttons
+
+    def shown(step: Result, wish: Wish, request: gr.Request) -> dict[Any, Any]:
+        if step.kind == "animation":
+            name = seen_name(wish.identity, descriptions.get(wish.identity, ""))
+            values = {component: value(step.value, wish) for component, value in remembered.items()}
+            return values | {caption: caption_html(wish, name), last: wish}
+        if step.kind == "file":
+            return {parts["video"]: desk.visits.keep(step.value, request)}
+        return {parts["player"]: step.value}
+
+    def begin(
+        sound: str | None, identity: str, camera: str, source: str, second: str | None, blend: float,
+        expression: bool, seed: float, shut: bool, request: gr.Request,
+    ) -> Iterator[dict[Any, Any]]:  # fmt: skip
+        wish = Wish(sound, identity, camera, source, second, blend, expression, seed, shut)
+        began, doing, times, note = time.monotonic(), "listening", [], ""
+        empty = {part: None for part in (parts["player"], parts["video"], last, *remembered)} | {caption: ""}
+        buttons = {run: gr.Button(interactive=False), stop: gr.Button(interactive=True)}
+        yield empty | buttons
+        try:
+            for step in produced(desk, wish):
+                if isinstance(step, str):
+                    yield {status: step}
+                    continue
+                if step.kind == "note":
+                    note = " " + step.value
+                    gr.Info(step.value)
+                    continue
+                doing = "drawing the video"
+                times.append(time.monotonic() - began)
+                yield shown(step, wish, request)
+            spent = "Memory after {:.1f} s, 3D head after {:.1f} s, video after {:.1f} s.".format(*times)
+            yield free(spent + note, len(STEPS))
+        except PLAIN_ERRORS as error:
+            yield free(str(error), wrong=True)
+            raise refused(error) from None
+        except TimeoutError as error:
+            yield free(TOO_SLOW, wrong=True)
+            raise refused(ValueError(TOO_SLOW)) from error
+        except Exception as error:
+            log.exception("A request failed")
+            text = f"Something failed on our side while {doing}; please try again in a moment."
+            yield free(text, wrong=True)
+            raise refused(ValueError(text)) from error
+
+    return begin
+
+
+def caption_html(wish: Wish, head_name: str) -> str:
+    """The settings under the result, and what follows from them."""
+    return (
+        f'<p class="small">{html.escape(wish.caption(head_name))} The same sound and settings give the same result '
+        "again.</p><p class=\"small\">Generated by a computer; the head stands for no real person.</p>"
+    )

@@ -1,0 +1,174 @@
+"""The named endpoints, for programs: what the page does, as functions with schemas.
+
+No postponed annotations here: Gradio reads the types of these functions as they are.
+"""
+
+import functools
+import inspect
+import logging
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from memorytalker.page import health as probing
+from memorytalker.page.desk import Desk
+from memorytalker.page.examples import EXAMPLES, example_path
+from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, read_sound, refused
+from memorytalker.page.production import FORMATS, Result, produced
+from memorytalker.page.wish import NO_SOUND, THIS_VOICE, Wish
+
+ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker"}
+OURS = "Something failed on our side; please try again in a moment."
+log = logging.getLogger("memorytalker.page")
+
+
+def build_api(desk: Desk) -> None:
+    """Give every action of the page a named endpoint; call it inside the Blocks."""
+    for endpoint in (_animate(desk), _style(desk), _slot_face(desk), _health(desk)):
+        gr.api(_plainly(endpoint), api_name=endpoint.__name__, **ONE_AT_A_TIME)
+    gr.api(examples, api_name="examples", queue=False)
+
+
+def examples() -> list[dict[str, Any]]:
+    """The example voices: name, words and seconds of each, and the file itself."""
+    found = []
+    for name, words in EXAMPLES.items():
+        path = example_path(name)
+        with wave.open(path) as file:
+            seconds = file.getnframes() / file.getframerate()
+        found.append({"name": name, "words": words, "seconds": round(seconds, 3), "file": _file(path)})
+    return found
+
+
+def _animate(desk: Desk) -> Callable[..., Any]:
+    def animate(
+        request: gr.Request,
+        sound: gr.FileData,
+        identity: str = "",
+        camera: str = "front",
+        style: str = THIS_VOICE,
+        style_sound: gr.FileData | None = None,
+        style_blend: float = 1.0,
+        expression: bool = False,
+        seed: int = 0,
+        shut_silence: bool = False,
+        format: str = "mp4",
+    ) -> tuple[gr.FileData, dict]:
+        """Make a head say a sound: the video (or its arrays, format "npz"), and what was asked, heard and weighed.
+
+        identity: a name of a head, or empty for the first. camera: front, three_quarter or profile. style: "this
+        voice", "another voice" (then style_sound is its clip) or "neutral". style_blend: 0 (neutral) to 1. expression:
+        blinks, glances and brows, drawn from the seed. shut_silence: keep the mouth closed in pauses.
+        """
+        identity = identity or next(iter(desk.talker.head.identities))
+        wish = Wish(
+            _path(sound), identity, camera, style, _path(style_sound), style_blend, expression, seed, shut_silence
+        )
+        if format not in FORMATS:
+            raise PageError(f"There is no such format; choose one of {', '.join(FORMATS)}.")
+        about: dict[str, Any] = {}
+        for step in produced(desk, wish, with_player=False, format=format):
+            if not isinstance(step, Result):
+                yield None, about  # a place where a client may stop
+            elif step.kind == "note":
+                about["note"] = step.value
+            elif step.kind == "animation":
+                about |= _told(step.value) | {"settings": wish.caption(identity)}
+            else:
+                yield _file(desk.visits.keep(step.value, request)), about
+
+    return animate
+
+
+def _style(desk: Desk) -> Callable[..., Any]:
+    def style(sound: gr.FileData) -> dict:
+        """The manner of a voice: one weight for each memory slot, and how many times the average speaker's that is."""
+        weights = _done(desk, desk.style_of, read_sound(_path(sound), NO_SOUND))
+        relative = None if desk.mean_style is None else _rounded(weights / desk.mean_style, 4)
+        return {"weights": _rounded(weights, 4), "against_average": relative}
+
+    return style
+
+
+def _slot_face(desk: Desk) -> Callable[..., Any]:
+    def slot_face(slot: str, sound: gr.FileData | None = None) -> dict:
+        """The face that a memory slot stores: vertices (V, 3) in metres, y up, neutral or in the manner of a sound.
+
+        slot: its name, such as "uw".
+        """
+        weights = _done(desk, desk.style_of, read_sound(_path(sound), NO_SOUND)) if sound else None
+        vertices = _done(desk, desk.slot_face, slot, weights)
+        return {"slot": slot, "vertices": _rounded(vertices, 6)}
+
+    return slot_face
+
+
+def _health(desk: Desk) -> Callable[..., Any]:
+    def health() -> dict:
+        """Whether all is well: a sound went through the network and a picture was drawn. Fails in words if not."""
+        return _done(desk, probing.probe, desk)
+
+    return health
+
+
+def _done(desk: Desk, work: Callable[..., Any], *arguments: Any) -> Any:
+    with desk.task(work, *arguments) as task:
+        return task.wait(600)
+
+
+def _path(given: Any) -> str | None:
+    return given["path"] if given else None
+
+
+def _file(path: str | Path) -> Any:
+    return {"path": str(path), "orig_name": Path(path).name, "meta": {"_type": "gradio.FileData"}}
+
+
+def _told(animation: Any) -> dict[str, Any]:
+    return {
+        "seconds": round(animation.waveform.seconds, 3),
+        "frames": len(animation.vertices),
+        "fps": animation.fps,
+        "slots": list(animation.slot_labels),
+        "style_weights": _rounded(animation.style_weights, 4),
+    }
+
+
+def _rounded(values: np.ndarray, digits: int) -> list:
+    return np.round(np.asarray(values, np.float64), digits).tolist()
+
+
+@contextmanager
+def _plain_words(name: str) -> Iterator[None]:
+    try:
+        yield
+    except PLAIN_ERRORS as error:
+        raise refused(error) from None
+    except TimeoutError as error:
+        raise refused(PageError(TOO_SLOW)) from error
+    except Exception as error:
+        log.exception("The endpoint %s failed", name)
+        raise refused(PageError(OURS)) from error
+
+
+def _plainly(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The endpoint with its failures as one plain sentence."""
+    if inspect.isgeneratorfunction(endpoint):
+
+        @functools.wraps(endpoint)
+        def worded(*arguments: Any, **options: Any) -> Any:
+            with _plain_words(endpoint.__name__):
+                yield from endpoint(*arguments, **options)
+    else:
+
+        @functools.wraps(endpoint)
+        def worded(*arguments: Any, **options: Any) -> Any:
+            with _plain_words(endpoint.__name__):
+                return endpoint(*arguments, **options)
+
+    return worded
