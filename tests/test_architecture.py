@@ -49,7 +49,7 @@ ROOMS = {
         "training", "evaluation", "datasets", "corpus", "articulation", "pipeline", "animation", "weights", "models",
         "rendering", "features", "motion", "head", "audio", "config",
     },
-    "benchmark": {"pipeline", "animation", "models", "rendering", "motion", "audio", "config", "head"},
+    "benchmark": {"pipeline", "playback", "animation", "models", "rendering", "motion", "audio", "config", "head"},
     "doctor": {"pipeline", "weights", "rendering", "head", "config", "datasets"},
     "playback": {"motion", "head", "audio", "animation", "config"},
     "insight": {"figures", "head", "animation", "audio", "config"},

@@ -246,8 +246,8 @@ def test_endings_are_those_that_an_animation_knows() -> None:
 def test_bench_adds_up(run, tmp_path: Path) -> None:
     code, out, _ = run("bench", "--seconds", "0.5", "--json", tmp_path / "bench.json", *PICTURE)
     figures = json.loads((tmp_path / "bench.json").read_text())
-    assert code == 0 and "render" in out
-    stages = [figures[name] for name in ("encode", "decode", "render", "write")]
+    assert code == 0 and "render" in out and "3D head after" in out and "goal" not in out
+    stages = [figures[name] for name in ("encode", "decode", "pack", "render", "write")]
     assert sum(stages) == pytest.approx(figures["total"], abs=0.01) and min(stages) > 0
     assert figures["frames"] == 15 and figures["seconds_of_speech"] == 0.5 and figures["width"] == 64
     assert_refused(run("bench", "--seconds", "0", *PICTURE))
