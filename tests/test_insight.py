@@ -1,0 +1,125 @@
+"""What the numbers of the memory say: planted addresses, openings and weights come back, in numbers and in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from memorytalker import insight
+from memorytalker.config import CHARACTERS, PHONES
+from memorytalker.figures import PHONE_GROUPS
+from memorytalker.head import Landmarks, load_head
+
+
+def planted(**factors: float) -> np.ndarray:
+    weights = np.full(40, 1.0)
+    for phone, value in factors.items():
+        weights[PHONES.index(phone)] = value
+    return weights
+
+
+def test_readings_tell_who_is_read_from_when_to_when() -> None:
+    top = [0, 0, 0, 5, 5, 2, 2, 2, 2, 0]
+    address = np.full((10, 6), 0.02)
+    address[np.arange(10), top] = 0.9
+    address[3, 5] = 0.7
+    found = insight.readings(address, fps=10)
+    assert [one.slot for one in found] == [0, 5, 2, 0]
+    assert [one.start for one in found] == [0.0, 0.3, 0.5, 0.9] and found[-1].end == 1.0
+    assert all(a.end == b.start for a, b in zip(found, found[1:], strict=False))
+    assert found[1].share == pytest.approx(0.8)
+    text = insight.reading_text(found, ["sil", "b", "c", "d", "e", "f"], 1.0)
+    assert "from 3 of 6 slots, in 4 stretches" in text and "silence for 0.40 s, /c/ for 0.40 s, /f/ for 0.20 s" in text
+
+
+def test_the_mouth_opens_by_the_millimetres_that_were_planted() -> None:
+    head = load_head()
+    marks = head.landmarks
+    faces = np.repeat(head.template[None], 3, axis=0)
+    lower, upper = marks["inner_lip_lower"], marks["inner_lip_upper"]
+    faces[1, lower, 1] = faces[1, upper, 1] - 0.004
+    faces[2, lower, 1] = faces[2, upper, 1] + 0.004  # lips pressed through each other are closed, not less than closed
+    opening, width = insight.mouth_opening(faces, head), insight.mouth_width(faces, head)
+    assert opening[1] == pytest.approx(4.0, abs=0.01) and opening[2] == 0
+    faces[0, marks["mouth_left"], 0] += 0.003
+    assert insight.mouth_width(faces, head)[0] - width[0] == pytest.approx(3.0, abs=0.05)
+
+
+def test_a_head_that_does_not_name_its_lips_has_no_curve() -> None:
+    class Bare:
+        landmarks = Landmarks()
+
+    faces = np.zeros((2, 4, 3))
+    assert insight.mouth_opening(faces, Bare()) is None and insight.mouth_width(faces, Bare()) is None
+
+
+def test_the_envelope_holds_every_peak_of_the_sound() -> None:
+    samples = np.zeros(1000, np.float32)
+    samples[[3, 500, 999]] = 0.9, -0.8, 0.7
+    found = insight.envelope(samples, 100)
+    assert found.shape == (100, 2)
+    assert (found[0, 1], found[50, 0], found[99, 1]) == pytest.approx((0.9, -0.8, 0.7))
+    assert np.count_nonzero(found) == 3 and insight.envelope(samples[:4], 100).shape == (4, 2)
+
+
+def test_the_neutral_style_has_no_emphasis() -> None:
+    assert insight.emphasis(np.ones(40, np.float32), np.full(40, 0.97)) is None
+    assert insight.emphasis(np.full(40, 0.97), np.full(40, 0.97)) is not None  # average is not neutral
+
+
+def test_emphasis_is_measured_against_the_average_speaker() -> None:
+    average = np.linspace(0.5, 2.0, 40)
+    told = insight.emphasis(average * planted(ow=1.3, uw=1.3, m=0.5), average)
+    assert told.order[0] == PHONES.index("ow") and told.order[-1] == PHONES.index("m")
+    assert told.relative[PHONES.index("s")] == pytest.approx(1.0)
+    assert told.overall == pytest.approx((1.3 * 1.3 * 0.5) ** (1 / 40))
+    assert "some slots more and some less than the average training speaker" in insight.strength_text(told)
+    emphasised, suppressed = insight.extremes(told, PHONES)
+    assert "rounds /ow uw/ 1.30 ×" in emphasised and "closes the lips for /m/ 0.50 ×" in suppressed
+
+
+def test_without_an_average_the_reference_is_neutral_and_said() -> None:
+    told = insight.emphasis(planted(aa=2.0), None)
+    assert not told.average_known and "neutral style" in insight.strength_text(told)
+
+
+def test_five_and_five_and_all_phones_once() -> None:
+    told = insight.emphasis(np.linspace(0.9, 1.1, 40) * 1.01, np.ones(40))
+    for lines, slots in zip(insight.extremes(told, PHONES), (range(39, 34, -1), range(5)), strict=True):
+        named = " ".join(line[line.index("/") + 1 : line.rindex("/")] if "/" in line else "sil" for line in lines)
+        assert sorted(named.split()) == sorted(PHONES[slot] for slot in slots)
+
+
+def test_a_uniform_manner_is_said_to_be_one_of_size() -> None:
+    told = insight.emphasis(0.85 * np.linspace(0.99, 1.01, 40), np.ones(40))
+    text = insight.strength_text(told)
+    assert "every slot less" in text and "0.85 × overall" in text and "how much the face moves" in text
+    assert "how much the face moves" not in insight.strength_text(insight.emphasis(planted(aa=1.5), np.ones(40)))
+    assert insight.factor(0.8567, told) == "0.857 ×" and insight.factor(1.3) == "1.30 ×"
+
+
+@pytest.mark.parametrize("weights", [planted(aa=-0.1), planted(aa=np.nan), np.full(39, 2.0)])
+def test_weights_that_have_no_logarithm_are_refused(weights: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        insight.emphasis(weights, np.ones(40))
+
+
+def test_characters_are_named_without_groups() -> None:
+    told = insight.emphasis(np.linspace(0.8, 1.2, 32), np.ones(32))
+    emphasised, _ = insight.extremes(told, CHARACTERS)
+    assert emphasised == [f"/{' '.join(CHARACTERS[:-6:-1])}/ 1.17 ×"]
+
+
+def test_every_group_of_phones_has_its_deed() -> None:
+    assert set(insight.DEEDS) == {name for name, _ in PHONE_GROUPS}
+
+
+def test_the_difference_of_two_voices_is_of_the_second_against_the_first() -> None:
+    first, second = planted(), 1.2 * planted(ow=1.1, m=0.9)
+    text = insight.difference_text(first, second, PHONES)
+    assert "1.20 × as strongly as the first: its face moves more" in text
+    assert "stresses /ow " in text and "(up to +10.0 %)" in text and "/m " in text and "(down to -10.0 %)" in text
+    back = insight.difference_text(second, first, PHONES)
+    assert "0.83 ×" in back and "moves less" in back and "stresses /m " in back
+    assert "alike" in insight.difference_text(first, first, PHONES)
+    assert "in no slot by half a percent" in insight.difference_text(first, 1.3 * first, PHONES)
