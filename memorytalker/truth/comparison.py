@@ -19,8 +19,6 @@ from ..motion import Motion
 from .reading import Truth
 
 STAGE_ONE, BOTH_STAGES, STILL = "stage 1", "stages 1 + 2", "still face"
-#: Metres: an upper face that moves less than this in the truth tells nothing of one that should.
-UNMOVED = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +85,6 @@ def compare(truth: Truth, animate: Callable[..., Any], progress: Progress | None
     )
     true = truth.motion.offsets
     still = measure_clip(np.zeros_like(true), true, regions, fps)
-    if regions.upper_face is not None and np.abs(true[:, regions.upper_face]).max() < UNMOVED:
-        remarks += ("The truth does not move brows and eyes, so FDD tells nothing here.",)
     return Comparison(
         truth, _opening(head, true, regions), first, second, MappingProxyType(still),
         MappingProxyType(missing(regions)), remarks,

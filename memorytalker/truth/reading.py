@@ -151,8 +151,10 @@ def _read_curves(path: Path, head: HeadMesh, fps: float | None) -> tuple[Motion,
     except CaptureError as error:
         raise TruthError(str(error).replace(str(path), name)) from None
     _check_rate(name, curves.fps, fps)
-    said = () if "jawOpen" in curves.names else ("The recording has no curve jawOpen, so its jaw stays shut.",)
-    return curves.to_motion(head), said
+    said = [] if "jawOpen" in curves.names else ["The recording has no curve jawOpen, so its jaw stays shut."]
+    if not any(shape.startswith(("brow", "eye")) and curves.curve(shape).any() for shape in curves.names):
+        said.append("The recording moves neither eyes nor brows, so FDD tells of the cheeks alone.")
+    return curves.to_motion(head), tuple(said)
 
 
 # vertices
