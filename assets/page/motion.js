@@ -1,0 +1,168 @@
+// Motion: a package of memorytalker.playback becomes positions and normals of a head's fine mesh, frame by frame.
+// Arithmetic only, the same as memorytalker.rendering.surface does; nothing here knows of WebGL.
+
+const TYPES = {
+  float32: Float32Array, int16: Int16Array, uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array,
+};
+
+/** The numbers of one array of a package: {type, shape, data in base64} -> a typed array with its `shape`. */
+export function decoded(array) {
+  const bytes = bytesOf(array.data);
+  const values = new TYPES[array.type](bytes.buffer);
+  values.shape = array.shape;
+  return values;
+}
+
+/** Base64 -> Uint8Array. */
+export function bytesOf(text) {
+  const plain = atob(text);
+  const bytes = new Uint8Array(plain.length);
+  for (let k = 0; k < plain.length; k += 1) bytes[k] = plain.charCodeAt(k);
+  return bytes;
+}
+
+/** What one head looks like at rest, decoded once for all heads that share it. */
+export function dressingOf(fields) {
+  const names = ["template", "faces", "edges", "fineFaces", "colors", "finishes", "sky", "keys"];
+  const arrays = Object.fromEntries(names.map((name) => [name, decoded(fields[name])]));
+  return { ...fields, ...arrays, count: arrays.template.length / 3, fine: arrays.template.length / 3 + arrays.edges.length / 2 };
+}
+
+/** Values per given vertex (width numbers each) -> per fine vertex: those between two others are their mean. */
+export function spread(dressing, values, width, result) {
+  const { count, edges } = dressing;
+  result.set(values);
+  for (let e = 0, out = count * width; e < edges.length; e += 2) {
+    const a = edges[e] * width, b = edges[e + 1] * width;
+    for (let k = 0; k < width; k += 1, out += 1) result[out] = 0.5 * (values[a + k] + values[b + k]);
+  }
+  return result;
+}
+
+/** One head in motion. `positions` and `normals` are those of the fine mesh at the time of the last `place`. */
+export class MovingHead {
+  constructor(dressing, fields) {
+    this.dressing = dressing;
+    this.moving = decoded(fields.moving);
+    this.shapes = Float32Array.from(decoded(fields.shapes));
+    this.weights = decoded(fields.weights);
+    [this.frames, this.rank] = this.weights.shape;
+    this.positions = new Float32Array(dressing.fine * 3);
+    this.normals = new Float32Array(dressing.fine * 3);
+    this.raw = new Float32Array(dressing.count * 3); // normals before they are brought to length 1
+    this.positions.set(dressing.template);
+    const everyFace = Uint32Array.from({ length: dressing.faces.length / 3 }, (_, f) => f);
+    const everyVertex = Uint32Array.from({ length: dressing.count }, (_, v) => v);
+    this.#addNormals(everyFace);
+    this.#normalise(everyVertex);
+    this.#refine(Uint32Array.from({ length: dressing.edges.length / 2 }, (_, e) => e));
+    this.#findTouched();
+    this.place(0);
+  }
+
+  /** What changes when the moving vertices move: faces, the vertices whose normals they make, the edges at these. */
+  #findTouched() {
+    const { faces, edges, count } = this.dressing;
+    const moves = new Uint8Array(count), touched = new Uint8Array(count);
+    for (const vertex of this.moving) moves[vertex] = 1;
+    const movingFaces = [];
+    for (let f = 0; f < faces.length; f += 3) {
+      if (moves[faces[f]] || moves[faces[f + 1]] || moves[faces[f + 2]]) {
+        movingFaces.push(f / 3);
+        touched[faces[f]] = touched[faces[f + 1]] = touched[faces[f + 2]] = 1;
+      }
+    }
+    this.movingFaces = Uint32Array.from(movingFaces);
+    this.touched = Uint32Array.from({ length: count }, (_, v) => v).filter((v) => touched[v] || moves[v]);
+    this.touchedEdges = Uint32Array.from({ length: edges.length / 2 }, (_, e) => e).filter(
+      (e) => touched[edges[2 * e]] || touched[edges[2 * e + 1]],
+    );
+    // What faces that never move add to the normals of touched vertices stays.
+    const still = new Uint8Array(faces.length / 3).fill(1);
+    for (const face of this.movingFaces) still[face] = 0;
+    this.raw.fill(0);
+    this.#addNormals(Uint32Array.from({ length: still.length }, (_, f) => f).filter((f) => still[f]));
+    this.rest = this.raw.slice();
+  }
+
+  /** Move to a frame; between two frames every vertex is on the straight line from one to the other. */
+  place(frame) {
+    const { moving, shapes, weights, rank, positions } = this;
+    const template = this.dressing.template;
+    const at = Math.min(Math.max(frame, 0), this.frames - 1);
+    const first = Math.floor(at), second = Math.min(first + 1, this.frames - 1), share = at - first;
+    const size = moving.length * 3;
+    const sum = (this.sum ??= new Float32Array(size));
+    sum.fill(0);
+    for (let k = 0; k < rank; k += 1) {
+      const weight = (1 - share) * weights[first * rank + k] + share * weights[second * rank + k];
+      for (let i = 0, s = k * size; i < size; i += 1, s += 1) sum[i] += weight * shapes[s];
+    }
+    for (let m = 0, i = 0; m < moving.length; m += 1) {
+      const v = 3 * moving[m];
+      positions[v] = template[v] + sum[i++];
+      positions[v + 1] = template[v + 1] + sum[i++];
+      positions[v + 2] = template[v + 2] + sum[i++];
+    }
+    for (const v of this.touched) {
+      this.raw[3 * v] = this.rest[3 * v];
+      this.raw[3 * v + 1] = this.rest[3 * v + 1];
+      this.raw[3 * v + 2] = this.rest[3 * v + 2];
+    }
+    this.#addNormals(this.movingFaces);
+    this.#normalise(this.touched);
+    this.#refine(this.touchedEdges);
+  }
+
+  /** Add each face's normal, as long as twice its area, to its three corners. */
+  #addNormals(which) {
+    const p = this.positions, raw = this.raw, faces = this.dressing.faces;
+    for (const face of which) {
+      const a = 3 * faces[3 * face], b = 3 * faces[3 * face + 1], c = 3 * faces[3 * face + 2];
+      const ux = p[b] - p[a], uy = p[b + 1] - p[a + 1], uz = p[b + 2] - p[a + 2];
+      const vx = p[c] - p[a], vy = p[c + 1] - p[a + 1], vz = p[c + 2] - p[a + 2];
+      const x = uy * vz - uz * vy, y = uz * vx - ux * vz, z = ux * vy - uy * vx;
+      raw[a] += x; raw[a + 1] += y; raw[a + 2] += z;
+      raw[b] += x; raw[b + 1] += y; raw[b + 2] += z;
+      raw[c] += x; raw[c + 1] += y; raw[c + 2] += z;
+    }
+  }
+
+  #normalise(which) {
+    const raw = this.raw, normals = this.normals;
+    for (const vertex of which) {
+      const v = 3 * vertex;
+      const length = Math.max(Math.hypot(raw[v], raw[v + 1], raw[v + 2]), 1e-20);
+      normals[v] = raw[v] / length;
+      normals[v + 1] = raw[v + 1] / length;
+      normals[v + 2] = raw[v + 2] / length;
+    }
+  }
+
+  /** Places and normals of the vertices between two given ones: Phong tessellation, as in the films. */
+  #refine(which) {
+    const { edges, count, roundness } = this.dressing;
+    const p = this.positions, n = this.normals, rise = 0.25 * roundness;
+    for (const e of which) {
+      const a = 3 * edges[2 * e], b = 3 * edges[2 * e + 1], out = 3 * (count + e);
+      const x = p[b] - p[a], y = p[b + 1] - p[a + 1], z = p[b + 2] - p[a + 2];
+      const onB = rise * (x * n[b] + y * n[b + 1] + z * n[b + 2]);
+      const onA = rise * (x * n[a] + y * n[a + 1] + z * n[a + 2]);
+      for (let k = 0; k < 3; k += 1) {
+        p[out + k] = 0.5 * (p[a + k] + p[b + k]) + onB * n[b + k] - onA * n[a + k];
+        n[out + k] = n[a + k] + n[b + k];
+      }
+      const length = Math.max(Math.hypot(n[out], n[out + 1], n[out + 2]), 1e-20);
+      n[out] /= length; n[out + 1] /= length; n[out + 2] /= length;
+    }
+  }
+
+  /** Every given vertex' distance from the same of `other`, in metres, into `result` (count). */
+  distances(other, result) {
+    const p = this.positions, q = other.positions;
+    for (let v = 0, i = 0; v < this.dressing.count; v += 1, i += 3) {
+      result[v] = Math.hypot(p[i] - q[i], p[i + 1] - q[i + 1], p[i + 2] - q[i + 2]);
+    }
+    return result;
+  }
+}

@@ -1,0 +1,323 @@
+// Player: a talking head in 3D with its sound, a clock that the rest of the page follows, and buttons for all of it.
+//
+// On `document` it sends "memorytalker:time" {channel, seconds, playing} with every picture while it plays and whenever
+// the time changes, and obeys "memorytalker:seek" {channel, seconds}. Its element carries `player`, for whoever asks.
+
+import { bytesOf } from "./motion.js";
+
+const CAMERAS = { front: "Front", three_quarter: "Three-quarter", profile: "Profile" };
+const TURN = 8, NEARER = 0.88; // degrees and factor of one press of a key
+
+/** Mount a player in `element`: options {channel, empty, no3d, autoplay, label}, the component's tools of Gradio. */
+export function mount(element, options, { props, watch }) {
+  const player = new Player(element, options);
+  const take = () => player.load(props.value).catch((problem) => player.fail(problem));
+  watch("value", take);
+  element.player = player;
+  return take().then(() => player);
+}
+
+class Player {
+  constructor(element, options) {
+    this.element = element;
+    this.options = options;
+    this.seconds = this.length = 0;
+    this.stop = new AbortController(); // ends every listener at once
+    this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+    useStyle();
+    this.#build();
+    this.#listen();
+  }
+
+  // ---- what is seen ----
+
+  #build() {
+    const { label = "Talking head in 3D", empty = "" } = this.options;
+    this.element.innerHTML = `<div class="head-player" role="group">
+      <div class="stage"><canvas tabindex="0" role="application" hidden></canvas><p class="notice"></p>
+        <div class="names"></div><div class="scale" hidden></div></div>
+      <div class="transport" hidden>
+        <button type="button" class="play"></button>
+        <input type="range" class="seek" min="0" value="0" aria-label="Position in the recording">
+        <span class="clock"></span>
+        <button type="button" class="mute"></button>
+      </div>
+      <div class="cameras" role="group" aria-label="Camera" hidden></div>
+      <p class="hint" hidden>Drag or use the arrow keys to turn the head; plus and minus come nearer and move away.</p>
+    </div>`;
+    const find = (name) => this.element.querySelector(name);
+    this.root = find(".head-player");
+    this.canvas = find("canvas");
+    [this.notice, this.names, this.scale, this.transport, this.play, this.seekBar, this.clock, this.mute, this.cameras, this.hint] =
+      [".notice", ".names", ".scale", ".transport", ".play", ".seek", ".clock", ".mute", ".cameras", ".hint"].map(find);
+    this.root.setAttribute("aria-label", label);
+    this.canvas.setAttribute("aria-label", `${label}. Arrow keys turn it, plus and minus zoom, 0 looks from the front, space plays.`);
+    this.notice.textContent = empty;
+    for (const [name, text] of Object.entries(CAMERAS)) this.#button(text, () => this.choose(name)).dataset.camera = name;
+    this.#button("Nearer", () => this.turn(0, 0, NEARER), "+");
+    this.#button("Further", () => this.turn(0, 0, 1 / NEARER), "−");
+    this.#button("Reset the view", () => this.choose(this.home ?? "front"), "Reset");
+    this.#setMuted(false);
+    this.#showPlaying();
+  }
+
+  #button(label, action, text = label) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    if (text !== label) button.setAttribute("aria-label", label);
+    button.addEventListener("click", action);
+    this.cameras.append(button);
+    return button;
+  }
+
+  #listen() {
+    const { signal } = this.stop;
+    const on = (target, name, action, more = {}) => target.addEventListener(name, action, { signal, ...more });
+    on(this.play, "click", () => this.toggle());
+    on(this.mute, "click", () => this.#setMuted(!this.muted));
+    on(this.seekBar, "input", () => this.seek(Number(this.seekBar.value)));
+    on(this.canvas, "keydown", (event) => this.#key(event));
+    on(document, "memorytalker:seek", ({ detail }) => {
+      if (detail.channel === this.options.channel) this.seek(detail.seconds);
+    });
+    // One sound at a time on the page.
+    on(document, "play", ({ target }) => { if (target !== this.sound) this.pause(); }, { capture: true });
+    this.observer = new ResizeObserver(() => (this.element.isConnected ? this.view?.resize() : this.dispose()));
+    this.observer.observe(this.canvas);
+    this.observer.observe(this.root);
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const turns = { ArrowLeft: [-TURN, 0], ArrowRight: [TURN, 0], ArrowUp: [0, TURN], ArrowDown: [0, -TURN] };
+    const { key } = event;
+    if (turns[key]) this.turn(...turns[key]);
+    else if (key === "+" || key === "=") this.turn(0, 0, NEARER);
+    else if (key === "-") this.turn(0, 0, 1 / NEARER);
+    else if (key === "0" || key === "Home") this.choose("front");
+    else if (key === " ") this.toggle();
+    else return;
+    event.preventDefault();
+  }
+
+  // ---- what is played ----
+
+  /** Show a package of memorytalker.playback, JSON text, in place of the one before; nothing for an empty one. */
+  async load(text) {
+    const turn = (this.turnOf = (this.turnOf ?? 0) + 1);
+    this.#clear();
+    if (!text) return;
+    const content = JSON.parse(text);
+    let problem = null;
+    try {
+      await this.#openView();
+    } catch (error) {
+      problem = error;
+    }
+    if (turn !== this.turnOf || this.stop.signal.aborted) return; // another value came, or the page went
+    this.length = content.seconds;
+    const moves = content.sound !== undefined || this.length * content.fps > 1.5;
+    if (content.sound) this.#openSound(content.sound);
+    this.canvas.hidden = Boolean(problem);
+    this.notice.textContent = problem ? this.options.no3d ?? "Your browser shows no 3D." : "";
+    if (problem) console.info(problem);
+    this.cameras.hidden = this.hint.hidden = Boolean(problem);
+    this.transport.hidden = !moves;
+    this.mute.hidden = !content.sound;
+    this.seekBar.max = this.length;
+    this.seekBar.step = 1 / content.fps;
+    this.names.replaceChildren(...content.heads.filter(({ name }) => name).map(({ name }) => {
+      const label = document.createElement("span");
+      label.textContent = name;
+      return label;
+    }));
+    this.canvas.parentElement.classList.toggle("pair", content.heads.length > 1);
+    this.#showScale(content.paint);
+    if (!problem) {
+      this.view.load(content);
+      this.view.resize();
+      this.#showCamera();
+    }
+    this.seek(0);
+    if (moves && this.options.autoplay && !this.calm.matches) this.start();
+  }
+
+  async #openView() {
+    if (this.view) return;
+    const { View } = await import("./view.js");
+    if (!this.view && !this.stop.signal.aborted) this.view = new View(this.canvas, () => this.#showCamera());
+  }
+
+  #openSound(base64) {
+    this.address = URL.createObjectURL(new Blob([bytesOf(base64)], { type: "audio/wav" }));
+    this.sound = document.createElement("audio");
+    this.sound.preload = "auto";
+    this.sound.src = this.address;
+    this.sound.muted = this.muted;
+    for (const name of ["play", "pause", "ended"]) this.sound.addEventListener(name, () => this.#follow());
+    this.sound.addEventListener("seeked", () => this.#tell());
+    this.root.append(this.sound);
+  }
+
+  get playing() {
+    return this.sound ? !this.sound.paused && !this.sound.ended : Boolean(this.silent);
+  }
+
+  /** Play from here, or from the beginning if this is the end; a browser that forbids it stays where it is. */
+  start() {
+    if (!this.length) return;
+    if (this.seconds >= this.length - 0.02) this.seek(0);
+    if (this.sound) this.sound.play().catch(() => this.#showPlaying());
+    else this.silent = { begun: performance.now() - 1000 * this.seconds };
+    this.#follow();
+  }
+
+  pause() {
+    this.sound?.pause();
+    this.silent = null;
+    this.#follow();
+  }
+
+  toggle() {
+    if (this.playing) this.pause();
+    else this.start();
+  }
+
+  /** Go to a time in seconds; the sound goes there too, and goes on if it was playing. */
+  seek(seconds) {
+    this.seconds = Math.min(Math.max(Number(seconds) || 0, 0), this.length);
+    if (this.sound) this.sound.currentTime = this.seconds;
+    if (this.silent) this.silent.begun = performance.now() - 1000 * this.seconds;
+    this.#show();
+  }
+
+  /** While it plays, the sound's own clock is the only one. */
+  #follow() {
+    cancelAnimationFrame(this.next);
+    this.#tell();
+    this.#showPlaying();
+    if (!this.playing) return;
+    this.next = requestAnimationFrame(() => {
+      if (this.element.isConnected) this.#follow();
+      else this.dispose();
+    });
+  }
+
+  #tell() {
+    if (this.sound) this.seconds = Math.min(this.sound.currentTime, this.length);
+    else if (this.silent) {
+      this.seconds = Math.min((performance.now() - this.silent.begun) / 1000, this.length);
+      if (this.seconds >= this.length) this.silent = null;
+    }
+    this.#show();
+  }
+
+  #show() {
+    this.view?.show(this.seconds);
+    this.seekBar.value = this.seconds;
+    const words = `${this.seconds.toFixed(1)} of ${this.length.toFixed(1)} seconds`;
+    this.seekBar.setAttribute("aria-valuetext", words);
+    this.clock.textContent = `${clockTime(this.seconds)} / ${clockTime(this.length)}`;
+    const detail = { channel: this.options.channel, seconds: this.seconds, playing: this.playing };
+    document.dispatchEvent(new CustomEvent("memorytalker:time", { detail }));
+  }
+
+  #showPlaying() {
+    const text = this.playing ? "Pause" : "Play";
+    if (this.play.getAttribute("aria-label") === text) return;
+    this.play.setAttribute("aria-label", text);
+    this.play.innerHTML = icon(this.playing ? "M6 4h4v16H6z M14 4h4v16h-4z" : "M6 3.5 20 12 6 20.5z");
+  }
+
+  #setMuted(muted) {
+    this.muted = muted;
+    if (this.sound) this.sound.muted = muted;
+    this.mute.setAttribute("aria-label", "Mute the sound");
+    this.mute.setAttribute("aria-pressed", muted);
+    this.mute.innerHTML = icon(`M3 9h4l5-5v16l-5-5H3z ${muted ? "M15 9.4 16.4 8 22 13.6 20.6 15z M20.6 8 22 9.4 16.4 15 15 13.6z" : "M15 8a5 5 0 0 1 0 8z M17 4a9 9 0 0 1 0 16v-2.2a7 7 0 0 0 0-11.6z"}`);
+  }
+
+  #showScale(paint) {
+    this.scale.hidden = !paint;
+    if (!paint) return;
+    const colors = bytesOf(paint.colors.data);
+    const stops = Array.from({ length: 9 }, (_, k) => {
+      const at = 3 * Math.round((k / 8) * (colors.length / 3 - 1));
+      return `rgb(${colors[at]} ${colors[at + 1]} ${colors[at + 2]})`;
+    });
+    this.scale.innerHTML = `<span>0</span><i></i><span>${Number(paint.largest)} mm and more</span>`;
+    this.scale.querySelector("i").style.background = `linear-gradient(to right, ${stops.join(", ")})`;
+    this.scale.setAttribute("role", "img");
+    this.scale.setAttribute("aria-label", `Colours of the distance, from 0 to ${Number(paint.largest)} millimetres and more`);
+  }
+
+  // ---- where it is seen from ----
+
+  choose(name) {
+    this.view?.choose(name, !this.calm.matches);
+    this.#showCamera();
+  }
+
+  turn(aside, up, nearer) {
+    this.view?.turn(aside, up, nearer);
+    this.#showCamera();
+  }
+
+  #showCamera() {
+    for (const button of this.cameras.querySelectorAll("[data-camera]")) {
+      button.setAttribute("aria-pressed", button.dataset.camera === this.view?.chosen);
+    }
+  }
+
+  // ---- how it ends ----
+
+  /** Say in one sentence that this cannot be shown. */
+  fail(problem) {
+    console.error(problem);
+    this.#clear();
+    this.notice.textContent = "The 3D head could not be shown; please try again.";
+  }
+
+  #clear() {
+    cancelAnimationFrame(this.next);
+    this.silent = null;
+    this.sound?.pause();
+    this.sound?.remove();
+    this.sound = null;
+    if (this.address) URL.revokeObjectURL(this.address);
+    this.address = "";
+    this.view?.clear();
+    this.seconds = this.length = 0;
+    this.canvas.hidden = this.transport.hidden = this.cameras.hidden = this.hint.hidden = this.scale.hidden = true;
+    this.names.replaceChildren();
+    this.notice.textContent = this.options.empty ?? "";
+    this.#showPlaying();
+  }
+
+  dispose() {
+    this.stop.abort();
+    this.observer.disconnect();
+    this.#clear();
+    this.view?.dispose();
+    this.view = null;
+  }
+}
+
+function icon(path) {
+  return `<svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" fill="currentColor"><path d="${path}"/></svg>`;
+}
+
+function clockTime(seconds) {
+  const tenths = Math.round(10 * seconds);
+  return `${Math.floor(tenths / 600)}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
+}
+
+function useStyle() {
+  const address = new URL("./player.css", import.meta.url).href;
+  if (document.querySelector(`link[href="${address}"]`)) return;
+  const link = document.createElement("link");
+  link.rel = "stylesheet";
+  link.href = address;
+  document.head.append(link);
+}

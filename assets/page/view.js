@@ -1,0 +1,266 @@
+// View: draws one or two heads that move (motion.js) with three.js, in the materials of memorytalker.rendering.scene.
+
+import {
+  BufferAttribute, BufferGeometry, DynamicDrawUsage, GLSL3, Mesh, OrbitControls, PerspectiveCamera, RawShaderMaterial,
+  Scene, Spherical, Vector3, WebGLRenderer,
+} from "./three/three.js";
+import { decoded, dressingOf, MovingHead, spread } from "./motion.js";
+
+const NEAREST = 0.55, FURTHEST = 1.9; // times the distance of the chosen camera
+const LOWEST = 0.62 * Math.PI, HIGHEST = 0.24 * Math.PI; // from straight up
+const DEGREE = Math.PI / 180;
+const SMALLEST_TURN = 0.5; // degrees after which the light is found anew
+
+const VERTEX_SHADER = `
+uniform mat4 modelViewMatrix, projectionMatrix;
+uniform mat3 normalMatrix;
+in vec3 position, normal, color, finish;
+in vec2 light;
+out vec3 normalView, colorView, finishVS;
+out vec2 lightVS;
+void main() {
+  normalView = normalMatrix * normal;
+  colorView = color;
+  finishVS = finish;
+  lightVS = light;
+  gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+}`;
+
+/** A fragment shader around the statements that the films are coloured by. */
+function fragmentShader(body) {
+  return `precision highp float;
+in vec3 normalView, colorView, finishVS;
+in vec2 lightVS;
+out vec4 picture;
+void main() {
+  vec3 normalVCVSOutput = normalView, diffuseColor = colorView;
+${body.replace("gl_FragData[0]", "picture")}
+}`;
+}
+
+/** One head on the stage: its motion, its mesh, and the scene that it has to itself. */
+class Figure {
+  constructor(motion, material) {
+    this.motion = motion;
+    const { dressing } = motion;
+    const geometry = new BufferGeometry();
+    const add = (name, values, width, normalised) => {
+      const attribute = new BufferAttribute(values, width, normalised);
+      geometry.setAttribute(name, attribute);
+      return attribute;
+    };
+    this.place = add("position", motion.positions, 3, false).setUsage(DynamicDrawUsage);
+    this.normal = add("normal", motion.normals, 3, false).setUsage(DynamicDrawUsage);
+    this.color = add("color", spread(dressing, dressing.colors, 3, new Uint8Array(dressing.fine * 3)), 3, true);
+    const finishes = Float32Array.from(dressing.finishes, (value) => value / 100);
+    add("finish", spread(dressing, finishes, 3, new Float32Array(dressing.fine * 3)), 3, false);
+    this.light = add("light", new Uint8Array(dressing.fine * 2), 2, true);
+    geometry.setIndex(new BufferAttribute(dressing.fineFaces, 1));
+    this.material = new RawShaderMaterial({
+      glslVersion: GLSL3, vertexShader: VERTEX_SHADER, fragmentShader: fragmentShader(material),
+    });
+    this.mesh = new Mesh(geometry, this.material);
+    this.mesh.frustumCulled = false;
+    this.scene = new Scene().add(this.mesh);
+    this.lit = Infinity; // azimuth that the light is found for
+  }
+
+  /** Show a frame, which may lie between two. */
+  show(frame) {
+    this.motion.place(frame);
+    this.place.needsUpdate = this.normal.needsUpdate = true;
+  }
+
+  /** Lamps turn with the camera: the key's share is that between the two nearest azimuths it was found for. */
+  lightFrom(azimuth) {
+    if (Math.abs(azimuth - this.lit) < SMALLEST_TURN) return;
+    this.lit = azimuth;
+    const { azimuths, keys, sky, count } = this.motion.dressing;
+    let second = azimuths.findIndex((one) => one > azimuth);
+    if (second < 0) second = 0;
+    const first = (second + azimuths.length - 1) % azimuths.length;
+    const turn = (to, from) => (to - from + 720) % 360;
+    const share = azimuths.length > 1 ? turn(azimuth, azimuths[first]) / (turn(azimuths[second], azimuths[first]) || 360) : 0;
+    const values = (this.shares ??= new Float32Array(2 * count));
+    for (let v = 0; v < count; v += 1) {
+      values[2 * v] = sky[v];
+      values[2 * v + 1] = (1 - share) * keys[first * count + v] + share * keys[second * count + v];
+    }
+    spread(this.motion.dressing, values, 2, this.light.array);
+    this.light.needsUpdate = true;
+  }
+
+  /** Give every vertex the colour of its distance (count, metres) on a scale of `colors` that ends at `largest` mm. */
+  paint(distances, { colors, largest }) {
+    const last = colors.length / 3 - 1;
+    const values = (this.painted ??= new Float32Array(3 * distances.length));
+    for (let v = 0; v < distances.length; v += 1) {
+      const step = 3 * Math.min(Math.round((1000 * distances[v] * last) / largest), last);
+      for (let k = 0; k < 3; k += 1) values[3 * v + k] = colors[step + k];
+    }
+    spread(this.motion.dressing, values, 3, this.color.array);
+    this.color.needsUpdate = true;
+  }
+
+  dispose() {
+    this.mesh.geometry.dispose();
+    this.material.dispose();
+  }
+}
+
+/** A canvas with heads on it that can be turned; draws only when something has changed. */
+export class View {
+  /** `changed` is called whenever the view turned; throws where there is no WebGL 2. */
+  constructor(canvas, changed) {
+    this.canvas = canvas;
+    const context = canvas.getContext("webgl2", { antialias: true, alpha: true, powerPreference: "low-power" });
+    if (!context) throw new Error("There is no WebGL 2 here.");
+    this.renderer = new WebGLRenderer({ canvas, context });
+    this.renderer.setClearColor(0x000000, 0);
+    this.renderer.autoClear = false;
+    this.camera = new PerspectiveCamera(20, 1, 0.05, 5);
+    this.follower = this.camera.clone();
+    this.controls = new OrbitControls(this.camera, canvas);
+    Object.assign(this.controls, { enablePan: false, minPolarAngle: HIGHEST, maxPolarAngle: LOWEST });
+    // One finger across turns the head, up and down still moves the page; the wheel zooms only with the control key.
+    canvas.style.touchAction = "pan-y";
+    canvas.addEventListener("wheel", (event) => { this.controls.enableZoom = event.ctrlKey; }, { capture: true, passive: true });
+    this.controls.addEventListener("change", () => { this.request(); changed(); });
+    this.figures = [];
+    this.frame = 0;
+    canvas.addEventListener("webglcontextrestored", () => this.request());
+  }
+
+  /** Put the heads of a package on the stage in place of those before; the camera stays if there was one. */
+  load(content) {
+    this.clear();
+    const dressings = content.dressings.map(dressingOf);
+    const { paint } = content;
+    this.scale = paint ? { colors: decoded(paint.colors), largest: paint.largest } : null;
+    this.figures = content.heads.map((head, place) => new Figure(
+      new MovingHead(dressings[head.dressing], head), paint && place === 0 ? paint.material : content.material,
+    ));
+    this.errors = paint ? new Float32Array(this.figures[0].motion.dressing.count) : null;
+    this.fps = content.fps;
+    if (!this.chosen) this.choose("front", false);
+    else this.request();
+    this.show(0);
+  }
+
+  /** Show the moment `seconds` after the beginning. */
+  show(seconds) {
+    const frame = seconds * this.fps;
+    for (const figure of this.figures) figure.show(frame);
+    if (this.errors) {
+      const [first, second] = this.figures;
+      first.paint(first.motion.distances(second.motion, this.errors), this.scale);
+    }
+    this.request();
+  }
+
+  /** Look from a named camera, turning there unless that is not wanted. */
+  choose(name, smooth) {
+    const { position, target } = this.figures[0].motion.dressing.cameras[name];
+    this.chosen = name;
+    const toTarget = new Vector3(...target);
+    const to = new Spherical().setFromVector3(new Vector3(...position).sub(toTarget));
+    const from = new Spherical().setFromVector3(this.camera.position.clone().sub(this.controls.target));
+    const fromTarget = this.controls.target.clone();
+    this.controls.minDistance = Math.min(NEAREST * to.radius, from.radius || Infinity);
+    this.controls.maxDistance = Math.max(FURTHEST * to.radius, from.radius);
+    const turn = ((to.theta - from.theta + 3 * Math.PI) % (2 * Math.PI)) - Math.PI; // the shorter way round
+    const begun = performance.now();
+    cancelAnimationFrame(this.turning);
+    const step = () => {
+      const linear = smooth ? Math.min((performance.now() - begun) / 350, 1) : 1;
+      const share = linear * linear * (3 - 2 * linear);
+      const mix = (a, b) => a + share * (b - a);
+      this.controls.target.lerpVectors(fromTarget, toTarget, share);
+      const at = new Spherical(mix(from.radius, to.radius), mix(from.phi, to.phi), from.theta + share * turn);
+      this.camera.position.setFromSpherical(at).add(this.controls.target);
+      this.controls.update();
+      if (linear < 1) this.turning = requestAnimationFrame(step);
+      else {
+        this.controls.minDistance = NEAREST * to.radius;
+        this.controls.maxDistance = FURTHEST * to.radius;
+      }
+    };
+    step();
+  }
+
+  /** Turn by degrees about the vertical and up, and come nearer by a factor below 1. */
+  turn(aside, up, nearer = 1) {
+    cancelAnimationFrame(this.turning);
+    this.chosen = "";
+    const at = new Spherical().setFromVector3(this.camera.position.clone().sub(this.controls.target));
+    at.theta += aside * DEGREE;
+    at.phi = Math.min(Math.max(at.phi - up * DEGREE, HIGHEST), LOWEST);
+    at.radius = Math.min(Math.max(at.radius * nearer, this.controls.minDistance), this.controls.maxDistance);
+    this.camera.position.setFromSpherical(at).add(this.controls.target);
+    this.controls.update();
+  }
+
+  /** Degrees about the vertical from which the head is seen. */
+  get azimuth() {
+    return this.controls.getAzimuthalAngle() / DEGREE;
+  }
+
+  resize() {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    if (!width || !height) return;
+    this.renderer.setPixelRatio(Math.min(window.devicePixelRatio || 1, 2));
+    this.renderer.setSize(width, height, false);
+    this.request();
+  }
+
+  /** Draw before the next picture on the screen. */
+  request() {
+    this.pending ||= requestAnimationFrame(() => { this.pending = 0; this.draw(); });
+  }
+
+  draw() {
+    const { width, height } = this.renderer.domElement;
+    const ratio = this.renderer.getPixelRatio();
+    if (!this.figures.length || !this.canvas.clientWidth || this.disposed) return;
+    const wide = width / ratio / this.figures.length, high = height / ratio;
+    const offset = this.camera.position.clone().sub(this.controls.target);
+    const first = this.figures[0].motion.dressing;
+    this.renderer.setScissorTest(true);
+    this.figures.forEach((figure, place) => {
+      const camera = this.follower.copy(this.camera);
+      const own = figure.motion.dressing;
+      if (own !== first) { // a head of another size is seen from its own distance
+        const name = this.chosen || "front";
+        const [mine, theirs] = [own, first].map((one) => one.cameras[name]);
+        const length = ({ position, target }) => new Vector3(...position).distanceTo(new Vector3(...target));
+        camera.position.copy(offset).multiplyScalar(length(mine) / length(theirs)).add(new Vector3(...mine.target));
+      }
+      camera.aspect = wide / high;
+      const half = Math.tan((own.viewAngle / 2) * DEGREE) / Math.min(camera.aspect, 1); // narrow: as wide as it was high
+      camera.fov = (2 * Math.atan(half)) / DEGREE;
+      camera.updateProjectionMatrix();
+      figure.lightFrom(this.azimuth);
+      this.renderer.setViewport(place * wide, 0, wide, high);
+      this.renderer.setScissor(place * wide, 0, wide, high);
+      this.renderer.clear();
+      this.renderer.render(figure.scene, camera);
+    });
+    this.frame += 1;
+  }
+
+  /** Give back what the heads hold on the graphics card. */
+  clear() {
+    for (const figure of this.figures) figure.dispose();
+    this.figures = [];
+  }
+
+  dispose() {
+    this.disposed = true;
+    cancelAnimationFrame(this.turning);
+    cancelAnimationFrame(this.pending);
+    this.clear();
+    this.controls.dispose();
+    this.renderer.dispose();
+    this.renderer.forceContextLoss();
+  }
+}
