@@ -51,7 +51,7 @@ ROOMS = {
     },
     "benchmark": {"pipeline", "playback", "animation", "models", "rendering", "motion", "audio", "config", "head"},
     "doctor": {"pipeline", "weights", "rendering", "head", "config", "datasets"},
-    "playback": {"motion", "head", "audio", "animation", "config"},
+    "playback": {"rendering", "head", "audio"},
     "insight": {"figures", "head", "animation", "audio", "config"},
     "truth": {
         "corpus", "datasets", "evaluation", "figures", "motion", "head", "audio", "animation", "rendering", "config",
