@@ -21,6 +21,7 @@ from memorytalker.page.api import build_api
 from memorytalker.page.desk import Desk
 from memorytalker.page.limits import KEEP_SECONDS, LONGEST_QUEUE
 from memorytalker.page.looks import launch_options
+from memorytalker.page.memory import build_memory, remembered
 
 HEADER = """<header><h1>MemoryTalker</h1><p>A voice goes in, a talking head comes out. The network recalls the movements
 of speech from a memory, in the manner of the voice that it hears, and you can watch it remember.</p></header>"""
@@ -41,7 +42,8 @@ def create_demo(talker: Any, keep_seconds: float = KEEP_SECONDS) -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Animate"):
                 parts = build_animate(desk)
-                wire_animate(desk, parts, {})
+                memory = build_memory(desk, "animate")
+                wire_animate(desk, parts, remembered(desk, memory))
             with gr.Tab("About"):
                 build_about()
         gr.HTML(FOOTER, elem_id="footer")

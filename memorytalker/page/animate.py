@@ -12,19 +12,18 @@ from typing import Any
 import gradio as gr
 
 from memorytalker.page.desk import Desk
+from memorytalker.page.downloads import build_downloads
 from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.limits import BUSY, LIMITS_TEXT, PLAIN_ERRORS, TOO_SLOW, refused
-
-try:
-    from memorytalker.page.player import player
-except ImportError:
-    def player(elem_id, channel): return gr.HTML("", elem_id=elem_id)
+from memorytalker.page.player import player
 from memorytalker.page.production import Result, produced
 from memorytalker.page.status import STEPS, status_html
 from memorytalker.page.wish import ANOTHER_VOICE, CAMERA_NAMES, NEUTRAL, THIS_VOICE, Wish, seen_name
 
 WELCOME = "Give a voice, then press “Make it talk”."
 WAITING = "Waiting for a free place…"
+#: On a phone the results are below the choices.
+SHOW_STATUS = "() => { document.getElementById('status')?.scrollIntoView({ block: 'nearest' }); return []; }"
 INSTANT = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
 #: Whatever draws or hears shares one place: one request is worked on at a time.
 ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibility": "private"}
@@ -40,14 +39,17 @@ def build_animate(desk: Desk) -> dict[str, Any]:
                 asked["run"] = gr.Button("Make it talk", variant="primary", interactive=False, elem_id="run", scale=3)
                 asked["stop"] = gr.Button("Stop", interactive=False, elem_id="stop", scale=1, min_width=90)
         with gr.Column(scale=5, min_width=320):
-            given = {
-                "status": gr.HTML(status_html(-1, WELCOME), label="Status", elem_id="status"),
-                "player": player("player", "animate"),
-                "video": gr.Video(
-                    label="Video", elem_id="video", interactive=False, buttons=["download"], elem_classes="film"
-                ),
-                "caption": gr.HTML("", elem_id="caption"),
-            }
+            given = {"status": gr.HTML(status_html(-1, WELCOME), label="Status", elem_id="status")}
+            gr.HTML("<h2>3D head</h2>")
+            given["player"] = player("player", "animate")
+            gr.HTML("<h2>Video</h2>")
+            # The label would lie on the picture: the heading says it.
+            given["video"] = gr.Video(
+                label="Video", show_label=False, elem_id="video", interactive=False, buttons=["download"]
+            )
+            given["caption"] = gr.HTML("", elem_id="caption")
+            given["last"] = gr.State(None)  # the wish behind the present result
+            given["prepare"] = build_downloads(desk, given["last"], ONE_AT_A_TIME)
     return asked | given
 
 
@@ -104,22 +106,23 @@ def _extras() -> dict[str, Any]:
     return {"expression": expression, "seed": seed, "shut-silence": shut}
 
 
-def wire_animate(desk: Desk, parts: dict[str, Any], remembered: dict[str, Any]) -> dict[str, Any]:
-    """Let the buttons work. `remembered`: what else shows the result: component -> function of the animation.
+def wire_animate(desk: Desk, parts: dict[str, Any], remembered: dict[Any, Any]) -> Any:
+    """Let the buttons work; returns the event that animates.
 
-    Returns the event that animates and the state that holds the wish behind the present result.
+    `remembered` is what else shows the result: component -> function of the animation and the wish.
     """
-    last = gr.State(None)
     asked = [parts[name] for name in ("sound", "head", "camera", "style-source", "style-sound", "style-blend")]
     asked += [parts[name] for name in ("expression", "seed", "shut-silence")]
     status, run, stop = parts["status"], parts["run"], parts["stop"]
-    outputs = [status, run, stop, last, *(parts[name] for name in ("player", "video", "caption")), *remembered]
+    outputs = [status, run, stop, *(parts[name] for name in ("last", "player", "video", "caption")), *remembered]
 
     def switch(text: str, busy: bool) -> tuple[Any, ...]:
         return status_html(-1, text), gr.Button(interactive=not busy), gr.Button(interactive=busy)
 
-    event = run.click(partial(switch, WAITING, True), None, [status, run, stop], **INSTANT).then(
-        _handler(desk, parts, remembered, last), asked, outputs, show_progress="hidden", **ONE_AT_A_TIME
+    event = run.click(
+        partial(switch, WAITING, True), None, [status, run, stop], js=SHOW_STATUS, **INSTANT
+    ).then(
+        _handler(desk, parts, remembered), asked, outputs, show_progress="hidden", **ONE_AT_A_TIME
     )
     # A full queue, or a choice that a component itself refuses, ends an event before it begins.
     event.failure(
@@ -132,19 +135,19 @@ def wire_animate(desk: Desk, parts: dict[str, Any], remembered: dict[str, Any]) 
     )  # fmt: skip
     stopped = partial(switch, "Stopped.", False)
     # Said twice: on a busy machine a last report of progress may arrive after the first.
-    stop.click(stopped, None, [status, run, stop], cancels=[event], **INSTANT).then(
+    stop.click(stopped, None, [status, run, stop], cancels=[event, parts["prepare"]], **INSTANT).then(
         stopped, None, [status, run, stop], **INSTANT
     )
     # A recording reaches the server a moment after it ends: until then there is nothing to run.
     for voice in (parts["sound"], parts["style-sound"]):
         voice.start_recording(lambda: gr.Button(interactive=False), None, run, **INSTANT)
         voice.change(lambda path: gr.Button(interactive=path is not None), parts["sound"], run, **INSTANT)
-    return {"event": event, "last": last}
+    return event
 
 
-def _handler(desk: Desk, parts: dict[str, Any], remembered: dict[str, Any], last: Any) -> Any:
+def _handler(desk: Desk, parts: dict[str, Any], remembered: dict[Any, Any]) -> Any:
     """The handler of the one button: a generator, so that it can be stopped, and that shows each result at once."""
-    status, run, stop, caption = (parts[name] for name in ("status", "run", "stop", "caption"))
+    status, run, stop, caption, last = (parts[name] for name in ("status", "run", "stop", "caption", "last"))
     descriptions = desk.talker.head.descriptions
 
     def free(text: str, step: int = -1, wrong: bool = False) -> dict[Any, Any]:

@@ -69,8 +69,11 @@ class Calm(gr.themes.Base):
             **_both("link_text_color", "*primary_700", "*primary_300"),
             **_both("link_text_color_hover", "*primary_800", "*primary_200"),
             **_both("link_text_color_visited", "*primary_700", "*primary_300"),
+            color_accent="*primary_600",
+            **_both("border_color_accent", "*primary_700", "*primary_300"),
             **_both("color_accent_soft", "*primary_100", "*primary_900"),
-            block_border_width="1px", block_title_padding="0", block_shadow="none", block_label_shadow="none",
+            block_border_width="1px", input_border_width="1px", input_shadow="none", input_radius="*radius_md",
+            block_title_padding="0", block_shadow="none", block_label_shadow="none",
             button_large_text_weight="600", button_primary_shadow="none", button_secondary_shadow="none",
         )  # fmt: skip
 

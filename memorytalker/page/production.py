@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -11,12 +11,8 @@ from typing import Any
 from memorytalker.config import RenderOptions
 from memorytalker.page.desk import Desk
 from memorytalker.page.limits import is_silent
-
-try:
-    from memorytalker.page.player import player_value
-except ImportError:
-    def player_value(animation): return ""
-from memorytalker.page.status import followed
+from memorytalker.page.player import player_value
+from memorytalker.page.status import STEPS, followed
 from memorytalker.page.wish import Wish
 
 #: Format -> what a visitor reads of it.
@@ -35,9 +31,9 @@ class Result:
 
 
 def produced(
-    desk: Desk, wish: Wish, with_player: bool = True, format: str = "mp4"
+    desk: Desk, wish: Wish, with_player: bool = True, format: str = "mp4", steps: Sequence[str] = STEPS
 ) -> Generator[str | Result, None, None]:
-    """Do what is wished: yields what can be said of the progress (HTML), and each result as soon as it is there.
+    """Do what is wished: yields the progress among `steps` (HTML), and each result as soon as it is there.
 
     The last is a file of the format (a key of FORMATS), as a path in a folder that goes when this generator ends.
     Closing the generator stops the work. Raises PageError or AudioError in plain words, TimeoutError, and whatever
@@ -47,14 +43,14 @@ def produced(
     if is_silent(voices.speech):
         yield Result("note", SILENT)
     with desk.task(desk.animate, voices.speech, **wish.options(voices)) as listening:
-        animation = yield from followed(listening, 0, "Listening to the voice")
+        animation = yield from followed(listening, 0, "Listening to the voice", steps)
     yield Result("animation", animation)
     if with_player:
         with desk.task(_packed, animation) as packing:
-            value = yield from followed(packing, 1, "Packing the 3D head")
+            value = yield from followed(packing, 1, "Packing the 3D head", steps)
         yield Result("player", value)
     with desk.task(_saved, animation, wish.camera, format) as saving:
-        path = yield from followed(saving, 2, f"Writing the {format.upper()} file")
+        path = yield from followed(saving, len(steps) - 1, f"Writing the {format.upper()} file", steps)
         yield Result("file", path)
 
 

@@ -1,0 +1,57 @@
+"""Downloads: the present result in other formats, made when they are asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from memorytalker.page.desk import Desk
+from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, refused
+from memorytalker.page.production import FORMATS, Result, produced
+from memorytalker.page.status import status_html
+from memorytalker.page.wish import Wish
+
+NOTHING_YET = "There is nothing to download yet; make the head talk first."
+OURS = "The file could not be made because something failed on our side; please try again in a moment."
+STEPS = ("Listen", "Write")
+log = logging.getLogger("memorytalker.page")
+
+
+def build_downloads(desk: Desk, last: gr.State, settings: dict[str, Any]) -> Any:
+    """Lay out the accordion and wire it; `last` holds the wish behind the present result. Returns its event.
+
+    `settings` are Gradio's for events that hear or draw. The network is asked once more for the same, which takes less
+    time than it would take room to keep every visitor's last result.
+    """
+    others = {words: name for name, words in FORMATS.items() if name != "mp4"}
+    with gr.Accordion("Other formats", open=False, elem_id="downloads"):
+        chosen = gr.Radio(list(others.items()), value=next(iter(others.values())), label="Format", elem_id="format")
+        button = gr.Button("Prepare the file", elem_id="prepare")
+        said = gr.HTML("", elem_id="download-status")
+        file = gr.File(label="File", elem_id="download-file", interactive=False, height=80)
+
+    def prepare(wish: Wish | None, format: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        yield {file: None, said: status_html(-1, "Preparing the file…", steps=STEPS)}
+        try:
+            if wish is None:
+                raise PageError(NOTHING_YET)
+            for step in produced(desk, wish, with_player=False, format=format, steps=STEPS):
+                if isinstance(step, str):
+                    yield {said: step}
+                elif isinstance(step, Result) and step.kind == "file":
+                    yield {file: desk.visits.keep(step.value, request), said: ""}
+        except PLAIN_ERRORS as error:
+            yield {said: status_html(-1, str(error), wrong=True, steps=STEPS)}
+            raise refused(error) from None
+        except TimeoutError as error:
+            yield {said: status_html(-1, TOO_SLOW, wrong=True, steps=STEPS)}
+            raise refused(PageError(TOO_SLOW)) from error
+        except Exception as error:
+            log.exception("A file could not be made")
+            yield {said: status_html(-1, OURS, wrong=True, steps=STEPS)}
+            raise refused(PageError(OURS)) from error
+
+    return button.click(prepare, [last, chosen], [file, said], show_progress="hidden", **settings)
