@@ -144,8 +144,8 @@ def extremes(told: Emphasis, labels: Sequence[str]) -> tuple[list[str], list[str
 
 
 def factor(value: float, told: Emphasis | None = None) -> str:
-    """A factor as text, finer where a manner's slots are alike: '1.30 ×'."""
-    return f"{value:.{3 if told is not None and told.spread < 1.2 else 2}f} ×"
+    """A factor as text, finer where a manner's slots are alike: '1.30 ×' (the space does not break)."""
+    return f"{value:.{3 if told is not None and told.spread < 1.2 else 2}f}\N{NO-BREAK SPACE}×"
 
 
 def _in_words(told: Emphasis, labels: Sequence[str], slots: list[int]) -> list[str]:

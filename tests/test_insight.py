@@ -10,6 +10,8 @@ from memorytalker.config import CHARACTERS, PHONES
 from memorytalker.figures import PHONE_GROUPS
 from memorytalker.head import Landmarks, load_head
 
+TIMES = "{:.2f}\N{NO-BREAK SPACE}×"
+
 
 def planted(**factors: float) -> np.ndarray:
     weights = np.full(40, 1.0)
@@ -75,7 +77,8 @@ def test_emphasis_is_measured_against_the_average_speaker() -> None:
     assert told.overall == pytest.approx((1.3 * 1.3 * 0.5) ** (1 / 40))
     assert "some slots more and some less than the average training speaker" in insight.strength_text(told)
     emphasised, suppressed = insight.extremes(told, PHONES)
-    assert "rounds /ow uw/ 1.30 ×" in emphasised and "closes the lips for /m/ 0.50 ×" in suppressed
+    assert f"rounds /ow uw/ {TIMES.format(1.3)}" in emphasised
+    assert f"closes the lips for /m/ {TIMES.format(0.5)}" in suppressed
 
 
 def test_without_an_average_the_reference_is_neutral_and_said() -> None:
@@ -95,7 +98,7 @@ def test_a_uniform_manner_is_said_to_be_one_of_size() -> None:
     text = insight.strength_text(told)
     assert "every slot less" in text and "0.85 × overall" in text and "how much the face moves" in text
     assert "how much the face moves" not in insight.strength_text(insight.emphasis(planted(aa=1.5), np.ones(40)))
-    assert insight.factor(0.8567, told) == "0.857 ×" and insight.factor(1.3) == "1.30 ×"
+    assert insight.factor(0.8567, told) == "0.857\N{NO-BREAK SPACE}×" and insight.factor(1.3) == TIMES.format(1.3)
 
 
 @pytest.mark.parametrize("weights", [planted(aa=-0.1), planted(aa=np.nan), np.full(39, 2.0)])
@@ -107,7 +110,7 @@ def test_weights_that_have_no_logarithm_are_refused(weights: np.ndarray) -> None
 def test_characters_are_named_without_groups() -> None:
     told = insight.emphasis(np.linspace(0.8, 1.2, 32), np.ones(32))
     emphasised, _ = insight.extremes(told, CHARACTERS)
-    assert emphasised == [f"/{' '.join(CHARACTERS[:-6:-1])}/ 1.17 ×"]
+    assert emphasised == [f"/{' '.join(CHARACTERS[:-6:-1])}/ 1.17\N{NO-BREAK SPACE}×"]
 
 
 def test_every_group_of_phones_has_its_deed() -> None:

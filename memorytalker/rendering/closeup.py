@@ -1,0 +1,47 @@
+"""A still picture of a mouth: the middle of a large picture of the head, where a millimetre is several pixels wide."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from memorytalker.config import RenderOptions
+from memorytalker.head import HeadMesh
+from memorytalker.rendering import scene
+from memorytalker.rendering.renderer import render_frames
+
+#: Metres of the face that a close-up shows, across and down, and pixels across.
+SHOWN_WIDTH, SHOWN_HEIGHT, PIXELS = 0.116, 0.087, 420
+#: Side of the whole picture in pixels.
+WHOLE = 1120
+
+
+def mouth_pictures(head: HeadMesh, faces: np.ndarray) -> list[np.ndarray]:
+    """Pictures (H, W, 3) uint8 sRGB of the mouths of `faces` (k, V, 3) in metres, all cut in the same place.
+
+    Of a head that does not name the corners of its mouth, the whole face. Raises as `renderer.render_frames`.
+    """
+    options = RenderOptions(width=WHOLE, height=WHOLE)
+    pictures = list(render_frames(head, np.asarray(faces, np.float32), options))
+    if not {"mouth_left", "mouth_right"} <= set(head.landmarks):
+        return [picture[::2, ::2] for picture in pictures]
+    rows, columns = _cut(head, options)
+    return [np.ascontiguousarray(picture[rows, columns]) for picture in pictures]
+
+
+def _cut(head: HeadMesh, options: RenderOptions) -> tuple[slice, slice]:
+    scale = scene.natural_scale(head)
+    if scale != 1.0:
+        head = dataclasses.replace(head, template=head.template * np.float32(scale))
+    camera = scene.frame_head(head, options)
+    middle = head.template[[head.landmarks["mouth_left"], head.landmarks["mouth_right"]]].mean(axis=0)
+    aside = middle - np.asarray(camera.focal_point)  # the front camera looks along -z
+    distance = camera.position[2] - float(middle[2])
+    pixels = options.height / 2 / math.tan(math.radians(camera.view_angle / 2)) / distance  # a metre there
+    across, down = round(SHOWN_WIDTH * pixels), round(SHOWN_HEIGHT * pixels)
+    x = round(options.width / 2 + float(aside[0]) * pixels - across / 2)
+    y = round(options.height / 2 - float(aside[1]) * pixels - 0.5 * down)
+    x, y = min(max(x, 0), options.width - across), min(max(y, 0), options.height - down)
+    return slice(y, y + down), slice(x, x + across)

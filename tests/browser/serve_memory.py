@@ -1,0 +1,75 @@
+"""Serves the Memory section alone: two buttons stand for the studio above it. Port by Gradio's variable.
+
+With the argument "real" the shipped weights talk, else a stand-in with planted numbers.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import gradio as gr  # noqa: E402
+
+from memorytalker import Animation, Talker, load_head, load_waveform  # noqa: E402
+from memorytalker.config import PHONES  # noqa: E402
+from memorytalker.page.desk import Desk  # noqa: E402
+from memorytalker.page.looks import launch_options  # noqa: E402
+from memorytalker.page.memory import build_memory, remembered  # noqa: E402
+
+CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
+
+
+class Planted:
+    """A talker whose memory is known: slot k is read from frame 3 k on, and opens the jaw by k / 40."""
+
+    def __init__(self) -> None:
+        self.head, self.config = load_head(), SimpleNamespace(slots=PHONES)
+        self.mean_style = np.ones(40) * 1.25
+
+    def style_of(self, sound: Any) -> np.ndarray:
+        """A manner that stresses /ow uw/; that of a shorter sound is half as strong."""
+        weights = np.full(40, 1.25 if load_waveform(sound).seconds > 4 else 0.625, np.float32)
+        weights[[PHONES.index("ow"), PHONES.index("uw")]] *= 1.3
+        return weights
+
+    def slot_face(self, slot: int, style_weights: np.ndarray | None = None) -> np.ndarray:
+        """The jaw open by slot / 40, in a style by as much as the style weighs the slot."""
+        weight = 1.0 if style_weights is None else style_weights[slot]
+        return self.head.template + np.float32(weight * slot / 40) * self.head.blendshape("jawOpen")
+
+    def animate(self, sound: Any, style: Any = ..., progress: Any = None) -> Animation:
+        """Four seconds: every slot for a tenth of one."""
+        address = np.repeat(np.eye(40, dtype=np.float32) * 0.9 + 0.1 / 40, 3, axis=0)
+        opening = np.linspace(0, 1, 120)[:, None, None] * self.head.blendshape("jawOpen")
+        weights = np.ones(40, np.float32) if style is None else self.style_of(sound)
+        waveform = load_waveform(sound)
+        return Animation(self.head.template + opening, 30, address, weights, PHONES, waveform, self.head)
+
+
+if __name__ == "__main__":
+    talker = Talker.from_pretrained(device="cpu") if "real" in sys.argv else Planted()
+    clip = next((argument for argument in sys.argv[1:] if argument != "real"), CLIP)
+    desk = Desk(talker)
+    with gr.Blocks(title="Memory") as demo:
+        gr.HTML("<h1>MemoryTalker</h1>")
+        own, neutral = gr.Button("Talk", elem_id="talk"), gr.Button("Talk neutrally", elem_id="neutral")
+        parts = build_memory(desk)
+        shown = remembered(desk, parts)
+        wish = SimpleNamespace(identity=next(iter(talker.head.identities)))
+
+        def talk(**options: Any) -> list[Any]:
+            animation = desk.animate(clip, **options)
+            animation = replace(animation, head=animation.head.with_identity(wish.identity))
+            return [value(animation, wish) for value in shown.values()]
+
+        own.click(talk, None, list(shown))
+        neutral.click(lambda: talk(style=None), None, list(shown))
+    demo.launch(**launch_options())

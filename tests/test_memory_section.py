@@ -1,0 +1,149 @@
+"""What the Memory section says and draws, without a browser: data come through whole, bars have their numbers' signs."""
+
+from __future__ import annotations
+
+import base64
+import re
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from memorytalker import Animation, Waveform, load_head
+from memorytalker.config import PHONES
+from memorytalker.page import memory
+from memorytalker.page.desk import Desk
+from memorytalker.page.manner import Scale, manner_html, voices_html
+
+AVERAGE = np.full(40, 0.9)
+
+
+def weights(**factors: float) -> np.ndarray:
+    return AVERAGE * [factors.get(phone, 1.02) for phone in PHONES]
+
+
+def bars(page: str, view: str = "by-average") -> list[tuple[str, str, float]]:
+    """(phone, kind, width in percent) of each bar, in order."""
+    listed = page[page.index(f'class="bars {view}"') :]
+    listed = listed[: listed.index("</ol>")]
+    found = re.findall(r'class="phone">(\w+)<.*?class="bar (\w+)" style="left:[-\d.]+%;width:([-\d.]+)%', listed)
+    return [(phone, kind, float(width)) for phone, kind, width in found]
+
+
+def test_bars_are_signed_sorted_and_named() -> None:
+    page = manner_html(weights(ow=1.3, m=0.7), AVERAGE, PHONES, "measure")
+    found = bars(page)
+    assert [found[0][:2], found[-1][:2]] == [("ow", "more"), ("m", "less")] and len(found) == 40
+    assert [kind for _, kind, _ in found] == ["more"] * 39 + ["less"]
+    assert found[0][2] / found[1][2] == pytest.approx(np.log(1.3) / np.log(1.02), rel=0.01)
+    assert "rounds /ow" in page and "closes the lips for /m/" in page
+    assert 'aria-label="/m/, lips closed: 0.70 times' in page
+
+
+def test_against_the_voice_itself_what_all_slots_share_is_gone() -> None:
+    page = manner_html(weights(ow=1.3, m=0.7) * 0.5, AVERAGE, PHONES, "measure")
+    assert {kind for _, kind, _ in bars(page)} == {"less"}
+    own = bars(page, "by-own")
+    assert own[0][:2] == ("ow", "more") and own[-1][:2] == ("m", "less") and "though below the average" in page
+
+
+def test_the_neutral_style_is_said_and_not_drawn() -> None:
+    page = manner_html(np.ones(40), AVERAGE, PHONES, "measure")
+    assert "neutral style" in page and "data-slot" not in page and "<ol" not in page
+
+
+def test_scales_keep_their_data_within_their_ends() -> None:
+    for values in ([0.5, 0.9], [1.2, 3.0], [1.0, 1.0], [0.99, 1.01]):
+        scale = Scale(values)
+        places = [scale.place(value) for value in (*values, 1.0)]
+        assert min(places) > 1 and max(places) < 99
+    assert Scale([0.5, 2.0]).place(1.0) == pytest.approx(50)
+
+
+def test_two_voices_have_two_marks_each_in_its_place() -> None:
+    page = voices_html(weights(), weights(ow=1.3), AVERAGE, PHONES)
+    row = re.search(r'<li><button[^>]*data-slot="\d+".*?</li>', page).group()
+    marks = {who: float(place) for who, place in re.findall(r'mark (\w+)" style="left:([\d.]+)%', row)}
+    assert 'phone">ow<' in row and marks["second"] > marks["first"] and "1.020 / 1.300" in row
+    assert "Beyond that it stresses /ow" in page and "neutral" not in page
+    assert "The first is the neutral style." in voices_html(np.ones(40), weights(), AVERAGE, PHONES)
+
+
+def test_labels_with_markup_are_text() -> None:
+    labels = [*PHONES[:-1], "<b>"]
+    for page in (manner_html(weights(), AVERAGE, labels, "m"), voices_html(weights(), AVERAGE, AVERAGE, labels)):
+        assert "<b>" not in page and "&lt;b&gt;" in page
+
+
+def test_the_heatmap_gets_every_frame_and_slot() -> None:
+    head = load_head()
+    address = np.random.default_rng(0).dirichlet(np.full(40, 0.1), 45).astype(np.float32)
+    vertices = np.repeat(head.template[None], 45, axis=0)
+    vertices[30:, head.landmarks["inner_lip_lower"], 1] -= 0.010
+    sound = Waveform(np.sin(np.arange(24000) / 9).astype(np.float32), 16000)
+    value = memory.memory_value(Animation(vertices, 30, address, np.ones(40, np.float32), PHONES, sound, head))
+    sent = np.frombuffer(base64.b64decode(value["address"]), np.uint8).reshape(45, 40)
+    np.testing.assert_allclose(sent / 255, address, atol=0.002)
+    opening = np.frombuffer(base64.b64decode(value["opening"]), "<f4")
+    assert len(opening) == 45 and opening[30] - opening[29] == pytest.approx(9.6, abs=0.5)
+    wave = np.frombuffer(base64.b64decode(value["wave"]), np.int8)
+    assert wave.max() == 127 and wave.min() == -127 and len(wave) == 2 * memory.WAVE_BINS
+    assert value["seconds"] == 1.5 and sorted(slot for _, slots in value["groups"] for slot in slots) == list(range(40))
+
+
+@pytest.fixture(scope="module")
+def desk() -> Desk:
+    head = load_head()
+
+    def slot_face(slot: int, style_weights: np.ndarray | None = None) -> np.ndarray:
+        return head.template + np.float32(0.5 if style_weights is None else 1.0) * head.blendshape("jawOpen")
+
+    talker = SimpleNamespace(
+        head=head, config=SimpleNamespace(slots=PHONES), mean_style=AVERAGE, slot_face=slot_face, animate=None,
+        style_of=None,
+    )  # fmt: skip
+    return Desk(talker)
+
+
+def told(value: float) -> memory.Told:
+    return memory.Told(list(load_head().identities)[-1], (value,) * 40)
+
+
+def test_a_slot_is_measured_at_once_and_pictured_neutral_and_in_style(desk: Desk) -> None:
+    steps = list(memory.slot_steps(desk, told(1.2), PHONES.index("aa")))
+    assert "The face of /aa/ <small>open</small>" in steps[0] and "<img" not in steps[0]
+    captions = [re.findall(r"<figcaption>(.*?)</figcaption>", step) for step in (steps[0], steps[-1])]
+    assert captions[0] == captions[1] and [one.split(":")[0] for one in captions[0]] == ["Neutral", "In this style"]
+    neutral, styled = (float(re.search(r"lips ([\d.]+) mm", one).group(1)) for one in captions[0])
+    assert styled > 1.8 * neutral > 5
+    assert steps[-1].count('<img src="data:image/jpeg;base64,') == 2
+    assert steps[-1].count('alt="The mouth that slot aa') == 2
+
+
+def test_in_the_neutral_style_a_slot_has_one_face_and_it_is_said(desk: Desk) -> None:
+    last = list(memory.slot_steps(desk, told(1.0), 3))[-1]
+    assert last.count("<img") == 1 and "neutral style, so there is one face" in last
+
+
+@pytest.mark.parametrize("asked", [None, 40, -1, "3", 2.5, [1]])
+def test_slots_that_nobody_could_click_are_refused_plainly(desk: Desk, asked) -> None:
+    with pytest.raises(gr.Error, match="no such slot"):
+        list(memory.slot_steps(desk, told(1.2), asked))
+
+
+def test_before_any_result_a_slot_has_no_face(desk: Desk) -> None:
+    assert "Choose a slot" in list(memory.slot_steps(desk, None, 3))[-1]
+
+
+def test_a_broken_renderer_is_said_beside_the_measures(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no context at /secret/place")
+
+    monkeypatch.setattr(memory, "mouth_pictures", broken)
+    steps = []
+    with pytest.raises(gr.Error) as refused:
+        for step in memory.slot_steps(desk, told(1.2), 3):
+            steps.append(step)
+    assert "our side" in str(refused.value) and "secret" not in str(refused.value) + steps[-1]
+    assert "could not be drawn" in steps[-1] and "mm apart" in steps[-1]
