@@ -48,7 +48,11 @@ def create_demo(talker: Any, keep_seconds: float = KEEP_SECONDS) -> gr.Blocks:
                 build_about()
         gr.HTML(FOOTER, elem_id="footer")
         build_api(desk)
-        demo.unload(desk.visits.leave)
+
+        def leave(request: gr.Request) -> None:
+            desk.visits.leave(request, demo)
+
+        demo.unload(leave)
     return demo.queue(max_size=LONGEST_QUEUE)
 
 

@@ -122,7 +122,13 @@ def _done(desk: Desk, work: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _path(given: Any) -> str | None:
-    return given["path"] if given else None
+    """The path of an uploaded file. What is marked as a file, Gradio lets in only if it was uploaded."""
+    if given is None:
+        return None
+    try:
+        return gr.FileData.model_validate(given, context={"validate_meta": True}).path
+    except ValueError:
+        raise PageError("A sound is given as an uploaded file; in Python, with gradio_client.handle_file.") from None
 
 
 def _file(path: str | Path) -> Any:

@@ -48,12 +48,19 @@ class Visits:
                 self._sweeper.start()
         return str(kept)
 
-    def leave(self, request: gr.Request) -> None:
-        """Remove everything of a visitor who has left."""
+    def leave(self, request: gr.Request, demo: gr.Blocks | None = None) -> None:
+        """Remove everything of a visitor who has left, and let `demo` forget what it last showed them."""
+        session = getattr(request, "session_hash", None) or ""
         with self._lock:
-            name = self._names.pop(getattr(request, "session_hash", None) or "", None)
+            name = self._names.pop(session, None)
         if name:
             shutil.rmtree(self.root / name, ignore_errors=True)
+        # Gradio keeps the values of every component of every session, a 3D head among them, until a hundred more came.
+        holder = getattr(demo, "state_holder", None)
+        if holder is not None:
+            with holder.lock:
+                holder.session_data.pop(session, None)
+                holder.time_last_used.pop(session, None)
 
     def sweep(self) -> bool:
         """Remove results older than `keep_seconds`; whether any are left."""
