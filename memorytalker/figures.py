@@ -33,7 +33,10 @@ PHONE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
 ABOVE, BELOW, PLAIN = "#e69f00", "#56a8e0", "#8595ab"  # orange: stronger than average; blue: weaker; no average known
 #: What a line of a prediction looks like: told apart by colour and by dashes.
 _CURVES = MappingProxyType(
-    {"stage 1": {"color": BELOW, "linestyle": (0, (4, 1.5))}, "stages 1 + 2": {"color": ABOVE, "linestyle": "solid"}}
+    {
+        "stage 1": {"color": BELOW, "linestyle": (0, (4, 2)), "zorder": 3},  # dashes show what is below them
+        "stages 1 + 2": {"color": ABOVE, "linestyle": "solid"},
+    }
 )
 _INK = {False: ("#1b2330", "#ffffff", "#c9d0da"), True: ("#e7ebf1", "#171c24", "#3a4452")}  # text, ground, lines
 

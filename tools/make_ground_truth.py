@@ -23,6 +23,12 @@ from memorytalker.corpus.landmarks import fill_missing, read_landmark_clips
 TARGET = Path(__file__).resolve().parents[1] / "assets" / "ground_truth"
 #: Folder of the film -> who speaks, and at which of the held-out clips, in shares of their number, one is taken.
 FILMS = {"grid_s1": ("A man", (0.0, 0.5, 1.0)), "grid_s4": ("A woman", (0.0, 1.0))}
+#: Folder -> what training saw of the speaker.
+TRAINING = {
+    "grid_s1": "This clip was not in the training; other clips of this man were.",
+    "grid_s4": "Nothing of this woman was in the training.",
+    "facegood": "This take was not in the training; other takes of this woman were.",
+}
 #: Stretches of the captured take, in seconds; each begins and ends in a pause.
 TAKE, STRETCHES = "1114_3_15", ((3.9, 10.7), (31.1, 39.9))
 
@@ -73,7 +79,8 @@ def written(clip: CapturedClip, name: str, weights: np.ndarray, sound: str, kind
     """Write the curves of one clip; its entry."""
     arrays = {"weights": weights.astype(np.float16), "names": np.array(clip.curves.names), "fps": np.float32(FPS)}
     np.savez_compressed(TARGET / f"{name}.npz", **arrays)
-    return {"name": name, "words": words, "kind": kind, "motion": f"{name}.npz", "sound": sound}
+    said = {"name": name, "words": words, "kind": kind, "training": TRAINING[clip.source]}
+    return said | {"motion": f"{name}.npz", "sound": sound}
 
 
 if __name__ == "__main__":

@@ -24,11 +24,15 @@ KINDS = MappingProxyType(
 
 @dataclass(frozen=True)
 class BundledClip:
-    """A clip in `FOLDER`: name, words for people, kind ("filmed" or "captured") and the names of its two files."""
+    """A clip in `FOLDER`: name, words for people, kind ("filmed" or "captured"), its two files.
+
+    training: what training saw of its speaker, in a sentence; never this clip.
+    """
 
     name: str
     words: str
     kind: str
+    training: str
     motion: str
     sound: str
 

@@ -1,0 +1,177 @@
+"""The tab that compares: results in their order, refusals in one plain sentence, a stop at every stage, plain words."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+sys.path[:0] = [path for path in (str(Path(__file__).resolve().parent),) if path not in sys.path]
+from stub_talker import StubTalker  # noqa: E402
+
+from memorytalker.audio import AudioError, Waveform, write_wav  # noqa: E402
+from memorytalker.config import RenderOptions  # noqa: E402
+from memorytalker.page import comparing  # noqa: E402
+from memorytalker.page.compare import build_compare  # noqa: E402
+from memorytalker.page.comparing import OWN, Trial, compared  # noqa: E402
+from memorytalker.page.desk import Desk  # noqa: E402
+from memorytalker.page.limits import PageError  # noqa: E402
+from memorytalker.page.measured import measures_html, words_html  # noqa: E402
+from memorytalker.page.production import Result  # noqa: E402
+from memorytalker.truth import film  # noqa: E402
+
+SECONDS, FPS = 0.6, 30
+CLIP = "s1_pgix9a"
+
+
+@pytest.fixture(scope="module")
+def desk() -> Desk:
+    return Desk(StubTalker())
+
+
+@pytest.fixture(autouse=True)
+def small_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Small heads, and a folder in which everything temporary lies; nothing is left in it."""
+    small = RenderOptions(width=96, height=96, antialias=False)
+    draw = film.write_comparison
+    monkeypatch.setattr(
+        comparing, "write_comparison", lambda path, *shown, progress: draw(path, *shown, small, progress)
+    )
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    deadline = time.monotonic() + 10
+    while list(folder.glob("memorytalker-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not list(folder.glob("memorytalker-*"))
+
+
+@pytest.fixture
+def own(desk: Desk, tmp_path: Path) -> dict[str, str]:
+    """Files of a visitor: a jaw that opens and closes, with a sound."""
+    head = desk.talker.head
+    jaw = 0.3 * np.sin(np.arange(round(SECONDS * FPS)) / 3) ** 2
+    vertices = head.template + (jaw[:, None, None] * head.blendshape("jawOpen")).astype(np.float32)
+    np.savez(tmp_path / "motion.npz", vertices=vertices, fps=FPS)
+    write_wav(tmp_path / "sound.wav", Waveform(np.full(round(16000 * SECONDS), 0.1, np.float32)))
+    return {"motion": str(tmp_path / "motion.npz"), "sound": str(tmp_path / "sound.wav")}
+
+
+def test_figures_come_first_then_curves_then_the_film(desk: Desk, own: dict[str, str]) -> None:
+    kinds, said = [], []
+    for step in compared(desk, Trial(OWN, "old_man", **own)):
+        if isinstance(step, str):
+            said.append(step)
+            continue
+        kinds.append(step.kind)
+        if step.kind == "curves":
+            picture = np.asarray(Image.open(step.value).convert("RGB"))
+            assert picture.shape[1] > 1000 and picture.std() > 10
+        if step.kind == "film":
+            assert Path(step.value).read_bytes()[4:8] == b"ftyp"
+    assert kinds == ["comparison", "curves", "film"]
+    assert 'aria-current="step">Read and listen' in said[0] and 'aria-current="step">Video' in said[-1]
+
+
+def comparison_of(desk: Desk, trial: Trial):
+    steps = compared(desk, trial)
+    found = next(step.value for step in steps if isinstance(step, Result))
+    steps.close()
+    return found
+
+
+def test_a_bundled_clip_is_compared_on_the_head_that_is_asked_for(desk: Desk) -> None:
+    comparison = comparison_of(desk, Trial(CLIP, "old_man"))
+    assert comparison.truth.kind == "filmed" and comparison.truth.head.identity == "old_man"
+    assert 2.9 < comparison.seconds <= 3.0
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"motion": None}, "no motion yet"),
+        ({"sound": None}, "no sound yet"),
+        ({"motion": "/gone/away.npz"}, "motion is no longer on this server"),
+        ({"sound": "/gone/away.wav"}, "sound is no longer on this server"),
+        ({"fps": 60}, "you wrote 60"),
+        ({"fps": float("nan")}, "are a number"),
+        ({"clip": "nobody"}, "no such clip"),
+        ({"identity": "nobody"}, "no such head"),
+        ({"shown": "stage 3"}, "The video shows one of"),
+    ],
+)
+def test_what_cannot_be_met_is_refused_in_one_sentence(desk: Desk, own, change, words) -> None:
+    with pytest.raises((PageError, AudioError)) as refused:
+        list(compared(desk, Trial(**({"clip": OWN, "identity": "woman"} | own | change))))
+    message = str(refused.value)
+    assert words in message and message.endswith(".") and "\n" not in message and "/gone" not in message
+
+
+def test_files_that_are_wrong_are_refused_as_a_page_does(desk: Desk, own, tmp_path: Path) -> None:
+    (tmp_path / "<b>.npz").write_bytes(b"no motion")
+    with pytest.raises(PageError, match="not a readable npz file") as refused:
+        list(compared(desk, Trial(OWN, "woman", motion=str(tmp_path / "<b>.npz"), sound=own["sound"])))
+    assert "<" not in str(refused.value) and str(tmp_path) not in str(refused.value)
+    long = np.zeros(round(16000 * (comparing.LONGEST_SECONDS * 1.2)), np.float32)
+    write_wav(tmp_path / "long.wav", Waveform(long))
+    with pytest.raises(AudioError, match="too long"):
+        list(compared(desk, Trial(OWN, "woman", motion=own["motion"], sound=str(tmp_path / "long.wav"))))
+
+
+@pytest.mark.parametrize("stage", ["Read and listen", "Measure", "Video"])
+def test_closing_stops_the_work_at_every_stage(desk: Desk, own, stage: str, small_pictures: Path) -> None:
+    steps = compared(desk, Trial(OWN, "woman", **own))
+    next(step for step in steps if isinstance(step, str) and f'aria-current="step">{stage}' in step)
+    steps.close()
+    deadline = time.monotonic() + 10
+    while list(small_pictures.glob("memorytalker-*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not list(small_pictures.glob("*.mp4")) and not list(small_pictures.glob("memorytalker-*"))
+
+
+def text_of(markup: str) -> str:
+    return re.sub(r"<[^>]+>", " ", markup)
+
+
+def test_every_measure_stands_with_its_definition_and_unit(desk: Desk) -> None:
+    comparison = comparison_of(desk, Trial(CLIP, "woman"))
+    table = measures_html(comparison)
+    assert table.count('<th scope="row">') == 9 and table.count("<small>") == 9 and "<caption>" in table
+    for name in ("stage 1", "stages 1 + 2", "still face", "mean squared distance over all vertices", "mm²", "ms"):
+        assert name in table
+    lip_max = 1000 * comparison.both_stages.values["lip_max"]
+    assert f"<td>{lip_max:#.3g}</td><td>{1000 * comparison.still['lip_max']:#.3g}</td><td>mm</td>" in table
+
+
+def test_the_words_say_the_gist_and_what_the_truth_is(desk: Desk) -> None:
+    comparison = comparison_of(desk, Trial(CLIP, "woman"))
+    words = text_of(words_html(comparison))
+    assert f"is {1000 * comparison.both_stages.lip_error.mean():.1f} mm from the truth on average" in words
+    assert "Filmed: points on a real face" in words and "neither eyes nor brows" in words
+    assert "correlation of" in words
+
+
+def test_names_with_markup_stay_text(desk: Desk, own, tmp_path: Path) -> None:
+    named = tmp_path / "<img src=x>.npz"
+    named.write_bytes(Path(own["motion"]).read_bytes())
+    comparison = comparison_of(desk, Trial(OWN, "woman", motion=str(named), sound=own["sound"]))
+    assert "<img" not in words_html(comparison) and "img src=x" in words_html(comparison)
+
+
+def test_the_tab_is_laid_out_with_its_names(desk: Desk) -> None:
+    with gr.Blocks():
+        parts = build_compare(desk)
+    wanted = "truth-example truth-motion truth-fps truth-sound compare-head compare-shown compare-run compare-stop "
+    wanted += "compare-status compare-video compare-words compare-curves compare-metrics"
+    assert set(parts) == set(wanted.split())
+    assert all(part.elem_id == name for name, part in parts.items())
+    assert [name for _, name in parts["truth-example"].choices][-1] == OWN
