@@ -56,7 +56,9 @@ ROOMS = {
     "truth": {
         "corpus", "datasets", "evaluation", "figures", "motion", "head", "audio", "animation", "rendering", "config",
     },
-    "page": {"figures", "rendering", "playback", "insight", "truth", "evaluation", "exports", "config", "animation", "audio"},
+    "page": {
+        "figures", "rendering", "playback", "insight", "truth", "evaluation", "exports", "config", "animation", "audio",
+    },
     "cli": {
         "pipeline", "animation", "config", "training", "evaluation", "corpus", "exports", "audio", "head", "rendering",
         "weights", "benchmark", "doctor", "datasets", "experiments", "meshes",

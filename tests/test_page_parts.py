@@ -1,0 +1,209 @@
+"""The page's parts one by one: wishes, visits, the order of results, what is said, and whether it can be read."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in sys.path]
+from stub_talker import StubTalker  # noqa: E402
+
+from memorytalker import OWN_VOICE  # noqa: E402
+from memorytalker.page import visit  # noqa: E402
+from memorytalker.page.about import _section  # noqa: E402
+from memorytalker.page.desk import Desk  # noqa: E402
+from memorytalker.page.limits import PageError  # noqa: E402
+from memorytalker.page.looks import Calm  # noqa: E402
+from memorytalker.page.production import Result, produced  # noqa: E402
+from memorytalker.page.status import followed, status_html  # noqa: E402
+from memorytalker.page.wish import ANOTHER_VOICE, NEUTRAL, THIS_VOICE, Wish  # noqa: E402
+
+CLIP, OTHER = (str(ROOT / "assets" / "speech" / name) for name in ("woman_farming.wav", "man_dove.wav"))
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk(StubTalker())
+
+
+def until(condition: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return bool(condition())
+
+
+def results(desk: Desk, wish: Wish, **options: object) -> list[Result]:
+    return [step for step in produced(desk, wish, **options) if isinstance(step, Result)]
+
+
+def test_results_come_in_the_order_in_which_a_visitor_wants_them(desk: Desk):
+    steps = list(produced(desk, Wish(CLIP, "woman")))
+    kinds = [step.kind for step in steps if isinstance(step, Result)]
+    assert kinds == ["animation", "player", "file"]
+    said = [step for step in steps if isinstance(step, str)]
+    assert 'aria-current="step">Listen' in said[0] and 'aria-current="step">Video' in said[-1]
+    assert len(desk.talker.threads) == 1  # hearing and drawing share one thread
+
+
+def test_the_memory_is_there_before_a_picture_is_drawn(desk: Desk):
+    desk.talker.hold = lambda: True
+    steps = produced(desk, Wish(CLIP, "woman"))
+    first = next(step for step in steps if isinstance(step, Result))
+    assert first.kind == "animation" and desk.talker.frames == []
+    steps.close()
+
+
+@pytest.mark.parametrize("stage", ["hearing", "drawing"])
+def test_closing_stops_at_every_stage(desk: Desk, stage: str):
+    desk.talker.hold_network = lambda: stage == "hearing"
+    desk.talker.hold = lambda: stage == "drawing"
+    steps = produced(desk, Wish(CLIP, "woman"))
+    seen = [next(steps)]
+    while stage == "drawing" and not desk.talker.frames:
+        seen.append(next(steps))
+    steps.close()
+    desk.talker.hold = lambda: False
+    with desk.task(lambda progress: "free") as task:  # the thread has let go
+        assert task.wait(10) == "free"
+    assert not any(isinstance(step, Result) and step.kind == "file" for step in seen)
+
+
+def test_the_same_wish_gives_the_same_animation(desk: Desk):
+    wish = Wish(CLIP, "woman", seed=3, expression=True)
+    first, second = (results(desk, wish, with_player=False, format="npz")[0].value for _ in range(2))
+    assert (first.vertices == second.vertices).all() and (first.memory_address == second.memory_address).all()
+
+
+def test_manners_become_what_the_talker_takes(desk: Desk):
+    heads = desk.talker.head.identities
+    for style, expected in ((THIS_VOICE, OWN_VOICE), (NEUTRAL, None)):
+        wish = Wish(CLIP, "woman", style=style, style_sound=OTHER)
+        assert wish.options(wish.checked(heads)).get("style", OWN_VOICE) is expected
+    wish = Wish(CLIP, "woman", style=ANOTHER_VOICE, style_sound=OTHER)
+    assert wish.options(wish.checked(heads))["style"].seconds == pytest.approx(5.89, abs=0.01)
+
+
+def test_a_file_that_is_gone_is_said_plainly(desk: Desk):
+    with pytest.raises(PageError, match="no longer on this server"):
+        Wish("/nowhere/voice.wav", "woman").checked(desk.talker.head.identities)
+
+
+def test_captions_tell_every_setting():
+    wish = Wish(CLIP, "ada", "profile", ANOTHER_VOICE, OTHER, 0.35, True, 12, True)
+    caption = wish.caption("Ada")
+    for words in ("Ada", "profile", "another voice", "35 %", "expression on, seed 12", "shut in pauses"):
+        assert words in caption
+    assert "seed" not in Wish(CLIP, "ada").caption("Ada") and CLIP not in caption
+    assert "%" not in Wish(CLIP, "ada", style=NEUTRAL).caption("Ada")
+
+
+@pytest.fixture
+def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[visit.Visits]:
+    monkeypatch.setattr(visit.tempfile, "tempdir", str(tmp_path))
+    yield visit.Visits(keep_seconds=3600)
+
+
+def visitor(name: str) -> SimpleNamespace:
+    return SimpleNamespace(session_hash=name)
+
+
+def kept(visits: visit.Visits, tmp_path: Path, name: str, words: str = "film") -> Path:
+    (tmp_path / "talk.mp4").write_text(words)
+    return Path(visits.keep(tmp_path / "talk.mp4", visitor(name)))
+
+
+def test_visitors_have_folders_of_their_own_that_go_with_them(visits, tmp_path):
+    first, second = kept(visits, tmp_path, "ann", "same"), kept(visits, tmp_path, "bob", "same")
+    assert first.read_text() == second.read_text() == "same" and first.parent.parent != second.parent.parent
+    assert not (tmp_path / "talk.mp4").exists() and "ann" not in str(first)
+    visits.leave(visitor("ann"))
+    assert not first.exists() and second.exists()
+    visits.leave(visitor("ann")), visits.leave(visitor("stranger"))
+    visits.leave(visitor("bob"))
+    assert not any(visits.root.iterdir())
+
+
+def test_a_visitor_keeps_the_newest_results(visits, tmp_path):
+    paths = []
+    for number in range(visit.RESULTS_KEPT + 3):
+        paths.append(kept(visits, tmp_path, "ann", str(number)))
+        os.utime(paths[-1].parent, (number, number))
+    assert [path.exists() for path in paths] == [False] * 3 + [True] * visit.RESULTS_KEPT
+
+
+def test_results_are_swept_by_age_and_an_idle_page_has_no_sweeper(tmp_path, monkeypatch):
+    monkeypatch.setattr(visit.tempfile, "tempdir", str(tmp_path))
+    visits = visit.Visits(keep_seconds=1)
+    path = kept(visits, tmp_path, "ann")
+    assert any(thread.name == "visits" for thread in threading.enumerate())
+    assert path.exists() and until(lambda: not path.exists())
+    assert until(lambda: not any(visits.root.iterdir()))
+    assert until(lambda: visits._sweeper is None and not visits._names)
+
+
+def test_status_is_text_and_not_markup():
+    said = status_html(1, "<b>bold</b>", 0.25)
+    assert "<b>" not in said and 'value="0.250"' in said and said.count("<li") == 3 and 'class="done">Listen' in said
+    assert "<progress" not in status_html(-1, "Stopped.") and "<progress" not in status_html(3, "Done.")
+
+
+def test_who_waits_too_long_is_told(desk: Desk):
+    with desk.task(lambda progress: time.sleep(1)) as task, pytest.raises(TimeoutError):
+        list(followed(task, 0, "Waiting", patience=0.0))
+
+
+def test_the_about_page_finds_what_it_quotes():
+    limits = _section("MODEL_CARD.md", "What it cannot do")
+    assert limits.startswith("- ") and "## " not in limits
+    assert "CC0" in _section("README.md", "Licences") and "](assets" not in _section("README.md", "Licences")
+    with pytest.raises(ValueError, match="no section"):
+        _section("README.md", "Nothing of that name")
+
+
+def luminance(color: str) -> float:
+    values = np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        ("body_text_color", "body_background_fill"),
+        ("body_text_color_subdued", "body_background_fill"),
+        ("body_text_color_subdued", "block_background_fill"),
+        ("block_label_text_color", "block_label_background_fill"),
+        ("block_title_text_color", "block_background_fill"),
+        ("block_info_text_color", "block_background_fill"),
+        ("button_primary_text_color", "button_primary_background_fill"),
+        ("button_primary_text_color", "button_primary_background_fill_hover"),
+        ("button_secondary_text_color", "button_secondary_background_fill"),
+        ("button_secondary_text_color", "button_secondary_background_fill_hover"),
+        ("checkbox_label_text_color", "checkbox_label_background_fill"),
+        ("checkbox_label_text_color_selected", "checkbox_label_background_fill_selected"),
+        ("input_placeholder_color", "input_background_fill"),
+        ("link_text_color", "body_background_fill"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["", "_dark"])
+def test_text_stands_out_in_both_themes(text: str, ground: str, mode: str):
+    theme = Calm()
+
+    def color(name: str) -> str:
+        value = getattr(theme, name + mode)
+        while value.startswith("*"):
+            value = getattr(theme, value[1:])
+        return "#ffffff" if value == "white" else value
+
+    light, dark = sorted((luminance(color(text)), luminance(color(ground))), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 4.5
