@@ -66,7 +66,7 @@ def readings(address: np.ndarray, fps: float) -> tuple[Reading, ...]:
     ends = np.append(starts[1:], len(top))
     return tuple(
         Reading(int(top[a]), a / fps, b / fps, float(address[a:b, top[a]].mean()))
-        for a, b in zip(starts, ends, strict=True)
+        for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
     )
 
 

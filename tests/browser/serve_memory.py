@@ -60,7 +60,8 @@ if __name__ == "__main__":
     desk = Desk(talker)
     with gr.Blocks(title="Memory") as demo:
         gr.HTML("<h1>MemoryTalker</h1>")
-        own, neutral = gr.Button("Talk", elem_id="talk"), gr.Button("Talk neutrally", elem_id="neutral")
+        own, neutral = gr.Button("Talk", elem_id="run"), gr.Button("Talk neutrally", elem_id="neutral")
+        clear = gr.Button("Clear", elem_id="clear")
         parts = build_memory(desk)
         shown = remembered(desk, parts)
         wish = SimpleNamespace(identity=next(iter(talker.head.identities)))
@@ -72,4 +73,5 @@ if __name__ == "__main__":
 
         own.click(talk, None, list(shown))
         neutral.click(lambda: talk(style=None), None, list(shown))
+        clear.click(lambda: [None] * len(shown), None, list(shown))
     demo.launch(**launch_options())
