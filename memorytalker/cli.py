@@ -23,6 +23,7 @@ from memorytalker.evaluation import commands as evaluation
 from memorytalker.evaluation import compare
 from memorytalker.experiments import commands as experiments
 from memorytalker.training import commands as training
+from memorytalker.truth import commands as truth
 
 DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -293,10 +294,11 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 
 
 def run_compare(chosen: argparse.Namespace) -> None:
-    """A video of prediction and truth."""
+    """A video of prediction and truth: of a sequence of a data set, or of a file with its sound."""
     device = None if chosen.device == "auto" else chosen.device
+    run = truth.run_compare if truth.is_motion(chosen.folder) else compare.run_compare
     with progress_bar() as progress:
-        compare.run_compare(chosen, device, render_options(chosen), progress)
+        run(chosen, device, render_options(chosen), progress)
 
 
 #: Every sub-command there is. Each imports what it needs when it runs, so that --help stays quick.

@@ -55,13 +55,14 @@ ROOMS = {
     "insight": {"figures", "head", "animation", "audio", "config"},
     "truth": {
         "corpus", "datasets", "evaluation", "figures", "motion", "head", "audio", "animation", "rendering", "config",
+        "pipeline", "weights", "meshes",
     },
     "page": {
         "figures", "rendering", "playback", "insight", "truth", "evaluation", "exports", "config", "animation", "audio",
     },
     "cli": {
         "pipeline", "animation", "config", "training", "evaluation", "corpus", "exports", "audio", "head", "rendering",
-        "weights", "benchmark", "doctor", "datasets", "experiments", "meshes",
+        "weights", "benchmark", "doctor", "datasets", "experiments", "meshes", "truth",
     },
 }  # fmt: skip
 #: Third-party package -> the only files below memorytalker/ that may import it.

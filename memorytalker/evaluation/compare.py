@@ -11,11 +11,14 @@ from ..datasets.commands import add_dataset
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
     """Flags of `compare`, without those that choose weights, device and picture."""
-    parser.add_argument("folder", type=Path, help="a data set of moving faces")
-    parser.add_argument("sequence", help="the name of one of its sequences")
+    parser.add_argument("folder", type=Path, help="a data set of moving faces, or a file of known motion")
+    parser.add_argument("sequence", help="the name of one of its sequences, or the sound that belongs to the file")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".mp4 (default: SEQUENCE.mp4, here)")
     parser.add_argument("--style", choices=("own", "neutral"), default="own", help="own voice, or neutral (stage 1)")
     parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the faces (default: in the folder)")
+    group = parser.add_argument_group("known motion", "for a file: vertices as .npz or .npy; curves as .csv, .json, .npz")
+    group.add_argument("--identity", metavar="NAME", help="on which head; 'doctor' lists them")
+    group.add_argument("--motion-fps", type=float, metavar="N", help="frames a second, where the file does not say it")
     add_dataset(parser)
 
 
