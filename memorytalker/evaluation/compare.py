@@ -16,7 +16,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".mp4 (default: SEQUENCE.mp4, here)")
     parser.add_argument("--style", choices=("own", "neutral"), default="own", help="own voice, or neutral (stage 1)")
     parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the faces (default: in the folder)")
-    group = parser.add_argument_group("known motion", "for a file: vertices as .npz or .npy; curves as .csv, .json, .npz")
+    group = parser.add_argument_group("known motion", "a file: vertices as .npz or .npy, curves as .csv, .json or .npz")
     group.add_argument("--identity", metavar="NAME", help="on which head; 'doctor' lists them")
     group.add_argument("--motion-fps", type=float, metavar="N", help="frames a second, where the file does not say it")
     add_dataset(parser)
