@@ -18,6 +18,7 @@ import gradio as gr
 from memorytalker.page.about import build_about
 from memorytalker.page.animate import build_animate, wire_animate
 from memorytalker.page.api import build_api
+from memorytalker.page.compare import build_compare
 from memorytalker.page.desk import Desk
 from memorytalker.page.limits import KEEP_SECONDS, LONGEST_QUEUE
 from memorytalker.page.looks import launch_options
@@ -38,16 +39,18 @@ def create_demo(talker: Any, keep_seconds: float = KEEP_SECONDS) -> gr.Blocks:
     with gr.Blocks(
         title="MemoryTalker", analytics_enabled=False, delete_cache=(max(1, int(keep_seconds / 6)), int(keep_seconds))
     ) as demo:
+        build_api(desk)  # first: of functions with one name, the first is called by it
         gr.HTML(HEADER, elem_id="header")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Animate"):
                 parts = build_animate(desk)
                 memory = build_memory(desk, "animate")
                 wire_animate(desk, parts, remembered(desk, memory))
+            with gr.Tab("Compare with ground truth"):
+                build_compare(desk)
             with gr.Tab("About"):
                 build_about()
         gr.HTML(FOOTER, elem_id="footer")
-        build_api(desk)
 
         def leave(request: gr.Request) -> None:
             desk.visits.leave(request, demo)

@@ -25,13 +25,15 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
-from memorytalker.page import limits, looks  # noqa: E402
+from memorytalker.page import comparing, limits, looks  # noqa: E402
 from memorytalker.page.examples import EXAMPLES, SPEECH_FOLDER  # noqa: E402
 from memorytalker.page.wish import ANOTHER_VOICE, NEUTRAL  # noqa: E402
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 OTHER_CLIP = ROOT / "assets" / "speech" / "man_dove.wav"
 RATE = 16000
+#: What draws, by the names of the functions.
+DRAWING = {"animate", "begin", "begin_1", "prepare", "slot_face", "compare", "health"}
 
 
 def until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
@@ -121,11 +123,13 @@ def test_every_action_has_a_named_endpoint_with_names_for_everything(page: Page)
             "format",
         ],
         "/style": ["sound"], "/slot_face": ["slot", "sound"], "/health": [], "/examples": [],
+        "/compare": ["clip", "identity", "shown", "motion", "sound", "fps"],
     }  # fmt: skip
     assert not api["unnamed_endpoints"]
     for endpoint in api["named_endpoints"].values():
         assert endpoint["returns"] and all(one["type"] for one in endpoint["parameters"] + endpoint["returns"])
         assert all(one["parameter_has_default"] for one in endpoint["parameters"][1:])
+        assert all(one["label"] for one in endpoint["returns"])
 
 
 def test_a_voice_gives_a_video_and_what_is_told_of_it(page: Page):
@@ -176,6 +180,24 @@ def test_styles_slots_examples(page: Page):
     assert [one["name"] for one in examples] == list(EXAMPLES)
     assert examples[0]["seconds"] == pytest.approx(4.577, abs=0.01)
     assert Path(examples[0]["file"]).read_bytes() == CLIP.read_bytes()
+
+
+def test_a_comparison_gives_a_film_and_measures_with_units(page: Page, monkeypatch: pytest.MonkeyPatch):
+    def film(path: Path, comparison: Any, shown: Any, progress: Any) -> Path:
+        path.write_text(shown.name)
+        return path
+
+    monkeypatch.setattr(comparing, "write_comparison", film)
+    path, told = page.visitor().predict("s1_pbbc7a", "woman", "stage 1", api_name="/compare")
+    assert Path(path).read_text() == "stage 1"
+    assert set(told["measures"]) == {"stage 1", "stages 1 + 2", "still face"}
+    assert set(told["measures"]["stage 1"]) <= set(told["units"]) and told["units"]["lip_max"] == "m"
+    assert 0 < told["measures"]["still face"]["lip_max"] < 0.1
+    own = {"motion": handle_file(ROOT / "assets" / "ground_truth" / "s1_pbbc7a.npz"), "sound": handle_file(CLIP)}
+    with pytest.raises(AppError, match="no such clip"):
+        page.visitor().predict("nobody", api_name="/compare")
+    with pytest.raises(AppError):  # another sound than that of the motion, and much longer
+        page.visitor().predict(**own, api_name="/compare")
 
 
 def test_the_health_probe_goes_through_network_and_renderer(page: Page):
@@ -350,8 +372,8 @@ def test_private_settings(page: Page):
     config = httpx.get(page.url + "config").json()
     assert config["analytics_enabled"] is False and config["run_history"] is False
     assert config["show_error"] is False and config["enable_queue"] is True
-    drawing = [fn for fn in page.demo.fns.values() if fn.api_name in ("animate", "begin", "prepare", "slot_face")]
-    assert len(drawing) == 4 and all(fn.concurrency_limit == 1 for fn in drawing)
+    drawing = [fn for fn in page.demo.fns.values() if fn.api_name in DRAWING]
+    assert {fn.api_name for fn in drawing} == DRAWING and all(fn.concurrency_limit == 1 for fn in drawing)
     assert len({fn.concurrency_id for fn in drawing}) == 1
     big = {"files": ("big.wav", b"\0" * (21 * 1024 * 1024))}
     assert httpx.post(page.url + "gradio_api/upload", files=big).status_code == 413

@@ -15,12 +15,15 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from memorytalker.evaluation.measures import MEASURES
 from memorytalker.page import health as probing
+from memorytalker.page.comparing import OWN, SHOWN, Trial, compared
 from memorytalker.page.desk import Desk
 from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, read_sound, refused
 from memorytalker.page.production import FORMATS, Result, produced
 from memorytalker.page.wish import NO_SOUND, THIS_VOICE, Wish
+from memorytalker.truth.comparison import Comparison
 
 ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker"}
 OURS = "Something failed on our side; please try again in a moment."
@@ -29,7 +32,7 @@ log = logging.getLogger("memorytalker.page")
 
 def build_api(desk: Desk) -> None:
     """Give every action of the page a named endpoint; call it inside the Blocks."""
-    for endpoint in (_animate(desk), _style(desk), _slot_face(desk), _health(desk)):
+    for endpoint in (_animate(desk), _style(desk), _slot_face(desk), _compare(desk), _health(desk)):
         gr.api(_plainly(endpoint), api_name=endpoint.__name__, **ONE_AT_A_TIME)
     gr.api(examples, api_name="examples", queue=False)
 
@@ -106,6 +109,49 @@ def _slot_face(desk: Desk) -> Callable[..., Any]:
         return {"slot": slot, "vertices": _rounded(vertices, 6)}
 
     return slot_face
+
+
+def _compare(desk: Desk) -> Callable[..., Any]:
+    def compare(
+        request: gr.Request,
+        clip: str = OWN,
+        identity: str = "",
+        shown: str = SHOWN[0],
+        motion: gr.FileData | None = None,
+        sound: gr.FileData | None = None,
+        fps: float | None = None,
+    ) -> tuple[gr.FileData, dict]:
+        """Compare what the network makes of a sound with known motion: a film of both, and the measures.
+
+        clip: the name of a bundled clip, or "own" with motion (npz, npy, ARKit csv or json) and its sound; fps where
+        the motion does not say it. shown: the prediction in the film, "stages 1 + 2" or "stage 1".
+        """
+        identity = identity or next(iter(desk.talker.head.identities))
+        measures: dict[str, Any] = {}
+        for step in compared(desk, Trial(clip, identity, shown, _path(motion), _path(sound), fps)):
+            if not isinstance(step, Result):
+                yield None, measures  # a place where a client may stop
+            elif step.kind == "comparison":
+                measures |= _measured(step.value)
+            elif step.kind == "film":
+                yield _file(desk.visits.keep(step.value, request)), measures
+
+    return compare
+
+
+def _measured(comparison: Comparison) -> dict[str, Any]:
+    named = {one.name: dict(one.values) for one in comparison.predictions} | {"still face": dict(comparison.still)}
+    return {
+        "clip": comparison.truth.name,
+        "seconds": round(comparison.seconds, 3),
+        "measures": {name: {key: _plain(value) for key, value in values.items()} for name, values in named.items()},
+        "units": {measure.name: measure.unit for measure in MEASURES},
+        "remarks": list(comparison.remarks),
+    }
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None  # JSON has no other word for it
 
 
 def _health(desk: Desk) -> Callable[..., Any]:
