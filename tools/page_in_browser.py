@@ -28,7 +28,7 @@ FLAGS = """--no-sandbox --disable-background-networking --disable-component-upda
 --disable-features=OptimizationHints,MediaRouter --autoplay-policy=no-user-gesture-required
 --use-fake-device-for-media-stream --use-fake-ui-for-media-stream
 --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader""".split()
-PATIENCE = 240.0  # seconds
+PATIENCE = 90.0  # seconds
 
 
 class PageError(RuntimeError):
@@ -117,19 +117,25 @@ class Visit:
     """One visitor: a tab of the browser with a session of its own, and what went wrong in it."""
 
     def __init__(
-        self, browser: Any, site: Site, width: int = 1280, height: int = 900, dark: bool = False,
+        self, browser: Any, site: Site, width: int = 1280, height: int = 900, dark: bool = False, calm: bool = False,
         permissions: tuple[str, ...] = ("microphone",), **options: Any,
     ) -> None:  # fmt: skip
-        """Open the page; `options` are those of playwright's `new_context`."""
+        """Open the page; `options` are those of playwright's `new_context`.
+
+        calm: the visitor asks for less motion, so the head plays only when told to, and nothing fades.
+        """
         self.site = site
         self.context = browser.new_context(
             permissions=list(permissions), viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light", **options,
+            color_scheme="dark" if dark else "light",
+            **{"reduced_motion": "reduce" if calm else "no-preference", **options},
         )  # fmt: skip
         self.context.set_default_timeout(PATIENCE * 1000)
         self.page = self.context.new_page()
         self.faults: list[str] = []
         self.hosts: set[str] = set()
+        self.may_log_failure = False
+        self._log_began = site.log.stat().st_size
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("console", self._console)
         self.page.on("request", self._request)
@@ -145,6 +151,11 @@ class Visit:
         if scheme in ("http", "https", "ws", "wss"):
             self.hosts.add(rest.split("/")[0].split(":")[0])
 
+    @property
+    def log(self) -> str:
+        """What the server has written since this visit began."""
+        return self.site.log.read_bytes()[self._log_began :].decode("utf-8", "replace")
+
     def close(self) -> None:
         """Leave the page."""
         self.context.close()
@@ -154,7 +165,10 @@ class Visit:
         self.page.get_by_role("tab", name=name, exact=True).click()
 
     def upload(self, path: Path, elem_id: str = "sound") -> None:
-        """Give a file to the component `elem_id`."""
+        """Give a file to the component `elem_id`, in place of the one it may hold."""
+        held = self.page.query_selector(f"#{elem_id} button[aria-label='Clear']")
+        if held:
+            held.click()
         self.page.set_input_files(f"#{elem_id} input[type=file]", str(path))
 
     def press(self, elem_id: str) -> None:
@@ -167,6 +181,28 @@ class Visit:
         self.page.wait_for_function(
             "([id, words]) => document.getElementById(id)?.innerText.includes(words)", arg=[elem_id, words]
         )
+
+    def animated(self) -> None:
+        """Press "Make it talk" and wait until it is done, well or not."""
+        self.press("run")
+        self.page.wait_for_function("document.getElementById('run').disabled")
+        self.page.wait_for_function("!document.getElementById('run').disabled")
+
+    def inside(self, elem_id: str, selector: str) -> str:
+        """The text of the first `selector` inside `elem_id`, as soon as it is there."""
+        return self.page.wait_for_selector(f"#{elem_id} {selector}").inner_text()
+
+    def player(self, elem_id: str = "player") -> str:
+        """The 3D player of `elem_id`, in JavaScript."""
+        return f"[...document.querySelectorAll('#{elem_id}, #{elem_id} *')].find((one) => one.player)?.player"
+
+    def head_ready(self, elem_id: str = "player") -> float:
+        """Wait until the 3D head of `elem_id` can be played: its seconds."""
+        return self.page.wait_for_function(f"{self.player(elem_id)}?.length || null").json_value()
+
+    def head_at(self, elem_id: str = "player") -> float:
+        """Where the 3D head of `elem_id` is now, in seconds."""
+        return self.page.evaluate(f"{self.player(elem_id)}.seconds")
 
     def film(self, elem_id: str) -> list[Any]:
         """Wait until the video of `elem_id` can be played: its seconds, width and height in pixels."""
