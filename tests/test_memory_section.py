@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from types import SimpleNamespace
 
@@ -90,7 +89,8 @@ def test_the_heatmap_gets_every_frame_and_slot() -> None:
     assert len(opening) == 45 and opening[30] - opening[29] == pytest.approx(9.6, abs=0.5)
     wave = np.frombuffer(base64.b64decode(value["wave"]), np.int8)
     assert wave.max() == 127 and wave.min() == -127 and len(wave) == 2 * memory.WAVE_BINS
-    assert json.loads(json.dumps(value)) == value, "plain numbers: others arrive in the browser as text"
+    kinds = {type(number) for reading in value["readings"] for number in reading} | {type(value["seconds"])}
+    assert kinds == {int, float}, "plain numbers: those of numpy arrive in the browser as text"
     assert value["seconds"] == 1.5 and sorted(slot for _, slots in value["groups"] for slot in slots) == list(range(40))
 
 

@@ -76,7 +76,7 @@ def voices_html(first: np.ndarray, second: np.ndarray, average: np.ndarray | Non
     what = "the average training speaker" if average is not None else "the neutral style"
     return f"""<div class="style-view"><p>{html.escape(insight.difference_text(first, second, labels))}{neutral}</p>
 <p class="keys">{_key("mark first", "first voice (the head above)")}{_key("mark second", "second voice")}
-{_key("zero", f"1 ×, {what}")}</p>
+{_key("zero", f"1 ×, {what}")}<span>Numbers: first / second</span></p>
 <ol class="bars two" aria-label="Both voices, slot by slot">{"".join(rows)}</ol></div>"""
 
 

@@ -12,8 +12,8 @@ from memorytalker.head import HeadMesh
 from memorytalker.rendering import scene
 from memorytalker.rendering.renderer import render_frames
 
-#: Metres of the face that a close-up shows, across and down, and pixels across.
-SHOWN_WIDTH, SHOWN_HEIGHT, PIXELS = 0.116, 0.087, 420
+#: Metres of the face that a close-up shows, across and down.
+SHOWN_WIDTH, SHOWN_HEIGHT = 0.116, 0.087
 #: Side of the whole picture in pixels.
 WHOLE = 1120
 
