@@ -175,7 +175,9 @@ def comparison_curves(
     that is farthest off. Raises ValueError where lengths differ or a value is not a number.
     """
     _check_curves([true, *predicted.values(), *errors.values()])
-    figure = _figure(10.0, 6.2, dark)
+    figure = _figure(10.0, 6.5, dark)
+    # A page lays its buttons over the upper right corner: there is a heading, and no data.
+    figure.suptitle("Lips over time\n", x=0.012, ha="left", fontsize=10, color=_INK[dark][0])
     grid = figure.add_gridspec(3, 1, height_ratios=(0.001 if waveform is None else 0.5, 1.4, 1.4))
     opening = figure.add_subplot(grid[1])
     error = figure.add_subplot(grid[2], sharex=opening)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import sys
 import tempfile
@@ -28,6 +29,7 @@ from memorytalker.page.limits import PageError  # noqa: E402
 from memorytalker.page.measured import measures_html, words_html  # noqa: E402
 from memorytalker.page.production import Result  # noqa: E402
 from memorytalker.truth import film  # noqa: E402
+from memorytalker.truth.comparison import Comparison  # noqa: E402
 
 SECONDS, FPS = 0.6, 30
 CLIP = "s1_pgix9a"
@@ -80,10 +82,11 @@ def test_figures_come_first_then_curves_then_the_film(desk: Desk, own: dict[str,
         if step.kind == "film":
             assert Path(step.value).read_bytes()[4:8] == b"ftyp"
     assert kinds == ["comparison", "curves", "film"]
-    assert 'aria-current="step">Read and listen' in said[0] and 'aria-current="step">Video' in said[-1]
+    assert 'aria-current="step">Listen' in said[0] and 'aria-current="step">Video' in said[-1]
 
 
-def comparison_of(desk: Desk, trial: Trial):
+@functools.cache
+def comparison_of(desk: Desk, trial: Trial) -> Comparison:
     steps = compared(desk, trial)
     found = next(step.value for step in steps if isinstance(step, Result))
     steps.close()
@@ -128,7 +131,7 @@ def test_files_that_are_wrong_are_refused_as_a_page_does(desk: Desk, own, tmp_pa
         list(compared(desk, Trial(OWN, "woman", motion=own["motion"], sound=str(tmp_path / "long.wav"))))
 
 
-@pytest.mark.parametrize("stage", ["Read and listen", "Measure", "Video"])
+@pytest.mark.parametrize("stage", ["Listen", "Measure", "Video"])
 def test_closing_stops_the_work_at_every_stage(desk: Desk, own, stage: str, small_pictures: Path) -> None:
     steps = compared(desk, Trial(OWN, "woman", **own))
     next(step for step in steps if isinstance(step, str) and f'aria-current="step">{stage}' in step)

@@ -11,6 +11,7 @@ import pytest
 
 from memorytalker.audio import Waveform
 from memorytalker.config import RenderOptions
+from memorytalker.figures import comparison_curves, opening_curves
 from memorytalker.head import HeadMesh, load_head
 from memorytalker.motion import FaceCurves, Motion
 from memorytalker.rendering.errors import ANCHORS
@@ -128,6 +129,28 @@ def test_a_head_without_names_gives_what_can_be_measured(true) -> None:
     compared = compare(truth_of(bare, true), talker.animate)
     assert set(compared.both_stages.values) == {"fve"} and "lve_max" in compared.absent
     assert not len(compared.both_stages.lip_error) and not len(compared.opening)
+
+
+def test_the_curves_are_drawn_on_one_axis_in_seconds() -> None:
+    times = np.arange(45) / FPS
+    true, error = 5 + 5 * np.sin(times), np.full(45, 2.5)
+    figure = comparison_curves(
+        true, {STAGE_ONE: 0.5 * true, BOTH_STAGES: 0.9 * true}, {STAGE_ONE: error, BOTH_STAGES: error / 2}, FPS,
+        Waveform(np.zeros(24000, np.float32)),
+    )  # fmt: skip
+    opening, errors, sound = figure.axes
+    assert {axes.get_xlim() for axes in figure.axes} == {(0.0, 1.5)} and len(sound.collections) == 1
+    drawn = {line.get_label(): line for line in opening.lines}
+    np.testing.assert_allclose(drawn["truth"].get_data(), (times, true))
+    np.testing.assert_allclose(drawn[BOTH_STAGES].get_ydata(), 0.9 * true)
+    assert drawn[STAGE_ONE].get_linestyle() != drawn[BOTH_STAGES].get_linestyle(), "told apart without colour"
+    assert [line.get_label() for line in errors.lines] == [
+        "stage 1: 2.50 mm on average", "stages 1 + 2: 1.25 mm on average",
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="of one length"):
+        comparison_curves(true, {STAGE_ONE: true[1:]}, {STAGE_ONE: error}, FPS)
+    with pytest.raises(ValueError, match="finite"):
+        opening_curves(true, {STAGE_ONE: true * np.nan}, FPS)
 
 
 # the film

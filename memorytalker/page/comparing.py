@@ -19,7 +19,7 @@ from memorytalker.truth.comparison import BOTH_STAGES, STAGE_ONE, Comparison, co
 from memorytalker.truth.film import write_comparison
 from memorytalker.truth.reading import Truth, read_truth
 
-STEPS = ("Read and listen", "Measure", "Video")
+STEPS = ("Listen", "Measure", "Video")
 #: Instead of the name of a bundled clip: the visitor's own files.
 OWN = "own"
 SHOWN = (BOTH_STAGES, STAGE_ONE)
