@@ -8,7 +8,7 @@ WORK ?= runs/open
 SERVE ?= 1
 export VTK_DEFAULT_OPENGL_WINDOW := vtkEGLRenderWindow
 
-.PHONY: install install-test graphics browser demo test lint bench weights evaluate-open experiments clean
+.PHONY: install install-test graphics browser demo test lint bench screenshots weights evaluate-open experiments clean
 
 install: $(VENV)/.installed
 
@@ -43,8 +43,13 @@ test: install-test browser
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest
 
-bench: install graphics
+bench: install-test browser
 	$(BIN)/python -m memorytalker bench
+	$(BIN)/python tools/time_page.py
+
+# The pictures of the page in README; tools/make_screenshots.py --all FOLDER shows every tab in both themes.
+screenshots: install-test browser
+	$(BIN)/python tools/make_screenshots.py
 
 weights: install-test
 	$(BIN)/python -m memorytalker train weights $(SOURCE) --work $(WORK) --out weights/open
