@@ -19,12 +19,12 @@ def head() -> HeadMesh:
 def test_an_opening_jaw_changes_the_picture_from_its_middle_downwards(head: HeadMesh) -> None:
     shut, opened = closeup.mouth_pictures(head, np.stack([head.template, head.template + head.blendshape("jawOpen")]))
     assert shut.shape == opened.shape and shut.shape[0] == pytest.approx(0.75 * shut.shape[1], abs=2)
-    changed = np.abs(shut.astype(int) - opened).max(axis=2) > 30
-    height, width = changed.shape
+    change = np.abs(shut.astype(int) - opened).max(axis=2)
+    changed, (height, width) = change > 30, change.shape
     assert changed[height // 2 :, width // 4 : -width // 4].mean() > 0.3
     assert changed[: height // 4].mean() < 0.05
-    rows = np.flatnonzero(changed[:, width // 2])
-    assert rows[0] == pytest.approx(height / 2, abs=0.06 * height), "the lips meet in the middle of the picture"
+    rows = np.flatnonzero(change[:, width // 2] > 85)  # more than the shade on the upper lip changes
+    assert rows[0] == pytest.approx(height / 2, abs=0.03 * height), "the lips meet in the middle of the picture"
 
 
 def test_a_millimetre_is_as_long_as_it_is_said_to_be(head: HeadMesh) -> None:
