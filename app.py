@@ -23,6 +23,7 @@ from memorytalker.page.desk import Desk
 from memorytalker.page.limits import KEEP_SECONDS, LONGEST_QUEUE
 from memorytalker.page.looks import launch_options
 from memorytalker.page.memory import build_memory, remembered
+from memorytalker.page.visit import steady_sweep
 
 HEADER = """<header><h1>MemoryTalker</h1><p>A voice goes in, a talking head comes out. The network recalls the movements
 of speech from a memory, in the manner of the voice that it hears, and you can watch it remember.</p></header>"""
@@ -56,6 +57,7 @@ def create_demo(talker: Any, keep_seconds: float = KEEP_SECONDS) -> gr.Blocks:
             desk.visits.leave(request, demo)
 
         demo.unload(leave)
+    steady_sweep(demo)
     return demo.queue(max_size=LONGEST_QUEUE)
 
 

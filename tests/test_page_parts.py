@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -137,7 +138,8 @@ def test_a_visitor_keeps_the_newest_results(visits, tmp_path):
     paths = []
     for number in range(visit.RESULTS_KEPT + 3):
         paths.append(kept(visits, tmp_path, "ann", str(number)))
-        os.utime(paths[-1].parent, (number, number))
+        moment = time.time() - 100 + number
+        os.utime(paths[-1].parent, (moment, moment))
     assert [path.exists() for path in paths] == [False] * 3 + [True] * visit.RESULTS_KEPT
 
 
@@ -149,6 +151,17 @@ def test_results_are_swept_by_age_and_an_idle_page_has_no_sweeper(tmp_path, monk
     assert path.exists() and until(lambda: not path.exists())
     assert until(lambda: not any(visits.root.iterdir()))
     assert until(lambda: visits._sweeper is None and not visits._names)
+
+
+def test_the_sweep_of_uploads_survives_an_upload_in_the_middle_of_it():
+    paths = visit.SteadySet({"a", "b"})
+    assert sorted(path for path in paths if not paths.add(path * 2)) == ["a", "b"] and len(paths) == 4
+    with gr.Blocks() as demo:
+        sound = gr.Audio()
+    visit.steady_sweep(demo)
+    sound.temp_files.add("voice.wav"), demo.upload_file_set.add("upload.wav")
+    assert all(isinstance(files, visit.SteadySet) for files in demo.temp_file_sets)
+    assert {"voice.wav", "upload.wav"} <= set().union(*demo.temp_file_sets)
 
 
 def test_status_is_text_and_not_markup():

@@ -9,12 +9,34 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
 
 #: Results of one visit that are kept at a time; the oldest gives way.
 RESULTS_KEPT = 6
+
+
+class SteadySet(set):
+    """A set that may grow while it is read; the reader sees what was there when it began."""
+
+    def __iter__(self) -> Iterator:
+        """Over a copy, which is made in one go."""
+        return iter(list(super().__iter__()))
+
+
+def steady_sweep(demo: gr.Blocks) -> None:
+    """Let Gradio's sweep of uploads by age survive an upload that arrives in the middle of it.
+
+    The sweep reads sets of paths in one thread while others add to them, and an error ends it for good.
+    """
+    demo.upload_file_set = SteadySet(demo.upload_file_set)
+    demo.temp_file_sets = [demo.upload_file_set]
+    for block in demo.blocks.values():
+        if hasattr(block, "temp_files"):
+            block.temp_files = SteadySet(block.temp_files)
+            demo.temp_file_sets.append(block.temp_files)
 
 
 class Visits:
