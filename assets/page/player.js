@@ -25,6 +25,7 @@ class Player {
     this.stop = new AbortController(); // ends every listener at once
     this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
     useStyle();
+    import("./view.js").catch(() => {}); // loaded before it is needed; what went wrong is said then
     this.#build();
     this.#listen();
   }
@@ -82,7 +83,7 @@ class Player {
       if (detail.channel === this.options.channel) this.seek(detail.seconds);
     });
     // One sound at a time on the page.
-    on(document, "play", ({ target }) => { if (target !== this.sound) this.pause(); }, { capture: true });
+    on(document, "play", ({ target }) => { if (target !== this.sound && this.playing) this.pause(); }, { capture: true });
     this.observer = new ResizeObserver(() => (this.element.isConnected ? this.view?.resize() : this.dispose()));
     this.observer.observe(this.canvas);
     this.observer.observe(this.root);

@@ -1,0 +1,337 @@
+"""The 3D player in a real browser: planted motion at planted times, in step with its sound, for every visitor."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT, Site, Visit, _site
+
+sys.path.insert(0, str(Path(__file__).parent))
+from serve_player import FPS, planted  # noqa: E402
+
+from memorytalker.config import RenderOptions  # noqa: E402
+from memorytalker.head import load_head  # noqa: E402
+from memorytalker.page.player import EMPTY, NO_3D  # noqa: E402
+from memorytalker.playback import TOLERANCE  # noqa: E402
+from memorytalker.rendering import render_frames  # noqa: E402
+from memorytalker.rendering.errors import error_colors  # noqa: E402
+
+CLIP, CLIP_SECONDS = "woman_farming.wav", 4.578
+ROUNDING = 2e-7  # metres, of numbers with 24 binary digits
+SCRIPT = ROOT / "tests" / "browser" / "serve_player.py"
+#: Before the first value: what is held is counted, and the clock's messages are kept beside the sound's own time.
+WATCH = """
+window.ticks = []; window.addresses = new Set();
+document.addEventListener("memorytalker:time", ({ detail }) => {
+  ticks.push({ ...detail, heard: document.querySelector("#player audio")?.currentTime });
+});
+const [make, drop] = [URL.createObjectURL, URL.revokeObjectURL];
+URL.createObjectURL = (blob) => { const address = make.call(URL, blob); addresses.add(address); return address; };
+URL.revokeObjectURL = (address) => { addresses.delete(address); drop.call(URL, address); };
+window.playerOf = (id) => [...document.querySelectorAll(`#${id} *`)].find((one) => one.player).player;
+"""
+NO_WEBGL = """
+const get = HTMLCanvasElement.prototype.getContext;
+HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+  return kind.startsWith("webgl") ? null : get.call(this, kind, ...more);
+};
+"""
+
+
+@pytest.fixture(scope="module")
+def player_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    yield from _site(SCRIPT, tmp_path_factory.mktemp("player"))
+
+
+@pytest.fixture
+def come(enter: Callable[..., Visit], player_site: Site) -> Callable[..., Visit]:
+    """`come(script="", **options)`: a visitor of the players, on whose page `script` runs before there is a value."""
+
+    def visit(script: str = "", **options: Any) -> Visit:
+        visit = enter(player_site, **{"width": 900, **options})
+        visit.page.wait_for_selector("#faces .head-player")
+        visit.page.wait_for_selector("#player .head-player")
+        visit.page.evaluate("() => {" + WATCH + script + "}")
+        return visit
+
+    return visit
+
+
+def give(visit: Visit, name: str, elem_id: str = "player", paused: bool = True) -> None:
+    """Press the button that gives a value, and wait until the player has it."""
+    before = visit.page.evaluate("id => playerOf(id).turnOf", elem_id)
+    visit.page.click(f"#{name}")
+    arrived = "([id, n]) => playerOf(id).turnOf > n && playerOf(id).length > 0"
+    visit.page.wait_for_function(arrived, arg=[elem_id, before])
+    if paused:
+        visit.page.evaluate("id => playerOf(id).pause()", elem_id)
+
+
+def positions(visit: Visit, elem_id: str = "player", figure: int = 0) -> np.ndarray:
+    """The given vertices (V, 3) as the player has them now."""
+    values = visit.page.evaluate(
+        """([id, figure]) => { const { motion } = playerOf(id).view.figures[figure];
+        return Array.from(motion.positions.subarray(0, 3 * motion.dressing.count)) }""", [elem_id, figure],
+    )  # fmt: skip
+    return np.array(values, np.float32).reshape(-1, 3)
+
+
+def picture(visit: Visit, elem_id: str = "player") -> np.ndarray:
+    """The stage as it is seen, (H, W, 3), once the camera stands still."""
+    from PIL import Image
+
+    visit.page.wait_for_timeout(600)
+    shot = visit.page.locator(f"#{elem_id} .stage").screenshot()
+    return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"))
+
+
+def test_planted_motion_is_at_its_place_at_its_time(come: Callable[..., Visit]) -> None:
+    visit, motion = come(), planted(CLIP, "ada").vertices
+    give(visit, "run")
+    for frame in (0, 15, 29, 30, 100, len(motion) - 1):
+        visit.page.evaluate("seconds => playerOf('player').seek(seconds)", frame / FPS)
+        furthest = np.linalg.norm(positions(visit) - motion[frame], axis=1).max()
+        assert furthest <= TOLERANCE + ROUNDING, frame
+    visit.page.evaluate("seconds => playerOf('player').seek(seconds)", 10.25 / FPS)
+    between = 0.75 * motion[10] + 0.25 * motion[11]
+    assert np.linalg.norm(positions(visit) - between, axis=1).max() <= TOLERANCE + ROUNDING
+    chin = load_head().landmarks["chin"]
+    assert np.linalg.norm(motion[29, chin] - motion[0, chin]) > 0.01  # what was planted can be seen
+
+
+@pytest.mark.parametrize("camera, button", [("front", "Front"), ("profile", "Profile")])
+def test_the_head_looks_as_in_the_films(come: Callable[..., Visit], camera: str, button: str) -> None:
+    visit, animation = come(width=1100), planted("man_dove.wav", "omar")  # at this width the stage is square
+    give(visit, "second")
+    visit.page.evaluate("playerOf('player').seek(0.5)")
+    visit.page.click(f"#player button:text-is('{button}')")
+    seen = picture(visit)
+    side = seen.shape[0] // 2 * 2
+    assert abs(seen.shape[0] - seen.shape[1]) <= 1
+    options = RenderOptions(width=side, height=side, camera=camera)
+    [film] = render_frames(animation.head, animation.vertices[15:16], options)
+    apart = np.abs(seen[:side, :side].astype(int) - film)
+    assert apart.mean() < 1.5 and np.percentile(apart, 90) <= 4
+    shifted = np.abs(np.roll(film, 6, axis=1).astype(int) - film)
+    assert shifted.mean() > 3 * apart.mean()  # another place would have been noticed
+
+
+def test_sound_and_motion_agree(come: Callable[..., Visit]) -> None:
+    visit = come()
+    give(visit, "run")
+    page = visit.page
+    page.evaluate("ticks.length = 0")
+    send = """([channel, seconds]) =>
+        document.dispatchEvent(new CustomEvent("memorytalker:seek", { detail: { channel, seconds } }))"""
+    page.evaluate(send, ["compare", 3.0])
+    assert page.evaluate("[playerOf('player').seconds, ticks.length]") == [0, 0]  # another's clock
+    page.evaluate(send, ["animate", 1.5])
+    state = page.evaluate("""() => { const p = playerOf('player');
+        return [p.seconds, p.sound.currentTime, Number(p.seekBar.value), ticks[0].seconds, ticks[0].playing] }""")
+    assert state == [1.5, 1.5, 1.5, 1.5, False]
+    page.evaluate("ticks.length = 0")
+    page.click("#player button.play")
+    page.wait_for_function("playerOf('player').seconds > 2.2")
+    page.evaluate(send, ["animate", 0.5])
+    page.wait_for_function("playerOf('player').seconds > 0.7 && playerOf('player').seconds < 2")
+    page.evaluate("document.querySelector('#player button[aria-label=Pause]').click()")  # at once, on a busy machine
+    ticks = page.evaluate("ticks")
+    assert {tick["channel"] for tick in ticks} == {"animate"} and not ticks[-1]["playing"]
+    first = [tick["seconds"] for tick in ticks if tick["seconds"] >= 1.5]
+    assert len(first) > 3 and first == sorted(first)
+    assert max(abs(tick["seconds"] - tick["heard"]) for tick in ticks) < 1 / FPS
+    seconds = page.evaluate("playerOf('player').seconds")
+    assert page.evaluate("playerOf('player').sound.currentTime") == pytest.approx(seconds, abs=1 / FPS)
+    motion = planted(CLIP, "ada").vertices
+    share = seconds * FPS - int(seconds * FPS)
+    expected = (1 - share) * motion[int(seconds * FPS)] + share * motion[int(seconds * FPS) + 1]
+    assert np.linalg.norm(positions(visit) - expected, axis=1).max() <= TOLERANCE + 2e-6
+
+
+def test_it_plays_to_its_end_and_again(come: Callable[..., Visit]) -> None:
+    visit = come()
+    give(visit, "run")
+    page = visit.page
+    page.evaluate("playerOf('player').seek(4.3)")
+    page.click("#player button.play")
+    page.wait_for_function("!playerOf('player').playing")
+    assert page.evaluate("playerOf('player').seconds") == pytest.approx(CLIP_SECONDS, abs=0.06)
+    assert page.get_attribute("#player button.play", "aria-label") == "Play"
+    page.click("#player button.play")
+    page.wait_for_function("playerOf('player').playing && playerOf('player').seconds < 2")
+
+
+def test_a_new_value_plays_unless_less_motion_is_wanted(come: Callable[..., Visit]) -> None:
+    visit = come()
+    give(visit, "run", paused=False)
+    visit.page.wait_for_function("playerOf('player').playing && playerOf('player').seconds > 0.2")
+    calm = come(reduced_motion="reduce")
+    give(calm, "run", paused=False)
+    calm.page.wait_for_timeout(700)
+    assert calm.page.evaluate("[playerOf('player').playing, playerOf('player').seconds]") == [False, 0]
+
+
+def test_one_value_after_another(come: Callable[..., Visit]) -> None:
+    visit = come()
+    give(visit, "run")
+    visit.page.evaluate("playerOf('player').seek(2)")
+    give(visit, "second")
+    omar = planted("man_dove.wav", "omar")
+    assert visit.page.evaluate("playerOf('player').seconds") < 0.5
+    visit.page.evaluate("playerOf('player').seek(0.5)")
+    assert np.linalg.norm(positions(visit) - omar.vertices[15], axis=1).max() <= TOLERANCE + ROUNDING
+    visit.page.wait_for_function("playerOf('player').sound.readyState >= 1")
+    assert visit.page.evaluate("playerOf('player').sound.duration") == pytest.approx(omar.waveform.seconds, abs=0.01)
+    visit.page.click("#none")
+    visit.page.wait_for_function("playerOf('player').length === 0")
+    assert visit.page.inner_text("#player .notice") == EMPTY
+    assert visit.page.is_hidden("#player canvas") and visit.page.is_hidden("#player .transport")
+    give(visit, "run")
+    assert visit.page.is_visible("#player canvas") and visit.page.inner_text("#player .notice") == ""
+
+
+def test_nothing_is_kept_of_values_before(come: Callable[..., Visit]) -> None:
+    visit = come()
+    held = "() => { const { memory, programs } = playerOf('player').view.renderer.info;" \
+        " return [memory.geometries, programs.length, addresses.size, document.querySelectorAll('audio').length] }"
+    for name in ("run", "second", "run", "pair", "run", "second"):
+        give(visit, name)
+        visit.page.wait_for_timeout(150)
+        heads = 2 if name == "pair" else 1
+        assert visit.page.evaluate(held) == [heads, heads, 1, 1], name
+    visit.page.click("#none")
+    visit.page.wait_for_function("playerOf('player').length === 0")
+    assert visit.page.evaluate(held) == [0, 0, 0, 0]
+    give(visit, "run")
+    visit.page.evaluate("window.gone = playerOf('player'); window.context = gone.view.renderer.getContext();")
+    visit.page.evaluate("document.querySelector('#player').remove()")
+    visit.page.wait_for_function("gone.view === null && context.isContextLost() && addresses.size === 0")
+
+
+def test_without_webgl_there_is_a_sentence_and_the_sound(come: Callable[..., Visit]) -> None:
+    visit = come(NO_WEBGL)
+    give(visit, "run")
+    assert visit.page.inner_text("#player .notice") == NO_3D
+    assert visit.page.is_hidden("#player canvas") and visit.page.is_hidden("#player .cameras")
+    visit.page.click("#player button.play")
+    visit.page.wait_for_function("ticks.at(-1).playing && ticks.at(-1).seconds > 0.2")
+
+
+def test_keys_alone_are_enough(come: Callable[..., Visit]) -> None:
+    visit = come(reduced_motion="reduce")
+    give(visit, "run")
+    page = visit.page
+    page.focus("#player canvas")
+    azimuth = "playerOf('player').view.azimuth"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(azimuth) == pytest.approx(16, abs=0.01)
+    page.keyboard.press("0")
+    assert page.evaluate(azimuth) == pytest.approx(0, abs=0.01)
+    distance = "playerOf('player').view.controls.getDistance()"
+    far = page.evaluate(distance)
+    page.keyboard.press("+")
+    assert page.evaluate(distance) == pytest.approx(0.88 * far, rel=0.01)
+    page.keyboard.press(" ")
+    page.wait_for_function("playerOf('player').playing")
+    page.keyboard.press(" ")
+    page.wait_for_function("!playerOf('player').playing")
+    page.evaluate("playerOf('player').seek(1)")
+    names = []
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        names.append(page.evaluate("""() => { const one = document.activeElement;
+            return [one.getAttribute("aria-label") || one.textContent, getComputedStyle(one).outlineStyle] }"""))
+        if names[-1][0] == "Position in the recording":
+            page.keyboard.press("ArrowRight")
+            assert page.evaluate("playerOf('player').seconds") == pytest.approx(31 / FPS, abs=1e-3)
+        if names[-1][0] == "Profile":
+            page.keyboard.press("Enter")
+            assert page.evaluate(azimuth) == pytest.approx(82, abs=0.01)
+            assert page.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
+    assert [name for name, _ in names] == [
+        "Play", "Position in the recording", "Mute the sound", "Front", "Three-quarter", "Profile", "Nearer", "Further",
+        "Reset the view",
+    ]  # fmt: skip
+    assert {style for _, style in names} == {"solid"}  # where the focus is can be seen
+
+
+def test_a_drag_turns_the_head_and_its_light(come: Callable[..., Visit]) -> None:
+    visit = come()
+    give(visit, "run")
+    box = visit.page.locator("#player canvas").bounding_box()
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    light = "Array.from(playerOf('player').view.figures[0].light.array.subarray(0, 8000))"
+    before = visit.page.evaluate(light)
+    visit.page.mouse.move(*middle)
+    visit.page.mouse.down()
+    visit.page.mouse.move(middle[0] - 60, middle[1], steps=5)
+    visit.page.mouse.up()
+    visit.page.wait_for_timeout(200)
+    assert visit.page.evaluate("playerOf('player').view.azimuth") > 20  # to the left: more of the head's own left
+    assert visit.page.evaluate(light) != before
+    far = visit.page.evaluate("playerOf('player').view.controls.getDistance()")
+    visit.page.mouse.wheel(0, 300)  # the wheel is the page's
+    visit.page.wait_for_timeout(200)
+    assert visit.page.evaluate("playerOf('player').view.controls.getDistance()") == pytest.approx(far)
+
+
+def test_two_heads_and_the_distance_between_them(come: Callable[..., Visit]) -> None:
+    visit = come()
+    give(visit, "pair")
+    visit.page.evaluate("playerOf('player').seek(0.9)")
+    true, predicted = planted(CLIP, "ada").vertices[27], planted(CLIP, "ada", 0.5).vertices[27]
+    for figure, motion in enumerate((predicted, true)):
+        assert np.linalg.norm(positions(visit, figure=figure) - motion, axis=1).max() <= TOLERANCE + ROUNDING
+    painted = visit.page.evaluate("""() => { const { color, motion } = playerOf('player').view.figures[0];
+        return Array.from(color.array.subarray(0, 3 * motion.dressing.count)) }""")
+    expected = error_colors(np.linalg.norm(true - predicted, axis=1)).astype(int)
+    assert np.abs(np.array(painted).reshape(-1, 3) - expected).max() <= 3  # of 256 steps
+    assert "6 mm" in visit.page.inner_text("#player .scale")
+    assert visit.page.inner_text("#player .names").split() == ["Predicted", "True"]
+    seen = picture(visit)
+    height, width = seen.shape[:2]
+    assert width == pytest.approx(2 * height, abs=3)
+    yellow = (seen[..., 0] > 150) & (seen[..., 1] > 150) & (seen[..., 2] < 110)  # the chin is far off, on the left
+    assert yellow[:, : width // 2].sum() > 200 and yellow[height // 5 :, width // 2 :].sum() == 0
+
+
+def test_faces_that_do_not_move(come: Callable[..., Visit]) -> None:
+    visit, animation = come(), planted(CLIP, "ada")
+    give(visit, "stills", "faces")
+    assert visit.page.inner_text("#faces .names").split("\n") == ["Neutral", "In this style"]
+    assert np.linalg.norm(positions(visit, "faces", 1) - animation.vertices[15], axis=1).max() <= TOLERANCE + ROUNDING
+    assert np.abs(positions(visit, "faces", 0) - animation.head.template).max() == 0
+    assert visit.page.is_hidden("#faces .transport") and visit.page.is_visible("#faces .cameras")
+    give(visit, "still", "faces")
+    assert visit.page.inner_text("#faces .names") == ""
+    assert visit.page.evaluate("ticks.filter(({ channel }) => channel === 'animate').length") == 0
+
+
+def test_one_sound_at_a_time(come: Callable[..., Visit]) -> None:
+    visit = come()
+    give(visit, "run", paused=False)
+    visit.page.wait_for_function("playerOf('player').playing")
+    visit.page.evaluate("""() => { const other = document.createElement("audio");
+        other.src = playerOf('player').sound.src; document.body.append(other); return other.play() }""")
+    visit.page.wait_for_function("!playerOf('player').playing")
+
+
+def test_phone_width(come: Callable[..., Visit]) -> None:
+    visit = come(width=390, height=844, device_scale_factor=2)
+    give(visit, "run")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+    size = visit.page.evaluate("() => { const c = document.querySelector('#player canvas');"
+                               " return [c.clientWidth, c.width, c.style.touchAction] }")  # fmt: skip
+    assert 250 < size[0] < 390 and size[1] == 2 * size[0] and size[2] == "pan-y"
+    visit.page.set_viewport_size({"width": 700, "height": 844})
+    visit.page.wait_for_function("document.querySelector('#player canvas').clientWidth > 400")
+    visit.page.wait_for_function(
+        "(() => { const c = document.querySelector('#player canvas'); return c.width === 2 * c.clientWidth })()"
+    )
