@@ -73,7 +73,7 @@ def _truth() -> dict[str, Any]:
         motion = gr.File(label="Motion", elem_id="truth-motion", type="filepath", height=110)
         fps = gr.Number(
             value=None, label="Frames a second", info="only where the file does not say it", elem_id="truth-fps",
-            minimum=0,
+            placeholder="such as 30",
         )  # fmt: skip
         sound = gr.Audio(type="filepath", sources=["upload"], label="Its sound", elem_id="truth-sound", buttons=[])
     example.change(
