@@ -29,6 +29,7 @@ from memorytalker.training.losses import (
     style_loss,
     stylizing_loss,
     velocity_loss,
+    visible_loss,
 )
 
 LENGTHS = torch.tensor([9, 4, 6])
@@ -185,6 +186,29 @@ def test_opening_counts_closing_as_much_as_opening() -> None:
     shut, open_wide = (opening_loss(g[None] + 0.001, g[None], opening, 0.001, shut=3.0) for g in gap)
     torch.testing.assert_close(shut, 4 * closed)
     torch.testing.assert_close(open_wide, wide, rtol=0.01, atol=0)
+
+
+def test_a_gap_that_is_not_zero_at_rest_is_counted_from_its_rest() -> None:
+    """Lip on teeth: the template lies 2 mm under them, so a motion of 2 mm upwards is truly shut."""
+    row, rest = torch.ones(1), 0.002
+    true, short = torch.tensor([[[-0.002]]]), torch.tensor([[[-0.001]]])
+    from_rest = opening_loss(short, true, row, 0.001, shut=3.0, rest=rest)
+    torch.testing.assert_close(from_rest, opening_loss(short + rest, true + rest, row, 0.001, shut=3.0))
+    assert float(opening_loss(true, true, row, 0.001, rest=rest)) == 0
+
+
+def test_the_bite_counts_only_with_a_weight_and_a_head_that_has_teeth() -> None:
+    motion = 0.01 * torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(3))
+    lips = torch.eye(6)[:, :2]
+    mouth = Mouth(lips, torch.eye(6)[0], bite=torch.eye(6)[1], bite_rest=-0.0004)
+
+    def loss(weights: LossConfig, mouth: Mouth) -> float:
+        return float(visible_loss(motion * 0.5, motion, None, weights, 1.0, mouth, None))
+
+    plain, bitten = LossConfig(), LossConfig(bite=0.3)
+    expected = opening_loss(motion * 0.5, motion, mouth.bite, mouth.softness, rest=mouth.bite_rest)
+    assert loss(bitten, mouth) - loss(plain, mouth) == pytest.approx(0.3 * float(expected), rel=1e-4)
+    assert loss(bitten, Mouth(lips, torch.eye(6)[0])) == loss(plain, mouth)
 
 
 def test_shown_style_is_the_factor_that_each_slot_was_given() -> None:

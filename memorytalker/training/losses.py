@@ -97,16 +97,18 @@ def slot_loss(text_logits: Tensor, labels: Tensor, mask: Tensor | None = None, s
 
 
 def opening_loss(
-    prediction: Tensor, truth: Tensor, opening: Tensor, softness: float, mask: Tensor | None = None, shut: float = 0.0
-) -> Tensor:
+    prediction: Tensor, truth: Tensor, opening: Tensor, softness: float, mask: Tensor | None = None, shut: float = 0.0,
+    rest: float = 0.0,
+) -> Tensor:  # fmt: skip
     """Mean squared difference of the logarithms of two lip gaps, so that closing fully counts as much as opening wide.
 
     prediction, truth (B, T, coordinates) metres from the template; `opening` (coordinates,) turns them into metres
     between the inner lips; `softness` metres is the gap below which differences stop mattering. A frame that is truly
     shut counts 1 + `shut` times: a network that is not sure of the moment would else keep the lips a little apart
-    through it. Not in the paper.
+    through it. `rest` metres is the gap of the template. Not in the paper.
     """
-    gaps = [torch.log1p((motion @ opening).clamp_min(-0.5 * softness) / softness) for motion in (prediction, truth)]
+    motions = (prediction, truth)
+    gaps = [torch.log1p((rest + motion @ opening).clamp_min(-0.5 * softness) / softness) for motion in motions]
     error = (gaps[0] - gaps[1]).square() * (1.0 + shut * torch.exp(-gaps[1].clamp_min(0.0) * 2.0))
     return _clip_mean(error.unsqueeze(-1), mask).mean()
 
@@ -144,13 +146,16 @@ def select_lips(motion: Tensor, lips: Tensor) -> Tensor:
 class Mouth:
     """Where a model's coordinates hold the mouth: what the losses of the lips need.
 
-    `lips` as in `select_lips`; `opening` (coordinates,) turns a motion in metres into the gap of the inner lips, None
-    where a head has no such landmarks; `softness` in metres, see `opening_loss`.
+    `lips` as in `select_lips`; `opening` (coordinates,) turns a motion in metres into the gap of the inner lips, and
+    `bite` into how much further than at rest, `bite_rest`, the lower lip lies below the upper teeth; None where a head
+    has no such landmarks. `softness` in metres, see `opening_loss`.
     """
 
     lips: Tensor
     opening: Tensor | None = None
     softness: float = 0.001
+    bite: Tensor | None = None
+    bite_rest: float = 0.0
 
 
 def memorizing_loss(
@@ -189,32 +194,36 @@ def memorizing_loss(
         parts["slots"] = slot_loss(output.text_logits, labels, mask, scaling)
     if mouth is not None and weights.lips_in_stage_one:
         parts["lips_in_stage_one"] = sum(lip_loss(prediction, truth, mouth.lips, mask) for prediction in predictions)
-    parts |= _opening(passes, motion, mask if firm is None else firm, weights, mouth)
+    parts |= _gaps(passes, motion, mask if firm is None else firm, weights, mouth)
     if shown is not None and weights.shown:
-        parts["shown"] = _visible(shown, motion, mask, weights, scale, mouth, firm)
+        parts["shown"] = visible_loss(shown, motion, mask, weights, scale, mouth, firm)
     return _weigh(parts, weights)
 
 
-def _visible(
+def visible_loss(
     prediction: Tensor, motion: Tensor, mask: Tensor | None, weights: LossConfig, scale: float, mouth: Mouth | None,
     firm: Tensor | None,
 ) -> Tensor:  # fmt: skip
-    """The weighted losses of stage 1 that show in the motion, of one prediction."""
+    """The weighted losses of stage 1 that show in the motion, of one prediction (B, T, coordinates) in metres."""
     truth, scaled = motion * scale, prediction * scale
     total = weights.motion * motion_loss(scaled, truth, mask) + weights.velocity * velocity_loss(scaled, truth, mask)
     if mouth is not None and weights.lips_in_stage_one:
         total = total + weights.lips_in_stage_one * lip_loss(scaled, truth, mouth.lips, mask)
-    opening = _opening((prediction,), motion, mask if firm is None else firm, weights, mouth)
-    return total + sum(weights.opening * value for value in opening.values())
+    gaps = _gaps((prediction,), motion, mask if firm is None else firm, weights, mouth)
+    return total + sum(getattr(weights, name) * value for name, value in gaps.items())
 
 
-def _opening(
+def _gaps(
     predictions: tuple[Tensor, ...], motion: Tensor, mask: Tensor | None, weights: LossConfig, mouth: Mouth | None
 ) -> dict[str, Tensor]:
-    if mouth is None or mouth.opening is None or not weights.opening:
+    if mouth is None:
         return {}
-    counted = [opening_loss(p, motion, mouth.opening, mouth.softness, mask, weights.shut) for p in predictions]
-    return {"opening": sum(counted)}
+    gaps = {"opening": (mouth.opening, 0.0), "bite": (mouth.bite, mouth.bite_rest)}
+    return {
+        name: sum(opening_loss(p, motion, row, mouth.softness, mask, weights.shut, rest) for p in predictions)
+        for name, (row, rest) in gaps.items()
+        if row is not None and getattr(weights, name)
+    }
 
 
 def stylizing_loss(
@@ -241,7 +250,7 @@ def stylizing_loss(
         "lip": lip_loss(prediction, truth, mouth.lips, mask),
         "style": style_loss(*(style.projection for style in styles), margin=weights.margin),
     }
-    parts |= _opening((output.offsets,), motion, mask, weights, mouth)
+    parts |= _gaps((output.offsets,), motion, mask, weights, mouth)
     if shown is not None and weights.shown:
         parts["shown"] = (styles[0].weights - shown).square().mean()
     if positives and weights.identity:

@@ -43,7 +43,14 @@ class MotionSpace:
         lips = _shortened(vertices[:, head.regions["lips"]].reshape(self.coordinates, -1))
         upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
         opening = vertices[:, upper, 1] - vertices[:, lower, 1]
-        return Mouth(torch.from_numpy(lips).float(), torch.from_numpy(opening.copy()).float())
+        teeth = head.landmarks["upper_teeth"]
+        bite = vertices[:, teeth, 1] - vertices[:, lower, 1]
+        return Mouth(
+            torch.from_numpy(lips).float(),
+            torch.from_numpy(opening.copy()).float(),
+            bite=torch.from_numpy(bite.copy()).float(),
+            bite_rest=float(head.template[teeth, 1] - head.template[lower, 1]),
+        )
 
 
 def blendshape_space(head: HeadMesh, tolerance: float = 1e-4) -> MotionSpace:

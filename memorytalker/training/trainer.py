@@ -31,7 +31,7 @@ Validate = Callable[[], dict[str, float]]
 
 
 #: What a visitor sees; the other losses shape the memory and the style and do not choose between weights.
-VISIBLE = ("motion", "velocity", "lip", "lips_in_stage_one", "opening")
+VISIBLE = ("motion", "velocity", "lip", "lips_in_stage_one", "opening", "bite")
 
 
 class Means:
