@@ -10,28 +10,39 @@ import pytest
 import torch
 from toy_training import clips as toy_clips
 
-from memorytalker.config import TrainingConfig
+from memorytalker.config import LossConfig, TrainingConfig
 from memorytalker.training.data import TrainingClip, TrainingError, collate
-from memorytalker.training.manners import MannerTraining, shown_manners, teach_manners
+from memorytalker.training.manners import (
+    MannerTraining,
+    felt_distance,
+    fitted_manners,
+    sensitivity,
+    teach_manners,
+)
 from memorytalker.training.memorize import batch_logits
 from memorytalker.training.stylize import style_of
 
-CONFIG = MannerTraining(steps=60, speakers=4, learning_rate=5e-3, identity_from=30, ramp_steps=10, style_seconds=0.0)
+CONFIG = MannerTraining(
+    fit_steps=250, fit_speakers=3, fit_rate=0.03, fit_pull=0.0, crop_seconds=0.0, losses=LossConfig(), steps=60,
+    speakers=4, learning_rate=5e-3, ramp_steps=30, style_seconds=0.0,
+)  # fmt: skip
 
 
 @pytest.fixture
 def clips(make_model) -> list[TrainingClip]:
-    """The toy clips, each speaker at a pitch of their own, moving 1.5 or 0.7 times as far as the model would."""
-    model, made = make_model().eval(), []
+    """The toy clips, each speaker at a pitch of their own, moving as the model does at slot weights of 1.5 or 0.7."""
+    model, made = make_model(motion_scale=30.0).eval(), []
     speakers = sorted({clip.speaker for clip in toy_clips()})
     for clip in toy_clips():
         place = speakers.index(clip.speaker)
-        batch = collate([clip])
-        with torch.no_grad():
-            general = model(batch_logits(model, batch), batch.mask).offsets[0]
         mel = 0.1 * clip.mel.float().clone()
         mel[:, 5 * place : 5 * place + 5] += 3.0
-        made.append(dataclasses.replace(clip, mel=mel, motion=(1.5 if place % 2 else 0.7) * general))
+        clip = dataclasses.replace(clip, mel=mel)
+        batch = collate([clip])
+        with torch.no_grad():
+            weights = torch.full((1, model.config.slot_count), 1.5 if place % 2 else 0.7)
+            motion = model(batch_logits(model, batch), batch.mask, weights).offsets[0]
+        made.append(dataclasses.replace(clip, motion=motion))
     return made
 
 
@@ -40,23 +51,54 @@ def heard(model, clips: list[TrainingClip]) -> torch.Tensor:
         return style_of(model, clips, TrainingConfig(), np.random.default_rng(0)).weights
 
 
+def test_a_planted_manner_is_fitted(make_model, clips: list[TrainingClip]) -> None:
+    """The fitted weights move as the planted ones do, as far as the motion feels the difference."""
+    model = make_model(motion_scale=30.0).eval()
+    felt = sensitivity(model, clips, None, CONFIG)
+    for speaker, weights in fitted_manners(model, clips, None, CONFIG).items():
+        planted = torch.full_like(weights, 1.5 if int(speaker[-1]) % 2 else 0.7)
+        far = felt_distance(torch.ones_like(weights)[None], planted[None], felt)
+        assert felt_distance(weights[None], planted[None], felt) < 0.1 * far
+
+
+def test_sensitivity_is_the_squared_change_of_the_motion(make_model, clips: list[TrainingClip]) -> None:
+    model, config = make_model(motion_scale=30.0).eval(), dataclasses.replace(CONFIG, ground=0.0)
+    felt = sensitivity(model, clips, None, config)
+    torch.testing.assert_close(felt, felt.T)
+    assert float(felt.diagonal().mean()) == pytest.approx(1.0, rel=1e-4)
+    one = torch.ones(1, 40)
+    changes, distances = [], []
+    for seed in range(4):
+        other = one + 0.05 * torch.randn(1, 40, generator=torch.Generator().manual_seed(seed))
+        total = 0.0
+        for clip in clips:
+            batch = collate([clip])
+            with torch.no_grad():
+                logits = batch_logits(model, batch)
+                moved = model(logits, batch.mask, other).offsets - model(logits, batch.mask, one).offsets
+            total += float(moved.square().sum())
+        changes.append(total)
+        distances.append(float(felt_distance(other, one, felt)))
+    ratios = np.array(changes) / np.array(distances)
+    assert ratios.std() < 0.15 * ratios.mean()
+
+
 def test_manners_are_read_from_motion_and_heard(make_model, clips: list[TrainingClip], tmp_path: Path) -> None:
-    model = make_model(style=dataclasses.replace(make_model().config.style, statistics=True)).eval()
+    model = make_model(style=dataclasses.replace(make_model().config.style, statistics=True), motion_scale=30.0).eval()
     model.load_state_dict(make_model().state_dict(), strict=False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    manners = shown_manners(model, clips)
-    shown = torch.stack([manners[clip.speaker] for clip in clips])
-    assert {float(m.mean()) > 1 for m in manners.values()} == {True, False}
+    manners, felt = fitted_manners(model, clips, None, CONFIG), sensitivity(model, clips, None, CONFIG)
+    fitted = torch.stack([manners[clip.speaker] for clip in clips])
 
-    teach_manners(model, clips, CONFIG, tmp_path / "style.pt")
+    teach_manners(model, clips, None, CONFIG, tmp_path / "style.pt")
     weights = heard(model, clips)
-    assert (weights - shown).square().mean() < 0.3 * (1.0 - shown).square().mean()
+    assert felt_distance(weights, fitted, felt) < 0.3 * felt_distance(torch.ones_like(fitted), fitted, felt)
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert changed and all(name.startswith("style") for name in changed)
 
-    other = make_model(style=model.config.style).eval()
+    other = make_model(style=model.config.style, motion_scale=30.0).eval()
     other.load_state_dict({k: v for k, v in before.items() if not k.startswith("style")}, strict=False)
-    teach_manners(other, clips, dataclasses.replace(CONFIG, steps=0), tmp_path / "style.pt")
+    teach_manners(other, clips, None, dataclasses.replace(CONFIG, steps=0), tmp_path / "style.pt")
     assert torch.equal(heard(other, clips), weights), "what was done is read back"
     assert torch.equal(other.style_mean, model.style_mean)
 
@@ -64,4 +106,4 @@ def test_manners_are_read_from_motion_and_heard(make_model, clips: list[Training
 def test_one_speaker_has_nobody_to_be_told_from(make_model, clips: list[TrainingClip], tmp_path: Path) -> None:
     alone = [clip for clip in clips if clip.speaker == clips[0].speaker]
     with pytest.raises(TrainingError, match="two speakers"):
-        teach_manners(make_model().eval(), alone, CONFIG, tmp_path / "style.pt")
+        teach_manners(make_model().eval(), alone, None, CONFIG, tmp_path / "style.pt")

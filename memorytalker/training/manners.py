@@ -1,9 +1,13 @@
 """Stage 2 of the open weights: the style encoder learns to hear the manner that a speaker's motion shows.
 
 The paper's stage 2 learns through the decoder, one clip at a time. On our corpus that hardly moves the style weights: a
-clip shows its speaker's manner through much noise. Here every training speaker's manner is read from all their
-motion first (`losses.shown_style`), and is then what two clips of theirs should sound like; the identity loss tells
-people apart by it. The decoder takes no part, so a step costs little.
+clip shows its speaker's manner through much noise. Here it takes three steps, the rest of the model frozen:
+
+1. `fitted_manners`: one vector of style weights for each training speaker, fitted through the decoder to all motion of
+   theirs.
+2. `sensitivity`: how much the motion feels each pair of slots' weights.
+3. `teach_manners`: two clips of a speaker should sound like that speaker's vector, as far as the motion feels it, and
+   unlike other people's: where the motion feels little, weights are free to say who speaks.
 """
 
 from __future__ import annotations
@@ -17,28 +21,37 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import Progress, TrainingConfig
+from ..config import LossConfig, Progress, TrainingConfig
 from ..models.talker import MemoryTalker
-from .data import AnyClip, TrainingError, collate
+from .data import AnyClip, Batch, TrainingError, collate, cropped
 from .folder import write_whole
-from .losses import identity_loss, shown_style
+from .losses import Mouth, identity_loss, select_lips, visible_loss
 from .memorize import batch_logits
 from .stylize import set_style_mean, style_of
+
+#: Clips that the sensitivity is measured on.
+MEASURED_CLIPS = 192
 
 
 @dataclass(frozen=True)
 class MannerTraining:
-    """How the style encoder is taught; found on validation speakers."""
+    """How manners are fitted and taught."""
 
-    steps: int = 900
+    fit_steps: int = 800  # of 1.
+    fit_speakers: int = 16  # a step, two clips of each
+    fit_rate: float = 0.03
+    fit_pull: float = 0.01  # weight of the squared distance from the neutral style
+    crop_seconds: float = 4.0
+    losses: LossConfig = LossConfig(opening=0.3, shut=3.0, lips_in_stage_one=20.0)
+    steps: int = 900  # of 3.
     speakers: int = 16  # a step, two clips of each
     learning_rate: float = 5e-4
     weight_decay: float = 1e-3
     clip_norm: float = 5.0
-    shown: float = 10.0  # weight of the squared distance to the speaker's shown style
-    identity: float = 0.003  # weight of `identity_loss`; while weights are nearly neutral it would only shake them
-    identity_from: int = 500  # the step from which on it enters ...
-    ramp_steps: int = 100  # ... and those until it is whole
+    shown: float = 10.0  # weight of the distance to the speaker's manner, as the motion feels it
+    ground: float = 0.05  # of that distance, the share that counts all slots alike
+    identity: float = 0.003  # weight of `identity_loss`
+    ramp_steps: int = 100  # steps until it is whole: while weights are nearly neutral it would only shake them
     style_seconds: float = 4.0
     seed: int = 0
 
@@ -46,6 +59,7 @@ class MannerTraining:
 def teach_manners(
     model: MemoryTalker,
     clips: Sequence[AnyClip],
+    mouth: Mouth | None,
     config: MannerTraining,
     done: Path,
     progress: Progress | None = None,
@@ -60,26 +74,38 @@ def teach_manners(
         return
     model.requires_grad_(False)
     model.eval()
-    manners, by_speaker = shown_manners(model, clips), _by_speaker(clips)
+    by_speaker = _by_speaker(clips)
     speakers = sorted(name for name, own in by_speaker.items() if len(own) > 1)
     if len(speakers) < 2:
         raise TrainingError("Manners are told apart by two speakers of two clips each; add clips.")
-    torch.manual_seed(config.seed)
-    random = np.random.default_rng(config.seed)
+    manners = fitted_manners(model, clips, mouth, config, progress)
+    felt = sensitivity(model, clips, mouth, config)
     model.style.start_neutral()
     model.style.requires_grad_(True).train()
+    _listen(model, clips, {name: by_speaker[name] for name in speakers}, manners, felt, config, progress)
+    model.eval()
+    set_style_mean(model, clips)
+    kept = {name: value for name, value in model.state_dict().items() if name.startswith("style")}
+    done.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(done, lambda part: torch.save(kept, part))
+
+
+def _listen(
+    model: MemoryTalker, clips: Sequence[AnyClip], by_speaker: dict[str, list[int]], manners: dict[str, Tensor],
+    felt: Tensor, config: MannerTraining, progress: Progress | None,
+) -> None:  # fmt: skip
+    """Step 3: the style encoder hears, in two clips of each of some speakers, what their motion shows."""
+    torch.manual_seed(config.seed)
+    random = np.random.default_rng(config.seed)
     optimizer = torch.optim.AdamW(model.style.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps + 1, pct_start=0.1)
     heard = TrainingConfig(style_seconds=config.style_seconds)
     for step in range(config.steps):
-        chosen = random.choice(speakers, min(config.speakers, len(speakers)), replace=False)
-        pairs = [random.choice(by_speaker[name], 2, replace=False) for name in chosen]
-        order = [pair[which] for which in (0, 1) for pair in pairs]
+        order, positives = _pairs(by_speaker, config.speakers, random)
         weights = style_of(model, [clips[i] for i in order], heard, random).weights
         wanted = torch.stack([manners[clips[i].speaker] for i in order])
-        positives = [(place + len(chosen)) % len(order) for place in range(len(order))]
-        share = float(np.clip((step - config.identity_from) / max(config.ramp_steps, 1), 0.0, 1.0))
-        loss = config.shown * (weights - wanted).square().mean()
+        loss = config.shown * felt_distance(weights, wanted, felt)
+        share = min(step / max(config.ramp_steps, 1), 1.0)
         loss = loss + config.identity * share * identity_loss(weights, positives)
         optimizer.zero_grad()
         loss.backward()
@@ -88,27 +114,101 @@ def teach_manners(
         rates.step()
         if progress:
             progress(step + 1, config.steps, "manners")
-    model.eval()
-    set_style_mean(model, clips)
-    kept = {name: value for name, value in model.state_dict().items() if name.startswith("style")}
-    done.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(done, lambda part: torch.save(kept, part))
+
+
+def fitted_manners(
+    model: MemoryTalker,
+    clips: Sequence[AnyClip],
+    mouth: Mouth | None,
+    config: MannerTraining,
+    progress: Progress | None = None,
+) -> dict[str, Tensor]:
+    """By speaker the style weights (n,) under which the model's motion is nearest to all of theirs; step 1."""
+    by_speaker, random = _by_speaker(clips), np.random.default_rng(config.seed)
+    names = sorted(by_speaker)
+    device = next(model.parameters()).device
+    table = torch.ones(len(names), model.config.slot_count, device=device, requires_grad=True)
+    optimizer = torch.optim.Adam([table], config.fit_rate)
+    rates = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(config.fit_steps, 1))
+    for step in range(config.fit_steps):
+        order, _ = _pairs(by_speaker, config.fit_speakers, random)
+        batch = _batch(model, [clips[i] for i in order], config, random)
+        rows = table[[names.index(clips[i].speaker) for i in order]]
+        with torch.no_grad():
+            logits = batch_logits(model, batch)
+        offsets = model(logits, batch.mask, rows).offsets
+        scale = model.config.motion_scale
+        loss = visible_loss(offsets, batch.motion, batch.mask, config.losses, scale, mouth, batch.firm)
+        loss = loss + config.fit_pull * (rows - 1.0).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        rates.step()
+        if progress:
+            progress(step + 1, config.fit_steps, "fit manners")
+    return dict(zip(names, table.detach(), strict=True))
 
 
 @torch.no_grad()
-def shown_manners(model: MemoryTalker, clips: Sequence[AnyClip], at_once: int = 32) -> dict[str, Tensor]:
-    """By speaker the style weights (n,) that the motion of their clips shows, the mean over clips."""
-    rows: dict[str, list[Tensor]] = defaultdict(list)
-    ordered = sorted(clips, key=lambda clip: clip.frames)
-    device = next(model.parameters()).device
-    for start in range(0, len(ordered), at_once):
-        chosen = ordered[start : start + at_once]
-        batch = collate(chosen).to(device)
-        output = model(batch_logits(model, batch), batch.mask)
-        shown = shown_style(output.key_address, output.offsets, batch.motion, batch.mask)
-        for clip, weights in zip(chosen, shown, strict=True):
-            rows[clip.speaker].append(weights)
-    return {speaker: torch.stack(own).mean(0) for speaker, own in rows.items()}
+def sensitivity(
+    model: MemoryTalker, clips: Sequence[AnyClip], mouth: Mouth | None, config: MannerTraining, step: float = 0.1
+) -> Tensor:
+    """How the motion feels style weights near the neutral ones: (n, n), symmetric, its mean diagonal 1; step 2.
+
+    For a small change d of the weights, d' S d is proportional to the squared change of the motion, lips counted as in
+    `config.losses`, over clips drawn by seed. A share `config.ground` of it is the unit matrix.
+    """
+    random, n = np.random.default_rng(config.seed), model.config.slot_count
+    chosen = [clips[i] for i in random.choice(len(clips), min(MEASURED_CLIPS, len(clips)), replace=False)]
+    total = torch.zeros(n, n, device=next(model.parameters()).device)
+    for start in range(0, len(chosen), 16):
+        batch = _batch(model, chosen[start : start + 16], config, random)
+        logits = batch_logits(model, batch)
+        neutral = _seen(model, batch, logits, torch.ones(len(batch.names), n, device=total.device), mouth, config)
+        rows = []
+        for slot in range(n):
+            weights = torch.ones(len(batch.names), n, device=total.device)
+            weights[:, slot] += step
+            rows.append((_seen(model, batch, logits, weights, mouth, config) - neutral).flatten())
+        changes = torch.stack(rows)
+        total += changes @ changes.T
+    total = total / total.diagonal().mean().clamp_min(torch.finfo(total.dtype).tiny)
+    return (1 - config.ground) * total + config.ground * torch.eye(n, device=total.device)
+
+
+def felt_distance(weights: Tensor, wanted: Tensor, felt: Tensor) -> Tensor:
+    """Mean over a batch (B, n) of the squared distance of style weights, as the motion feels it; `felt` (n, n)."""
+    difference = weights - wanted
+    return ((difference @ felt) * difference).mean()
+
+
+def _seen(
+    model: MemoryTalker, batch: Batch, logits: Tensor, weights: Tensor, mouth: Mouth | None, config: MannerTraining
+) -> Tensor:
+    """The motion (B, T, D + L) in the units its losses are taken in, invalid frames zero."""
+    offsets = model(logits, batch.mask, weights).offsets * model.config.motion_scale
+    parts = [offsets / offsets.shape[-1] ** 0.5]
+    if mouth is not None and config.losses.lips_in_stage_one:
+        lips = select_lips(offsets, mouth.lips)
+        parts.append(lips * (config.losses.lips_in_stage_one / lips.shape[-1]) ** 0.5)
+    return torch.cat(parts, -1) * batch.mask[..., None]
+
+
+def _batch(model: MemoryTalker, clips: Sequence[AnyClip], config: MannerTraining, random: np.random.Generator) -> Batch:
+    frames = round(config.crop_seconds * model.config.fps)
+    picked = [cropped(clip, frames, random, model.config) if frames else clip for clip in clips]
+    return collate(picked).to(next(model.parameters()).device)
+
+
+def _pairs(
+    by_speaker: dict[str, list[int]], count: int, random: np.random.Generator
+) -> tuple[list[int], list[int]]:
+    """Two clips of each of `count` speakers, all first ones before all second ones, and where each one's other is."""
+    names = sorted(by_speaker)
+    chosen = random.choice(names, min(count, len(names)), replace=False)
+    pairs = [random.choice(by_speaker[name], 2, replace=len(by_speaker[name]) < 2) for name in chosen]
+    order = [int(pair[which]) for which in (0, 1) for pair in pairs]
+    return order, [(place + len(chosen)) % len(order) for place in range(len(order))]
 
 
 def _by_speaker(clips: Sequence[AnyClip]) -> dict[str, list[int]]:

@@ -41,15 +41,15 @@ from .space import MotionSpace, blendshape_space
 
 #: The coordinates of a talking face (root of the sum of squares over all vertices) are of the size of 3 cm.
 MODEL = ModelConfig(
-    name="open", motion_scale=30.0, speech=SpeechConfig(mixed_layers=3, normalise=0.3),
+    name="open", motion_scale=30.0, speech=SpeechConfig(mixed_layers=3, normalise=0.3, room_bands=10),
     style=StyleConfig(channels=64, statistics=True, mel_mean=-35.0, mel_spread=20.0),
 )  # fmt: skip
 #: Stage 1 of the open model. Where it leaves the paper (batches, a falling rate, the slots' names, the closed mouth,
 #: the style that motion shows, the share of filmed clips) MODEL_CARD.md says so.
 MEMORIZE = TrainingConfig(
-    stage="memorize", epochs=5, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
-    weight_decay=1e-4, clip_norm=50.0, crop_seconds=4.0, captured_share=0.5, validate_every=5,
-    losses=LossConfig(slots=0.2, opening=0.3, shut=3.0, lips_in_stage_one=20.0, shown=1.0),
+    stage="memorize", epochs=4, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
+    weight_decay=1e-4, clip_norm=50.0, crop_seconds=4.0, captured_share=0.5, validate_every=4,
+    losses=LossConfig(slots=0.2, opening=0.3, bite=0.3, shut=3.0, lips_in_stage_one=20.0, shown=1.0),
 )  # fmt: skip
 @dataclass(frozen=True)
 class Recipe:
@@ -147,7 +147,7 @@ def make_weights(
 
     memorize(model, clips, validation, mouth, recipe.memorize, work / "memorize", provenance, progress, fold)
     voices = [_as_somebody_else(clip) for clip in clips if clip.speaker != "nobody"]
-    teach_manners(model, voices, recipe.manners, work / "manners" / "style.pt", progress)
+    teach_manners(model, voices, mouth, recipe.manners, work / "manners" / "style.pt", progress)
     hours = sum(len(clip.motion) for clip in clips) / recipe.model.fps / 3600
     notes = {
         "training_hours": round(hours, 2),
@@ -186,7 +186,7 @@ def _as_somebody_else(clip: TrainingClip) -> TrainingClip:
 
 def _on_device(mouth: Mouth, device: str) -> Mouth:
     """The mouth's rows on the training device."""
-    return replace(mouth, lips=mouth.lips.to(device), opening=mouth.opening.to(device))
+    return replace(mouth, lips=mouth.lips.to(device), opening=mouth.opening.to(device), bite=mouth.bite.to(device))
 
 
 def _speaking(clip: Clip) -> bool:
