@@ -72,8 +72,7 @@ def _truth() -> dict[str, Any]:
         # No file types: a file of another type is refused in our own words.
         motion = gr.File(label="Motion", elem_id="truth-motion", type="filepath", height=110)
         fps = gr.Number(
-            value=None, label="Frames a second", info="only where the file does not say it", elem_id="truth-fps",
-            placeholder="such as 30",
+            value=0, label="Frames a second", info="such as 30; 0 where the file says it itself", elem_id="truth-fps",
         )  # fmt: skip
         sound = gr.Audio(type="filepath", sources=["upload"], label="Its sound", elem_id="truth-sound", buttons=[])
     example.change(

@@ -58,7 +58,7 @@ class Trial:
         """The truth on `head`. Raises TruthError or AudioError in plain words."""
         if self.clip != OWN:
             return bundled(self.clip).read(head)
-        # No file chosen is None, and an emptied field of numbers may be 0.
+        # No file chosen is None, and the page's field of numbers cannot be empty: it is 0 there.
         return read_truth(self.motion or None, self.sound or None, head, self.fps or None, LONGEST_SECONDS)
 
 

@@ -168,7 +168,7 @@ def _read_vertices(path: Path, head: HeadMesh, fps: float | None) -> tuple[Motio
         _check_rate(name, own, fps)
     rate = own or fps
     if rate is None:
-        raise TruthError(f"{name} does not say its frames per second; write them into the field, or save fps with it.")
+        raise TruthError(f"{name} does not say its frames per second; give them beside it, or save fps in the file.")
     if packed and "template" in array_names(path):
         template = _positions(name, read_array(path, "template")[None], head)[0]
         return _moved(vertices - template, rate), ("The neutral face is the template in the file.",)
