@@ -218,6 +218,7 @@ def test_the_heatmap_is_there_as_text(come: Callable[..., Visit]) -> None:
     visit = come()
     assert "from 40 of 40 slots, in 40 stretches" in visit.page.inner_text("#memory .summary")
     visit.page.click("#memory summary")
+    visit.page.wait_for_selector("#memory table")
     rows = visit.page.locator("#memory tr").all_inner_texts()
     assert len(rows) == 41 and rows[13].split() == [PHONES[12], "1.20", "s", "1.30", "s", "90", "%"]
 
