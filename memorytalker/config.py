@@ -111,7 +111,6 @@ class SpeechConfig:
     initialise_from: str | None = None  # a folder or hub id with pretrained weights for a fresh model
     mixed_layers: int = 0  # states are the mean of so many last layers, each normalised; 0: the last layer as it is
     normalise: float = 0.0  # above 0: states less the clip's mean, through its spread plus this; 0: as they are
-    room_bands: int = 0  # the head also hears how loud the quiet moments of a clip are, in so many bands; 0: not
     target_level: float = 0.1  # r.m.s. that the loud frames of a waveform are scaled to; 0: unit variance (paper)
 
 
@@ -214,7 +213,6 @@ class LossConfig:
     slots: float = 0.0  # cross entropy of the key address with the phone spoken: gives every slot its name
     opening: float = 0.0  # relative error of the lip gap: a closed mouth counts as much as an open one
     shut: float = 0.0  # by how much more the opening loss counts where the mouth is truly shut
-    bite: float = 0.0  # relative error of the gap between lower lip and upper teeth, as `opening`
     lips_in_stage_one: float = 0.0  # the lip loss in stage 1 as well
     shown: float = 0.0  # stage 1 decodes once more in the style that recorded motion shows; stage 2 should hear it
     identity: float = 0.0  # the style weights of a speaker's two clips should be nearest among a batch's

@@ -16,9 +16,7 @@ from memorytalker.config import CHARACTERS, ModelConfig, SpeechConfig, StyleConf
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 STYLE = StyleConfig(channels=12, bank_size=4, strides=(1, 2, 2), dense_blocks=2, embedding=10)
-WHISPER = SpeechConfig(
-    hidden_size=32, layers=2, heads=2, feedforward=48, head_channels=24, head_layers=2, room_bands=10
-)  # fmt: skip
+WHISPER = SpeechConfig(hidden_size=32, layers=2, heads=2, feedforward=48, head_channels=24, head_layers=2)
 HUBERT = SpeechConfig(
     form="hubert", hidden_size=32, layers=1, heads=2, feedforward=48, head_channels=0, target_level=0.0, frozen=False
 )
@@ -46,7 +44,7 @@ def random_model(config: ModelConfig, seed: int = 0):
         torch.manual_seed(seed)
         model = MemoryTalker(config)
         for name, value in model.named_parameters():
-            if name.startswith(("decoder.output", "style.feature", "style.scale", "speech.head.room")):
+            if name.startswith(("decoder.output", "style.feature", "style.scale")):
                 torch.nn.init.normal_(value, std=0.005 if name.startswith("decoder") else 0.2)
         torch.nn.init.constant_(model.style.scale.weight, 0.3)
     return model.eval()

@@ -14,7 +14,6 @@ from memorytalker.models.layers import (
     alignment_mask,
     length_mask,
     periodic_positions,
-    quiet_level,
     sample_between,
     stretch,
 )
@@ -75,27 +74,6 @@ def test_style_belongs_to_each_item(model: MemoryTalker) -> None:
     b = model(logits, style_weights=weights[[1, 0]]).offsets
     same(a, b[[1, 0]], 1e-6)
     assert (a[0] - a[1]).abs().max() > 1e-5
-
-
-def test_the_head_hears_the_room_only_where_it_is_told_to(make_model) -> None:
-    """The same states in a louder room make other logits; a head without bands has no weights for it."""
-    model = make_model()
-    states, bins = torch.randn(1, 20, 32), model.config.style.mel_bins
-    still, loud = (model.speech.logits(states, 12, room=torch.full((1, bins), level)) for level in (-60.0, -30.0))
-    assert (still - loud).abs().max() > 1e-3
-    digital, deeper = (model.speech.logits(states, 12, room=torch.full((1, bins), level)) for level in (-90.0, -140.0))
-    same(digital, deeper, 0.0)
-    with pytest.raises(ValueError, match="room"):
-        model.speech.logits(states, 12)
-    plain = make_model(speech=dataclasses.replace(model.config.speech, room_bands=0))
-    assert not any("room" in name for name in plain.state_dict())
-    same(plain.speech.logits(states, 12), plain.speech.logits(states, 12, room=torch.zeros(1, bins)), 0.0)
-
-
-def test_a_quiet_level_is_that_of_the_clips_own_quiet_tenth() -> None:
-    mel = torch.arange(40.0).expand(2, 3, 40).clone()
-    mel[1, :, 20:] = -99.0  # padding
-    same(quiet_level(mel, torch.tensor([40, 20])), torch.tensor([[3.0] * 3, [1.0] * 3]), 0.0)
 
 
 def test_neutral_style_is_stage_1(model: MemoryTalker) -> None:
@@ -203,7 +181,7 @@ def test_text_frames_are_read_at_their_own_time(make_model) -> None:
     """State s lies at s / 50 s and text frame t at t / 30 s: a ramp over the states stays a ramp of time."""
     speech = make_model("open").speech
     speech.head = torch.nn.Module()
-    speech.head.forward = lambda states, mask, room: states
+    speech.head.forward = lambda states, mask: states
     ramp = (torch.arange(100.0) / 50)[None, :, None]
     same(speech.logits(ramp, 60)[0, :, 0], (torch.arange(60.0) / 30).clamp_max(99 / 50))
     mask = length_mask(torch.tensor([40]), 100)
@@ -246,7 +224,7 @@ def test_what_stays_the_same_through_a_clip_is_not_heard_as_speech(make_model) -
     torch.testing.assert_close(without_speaker(states[1:, :20], None, 0.3), without_speaker(states, mask, 0.3)[1:, :20])
     assert without_speaker(torch.ones(1, 5, 6), None, 0.3).abs().max() == 0.0
 
-    speech = dataclasses.replace(make_model().config.speech, normalise=0.3, room_bands=0)
+    speech = dataclasses.replace(make_model().config.speech, normalise=0.3)
     model = make_model(speech=speech).eval()
     states = torch.randn(1, 30, speech.hidden_size, generator=random)
     shifted, same = model.speech.logits(states + 2.0, 18), model.speech.logits(states, 18)

@@ -33,13 +33,6 @@ def mask_lengths(mask: Tensor | None, batch: int, size: int, device: torch.devic
     return torch.full((batch,), size, device=device) if mask is None else mask.sum(-1)
 
 
-def quiet_level(mel: Tensor, lengths: Tensor) -> Tensor:
-    """The level under which a tenth of each clip's frames lie, by band: mel (B, bins, M), lengths (B,) -> (B, bins)."""
-    ordered = mel.masked_fill(~length_mask(lengths, mel.shape[2])[:, None], torch.inf).sort(dim=-1).values
-    tenth = ((lengths - 1) // 10)[:, None, None].expand(-1, mel.shape[1], 1)
-    return ordered.gather(2, tenth)[..., 0]
-
-
 def sample_between(values: Tensor, positions: Tensor) -> Tensor:
     """Linear interpolation along time: values (B, S, c) at fractional positions (B, T) in [0, S - 1] -> (B, T, c)."""
     low = positions.floor().long()

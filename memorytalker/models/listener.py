@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from memorytalker.config import ConfigError, ListenerConfig
 from memorytalker.models.layers import sample_between
-from memorytalker.models.slots import SlotHead
-from memorytalker.models.speech import SpeechEncoder
+from memorytalker.models.speech import SlotHead, SpeechEncoder
 from memorytalker.models.states import states_in_windows, without_speaker
 
 

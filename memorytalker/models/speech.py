@@ -15,8 +15,35 @@ from torch.nn.utils.rnn import pad_sequence
 from memorytalker.config import ConfigError, ModelConfig
 from memorytalker.features import normalise_level, speech_log_mel
 from memorytalker.models.layers import length_mask, mask_lengths, sample_between, stretch
-from memorytalker.models.slots import SlotHead
 from memorytalker.models.states import keep_in, mean_of_layers, without_speaker
+
+HEAD_KERNEL = 5  # states, 100 ms
+
+
+class SlotHead(nn.Module):
+    """Hidden states (B, S, hidden) -> slot logits (B, S, n): one linear layer, or residual convolutions over time."""
+
+    def __init__(self, hidden: int, slots: int, channels: int, layers: int, dropout: float) -> None:
+        super().__init__()
+        width = channels or hidden
+        self.input = nn.Linear(hidden, channels) if channels else nn.Identity()
+        blocks = layers if channels else 0
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(blocks))
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(width, width, HEAD_KERNEL, padding=HEAD_KERNEL // 2) for _ in range(blocks)
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width, slots)
+
+    def forward(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
+        """`mask` (B, S) is True on valid states; the others count as the silence outside the clip."""
+        x = self.input(states)
+        for norm, convolution in zip(self.norms, self.convolutions, strict=True):
+            y = norm(x)
+            if mask is not None:
+                y = y * mask.unsqueeze(-1)
+            x = x + self.dropout(F.gelu(convolution(y.transpose(1, 2)).transpose(1, 2)))
+        return self.output(x)
 
 
 class SpeechEncoder(nn.Module):
@@ -30,9 +57,8 @@ class SpeechEncoder(nn.Module):
         self.config = speech
         self.text_rate = config.fps * config.text_frames  # text frames per second
         self.head = SlotHead(
-            speech.hidden_size, config.slot_count, speech.head_channels, speech.head_layers, config.dropout,
-            speech.room_bands,
-        )  # fmt: skip
+            speech.hidden_size, config.slot_count, speech.head_channels, speech.head_layers, config.dropout
+        )
 
     def states(
         self,
@@ -54,19 +80,15 @@ class SpeechEncoder(nn.Module):
         """How many hidden states a clip of so many samples has."""
         raise NotImplementedError
 
-    def logits(
-        self, states: Tensor, frames: int, mask: Tensor | None = None, room: Tensor | None = None
-    ) -> Tensor:
+    def logits(self, states: Tensor, frames: int, mask: Tensor | None = None) -> Tensor:
         """Slot logits at the text rate: states (B, S, hidden), `mask` (B, S) valid states -> (B, frames, n).
-
-        `room` as in `SlotHead.forward`, for a head that hears it.
 
         `frames` counts text frames, `text_frames` times the motion frames. Text frame i of an encoder that resamples
         "after" is read at i / text_rate seconds, between the two nearest states; past the last state that one holds.
         """
         if self.config.normalise:
             states = without_speaker(states, mask, self.config.normalise)
-        logits = self.head(states, mask, room)
+        logits = self.head(states, mask)
         if self.config.resample == "before":
             if states.shape[1] != frames:
                 raise ValueError(f"These states were made for {states.shape[1]} text frames, not for {frames}.")

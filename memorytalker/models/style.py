@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from memorytalker.config import StyleConfig
-from memorytalker.models.layers import length_mask, quiet_level
+from memorytalker.models.layers import length_mask
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,9 @@ def band_statistics(mel: Tensor, lengths: Tensor) -> Tensor:
     count = lengths[:, None].to(mel)
     mean = (mel * valid).sum(-1) / count
     spread = (((mel - mean[..., None]) * valid).square().sum(-1) / count + 1e-6).sqrt()
-    return torch.cat([mean, spread, quiet_level(mel, lengths)], dim=1)
+    ordered = mel.masked_fill(~valid, torch.inf).sort(dim=-1).values
+    tenth = ((lengths - 1) // 10)[:, None, None].expand(-1, mel.shape[1], 1)
+    return torch.cat([mean, spread, ordered.gather(2, tenth)[..., 0]], dim=1)
 
 
 def _convolve_reflected(x: Tensor, convolution: nn.Conv1d, lengths: Tensor) -> Tensor:

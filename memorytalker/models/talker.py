@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 from memorytalker.config import ConfigError, ModelConfig
 from memorytalker.features import normalise_level, style_log_mel
 from memorytalker.models.decoder import MotionDecoder
-from memorytalker.models.layers import mask_lengths, quiet_level, stretch
+from memorytalker.models.layers import mask_lengths, stretch
 from memorytalker.models.memory import MotionMemory
 from memorytalker.models.speech import build_speech_encoder
 from memorytalker.models.style import SpeakerLabels, StyleEncoder, StyleOutput
@@ -110,8 +110,7 @@ class MemoryTalker(nn.Module):
         sizes = [waveform.shape[1]] * waveform.shape[0] if lengths is None else lengths.tolist()
         counts = [self.speech.state_count(s, f) for s, f in zip(sizes, text_frames.tolist(), strict=True)]
         mask = self.speech.state_mask(torch.tensor(counts, device=waveform.device))
-        room = quiet_level(*self._log_mel(waveform, lengths, levels)) if self.config.speech.room_bands else None
-        return self.speech.logits(states, int(text_frames.max()), mask, room)
+        return self.speech.logits(states, int(text_frames.max()), mask)
 
     def style_of(self, waveform: Tensor, lengths: Tensor | None = None) -> StyleOutput:
         """How the speakers of waveform (B, S) at 16 kHz speak, each by itself; lengths (B,) valid samples.
@@ -123,25 +122,17 @@ class MemoryTalker(nn.Module):
                 "This model cannot hear a style: it knows its speakers by label; use the neutral style, or weights "
                 "with a style encoder."
             )
-        return self.style(*self._log_mel(waveform, lengths))
-
-    def _log_mel(
-        self, waveform: Tensor, lengths: Tensor | None = None, levels: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """The style encoder's log-mel (B, mel_bins, M) of each clip by itself, and how many of its frames are valid."""
-        style, target = self.config.style, self.config.speech.target_level
+        style = self.config.style
         sizes = [waveform.shape[1]] * waveform.shape[0] if lengths is None else lengths.tolist()
         mels = [
             style_log_mel(
-                normalise_level(
-                    waveform[i : i + 1, :size], target, None if levels is None else levels[i : i + 1]
-                ),
+                normalise_level(waveform[i : i + 1, :size], self.config.speech.target_level),
                 style.mel_bins, style.window, style.hop,
             )[0].T
             for i, size in enumerate(sizes)
         ]  # fmt: skip
         frames = torch.tensor([len(mel) for mel in mels], device=waveform.device)
-        return pad_sequence(mels, batch_first=True).transpose(1, 2), frames
+        return self.style(pad_sequence(mels, batch_first=True).transpose(1, 2), frames)
 
     @torch.inference_mode()
     def held_slot(self, slot: int, style_weights: Tensor | None = None) -> Tensor:

@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from ..config import ModelConfig, TrainingConfig
-from ..models.layers import quiet_level
 
 
 class TrainingError(ValueError):
@@ -100,7 +99,6 @@ class Batch:
     captured: Tensor  # (B,) True for recorded motion
     waveform: Tensor | None = None
     lengths: Tensor | None = None
-    room: Tensor | None = None  # (B, bins) quiet levels of each clip's log-mel in dB
 
     @property
     def firm(self) -> Tensor:
@@ -134,7 +132,6 @@ def collate(clips: Sequence[AnyClip]) -> Batch:
         mask=torch.arange(int(frames.max()))[None] < frames[:, None],
         labels=pad_sequence([clip.labels for clip in clips], batch_first=True, padding_value=-1),
         captured=torch.tensor([clip.captured for clip in clips]),
-        room=torch.cat([quiet_level(clip.mel.float().T[None], torch.tensor([len(clip.mel)])) for clip in clips]),
         **heard,
     )
 

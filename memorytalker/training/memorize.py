@@ -77,8 +77,7 @@ def batch_logits(model: MemoryTalker, batch: Batch) -> torch.Tensor:
     """Slot logits (B, k T, n) at the text rate, from cached states or from sound."""
     if batch.states is None:
         return model.text_logits(batch.waveform, batch.mask.sum(-1), batch.lengths)
-    frames = batch.motion.shape[1] * model.config.text_frames
-    return model.speech.logits(batch.states, frames, batch.state_mask, batch.room)
+    return model.speech.logits(batch.states, batch.motion.shape[1] * model.config.text_frames, batch.state_mask)
 
 
 def in_full(output: Output) -> Output:

@@ -41,7 +41,7 @@ from .space import MotionSpace, blendshape_space
 
 #: The coordinates of a talking face (root of the sum of squares over all vertices) are of the size of 3 cm.
 MODEL = ModelConfig(
-    name="open", motion_scale=30.0, speech=SpeechConfig(mixed_layers=3, normalise=0.3, room_bands=10),
+    name="open", motion_scale=30.0, speech=SpeechConfig(mixed_layers=3, normalise=0.3),
     style=StyleConfig(channels=64, statistics=True, mel_mean=-35.0, mel_spread=20.0),
 )  # fmt: skip
 #: Stage 1 of the open model. Where it leaves the paper (batches, a falling rate, the slots' names, the closed mouth,
