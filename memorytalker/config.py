@@ -213,6 +213,7 @@ class LossConfig:
     slots: float = 0.0  # cross entropy of the key address with the phone spoken: gives every slot its name
     opening: float = 0.0  # relative error of the lip gap: a closed mouth counts as much as an open one
     shut: float = 0.0  # by how much more the opening loss counts where the mouth is truly shut
+    bite: float = 0.0  # relative error of the gap between lower lip and upper teeth, as `opening`
     lips_in_stage_one: float = 0.0  # the lip loss in stage 1 as well
     shown: float = 0.0  # stage 1 decodes once more in the style that recorded motion shows; stage 2 should hear it
     identity: float = 0.0  # the style weights of a speaker's two clips should be nearest among a batch's
