@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import FAMILIES, random_model
+from toy_models import FAMILIES, random_model
 
 from memorytalker.config import ConfigError, LossConfig, TrainingConfig
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FAMILIES
 from PIL import Image
 from synthetic_datasets import VOCASET_SUBJECTS, write_vocaset
 from test_experiments import PLAN, finished, material  # noqa: F401  (fixtures)
+from toy_models import FAMILIES
 
 from memorytalker import cli
 from memorytalker.config import ConfigError, LossConfig, TrainingConfig, write

@@ -17,7 +17,6 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
-from conftest import FAMILIES
 from synthetic_datasets import (
     BIWI_VERTICES,
     FLAME_VERTICES,
@@ -27,6 +26,7 @@ from synthetic_datasets import (
     write_faces,
     write_vocaset_raw,
 )
+from toy_models import FAMILIES
 
 from memorytalker import cli
 from memorytalker.config import LossConfig, TrainingConfig, write

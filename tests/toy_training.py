@@ -11,7 +11,7 @@ from pathlib import Path
 import accelerate  # noqa: F401  (loaded once, before the processes fork)
 import torch
 import torch.utils.tensorboard  # noqa: F401
-from conftest import FAMILIES, random_model
+from toy_models import FAMILIES, random_model
 from transformers.models.whisper import modeling_whisper  # noqa: F401
 
 from memorytalker.config import LossConfig, TrainingConfig

@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [path for path in (str(ROOT / "tools"), str(ROOT / "tests")) if path not in sys.path]
 import soundfile  # noqa: E402
-from page_in_browser import CHROMIUM, PageError, Site, Visit, chromium, served  # noqa: E402
+from page_in_browser import CHROMIUM, Site, Visit, chromium  # noqa: E402
+from serving import site_of  # noqa: E402
 
 from memorytalker.audio import load_waveform  # noqa: E402
 
@@ -21,18 +22,10 @@ CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 WEIGHTS = ROOT / "weights" / "open" / "model.safetensors"
 
 
-def _site(script: Path, folder: Path) -> Iterator[Site]:
-    try:
-        with served(script, folder) as site:
-            yield site
-    except PageError as error:
-        pytest.fail(str(error))
-
-
 @pytest.fixture(scope="package")
 def stub_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page around the stand-in: as quick as a network can be, and it can be held up."""
-    yield from _site(ROOT / "tests" / "browser" / "serve_stub.py", tmp_path_factory.mktemp("stub"))
+    yield from site_of(ROOT / "tests" / "browser" / "serve_stub.py", tmp_path_factory.mktemp("stub"))
 
 
 @pytest.fixture(scope="package")
@@ -40,7 +33,7 @@ def real_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page as it ships."""
     if not WEIGHTS.exists():
         pytest.skip("the shipped weights are not there (make weights)")
-    yield from _site(ROOT / "app.py", tmp_path_factory.mktemp("real"))
+    yield from site_of(ROOT / "app.py", tmp_path_factory.mktemp("real"))
 
 
 @pytest.fixture(scope="package")

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, Site, Visit, _site
+from page_in_browser import Site, Visit
+from serving import ROOT, site_of
 
 from memorytalker.config import PHONES
 
@@ -38,7 +39,7 @@ PLACE = """() => {
 
 @pytest.fixture(scope="module")
 def memory_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    yield from _site(SCRIPT, tmp_path_factory.mktemp("memory"))
+    yield from site_of(SCRIPT, tmp_path_factory.mktemp("memory"))
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT, Site, Visit, _site
+from page_in_browser import Site, Visit
+from serving import ROOT, site_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 from serve_player import FPS, planted  # noqa: E402
@@ -46,7 +47,7 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
 
 @pytest.fixture(scope="module")
 def player_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    yield from _site(SCRIPT, tmp_path_factory.mktemp("player"))
+    yield from site_of(SCRIPT, tmp_path_factory.mktemp("player"))
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""What can be chosen reaches the result, and the same choice gives the same result."""
+
+from __future__ import annotations
+
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+from page_in_browser import Visit
+
+SPEECH = Path(__file__).resolve().parents[2] / "assets" / "speech"
+
+
+def video_bytes(visit: Visit) -> bytes:
+    visit.film("video")
+    with urllib.request.urlopen(visit.page.get_attribute("#video video", "src"), timeout=30) as answer:
+        return answer.read()
+
+
+def first_pixel(video: bytes, path: Path) -> tuple[int, int, int]:
+    path.write_bytes(video)
+    frames = imageio_ffmpeg.read_frames(str(path))
+    next(frames)
+    pixel = tuple(next(frames)[:3])
+    frames.close()
+    return pixel
+
+
+def weights(visit: Visit) -> str:
+    """The style weights as they are written beside the bars."""
+    visit.page.wait_for_selector("#style-words .style-view")
+    return "|".join(visit.page.locator("#style-words .bars li").all_text_contents())
+
+
+def test_head_and_camera_are_drawn_as_chosen(visit: Visit, short_clip: Path, tmp_path: Path):
+    page = visit.page
+    visit.upload(short_clip)
+    visit.animated()
+    plain = first_pixel(video_bytes(visit), tmp_path / "plain.mp4")
+    page.click("#head input")
+    page.get_by_role("option", name="Old man").click()
+    page.get_by_role("radio", name="Profile").check()
+    visit.animated()
+    chosen = first_pixel(video_bytes(visit), tmp_path / "chosen.mp4")
+    assert chosen[0] - plain[0] > 100 and chosen[1] - plain[1] > 50  # the stand-in's colours of heads and cameras
+    caption = page.inner_text("#caption")
+    assert "Old man" in caption and "camera profile" in caption
+
+
+def test_a_blend_goes_from_neutral_to_the_manner(visit: Visit, short_clip: Path):
+    page, found = visit.page, {}
+    visit.upload(short_clip)
+    page.get_by_role("radio", name="Of another voice").check()
+    visit.upload(SPEECH / "man_dove.wav", "style-sound")
+    for blend in ("1", "0.5", "0"):
+        page.locator("#style-blend input[type=number]").fill(blend)
+        page.locator("#style-blend input[type=number]").press("Tab")
+        visit.animated()
+        found[blend] = weights(visit)
+        assert f"{100 * float(blend):.0f} %" in page.inner_text("#caption")
+    assert len(set(found.values())) == 3
+    page.get_by_role("radio", name="Neutral").check()
+    visit.animated()
+    assert "neutral manner" in page.inner_text("#caption")
+    assert weights(visit) == found["0"]  # nothing of a manner is the neutral one
+
+
+def test_the_same_choice_gives_the_same_result(visit: Visit, short_clip: Path):
+    page = visit.page
+    page.get_by_role("checkbox", name="Expression").check()
+    page.get_by_role("checkbox", name="Shut in pauses").check()
+    page.locator("#seed input").fill("7")
+    visit.upload(short_clip)
+    visit.animated()
+    caption = page.inner_text("#caption")
+    assert "expression on, seed 7" in caption and "kept shut in pauses" in caption
+    first = video_bytes(visit), weights(visit), visit.inside("memory", ".summary")
+    visit.animated()
+    assert (video_bytes(visit), weights(visit), visit.inside("memory", ".summary")) == first
+    assert page.inner_text("#caption") == caption
+
+
+def test_usual_formats_are_taken(visit: Visit, tmp_path: Path):
+    for ending, codec in {".m4a": [], ".webm": ["-c:a", "libopus"], ".mp3": []}.items():
+        path = tmp_path / f"voice{ending}"
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", SPEECH / "man_dove.wav", "-t", "1.0"]
+        subprocess.run([*command, *codec, path], check=True)
+        visit.upload(path)
+        visit.animated()
+        assert visit.film("video")[0] == pytest.approx(1.0, abs=0.15), ending

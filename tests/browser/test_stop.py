@@ -1,0 +1,85 @@
+"""Stopping: in every stage and while waiting, the worker is free and nothing stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from page_in_browser import Site, Visit
+
+CLIP = Path(__file__).resolve().parents[2] / "assets" / "speech" / "man_dove.wav"
+
+
+def stop(visit: Visit) -> None:
+    visit.press("stop")
+    visit.says("status", "Stopped")
+    visit.page.wait_for_function("!document.getElementById('run').disabled")
+    assert visit.page.is_disabled("#stop")
+
+
+def leftovers(site: Site) -> list[str]:
+    """Folders of requests."""
+    return [path.name for path in site.folder.glob("memorytalker-*")]
+
+
+@pytest.mark.parametrize("stage", ["network", "pictures"])
+def test_stopped_in_a_stage(visit: Visit, stub_site: Site, stage: str, short_clip: Path):
+    page = visit.page
+    visit.upload(short_clip)
+    with stub_site.held(stage):
+        visit.press("run")
+        if stage == "network":
+            visit.says("status", "Recalling the movements")
+        else:
+            visit.says("status", "Drawing the video")
+            visit.head_ready()
+        assert leftovers(stub_site)
+        stop(visit)
+        page.wait_for_function("!document.querySelector('#status progress')")
+    page.wait_for_timeout(1000)
+    assert "Stopped" in page.inner_text("#status") and not page.query_selector("#video video")
+    assert (page.query_selector("#memory .summary") is not None) == (stage == "pictures")  # what was there stays
+    assert leftovers(stub_site) == []
+    visit.animated()  # the worker is free
+    assert visit.film("video")[0] > 1
+
+
+def test_stopped_before_anything_was_heard_twice_over(visit: Visit, stub_site: Site, short_clip: Path):
+    """Run, stop, run, stop, at once: the buttons agree with what happens."""
+    visit.upload(short_clip)
+    with stub_site.held("network"):
+        for _ in range(2):
+            visit.press("run")
+            stop(visit)
+    visit.animated()
+    assert visit.film("video")[0] > 1
+
+
+def test_who_waits_is_told_and_may_leave(enter: Callable[..., Visit], stub_site: Site, short_clip: Path):
+    first, second = enter(stub_site, calm=True), enter(stub_site, calm=True)
+    for visit in (first, second):
+        visit.upload(short_clip)
+    with stub_site.held():
+        first.press("run")
+        first.says("status", "Drawing the video")
+        second.press("run")
+        second.says("status", "Waiting for a free place")
+        stop(second)
+    first.film("video")
+    assert not second.page.query_selector("#video video")
+
+
+def test_who_closes_the_tab_stops_too(enter: Callable[..., Visit], stub_site: Site, short_clip: Path):
+    first, second = enter(stub_site, calm=True), enter(stub_site, calm=True)
+    first.upload(short_clip)
+    second.upload(short_clip)
+    with stub_site.held():
+        first.press("run")
+        first.says("status", "Drawing the video")
+        first.page.close()
+        second.press("run")
+        second.page.wait_for_timeout(500)
+    second.film("video")
+    second.page.wait_for_function("!document.getElementById('run').disabled")
+    assert leftovers(stub_site) == []

@@ -1,0 +1,88 @@
+"""Several visitors: nobody sees anything of another, and when all have left nothing of them is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from held import Held, held
+from page_in_browser import Site, Visit
+
+SPEECH = Path(__file__).resolve().parents[2] / "assets" / "speech"
+VISITS = 6
+
+
+def test_two_at_once_see_nothing_of_each_other(enter: Callable[..., Visit], stub_site: Site):
+    first, second = enter(stub_site, calm=True), enter(stub_site, calm=True, dark=True)
+    first.upload(SPEECH / "woman_farming.wav")
+    second.upload(SPEECH / "man_dove.wav")
+    first.page.get_by_role("radio", name="Neutral").check()
+    second.page.get_by_role("checkbox", name="Expression").check()
+    with stub_site.held():
+        first.press("run")
+        first.says("status", "Drawing the video")
+        second.press("run")
+        second.says("status", "Waiting for a free place")
+    films = [visit.film("video")[0] for visit in (first, second)]
+    assert films[0] == pytest.approx(4.58, abs=0.1) and films[1] != pytest.approx(4.58, abs=0.3)
+    captions = [visit.page.inner_text("#caption") for visit in (first, second)]
+    assert "neutral manner" in captions[0] and "expression off" in captions[0]
+    assert "neutral" not in captions[1] and "expression on" in captions[1]
+    assert first.page.get_by_role("radio", name="Neutral").is_checked()
+    assert second.page.get_by_role("radio", name="Of this voice").is_checked()
+    texts = [visit.page.content() for visit in (first, second)]
+    assert "man_dove" not in texts[0] and "woman_farming" not in texts[1].replace(examples(second), "")
+    addresses = [visit.page.get_attribute("#video video", "src") for visit in (first, second)]
+    assert addresses[0].rsplit("/", 3)[1:3] != addresses[1].rsplit("/", 3)[1:3]
+    urlopen(addresses[0], timeout=10).close()
+    first.close()
+    second.page.wait_for_timeout(300)
+    assert gone(addresses[0])  # with its visitor
+    urlopen(addresses[1], timeout=10).close()
+
+
+def examples(visit: Visit) -> str:
+    return visit.page.inner_html("#examples")
+
+
+def gone(address: str, seconds: float = 15.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            urlopen(address, timeout=10).close()
+        except HTTPError as error:
+            return error.code in (403, 404)
+        time.sleep(0.2)
+    return False
+
+
+def test_nothing_accumulates(enter: Callable[..., Visit], stub_site: Site):
+    """Visits that come, talk and go: files, threads and processes return to their start exactly, memory nearly."""
+    visited(enter, stub_site, 2)  # what is made once and kept
+    before = held(stub_site)
+    visited(enter, stub_site, VISITS)
+    after = settled(stub_site, before)
+    assert (after.files, after.processes) == (before.files, before.processes)
+    assert after.threads <= before.threads and after.descriptors <= before.descriptors + 2
+    assert after.memory - before.memory < 40e6, f"{(after.memory - before.memory) / 1e6:.0f} MB are kept"
+
+
+def visited(enter: Callable[..., Visit], site: Site, visits: int) -> None:
+    for number in range(visits):
+        visit = enter(site, calm=True)
+        visit.page.click(f"#examples button >> nth={number % 3}")
+        visit.animated()
+        visit.film("video")
+        visit.close()
+
+
+def settled(site: Site, before: Held, seconds: float = 20.0) -> Held:
+    """What is held as soon as it is no more than before, or after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while (now := held(site)).exceeds(before) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return now
