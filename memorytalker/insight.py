@@ -91,6 +91,17 @@ def mouth_width(vertices: np.ndarray, head: HeadMesh) -> np.ndarray | None:
     return 1000 * np.linalg.norm(vertices[:, left].astype(np.float64) - vertices[:, right], axis=-1)
 
 
+def in_company(address: np.ndarray, values: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """For how long each slot is read most, (n,) seconds, and the mean of `values` (T,) meanwhile, (n,), nan if never.
+
+    address: (T, n).
+    """
+    top, slots = np.asarray(address).argmax(axis=1), address.shape[1]
+    frames = np.bincount(top, minlength=slots)
+    sums = np.bincount(top, weights=values, minlength=slots)
+    return frames / fps, np.where(frames > 0, sums / np.maximum(frames, 1), np.nan)
+
+
 def envelope(samples: np.ndarray, bins: int) -> np.ndarray:
     """The smallest and the largest sample of at most so many equal stretches of a sound (S,): (k, 2)."""
     edges = np.unique(np.linspace(0, len(samples), min(bins, len(samples)) + 1).astype(int))[:-1]
@@ -162,9 +173,10 @@ def _in_words(told: Emphasis, labels: Sequence[str], slots: list[int]) -> list[s
 
 
 def slot_names(labels: Sequence[str], slots: Sequence[int]) -> str:
-    """Slots as they are written: '/ow uw/', and 'silence' for the slot of silence."""
+    """Slots as they are written: '/ow uw/', the slot of silence in a word: 'silence and /ow/'."""
     names = [labels[slot] for slot in slots]
-    return "silence" if names == ["sil"] else f"/{' '.join(names)}/"
+    phones = [name for name in names if name != "sil"]
+    return " and ".join(["silence"] * (len(phones) < len(names)) + [f"/{' '.join(phones)}/"] * bool(phones))
 
 
 def difference_text(first: np.ndarray, second: np.ndarray, labels: Sequence[str]) -> str:

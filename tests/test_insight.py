@@ -113,6 +113,12 @@ def test_characters_are_named_without_groups() -> None:
     assert emphasised == [f"/{' '.join(CHARACTERS[:-6:-1])}/ 1.17\N{NO-BREAK SPACE}×"]
 
 
+def test_silence_is_a_word_and_phones_stand_between_slashes() -> None:
+    names = {("ow", "uw"): "/ow uw/", ("sil",): "silence", ("ay", "sil", "aa"): "silence and /ay aa/"}
+    for phones, written in names.items():
+        assert insight.slot_names(PHONES, [PHONES.index(phone) for phone in phones]) == written
+
+
 def test_every_group_of_phones_has_its_deed() -> None:
     assert set(insight.DEEDS) == {name for name, _ in PHONE_GROUPS}
 

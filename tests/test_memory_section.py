@@ -109,7 +109,7 @@ def desk() -> Desk:
 
 
 def told(value: float) -> memory.Told:
-    return memory.Told(list(load_head().identities)[-1], (value,) * 40)
+    return memory.Told(list(load_head().identities)[-1], (value,) * 40, ("In this sound: nothing.",) * 40)
 
 
 def test_a_slot_is_measured_at_once_and_pictured_neutral_and_in_style(desk: Desk) -> None:
@@ -121,6 +121,21 @@ def test_a_slot_is_measured_at_once_and_pictured_neutral_and_in_style(desk: Desk
     assert styled > 1.8 * neutral > 5
     assert steps[-1].count('<img src="data:image/jpeg;base64,') == 2
     assert steps[-1].count('alt="The mouth that slot aa') == 2
+
+
+def test_what_a_slot_does_in_this_sound_is_told_beside_it(desk: Desk) -> None:
+    head = load_head()
+    address = np.full((30, 40), 0.01, np.float32)
+    address[:20, 3], address[20:, 7] = 0.9, 0.9
+    vertices = np.repeat(head.template[None], 30, axis=0)
+    upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
+    vertices[:, lower, 1] = vertices[:, upper, 1] - np.repeat([0.002, 0.006, 0.010], 10)
+    sound = Waveform(np.zeros(16000, np.float32), 16000)
+    animation = Animation(vertices, 30, address, np.full(40, 1.2, np.float32), PHONES, sound, head)
+    found = memory.told_of(animation, next(iter(head.identities)))
+    assert found.in_speech[3] == "In this sound it is read most for 0.67 s, lips 4.0 mm apart on average."
+    assert "for 0.33 s, lips 10.0 mm" in found.in_speech[7] and "never read most" in found.in_speech[5]
+    assert all("In this sound it is read most for 0.67 s" in step for step in memory.slot_steps(desk, found, 3))
 
 
 def test_in_the_neutral_style_a_slot_has_one_face_and_it_is_said(desk: Desk) -> None:

@@ -37,7 +37,7 @@ Only its manner is heard; no video is drawn.</p>"""
 SECOND_MISSING = "Give a second voice to see both side by side."
 FIRST_MISSING = "The second voice is heard. Make a head talk, and the first stands beside it."
 HEARING = "Listening to the second voice…"
-ALONE = "A slot read alone, steadily. In speech it has company, and the face moves further."
+ALONE = "Read alone and steadily, without the sound around it: in speech a slot has company, which moves the face too."
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 #: Light work beside the one place in which videos are drawn.
 BESIDE = PRIVATE | {"concurrency_limit": 4, "concurrency_id": "memory"}
@@ -62,6 +62,22 @@ class Told:
 
     identity: str
     weights: tuple[float, ...]
+    in_speech: tuple[str, ...]  # of each slot, when it is read in this sound
+
+
+def told_of(animation: Animation, identity: str) -> Told:
+    """What to remember of a result."""
+    opening = insight.mouth_opening(animation.vertices, animation.head)
+    values = np.zeros(len(animation.vertices)) if opening is None else opening
+    seconds, lips = insight.in_company(animation.memory_address, values, animation.fps)
+    words = tuple(
+        f"In this sound it is read most for {long:.2f} s"
+        + (f", lips {apart:.1f} mm apart on average." if opening is not None else ".")
+        if long
+        else "In this sound it is never read most."
+        for long, apart in zip(seconds.tolist(), lips.tolist(), strict=True)
+    )
+    return Told(identity, tuple(animation.style_weights.tolist()), words)
 
 
 def build_memory(desk: Desk, channel: str = "animate") -> dict[str, Any]:
@@ -106,7 +122,7 @@ def remembered(desk: Desk, parts: dict[str, Any]) -> dict[Any, Callable[[Any, An
             animation.style_weights, desk.mean_style, animation.slot_labels, "measure"
         ),
         parts["slot-faces"]: lambda animation, wish: faces_html(),
-        parts["told"]: lambda animation, wish: Told(wish.identity, tuple(animation.style_weights.tolist())),
+        parts["told"]: lambda animation, wish: told_of(animation, wish.identity),
     }
 
 
@@ -183,17 +199,18 @@ def slot_steps(desk: Desk, told: Told | None, asked: Any) -> Iterator[str]:
     # Heard at once, even while a video is drawn: it is a moment's work, and needs no graphics.
     moved = [desk.slot_face(asked, style) - desk.talker.head.template for style in styles]
     faces = np.stack(moved) + head.template
-    yield faces_html(labels, asked, faces, head)
+    shown = functools.partial(faces_html, labels, asked, faces, head, in_speech=told.in_speech[asked])
+    yield shown()
     try:
         with desk.task(_pictures, head, faces) as task:
             pictures = None
             while pictures is None:
-                yield faces_html(labels, asked, faces, head, waiting=True)
+                yield shown(waiting=True)
                 pictures = task.wait(0.25)
-        yield faces_html(labels, asked, faces, head, pictures)
+        yield shown(pictures=pictures)
     except Exception as error:
         log.exception("The face of a slot could not be drawn")
-        yield faces_html(labels, asked, faces, head, failed=True)
+        yield shown(failed=True)
         raise refused(PageError("The face could not be drawn on our side; please try again in a moment.")) from error
 
 
@@ -204,7 +221,7 @@ def _pictures(head: Any, faces: np.ndarray, progress: Progress) -> list[str]:
 
 def faces_html(
     labels: Any = (), slot: int | None = None, faces: np.ndarray | None = None, head: Any = None,
-    pictures: list[str] | None = None, waiting: bool = False, failed: bool = False,
+    pictures: list[str] | None = None, waiting: bool = False, failed: bool = False, in_speech: str = "",
 ) -> str:  # fmt: skip
     """The faces (k, V, 3) of a slot, neutral first, with what can be measured on them."""
     if slot is None or faces is None:
@@ -229,7 +246,7 @@ def faces_html(
     note += '<p class="small">The pictures follow; a video may be drawn first.</p>' if waiting else ""
     note += '<p class="wrong">The pictures could not be drawn.</p>' if failed else ""
     return f"""<div data-slot="{slot}"><h3>The face of {title}</h3><div class="pair">{"".join(figures)}</div>{note}
-<p class="small">{ALONE}</p></div>"""
+<p>{in_speech}</p><p class="small">{ALONE}</p></div>"""
 
 
 def _note(text: str, wrong: bool = False) -> str:
