@@ -66,7 +66,7 @@ def test_two_voices_have_two_marks_each_in_its_place() -> None:
     row = re.search(r'<li><button[^>]*data-slot="\d+".*?</li>', page).group()
     marks = {who: float(place) for who, place in re.findall(r'mark (\w+)" style="left:([\d.]+)%', row)}
     assert 'phone">ow<' in row and marks["second"] > marks["first"] and "1.020 / 1.300" in row
-    assert "Beyond that it stresses /ow" in page and "neutral" not in page
+    assert "Beyond that it stresses silence and /ow" in page and "neutral" not in page
     assert "The first is the neutral style." in voices_html(np.ones(40), weights(), AVERAGE, PHONES)
 
 
