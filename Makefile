@@ -1,4 +1,4 @@
-# make install | demo | test | bench | weights | evaluate-open | experiments.  A fresh machine needs only Python 3.11 or 3.12 and make.
+# make install | demo | test | walks | bench | weights | evaluate-open | experiments.  A fresh machine needs only Python 3.11 or 3.12 and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +8,7 @@ WORK ?= runs/open
 SERVE ?= 1
 export VTK_DEFAULT_OPENGL_WINDOW := vtkEGLRenderWindow
 
-.PHONY: install install-test graphics browser demo test lint bench screenshots weights evaluate-open experiments clean
+.PHONY: install install-test graphics browser demo test walks lint bench screenshots weights evaluate-open experiments clean
 
 install: $(VENV)/.installed
 
@@ -41,7 +41,11 @@ lint: install-test
 
 test: install-test browser
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not walk"
+
+# Long walks through the whole page, which want a machine that does nothing else.
+walks: install-test browser
+	$(BIN)/python -m pytest -m walk
 
 bench: install-test browser
 	$(BIN)/python -m memorytalker bench

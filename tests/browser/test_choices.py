@@ -10,6 +10,8 @@ import imageio_ffmpeg
 import pytest
 from page_in_browser import Visit
 
+pytestmark = pytest.mark.walk
+
 SPEECH = Path(__file__).resolve().parents[2] / "assets" / "speech"
 
 

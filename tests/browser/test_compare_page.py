@@ -15,6 +15,8 @@ from stub_talker import envelope, stub_head
 
 from memorytalker.audio import load_waveform
 
+pytestmark = pytest.mark.walk
+
 TAB = "Compare with ground truth"
 SPEECH = Path(__file__).resolve().parents[2] / "assets" / "speech"
 FPS, SECONDS = 30, 1.2

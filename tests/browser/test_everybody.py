@@ -10,6 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from page_in_browser import Site, Visit
 
+pytestmark = pytest.mark.walk
+
 BLUE = Path(__file__).resolve().parents[2] / "assets" / "speech" / "woman_blue.wav"
 COMPARE = "Compare with ground truth"
 TABS = ("Animate", COMPARE, "About")

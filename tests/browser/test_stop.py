@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from page_in_browser import Site, Visit
 
+pytestmark = pytest.mark.walk
+
 CLIP = Path(__file__).resolve().parents[2] / "assets" / "speech" / "man_dove.wav"
 
 

@@ -12,6 +12,8 @@ import pytest
 from held import Held, held
 from page_in_browser import Site, Visit
 
+pytestmark = pytest.mark.walk
+
 SPEECH = Path(__file__).resolve().parents[2] / "assets" / "speech"
 VISITS = 6
 
