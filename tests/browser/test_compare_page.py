@@ -67,7 +67,7 @@ def give(visit: Visit, motion: Path | None, sound: Path | None) -> Visit:
 def check_comparison(visit: Visit) -> list[float]:
     """Film, curves and measures of both stages are there; returns seconds, width and height of the film."""
     film, page = visit.film("compare-video"), visit.page
-    assert film[1] > 1.5 * film[2]  # two heads in one picture
+    assert film[1] > 1.1 * film[2]  # two heads in one picture, the curves below them
     page.wait_for_function("document.querySelector('#compare-curves img').naturalWidth > 600")
     assert "lip error" in page.get_attribute("#compare-curves img", "alt")
     measures = page.inner_text("#compare-metrics")
