@@ -104,7 +104,7 @@ def test_a_length_that_differs_a_little_is_trimmed_and_said(visit: Visit, own: d
     soundfile.write(longer, np.concatenate([samples, np.zeros(rate // 10)]), rate)
     give(visit, own["truth.npz"], longer).press("compare-run")
     assert check_comparison(visit)[0] == pytest.approx(SECONDS, abs=0.1)
-    assert "trimmed" in visit.page.inner_text("#compare-words").lower()
+    assert "left out" in visit.page.inner_text("#compare-words").lower()
 
 
 def refused(visit: Visit, words: str) -> None:
