@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import imageio_ffmpeg
@@ -95,6 +96,7 @@ class StubTalker:
     def __init__(self) -> None:
         self.head = stub_head()
         self.mean_style = np.full(len(PHONES), 0.98, np.float32)
+        self.config = SimpleNamespace(slots=PHONES)
         self.fails, self.pause = "", 0.0
         self.hold: Callable[[], bool] = lambda: False
         self.hold_network: Callable[[], bool] = lambda: False
