@@ -16,6 +16,14 @@ CODE_FONT = ("ui-monospace", "Consolas", "monospace")
 #: Sessions whose page Gradio remembers; each may hold a 3D head of some megabytes until its visitor leaves.
 SESSIONS_REMEMBERED = 100
 
+#: Gradio names its empty boxes with a label that plain boxes may not have; as pictures they may.
+LABELLED_BOXES = """() => {
+  const boxes = () => document.querySelectorAll(".empty[aria-label]:not([role])");
+  const mend = () => boxes().forEach((box) => box.setAttribute("role", "img"));
+  new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
+  mend();
+}"""
+
 #: Deep sea over paper: one accent, quiet greys that lean towards it. Every pair of text and ground is at least 4.5 : 1.
 ACCENT = gr.themes.Color(
     name="sea", c50="#eef7f7", c100="#d6ecec", c200="#aedada", c300="#7fc2c3", c400="#4fa6a9", c500="#2f898d",
@@ -85,7 +93,8 @@ def _both(name: str, light: str, dark: str) -> dict[str, str]:
 def launch_options() -> dict[str, Any]:
     """Keyword arguments for `Blocks.launch`: the looks, and the settings of a public page."""
     return {
-        "theme": Calm(), "css_paths": sorted(SCRIPTS_FOLDER.glob("*.css")), "max_file_size": f"{LARGEST_MEGABYTES}mb",
+        "theme": Calm(), "js": LABELLED_BOXES, "css_paths": sorted(SCRIPTS_FOLDER.glob("*.css")),
+        "max_file_size": f"{LARGEST_MEGABYTES}mb",
         "show_error": False, "run_history": False, "enable_monitoring": False, "footer_links": ["api", "settings"],
         "ssr_mode": False, "allowed_paths": [str(SPEECH_FOLDER), str(Path(SCRIPTS_FOLDER))],
         "state_session_capacity": SESSIONS_REMEMBERED,

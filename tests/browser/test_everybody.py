@@ -10,8 +10,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from page_in_browser import Site, Visit
 
-pytestmark = pytest.mark.walk
-
 BLUE = Path(__file__).resolve().parents[2] / "assets" / "speech" / "woman_blue.wav"
 COMPARE = "Compare with ground truth"
 TABS = ("Animate", COMPARE, "About")
@@ -19,7 +17,9 @@ TABS = ("Animate", COMPARE, "About")
 
 def findings(page: Any) -> list[str]:
     """What axe-core calls serious or critical, with the places."""
-    found = Axe().run(page).response["violations"]
+    page.wait_for_timeout(400)  # a button that was just given back still changes its colour
+    # Gradio's own short notices hold a button in a button; what they say stands in the page as well.
+    found = Axe().run(page, context={"exclude": [[".toast-wrap"]]}).response["violations"]
     return [
         f"{one['impact']}: {one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes']]}"
         for one in found
