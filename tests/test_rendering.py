@@ -255,6 +255,29 @@ def test_triangles_keep_their_sense_when_cut(head: HeadMesh) -> None:
     assert (facing > 0).mean() > 0.99
 
 
+@pytest.mark.parametrize("camera", CAMERAS)
+def test_what_never_faces_the_camera_is_left_out_unseen(
+    head: HeadMesh, camera: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = dataclasses.replace(SMALL, camera=camera, antialias=False)
+    frames = [head.template, curve(head, jawOpen=0.7, mouthRollLower=0.8), curve(head, mouthFunnel=1.0)]
+    surface, eye = Surface(head.faces, head.template, 0.006), np.array(scene.frame_head(head, options).position)
+    left_out = ~surface.seen(np.stack(frames), eye)
+    assert 0.2 < left_out.mean() < 0.5
+    some = pictures(head, *frames, options=options)
+    monkeypatch.setattr(Surface, "seen", lambda self, frames, eye: np.ones(len(self.faces), bool))
+    np.testing.assert_array_equal(some, pictures(head, *frames, options=options))
+
+
+def test_a_triangle_that_turns_round_once_is_drawn() -> None:
+    vertices, faces = octahedron()
+    eye = np.array([0.0, 0.0, 10.0])
+    surface = Surface(faces, vertices, 9)
+    assert surface.seen(vertices[None], eye).tolist() == [True] * 4 + [False] * 4
+    assert surface.seen(np.stack([vertices, vertices * (1, -1, -1), vertices]).astype(np.float32), eye).all()
+    assert len(surface.cut(surface.seen(vertices[None], eye))) == 4
+
+
 def test_what_is_covered_is_dark() -> None:
     """A plate over the middle of a floor: dark below, light at the rim; the plate itself sees everything."""
 

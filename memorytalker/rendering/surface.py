@@ -8,6 +8,8 @@ import numpy as np
 
 #: How far a point between two vertices moves from the flat triangle towards the curved surface (0 flat, 1 fully).
 ROUNDNESS = 0.6
+#: A flat triangle that turns away by less than this (a cosine) may have rounded pieces that do not.
+CURVED_AWAY = 0.25
 #: Grid of the depth pictures that find what is in shadow, and how much deeper than its surface a lit point may lie.
 CELL, BIAS = np.float32(0.003), np.float32(0.004)  # metres
 
@@ -29,17 +31,37 @@ class Surface:
         long = length > longest_side
         self.edges = self.all_edges[long]
         middle = np.where(long, self.vertex_count + np.cumsum(long) - 1, -1)
-        self.fine_faces = _cut(self.faces, middle[which.reshape(3, -1).T])
+        self._middles = middle[which.reshape(3, -1).T]
+        self.fine_faces = self.cut(np.ones(len(self.faces), bool))
+
+    def cut(self, kept: np.ndarray) -> np.ndarray:
+        """Fine triangles of the given triangles `kept` (F,) bool alone, over the same vertices as `fine_faces`."""
+        return _cut(self.faces[kept], self._middles[kept])
+
+    def seen(self, frames: np.ndarray, eye: np.ndarray) -> np.ndarray:
+        """Which triangles (F,) bool must be drawn before a camera at `eye` (3,): all that do not always turn away.
+
+        `frames` (T, V, 3). A triangle that turns away by little counts as seen: its rounded pieces may not turn away.
+        """
+        away = np.arange(len(self.faces))
+        for vertices in frames:
+            a, b, c = (vertices[corner] for corner in self.faces[away].T)
+            across, toward = np.cross(b - a, c - a), eye.astype(np.float32) - a
+            size = np.linalg.norm(across, axis=1) * np.linalg.norm(toward, axis=1)
+            away = away[np.einsum("fx,fx->f", across, toward) < -CURVED_AWAY * size]
+        kept = np.ones(len(self.faces), bool)
+        kept[away] = False
+        return kept
 
     def normals(self, vertices: np.ndarray) -> np.ndarray:
         """Unit normals (V, 3) float32 of `vertices` (V, 3), weighted by the area of the triangles around."""
-        a, b, c = (vertices[corner] for corner in self.faces.T)
-        across = np.cross(b - a, c - a)
-        total = np.empty((self.vertex_count, 3), np.float32)
+        a, b, c = (vertices.T[:, corner] for corner in self.faces.T)
+        (ux, uy, uz), (vx, vy, vz) = b - a, c - a
+        across = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)  # numpy's own takes twice as long
         corners = self.faces.T.ravel()
-        for axis in range(3):
-            total[:, axis] = np.bincount(corners, np.tile(across[:, axis], 3), self.vertex_count)
-        return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-20)
+        total = [np.bincount(corners, np.tile(one, 3), self.vertex_count) for one in across]
+        normals = np.stack(total, axis=1).astype(np.float32)
+        return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
 
     def refine(self, vertices: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions and normals of the fine mesh, (V + E, 3) each: Phong tessellation, which keeps given vertices.
