@@ -170,10 +170,29 @@ class Visit:
 
     def upload(self, path: Path, elem_id: str = "sound") -> None:
         """Give a file to the component `elem_id`, in place of the one it may hold."""
+        self.clear(elem_id)
+        self.page.set_input_files(f"#{elem_id} input[type=file]", str(path))
+
+    def drop(self, path: Path, kind: str, elem_id: str = "sound") -> None:
+        """Let a file of the media type `kind` fall on the component `elem_id`, in place of the one it may hold."""
+        self.clear(elem_id)
+        self.page.evaluate(
+            """([id, name, kind, bytes]) => {
+              const dataTransfer = new DataTransfer();
+              dataTransfer.items.add(new File([new Uint8Array(bytes)], name, { type: kind }));
+              const place = document.querySelector(`#${id} input[type=file]`).parentElement;
+              place.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+            }""",
+            [elem_id, path.name, kind, list(path.read_bytes())],
+        )
+
+    def clear(self, elem_id: str = "sound") -> None:
+        """Take away the file that the component `elem_id` may hold."""
         held = self.page.query_selector(f"#{elem_id} button[aria-label='Clear']")
         if held:
             held.click()
-        self.page.set_input_files(f"#{elem_id} input[type=file]", str(path))
+            if elem_id == "sound":  # until the next one is there, there is nothing to run
+                self.page.wait_for_function("document.getElementById('run').disabled")
 
     def press(self, elem_id: str) -> None:
         """Press the button `elem_id` as soon as it may be pressed."""

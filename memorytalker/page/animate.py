@@ -25,6 +25,11 @@ WAITING = "Waiting for a free place…"
 #: On a phone the results are below the choices.
 SHOW_STATUS = "() => { document.getElementById('status')?.scrollIntoView({ block: 'nearest' }); return []; }"
 INSTANT = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+#: In the browser, so that the button knows at once: answers of the server to "taken away" and "there" may cross.
+RUNNABLE = """sound => ({
+    __type__: 'update', interactive: sound !== null && document.getElementById('stop').disabled,
+})"""
+NOT_NOW = "() => ({ __type__: 'update', interactive: false })"
 #: Whatever draws or hears shares one place: one request is worked on at a time.
 ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibility": "private"}
 log = logging.getLogger("memorytalker.page")
@@ -140,8 +145,8 @@ def wire_animate(desk: Desk, parts: dict[str, Any], remembered: dict[Any, Any]) 
     )
     # A recording reaches the server a moment after it ends: until then there is nothing to run.
     for voice in (parts["sound"], parts["style-sound"]):
-        voice.start_recording(lambda: gr.Button(interactive=False), None, run, **INSTANT)
-        voice.change(lambda path: gr.Button(interactive=path is not None), parts["sound"], run, **INSTANT)
+        voice.start_recording(None, None, run, js=NOT_NOW, **INSTANT)
+        voice.change(None, parts["sound"], run, js=RUNNABLE, **INSTANT)
     return event
 
 

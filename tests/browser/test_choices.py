@@ -85,10 +85,25 @@ def test_the_same_choice_gives_the_same_result(visit: Visit, short_clip: Path):
 
 
 def test_usual_formats_are_taken(visit: Visit, tmp_path: Path):
-    for ending, codec in {".m4a": [], ".webm": ["-c:a", "libopus"], ".mp3": []}.items():
+    film = ["-f", "lavfi", "-i", "color=s=64x64:d=1", "-pix_fmt", "yuv420p"]
+    kinds = {".m4a": [], ".webm": ["-c:a", "libopus"], ".mp3": [], ".mp4": film, ".mov": film, ".oga": []}
+    for ending, more in kinds.items():
         path = tmp_path / f"voice{ending}"
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", SPEECH / "man_dove.wav", "-t", "1.0"]
-        subprocess.run([*command, *codec, path], check=True)
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", SPEECH / "man_dove.wav"]
+        subprocess.run([*command, *more, "-t", "1.0", path], check=True)
         visit.upload(path)
         visit.animated()
         assert visit.film("video")[0] == pytest.approx(1.0, abs=0.15), ending
+
+
+def test_a_dropped_film_is_heard_and_a_dropped_text_is_refused(visit: Visit, tmp_path: Path):
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", SPEECH / "man_dove.wav", "-t", "1.0"]
+    subprocess.run([*command, "-c:a", "libopus", tmp_path / "talk.webm"], check=True)
+    (tmp_path / "talk.txt").write_text("only words\n" * 20)
+    for name, kind in {"talk.webm": "video/webm", "talk.txt": "text/plain"}.items():
+        visit.drop(tmp_path / name, kind)
+        visit.press("run")
+        if kind == "video/webm":
+            assert visit.film("video")[0] == pytest.approx(1.0, abs=0.15)
+    visit.says("status", "is not a sound file that can")
+    visit.faults = [fault for fault in visit.faults if "talk.txt" not in fault]  # the browser cannot read it either
