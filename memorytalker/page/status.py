@@ -19,7 +19,8 @@ STAGES = {
     "render": "Drawing the video",
     "pictures": "Drawing the video",
 }
-POLL_SECONDS = 0.25
+#: How often progress is told: a page that is drawn without a GPU takes a good part of a core for each repaint.
+POLL_SECONDS = 0.5
 
 
 def status_html(
