@@ -11,7 +11,7 @@ import pytest
 from memorytalker.config import CAMERAS, ConfigError, RenderOptions
 from memorytalker.head import HeadMesh, load_head
 from memorytalker.rendering import RenderError, render_frames, renderer, scene
-from memorytalker.rendering.surface import Surface, sphere_directions, visibility
+from memorytalker.rendering.surface import Patch, Surface, sphere_directions, visibility
 
 SMALL = RenderOptions(width=192, height=192)
 
@@ -244,6 +244,30 @@ def test_cutting_rounds_keeps_the_given_vertices_and_leaves_no_crack(head: HeadM
         # A crack would show as sides with one triangle where the given mesh has none.
         cut = (rim(sides) >= head.vertex_count).any(axis=1).sum()
         assert len(rim(sides)) == len(rim(given)) + cut / 2
+
+
+def test_flat_sides_stay_whole(head: HeadMesh) -> None:
+    vertices, faces = octahedron()
+    plate = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32), np.array([[0, 1, 2], [0, 2, 3]])
+    assert len(Surface(plate[1], plate[0], 0.5, 0.001).edges) == 0
+    assert len(Surface(faces, vertices, 0.5, 0.001).edges) == 12
+    few, all_long = (Surface(head.faces, head.template, 0.006, flat) for flat in (0.0002, 0.0))
+    assert len(few.edges) < 0.7 * len(all_long.edges)
+
+
+def test_a_patch_changes_as_the_whole_does(head: HeadMesh) -> None:
+    surface = Surface(head.faces, head.template, 0.006, 0.0002)
+    rest, spoken = head.template, curve(head, jawOpen=0.6, mouthFunnel=0.4)
+    normals = surface.normals(rest)
+    patch = Patch(surface, (spoken != rest).any(axis=1))
+    points, directions = (part.copy() for part in surface.refine(rest, normals))
+    points[patch.fine], directions[patch.fine] = patch.refine(spoken, normals)
+    whole = surface.refine(spoken, surface.normals(spoken))
+    np.testing.assert_allclose(points, whole[0], atol=1e-7)
+    np.testing.assert_allclose(directions, whole[1], atol=1e-5)
+    assert len(patch.fine) < 0.7 * len(points)
+    still = Patch(surface, np.zeros(head.vertex_count, bool))
+    assert not len(still.fine) and not len(still.refine(spoken, normals)[0])
 
 
 def test_triangles_keep_their_sense_when_cut(head: HeadMesh) -> None:

@@ -15,7 +15,7 @@ from memorytalker.config import RenderOptions
 from memorytalker.head import HeadError, HeadMesh
 from memorytalker.rendering import scene
 from memorytalker.rendering.light import Light, find_light, fingerprint, shipped_light
-from memorytalker.rendering.renderer import LONGEST_SIDE
+from memorytalker.rendering.renderer import FLATTEST, LONGEST_SIDE
 from memorytalker.rendering.surface import Surface
 
 #: Dressed heads that are remembered: the shipped people, and some more.
@@ -63,7 +63,8 @@ def _dress(worn: _Worn) -> Dressing:
     scale = scene.natural_scale(worn.head)
     head = dataclasses.replace(worn.head, template=worn.head.template * np.float32(scale))
     options = {name: RenderOptions(camera=name) for name in scene.AZIMUTHS}
-    surface = Surface(head.faces, head.template, LONGEST_SIDE * scene.metres_per_pixel(head, options["front"]))
+    pixel = scene.metres_per_pixel(head, options["front"])
+    surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel)
     dressing = Dressing(
         template=head.template.astype(np.float32),
         scale=scale,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 #: A pixel lies at an edge if its brightness differs from a neighbour's by this much, of 255, and by this share.
-CONTRAST, SHARE = 16, 8  # an eighth
+CONTRAST, SHARE = 24, 6  # a sixth
 #: How far an edge is followed to either side, in pixels.
 FARTHEST = 8
 #: Most that a single bright or dark pixel gives way to its neighbour.

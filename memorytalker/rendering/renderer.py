@@ -23,12 +23,14 @@ from memorytalker.config import RenderOptions
 from memorytalker.head import HeadError, HeadMesh
 from memorytalker.rendering import scene
 from memorytalker.rendering.edges import soften_edges
-from memorytalker.rendering.surface import Surface
+from memorytalker.rendering.surface import Patch, Surface
 
 #: Pictures that the drawing thread may be ahead of the reader.
 FRAMES_AHEAD = 3
-#: Triangles with a side longer than this, in pixels, are cut and rounded.
-LONGEST_SIDE = 12.0
+#: Triangles with a side longer than this are cut where rounding moves its middle by more than that, both in pixels.
+LONGEST_SIDE, FLATTEST = 9.0, 0.3
+#: A vertex that never moves by more than this, in pixels, stands still.
+STILL = 0.01
 #: Every how many pixels a picture is sampled when it is checked.
 CHECK_STEP = 8
 #: Smallest share of the picture that a head fills, and smallest brightness of its brightest pixels (of 255).
@@ -167,14 +169,18 @@ class _Stage:
         self, head: HeadMesh, options: RenderOptions, frames: np.ndarray, scale: float = 1.0, painted: bool = False
     ) -> None:
         self.options, self.painted = options, painted
-        self.surface = Surface(head.faces, head.template, LONGEST_SIDE * scene.metres_per_pixel(head, options))
+        pixel = scene.metres_per_pixel(head, options)
+        self.surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel)
         attributes = scene.vertex_attributes(head, self.surface, options)
         self.plotter = _open_plotter(options)
         self._prepare(options)
         self.empty = self._read()[::CHECK_STEP, ::CHECK_STEP].astype(np.int16)
         # A third of a head never turns to the camera, and leaving it out saves a sixth of the time.
         eye = np.array(scene.frame_head(head, options).position) / scale
-        self._add_head(head, attributes, self.surface.cut(self.surface.seen(frames, eye)))
+        first = np.asarray(frames[0], np.float32)
+        self._add_head(head, first * np.float32(scale), attributes, self.surface.cut(self.surface.seen(frames, eye)))
+        moves = (frames.max(axis=0) - frames.min(axis=0)).max(axis=1) * scale > STILL * pixel
+        self.patch = Patch(self.surface, moves)
 
     def _prepare(self, options: RenderOptions) -> None:
         renderer, window = self.plotter.renderer, self.plotter.render_window
@@ -184,11 +190,14 @@ class _Stage:
         renderer.SetBackground2(scene.parse_color(options.background_top))
         renderer.GradientBackgroundOn()
 
-    def _add_head(self, head: HeadMesh, attributes: dict[str, np.ndarray], triangles: np.ndarray) -> None:
+    def _add_head(
+        self, head: HeadMesh, vertices: np.ndarray, attributes: dict[str, np.ndarray], triangles: np.ndarray
+    ) -> None:
         import pyvista
         from vtkmodules.vtkRenderingOpenGL2 import vtkOpenGLPolyDataMapper
 
-        points, normals = self.surface.refine(head.template, self.surface.normals(head.template))
+        self.normals = self.surface.normals(vertices)
+        points, normals = self.surface.refine(vertices, self.normals)
         self.mesh = pyvista.PolyData.from_regular_faces(points.astype(np.float32), triangles)
         self.mesh.point_data.active_normals = normals.astype(np.float32)
         mapper = vtkOpenGLPolyDataMapper()
@@ -222,10 +231,9 @@ class _Stage:
 
     def picture(self, vertices: np.ndarray, number: int) -> np.ndarray:
         """Draw one frame (V, 3) and return it (H, W, 3); RenderError rather than a picture without a head."""
-        vertices = np.asarray(vertices, np.float32)
-        points, normals = self.surface.refine(vertices, self.surface.normals(vertices))
-        self.mesh.points[:] = points  # through pyvista's views, which tell the graphics library of the change
-        self.mesh.point_data.active_normals[:] = normals
+        points, normals = self.patch.refine(np.asarray(vertices, np.float32), self.normals)
+        self.mesh.points[self.patch.fine] = points  # through pyvista's views, which tell the library of the change
+        self.mesh.point_data.active_normals[self.patch.fine] = normals
         picture = self._read()
         sample = picture[::CHECK_STEP, ::CHECK_STEP]
         covered = (np.abs(sample - self.empty).max(axis=2) > 8).mean()

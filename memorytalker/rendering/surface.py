@@ -18,19 +18,20 @@ class Surface:
     """Fixed triangles over moving vertices; those with long sides are cut and rounded for the picture.
 
     `faces` (F, 3) are given; `fine_faces` index the V given vertices followed by one vertex for each of `edges` (E, 2),
-    the sides that are longer than `longest_side` metres in `template` (V, 3). A cut side is cut for both its triangles,
-    so that no cracks open.
+    the sides in `template` (V, 3) that are longer than `longest_side` and whose middle rises by more than `flattest`,
+    both metres. A cut side is cut for both its triangles, so that no cracks open.
     """
 
-    def __init__(self, faces: np.ndarray, template: np.ndarray, longest_side: float) -> None:
+    def __init__(self, faces: np.ndarray, template: np.ndarray, longest_side: float, flattest: float = 0.0) -> None:
         self.faces = np.ascontiguousarray(faces, np.int64)
         self.vertex_count = len(template)
         sides = np.sort(np.concatenate([self.faces[:, [0, 1]], self.faces[:, [1, 2]], self.faces[:, [2, 0]]]), axis=1)
         self.all_edges, which = np.unique(sides, axis=0, return_inverse=True)
         length = np.linalg.norm(template[self.all_edges[:, 0]] - template[self.all_edges[:, 1]], axis=1)
-        long = length > longest_side
-        self.edges = self.all_edges[long]
-        middle = np.where(long, self.vertex_count + np.cumsum(long) - 1, -1)
+        rise = np.linalg.norm(_rise(template, self.normals(template), self.all_edges), axis=1)
+        cut = (length > longest_side) & (rise > flattest)
+        self.edges = self.all_edges[cut]
+        middle = np.where(cut, self.vertex_count + np.cumsum(cut) - 1, -1)
         self._middles = middle[which.reshape(3, -1).T]
         self.fine_faces = self.cut(np.ones(len(self.faces), bool))
 
@@ -55,28 +56,15 @@ class Surface:
 
     def normals(self, vertices: np.ndarray) -> np.ndarray:
         """Unit normals (V, 3) float32 of `vertices` (V, 3), weighted by the area of the triangles around."""
-        a, b, c = (vertices.T[:, corner] for corner in self.faces.T)
-        (ux, uy, uz), (vx, vy, vz) = b - a, c - a
-        across = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)  # numpy's own takes twice as long
-        corners = self.faces.T.ravel()
-        total = [np.bincount(corners, np.tile(one, 3), self.vertex_count) for one in across]
-        normals = np.stack(total, axis=1).astype(np.float32)
-        return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+        return _normals(self.faces, vertices)
 
     def refine(self, vertices: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Positions and normals of the fine mesh, (V + E, 3) each: Phong tessellation, which keeps given vertices.
 
         Boubekeur and Alexa, Phong Tessellation, ACM Transactions on Graphics 27 (2008), doi:10.1145/1409060.1409094.
         """
-        first, second = self.edges.T
-        p, q, n, m = vertices[first], vertices[second], normals[first], normals[second]
-        along = q - p
-        # Mean of the two projections of the mid-point onto the tangent planes at both ends, less the mid-point.
-        rise = np.einsum("ex,ex->e", along, m)[:, None] * m - np.einsum("ex,ex->e", along, n)[:, None] * n
-        middle = 0.5 * (p + q) + np.float32(0.25 * ROUNDNESS) * rise
-        between = n + m
-        between /= np.maximum(np.linalg.norm(between, axis=1, keepdims=True), 1e-20)
-        return np.concatenate([vertices, middle]), np.concatenate([normals, between])
+        points, between = _middles(vertices, normals, self.edges)
+        return np.concatenate([vertices, points]), np.concatenate([normals, between])
 
     def spread(self, values: np.ndarray) -> np.ndarray:
         """Values per given vertex (V, ...) -> per fine vertex (V + E, ...), the mean of both ends on an edge."""
@@ -91,6 +79,64 @@ class Surface:
             around += np.bincount(second, values[first], self.vertex_count)
             values = ((values + around) / degree).astype(np.float32)
         return values
+
+
+class Patch:
+    """The part of a surface that changes when only the vertices `moves` (V,) bool move.
+
+    `fine` (P,) are the fine vertices in it: the given ones `vertices` first, then those between.
+    """
+
+    def __init__(self, surface: Surface, moves: np.ndarray) -> None:
+        faces = surface.faces
+        turned = np.zeros(surface.vertex_count, bool)  # whose normal changes: all corners of what moves
+        turned[faces[moves[faces].any(axis=1)]] = True
+        self.vertices = np.flatnonzero(turned)
+        at_edge = turned[surface.edges].any(axis=1)
+        self.fine = np.concatenate([self.vertices, surface.vertex_count + np.flatnonzero(at_edge)])
+        # A normal takes all triangles around its vertex, and an edge both its ends.
+        around = faces[turned[faces].any(axis=1)]
+        self._needed, local = np.unique(
+            np.concatenate([around.ravel(), surface.edges[at_edge].ravel()]), return_inverse=True
+        )
+        self._around = local[: around.size].reshape(-1, 3)
+        self._edges = local[around.size :].reshape(-1, 2)
+        self._kept = np.searchsorted(self._needed, self.vertices)
+        self._turned = turned[self._needed]
+
+    def refine(self, vertices: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Positions and normals (P, 3) of `fine` for `vertices` (V, 3); `normals` (V, 3) are of what stays."""
+        here = vertices[self._needed]
+        own = np.where(self._turned[:, None], _normals(self._around, here), normals[self._needed])
+        points, between = _middles(here, own, self._edges)
+        return np.concatenate([here[self._kept], points]), np.concatenate([own[self._kept], between])
+
+
+def _normals(faces: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    a, b, c = (vertices.T[:, corner] for corner in faces.T)
+    (ux, uy, uz), (vx, vy, vz) = b - a, c - a
+    across = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)  # numpy's own takes twice as long
+    corners = faces.T.ravel()
+    total = [np.bincount(corners, np.tile(one, 3), len(vertices)) for one in across]
+    normals = np.stack(total, axis=1).astype(np.float32)
+    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-20)
+
+
+def _rise(vertices: np.ndarray, normals: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """How far the middle of each edge rises from the straight line towards the curved surface, (E, 3)."""
+    first, second = edges.T
+    along, n, m = vertices[second] - vertices[first], normals[first], normals[second]
+    # Mean of the two projections of the mid-point onto the tangent planes at both ends, less the mid-point.
+    rise = np.einsum("ex,ex->e", along, m)[:, None] * m - np.einsum("ex,ex->e", along, n)[:, None] * n
+    return np.float32(0.25 * ROUNDNESS) * rise
+
+
+def _middles(vertices: np.ndarray, normals: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and unit normals (E, 3) of the points between both ends of every edge."""
+    first, second = edges.T
+    between = normals[first] + normals[second]
+    between /= np.maximum(np.linalg.norm(between, axis=1, keepdims=True), 1e-20)
+    return 0.5 * (vertices[first] + vertices[second]) + _rise(vertices, normals, edges), between
 
 
 def _cut(faces: np.ndarray, middles: np.ndarray) -> np.ndarray:
