@@ -75,10 +75,12 @@ def measure(
 ) -> Timings:
     """Animate `seconds` of `sound` (repeated as often as needed; None: the first example) and time every stage."""
     from memorytalker.playback import pack
+    from memorytalker.rendering import render_frames
 
     options = RenderOptions() if options is None else options
     began = time.perf_counter()
     talker = Talker.from_pretrained(weights, device)
+    next(render_frames(talker.head, talker.head.template[None], options))  # loads the graphics library
     load = time.perf_counter() - began
     waveform = _of_length(load_waveform(_example() if sound is None else sound), seconds)
     decode = _Stopwatch()

@@ -23,6 +23,7 @@ from memorytalker.config import RenderOptions
 from memorytalker.head import HeadError, HeadMesh
 from memorytalker.rendering import scene
 from memorytalker.rendering.edges import soften_edges
+from memorytalker.rendering.moving import Box, moving_box
 from memorytalker.rendering.surface import Patch, Surface
 
 #: Pictures that the drawing thread may be ahead of the reader.
@@ -31,6 +32,8 @@ FRAMES_AHEAD = 3
 LONGEST_SIDE, FLATTEST = 9.0, 0.3
 #: A vertex that never moves by more than this, in pixels, stands still.
 STILL = 0.01
+#: So few frames are drawn whole.
+FEW = 8
 #: Every how many pixels a picture is sampled when it is checked.
 CHECK_STEP = 8
 #: Smallest share of the picture that a head fills, and smallest brightness of its brightest pixels (of 255).
@@ -138,7 +141,10 @@ def _frames(
             for number, frame in enumerate(vertices):
                 if paint is not None:
                     stage.paint(paint[number])
-                if not hand_over(stage.picture(frame if scale == 1.0 else frame * scale, number)):
+                elif number == 1 and len(vertices) > FEW:
+                    stage.narrow()
+                picture = stage.picture(frame if scale == 1.0 else frame * scale, number)
+                if not hand_over((picture, stage.box)):
                     return
             hand_over(None)
         except BaseException as error:  # noqa: BLE001 - handed to the reader, who raises it
@@ -149,14 +155,18 @@ def _frames(
 
     thread = threading.Thread(target=draw, name="memorytalker-renderer", daemon=True)
     thread.start()
+    whole: np.ndarray | None = None
     try:
         while (item := pictures.get()) is not None:
             if isinstance(item, RenderError):
                 raise item
             if isinstance(item, BaseException):
                 raise RenderError(f"The renderer failed: {type(item).__name__}: {item}.") from item
+            picture, box = item
             # Not in the drawing thread, which may go on meanwhile.
-            yield soften_edges(item) if options.antialias else item
+            picture = soften_edges(picture) if options.antialias else picture
+            whole = picture if box is None else box.put(picture, whole)
+            yield whole
     finally:
         stop.set()
         thread.join()
@@ -169,18 +179,18 @@ class _Stage:
         self, head: HeadMesh, options: RenderOptions, frames: np.ndarray, scale: float = 1.0, painted: bool = False
     ) -> None:
         self.options, self.painted = options, painted
-        pixel = scene.metres_per_pixel(head, options)
+        self.box: Box | None = None  # what is drawn of the picture; None is all of it
+        self.camera, pixel = scene.frame_head(head, options), scene.metres_per_pixel(head, options)
         self.surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel)
         attributes = scene.vertex_attributes(head, self.surface, options)
         self.plotter = _open_plotter(options)
         self._prepare(options)
-        self.empty = self._read()[::CHECK_STEP, ::CHECK_STEP].astype(np.int16)
+        self.empty = self._read()
         # A third of a head never turns to the camera, and leaving it out saves a sixth of the time.
-        eye = np.array(scene.frame_head(head, options).position) / scale
-        first = np.asarray(frames[0], np.float32)
-        self._add_head(head, first * np.float32(scale), attributes, self.surface.cut(self.surface.seen(frames, eye)))
-        moves = (frames.max(axis=0) - frames.min(axis=0)).max(axis=1) * scale > STILL * pixel
-        self.patch = Patch(self.surface, moves)
+        seen = self.surface.seen(frames, np.array(self.camera.position) / scale)
+        self._add_head(np.asarray(frames[0], np.float32) * np.float32(scale), attributes, self.surface.cut(seen))
+        self.lowest, self.highest = frames.min(axis=0) * scale, frames.max(axis=0) * scale
+        self.patch = Patch(self.surface, (self.highest - self.lowest).max(axis=1) > STILL * pixel)
 
     def _prepare(self, options: RenderOptions) -> None:
         renderer, window = self.plotter.renderer, self.plotter.render_window
@@ -190,9 +200,7 @@ class _Stage:
         renderer.SetBackground2(scene.parse_color(options.background_top))
         renderer.GradientBackgroundOn()
 
-    def _add_head(
-        self, head: HeadMesh, vertices: np.ndarray, attributes: dict[str, np.ndarray], triangles: np.ndarray
-    ) -> None:
+    def _add_head(self, vertices: np.ndarray, attributes: dict[str, np.ndarray], triangles: np.ndarray) -> None:
         import pyvista
         from vtkmodules.vtkRenderingOpenGL2 import vtkOpenGLPolyDataMapper
 
@@ -218,25 +226,41 @@ class _Stage:
             add(place, True, text, False)
         self.plotter.renderer.AddActor(actor)
         camera = self.plotter.renderer.GetActiveCamera()
-        placed = scene.frame_head(head, self.options)
-        camera.SetPosition(placed.position)
-        camera.SetFocalPoint(placed.focal_point)
+        camera.SetPosition(self.camera.position)
+        camera.SetFocalPoint(self.camera.focal_point)
         camera.SetViewUp(0, 1, 0)
-        camera.SetViewAngle(placed.view_angle)
-        camera.SetClippingRange(placed.near, placed.far)
+        camera.SetViewAngle(self.camera.view_angle)
+        camera.SetClippingRange(self.camera.near, self.camera.far)
+
+    def narrow(self) -> None:
+        """From the next picture on draw only the box in which anything ever changes, if that saves much."""
+        width, height = self.options.width, self.options.height
+        box = moving_box(self.lowest, self.highest, self.patch.vertices, self.camera, width, height)
+        if box is None:
+            return
+        self.box, self.empty = box, box.of(self.empty)
+        self.plotter.render_window.SetSize(*box.size)
+        renderer, camera = self.plotter.renderer, self.plotter.renderer.GetActiveCamera()
+        camera.SetViewAngle(scene.narrower(self.camera.view_angle, box.size[1] / height))
+        camera.SetWindowCenter(
+            (box.left + box.right - width) / box.size[0], (height - box.top - box.bottom) / box.size[1]
+        )
+        low, high = (scene.parse_color(c) for c in (self.options.background_bottom, self.options.background_top))
+        for set_color, row in ((renderer.SetBackground, box.bottom), (renderer.SetBackground2, box.top)):
+            set_color([b + (t - b) * (1 - row / height) for b, t in zip(low, high, strict=True)])
 
     def paint(self, colors: np.ndarray) -> None:
         """Give every vertex a colour, (V, 3) uint8 sRGB, from the next picture on."""
         self.mesh.point_data["color"][:] = self.surface.spread(colors.astype(np.float32)).round().astype(np.uint8)
 
     def picture(self, vertices: np.ndarray, number: int) -> np.ndarray:
-        """Draw one frame (V, 3) and return it (H, W, 3); RenderError rather than a picture without a head."""
+        """Draw one frame (V, 3) as the whole picture (H, W, 3) or its `box`; RenderError rather than without a head."""
         points, normals = self.patch.refine(np.asarray(vertices, np.float32), self.normals)
         self.mesh.points[self.patch.fine] = points  # through pyvista's views, which tell the library of the change
         self.mesh.point_data.active_normals[self.patch.fine] = normals
         picture = self._read()
-        sample = picture[::CHECK_STEP, ::CHECK_STEP]
-        covered = (np.abs(sample - self.empty).max(axis=2) > 8).mean()
+        sample, empty = (one[::CHECK_STEP, ::CHECK_STEP].astype(np.int16) for one in (picture, self.empty))
+        covered = (np.abs(sample - empty).max(axis=2) > 8).mean()
         if covered < SMALLEST_SHARE or sample.max() < SMALLEST_BRIGHTNESS or np.ptp(sample) < SMALLEST_BRIGHTNESS:
             raise RenderError(f"The renderer drew no head in frame {number}; check the OpenGL driver with 'doctor'.")
         return picture
@@ -245,7 +269,7 @@ class _Stage:
         from vtkmodules.util.numpy_support import vtk_to_numpy
         from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
 
-        width, height = self.options.width, self.options.height
+        width, height = self.box.size if self.box else (self.options.width, self.options.height)
         pixels, window = vtkUnsignedCharArray(), self.plotter.render_window
         window.Render()  # plotter.render() and plotter.screenshot() may return the picture before
         window.GetPixelData(0, 0, width - 1, height - 1, 0, pixels, 0)

@@ -60,6 +60,11 @@ def parse_color(text: str) -> tuple[float, float, float]:
     return tuple(int(text[k : k + 2], 16) / 255 for k in (1, 3, 5))  # type: ignore[return-value]
 
 
+def narrower(view_angle: float, share: float) -> float:
+    """The view angle, in degrees, of a picture of which only `share` of the height is seen."""
+    return math.degrees(2 * math.atan(math.tan(math.radians(view_angle) / 2) * share))
+
+
 def natural_scale(head: HeadMesh) -> float:
     """What brings a head in unknown units to the size of a head in metres; 1 for one that has it."""
     side = float(np.ptp(head.template, axis=0).max())
