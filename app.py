@@ -16,6 +16,7 @@ except ImportError:
 import gradio as gr
 
 from memorytalker.page.about import build_about
+from memorytalker.page.allocator import keep_little
 from memorytalker.page.animate import build_animate, wire_animate
 from memorytalker.page.api import build_api
 from memorytalker.page.compare import build_compare
@@ -73,6 +74,7 @@ if __name__ == "__main__":
     from memorytalker import Talker
 
     options = parsed_options()
+    keep_little()
     # At module scope and before the page begins: a lender of GPUs takes the model over from here.
     demo = create_demo(Talker.from_pretrained(options.weights, device=options.device))
     demo.launch(**launch_options())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,8 @@ def settled(site: Site, before: Held | None = None, seconds: float = 30.0) -> He
     deadline, last = time.monotonic() + seconds, held(site)
     while time.monotonic() < deadline:
         time.sleep(3)
+        # The web server ends workers that were idle for ten seconds, but only when it is asked for something.
+        urllib.request.urlopen(site.url + "config", timeout=30).close()
         now = held(site)
         if not now.exceeds(before or last) and (before is not None or now == last):
             return now

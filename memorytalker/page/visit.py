@@ -83,6 +83,8 @@ class Visits:
             with holder.lock:
                 holder.session_data.pop(session, None)
                 holder.time_last_used.pop(session, None)
+            if session not in demo._queue.pending_event_ids_session:
+                demo._queue.pending_messages_per_session.pop(session, None)
 
     def sweep(self) -> bool:
         """Remove results older than `keep_seconds`; whether any are left."""
