@@ -63,12 +63,12 @@ def gone(address: str, seconds: float = 15.0) -> bool:
 
 
 def test_nothing_accumulates(enter: Callable[..., Visit], stub_site: Site):
-    """Visits that come, talk and go: files, threads and processes return to their start exactly, memory nearly."""
+    """Visits that come, talk and go: nothing more of files, threads and processes than at the start, nor much memory."""
     visited(enter, stub_site, 2)  # what is made once and kept
     before = held(stub_site)
     visited(enter, stub_site, VISITS)
     after = settled(stub_site, before)
-    assert (after.files, after.processes) == (before.files, before.processes)
+    assert after.files <= before.files and after.processes == before.processes
     assert after.threads <= before.threads and after.descriptors <= before.descriptors + 2
     assert after.memory - before.memory < 40e6, f"{(after.memory - before.memory) / 1e6:.0f} MB are kept"
 
@@ -87,4 +87,5 @@ def settled(site: Site, before: Held, seconds: float = 20.0) -> Held:
     deadline = time.monotonic() + seconds
     while (now := held(site)).exceeds(before) and time.monotonic() < deadline:
         time.sleep(0.5)
+        urlopen(site.url + "config", timeout=30).close()  # asked for something, the server ends its idle threads
     return now
