@@ -63,7 +63,7 @@ def gone(address: str, seconds: float = 15.0) -> bool:
 
 
 def test_nothing_accumulates(enter: Callable[..., Visit], stub_site: Site):
-    """Visits that come, talk and go: nothing more of files, threads and processes than at the start, nor much memory."""
+    """Visits that come, talk and go leave no file, thread or process behind, and little memory."""
     visited(enter, stub_site, 2)  # what is made once and kept
     before = held(stub_site)
     visited(enter, stub_site, VISITS)
