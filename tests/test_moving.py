@@ -51,6 +51,25 @@ def test_a_box_and_the_whole_are_the_same(
     assert np.abs(whole[3].astype(int) - whole[0]).max() > 60  # something did move
 
 
+def test_a_small_box_of_even_skin_is_a_picture_and_a_blank_one_is_not(
+    head: HeadMesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = RenderOptions(width=SIZE, height=SIZE)
+    middle = head.template[head.landmarks["inner_lip_upper"]] + np.float32([0.0, 0.1, 0.0])
+    near = np.linalg.norm((head.template - middle)[:, :2], axis=1) < 0.008  # of the forehead, and what lies behind
+    frames = np.repeat(head.template[None], 10, axis=0)
+    frames[1::2, near] += np.float32([0.0, 0.0, 0.002])
+    assert len(list(render_frames(head, frames, options))) == 10
+    read = renderer._Stage._read
+
+    def blank(self: renderer._Stage) -> np.ndarray:
+        return read(self) * np.uint8(self.box is None)
+
+    monkeypatch.setattr(renderer._Stage, "_read", blank)
+    with pytest.raises(renderer.RenderError, match="drew no head in frame 1"):
+        list(render_frames(head, spoken(head, 10, "jawOpen"), options))
+
+
 def test_a_head_that_moves_as_a_whole_is_drawn_whole(head: HeadMesh) -> None:
     options = RenderOptions(width=SIZE, height=SIZE, antialias=False)
     frames = head.template + np.linspace(0, 0.06, 12, dtype=np.float32)[:, None, None] * np.float32([1, 0, 0])
