@@ -27,7 +27,9 @@ def findings(page: Any) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    "dark", [pytest.param(False, id="light"), pytest.param(True, id="dark", marks=pytest.mark.walk)]
+)
 def test_axe_finds_nothing_serious(enter: Callable[..., Visit], stub_site: Site, dark: bool, short_clip: Path):
     visit = enter(stub_site, calm=True, dark=dark)
     page, found = visit.page, {}
@@ -144,6 +146,7 @@ def test_no_microphone(enter: Callable[..., Visit], stub_site: Site, browser: An
     visit.faults.clear()  # Gradio itself writes to the console that there is no microphone
 
 
+@pytest.mark.walk
 def test_no_3d(enter: Callable[..., Visit], stub_site: Site, short_clip: Path):
     """Without WebGL a sentence stands in the head's place, and the rest comes as ever."""
     visit = enter(stub_site, calm=True)
@@ -163,6 +166,7 @@ def test_no_3d(enter: Callable[..., Visit], stub_site: Site, short_clip: Path):
     visit.faults = [fault for fault in visit.faults if "WebGL" not in fault]
 
 
+@pytest.mark.walk
 def test_less_motion_is_honoured(enter: Callable[..., Visit], stub_site: Site, short_clip: Path):
     plain, calm = enter(stub_site), enter(stub_site, calm=True)
     for visit, plays in ((plain, True), (calm, False)):
