@@ -139,9 +139,10 @@ def wire_animate(desk: Desk, parts: dict[str, Any], remembered: dict[Any, Any]) 
         status, [status, run, stop], **INSTANT,
     )  # fmt: skip
     stopped = partial(switch, "Stopped.", False)
-    # Said twice: on a busy machine a last report of progress may arrive after the first.
+    # Said twice: on a busy machine a last report of progress may arrive after the first. Not so the buttons, which by
+    # then may belong to the next run.
     stop.click(stopped, None, [status, run, stop], cancels=[event, parts["prepare"]], **INSTANT).then(
-        stopped, None, [status, run, stop], **INSTANT
+        lambda: status_html(-1, "Stopped."), None, status, **INSTANT
     )
     # A recording reaches the server a moment after it ends: until then there is nothing to run.
     for voice in (parts["sound"], parts["style-sound"]):

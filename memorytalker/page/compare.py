@@ -136,9 +136,10 @@ def _wire(desk: Desk, parts: dict[str, Any]) -> None:
         status, [status, run, stop], **INSTANT,
     )  # fmt: skip
     stopped = partial(switch, "Stopped.", False)
-    # Said twice: on a busy machine a last report of progress may arrive after the first.
+    # Said twice: on a busy machine a last report of progress may arrive after the first. Not so the buttons, which by
+    # then may belong to the next run.
     stop.click(stopped, None, [status, run, stop], cancels=[event], **INSTANT).then(
-        stopped, None, [status, run, stop], **INSTANT
+        lambda: status_html(-1, "Stopped.", steps=STEPS), None, status, **INSTANT
     )
 
 
