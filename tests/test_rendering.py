@@ -11,6 +11,7 @@ import pytest
 from memorytalker.config import CAMERAS, ConfigError, RenderOptions
 from memorytalker.head import HeadMesh, load_head
 from memorytalker.rendering import RenderError, render_frames, renderer, scene
+from memorytalker.rendering.moving import project
 from memorytalker.rendering.surface import Patch, Surface, sphere_directions, visibility
 
 SMALL = RenderOptions(width=192, height=192)
@@ -32,15 +33,7 @@ def pictures(head: HeadMesh, *frames: np.ndarray, options: RenderOptions = SMALL
 
 def projected(head: HeadMesh, points: np.ndarray, options: RenderOptions = SMALL) -> np.ndarray:
     """Columns and rows (P, 2) of the picture in which points (P, 3) appear, by the camera's own numbers."""
-    camera = scene.frame_head(head, options)
-    position = np.array(camera.position)
-    toward = np.array(camera.focal_point) - position
-    toward /= np.linalg.norm(toward)
-    aside = np.cross(toward, (0, 1, 0))
-    aside /= np.linalg.norm(aside)
-    seen = (np.atleast_2d(points) - position) @ np.stack([aside, np.cross(aside, toward), toward], axis=1)
-    seen = seen[:, :2] / seen[:, 2:] / np.tan(np.radians(camera.view_angle / 2)) * options.height / 2
-    return np.column_stack([options.width / 2 + seen[:, 0], options.height / 2 - seen[:, 1]])
+    return project(np.atleast_2d(points), scene.frame_head(head, options), options.width, options.height)
 
 
 def row_of(head: HeadMesh, landmark: str) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,20 @@ def held(site: Site) -> Held:
         threads=sum(int(one["Threads"]) for one in status),
         processes=len(numbers),
     )
+
+
+def settled(site: Site, before: Held | None = None, seconds: float = 30.0) -> Held:
+    """What is held when it falls no more, or no more than before, or after so many seconds."""
+    deadline, last = time.monotonic() + seconds, held(site)
+    while time.monotonic() < deadline:
+        time.sleep(3)
+        # The web server ends workers that were idle for ten seconds, but only when it is asked for something.
+        urllib.request.urlopen(site.url + "config", timeout=30).close()
+        now = held(site)
+        if not now.exceeds(before or last) and (before is not None or now == last):
+            return now
+        last = now
+    return last
 
 
 def _family(number: int) -> list[int]:

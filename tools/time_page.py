@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import soundfile
-from held import Held, held
+from held import Held, settled
 from page_in_browser import ROOT, Site, Visit, chromium, served
 
 from memorytalker.audio import SAMPLE_RATE, load_waveform
@@ -112,20 +111,6 @@ def come_and_go(browser: Any, site: Site, visits: int) -> None:
         visit.animated()
         visit.film("video")
         visit.close()
-
-
-def settled(site: Site, before: Held | None = None, seconds: float = 30.0) -> Held:
-    """What is held when it falls no more, or no more than before, or after so many seconds."""
-    deadline, last = time.monotonic() + seconds, held(site)
-    while time.monotonic() < deadline:
-        time.sleep(3)
-        # The web server ends workers that were idle for ten seconds, but only when it is asked for something.
-        urllib.request.urlopen(site.url + "config", timeout=30).close()
-        now = held(site)
-        if not now.exceeds(before or last) and (before is not None or now == last):
-            return now
-        last = now
-    return last
 
 
 def described(state: Held) -> str:

@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from held import Held, held
+from held import held, settled
 from page_in_browser import Site, Visit
 
 pytestmark = pytest.mark.walk
@@ -80,12 +80,3 @@ def visited(enter: Callable[..., Visit], site: Site, visits: int) -> None:
         visit.animated()
         visit.film("video")
         visit.close()
-
-
-def settled(site: Site, before: Held, seconds: float = 20.0) -> Held:
-    """What is held as soon as it is no more than before, or after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while (now := held(site)).exceeds(before) and time.monotonic() < deadline:
-        time.sleep(0.5)
-        urlopen(site.url + "config", timeout=30).close()  # asked for something, the server ends its idle threads
-    return now
