@@ -24,6 +24,7 @@ from ..config import Progress
 from ..head import HeadMesh
 from ..motion import FaceCurves
 from .align import Aligner, AlignmentError
+from .breath import with_breaths
 from .capture import CURVE_SOURCES, LANDMARK_SOURCES, keep_recording, recorded_clips, write_captured
 from .clips import VOICE_MARK, Clip, CorpusError, disturbed_version, save_clip, write_clips
 from .disturbance import training_noises, training_rooms
@@ -163,7 +164,7 @@ def _captured(
     solved = folder / "captured"
     if not (solved / "clips.jsonl").is_file():
         write_captured(root / "capture", solved, there, head)
-    clips = []
+    clips, geometry = [], mouth_geometry(head, head.blendshape_names)
     for line in (solved / "clips.jsonl").read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         with np.load(solved / f"{row['name']}.npz") as data:
@@ -172,6 +173,7 @@ def _captured(
         times = phones.get(sound)
         frames = len(curves.weights)
         labels = np.full(frames, -1) if times is None else frame_phones(TimedPhones.of(times), frames, FPS)
+        labels = with_breaths(labels, curves.weights, geometry)
         clip = Clip(row["name"], row["speaker"], row["split"], row["source"], "captured", sound, frames, FPS,
                     text=row.get("text") or "")  # fmt: skip
         save_clip(folder, clip, curves, labels)
