@@ -116,7 +116,7 @@ class SpeechConfig:
 
 @dataclass(frozen=True)
 class StyleConfig:
-    """The style encoder: a speaker encoder in the AdaIN-VC form over a log-mel of 100 frames a second."""
+    """The style encoder: a speaker encoder in the AdaIN-VC form, or what is simpler, over a log-mel of 100 frames/s."""
 
     mel_bins: int = 80
     window: int = 400  # samples at 16 kHz
@@ -128,7 +128,8 @@ class StyleConfig:
     dense_blocks: int = 6
     embedding: int = 256
     dropout: float = 0.0
-    statistics: bool = False  # each band's mean, spread and quiet level over the clip join the embedding
+    statistics: bool = False  # each band's mean, spread and quiet level over the clip join the embedding ...
+    convolutions: bool = True  # ... and False: are all that is heard, without the convolutions of AdaIN-VC
     mel_mean: float = 0.0  # decibels taken from the log-mel before it is heard ...
     mel_spread: float = 1.0  # ... and by which it is divided
 

@@ -14,6 +14,7 @@ from memorytalker.config import LossConfig, TrainingConfig
 from memorytalker.training.data import TrainingClip, TrainingError, collate
 from memorytalker.training.manners import (
     MannerTraining,
+    _pairs,
     felt_distance,
     fitted_manners,
     sensitivity,
@@ -24,7 +25,7 @@ from memorytalker.training.stylize import style_of
 
 CONFIG = MannerTraining(
     fit_steps=250, fit_speakers=3, fit_rate=0.03, fit_pull=0.0, crop_seconds=0.0, losses=LossConfig(), steps=60,
-    speakers=4, learning_rate=5e-3, ramp_steps=30, style_seconds=0.0,
+    speakers=4, learning_rate=5e-3, ramp_steps=30, restraint=0.0, style_seconds=0.0,
 )  # fmt: skip
 
 
@@ -83,9 +84,15 @@ def test_sensitivity_is_the_squared_change_of_the_motion(make_model, clips: list
     assert ratios.std() < 0.15 * ratios.mean()
 
 
-def test_manners_are_read_from_motion_and_heard(make_model, clips: list[TrainingClip], tmp_path: Path) -> None:
-    model = make_model(style=dataclasses.replace(make_model().config.style, statistics=True), motion_scale=30.0).eval()
-    model.load_state_dict(make_model().state_dict(), strict=False)
+@pytest.mark.parametrize("convolutions", [True, False])
+def test_manners_are_read_from_motion_and_heard(
+    make_model, clips: list[TrainingClip], tmp_path: Path, convolutions: bool
+) -> None:
+    """By the whole style encoder, and by one that is given a voice's statistics alone."""
+    style = dataclasses.replace(make_model().config.style, statistics=True, convolutions=convolutions)
+    model = make_model(style=style, motion_scale=30.0).eval()
+    kept = {name: value for name, value in make_model().state_dict().items() if not name.startswith("style.")}
+    model.load_state_dict(kept, strict=False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     manners, felt = fitted_manners(model, clips, None, CONFIG), sensitivity(model, clips, None, CONFIG)
     fitted = torch.stack([manners[clip.speaker] for clip in clips])
@@ -101,6 +108,44 @@ def test_manners_are_read_from_motion_and_heard(make_model, clips: list[Training
     teach_manners(other, clips, None, dataclasses.replace(CONFIG, steps=0), tmp_path / "style.pt")
     assert torch.equal(heard(other, clips), weights), "what was done is read back"
     assert torch.equal(other.style_mean, model.style_mean)
+
+
+def test_restraint_draws_the_style_to_the_neutral_one(make_model, clips: list[TrainingClip], tmp_path: Path) -> None:
+    style = dataclasses.replace(make_model().config.style, statistics=True, convolutions=False)
+    spreads = []
+    for restraint in (0.0, 100.0):
+        model = make_model(style=style, motion_scale=30.0).eval()
+        config = dataclasses.replace(CONFIG, restraint=restraint, identity=0.0)
+        teach_manners(model, clips, None, config, tmp_path / f"{restraint}.pt")
+        spreads.append(float(heard(model, clips).std(0).mean()))
+    assert spreads[1] < 0.2 * spreads[0]
+
+
+def test_undisturbed_clips_are_heard_more_often() -> None:
+    by_speaker, chances = {"a": [0, 1, 2, 3], "b": [4, 5, 6, 7]}, np.array([1.0, 1.0, 9.0, 9.0] * 2)
+    random = np.random.default_rng(0)
+    drawn = []
+    for _ in range(200):
+        order, positives = _pairs(by_speaker, 2, random, chances)
+        assert all(order[i] != order[positives[i]] and order[i] // 4 == order[positives[i]] // 4 for i in range(4))
+        drawn += order
+    assert np.mean([i % 4 >= 2 for i in drawn]) > 0.8
+
+
+def test_teaching_knows_disturbed_clips_by_name(
+    make_model, clips: list[TrainingClip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def pairs(by_speaker, count, random, chances=None):
+        seen.append(chances)
+        return _pairs(by_speaker, count, random, chances)
+
+    monkeypatch.setattr("memorytalker.training.manners._pairs", pairs)
+    config = dataclasses.replace(CONFIG, fit_steps=0, steps=1, undisturbed=5.0)
+    worse = [dataclasses.replace(clip, name=f"{clip.name}+1") for clip in clips]
+    teach_manners(make_model().eval(), [*clips, *worse], None, config, tmp_path / "style.pt")
+    assert seen[-1].tolist() == [5.0] * len(clips) + [1.0] * len(clips)
 
 
 def test_one_speaker_has_nobody_to_be_told_from(make_model, clips: list[TrainingClip], tmp_path: Path) -> None:

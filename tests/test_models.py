@@ -275,6 +275,23 @@ def test_statistics_of_the_log_mel_join_the_style(make_model) -> None:
     assert not torch.allclose(model.style(mel + 1.0).feature - model.style(mel).feature, louder, atol=1e-3)
 
 
+def test_statistics_alone_can_be_the_style(make_model) -> None:
+    """Then the order of the moments says nothing, each item is by itself, and there are no convolutions."""
+    config = dataclasses.replace(make_model().config.style, statistics=True, convolutions=False)
+    style = make_model(style=config).style.eval()
+    random = torch.Generator().manual_seed(0)
+    torch.nn.init.normal_(style.feature.weight, generator=random)
+    mel, lengths = torch.randn(2, config.mel_bins, 50, generator=random), torch.tensor([50, 31])
+    heard = style(mel, lengths)
+    torch.testing.assert_close(style(mel[1:, :, :31]).weights, heard.weights[1:], atol=1e-5, rtol=1e-4)
+    shuffled = mel[:1][..., torch.randperm(50, generator=random)]
+    torch.testing.assert_close(style(shuffled).weights, heard.weights[:1], atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(style(mel[:1] * 2).weights, heard.weights[:1], atol=1e-2)
+    assert not [name for name, _ in style.named_parameters() if "convolution" in name or "bank" in name]
+    with pytest.raises(ConfigError, match=r"style\.statistics"):
+        make_model(style=dataclasses.replace(config, statistics=False))
+
+
 def test_the_log_mel_can_be_brought_to_size_before_it_is_heard(make_model) -> None:
     style = make_model().config.style
     plain, sized = make_model(), make_model(style=dataclasses.replace(style, mel_mean=-35.0, mel_spread=20.0))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from memorytalker.config import StyleConfig
+from memorytalker.config import ConfigError, StyleConfig
 from memorytalker.models.layers import length_mask
 
 
@@ -31,9 +31,24 @@ class StyleEncoder(nn.Module):
 
     def __init__(self, config: StyleConfig, slots: int) -> None:
         super().__init__()
+        if not (config.convolutions or config.statistics):
+            raise ConfigError("A style encoder without style.convolutions hears nothing; set style.statistics.")
+        self.mel_mean, self.mel_spread = config.mel_mean, config.mel_spread
+        self.convolutions = config.convolutions
+        if config.convolutions:
+            self._build_trunk(config)
+        heard = 3 * config.mel_bins
+        width = config.embedding if config.convolutions else heard
+        self.statistics = nn.Linear(heard, width) if config.statistics else None
+        self.feature = nn.Linear(width, slots)
+        self.scale = nn.Linear(slots, 1, bias=False)
+        self.projection = nn.Sequential(nn.Linear(slots, slots), nn.ReLU(), nn.Linear(slots, slots))
+        self.dropout = nn.Dropout(config.dropout)
+        self.start_neutral()
+
+    def _build_trunk(self, config: StyleConfig) -> None:
         channels, kernel = config.channels, config.kernel
         self.strides = config.strides
-        self.mel_mean, self.mel_spread = config.mel_mean, config.mel_spread
         bank_width = config.bank_size * channels + config.mel_bins
         self.bank = nn.ModuleList(nn.Conv1d(config.mel_bins, channels, k + 1) for k in range(config.bank_size))
         self.gather = nn.Conv1d(bank_width, channels, 1)
@@ -42,12 +57,6 @@ class StyleEncoder(nn.Module):
         self.first_dense = nn.ModuleList(nn.Linear(channels, channels) for _ in range(config.dense_blocks))
         self.second_dense = nn.ModuleList(nn.Linear(channels, channels) for _ in range(config.dense_blocks))
         self.embedding = nn.Linear(channels, config.embedding)
-        self.statistics = nn.Linear(3 * config.mel_bins, config.embedding) if config.statistics else None
-        self.feature = nn.Linear(config.embedding, slots)
-        self.scale = nn.Linear(slots, 1, bias=False)
-        self.projection = nn.Sequential(nn.Linear(slots, slots), nn.ReLU(), nn.Linear(slots, slots))
-        self.dropout = nn.Dropout(config.dropout)
-        self.start_neutral()
 
     def start_neutral(self) -> None:
         """Make every style weight 1 whatever the sound, so that an untrained style encoder is the neutral style."""
@@ -60,17 +69,28 @@ class StyleEncoder(nn.Module):
         """mel (B, mel_bins, M), lengths (B,) valid frames of each item or None for all. Eq. 11, 13"""
         if lengths is None:
             lengths = torch.full((mel.shape[0],), mel.shape[2], device=mel.device)
-        mel = (mel - self.mel_mean) / self.mel_spread
+        parts = [self._embed((mel - self.mel_mean) / self.mel_spread, lengths)] if self.convolutions else []
+        if self.statistics is not None:
+            parts.append(self.statistics(self.statistics_of(mel, lengths)))
+        return self.weigh(sum(parts))
+
+    def weigh(self, embedding: Tensor) -> StyleOutput:
+        """What was heard (B, embedding) -> style. Eq. 11, 13"""
+        feature = self.feature(embedding)
+        weights = torch.sigmoid(feature) * self.scale(feature)
+        return StyleOutput(weights, feature, self.projection(feature))
+
+    def statistics_of(self, mel: Tensor, lengths: Tensor) -> Tensor:
+        """What `statistics` is given of a log-mel (B, mel_bins, M): (B, 3 mel_bins)."""
+        return band_statistics((mel - self.mel_mean) / self.mel_spread, lengths)
+
+    def _embed(self, mel: Tensor, lengths: Tensor) -> Tensor:
+        """(B, mel_bins, M) -> (B, embedding), the trunk."""
         x = self._convolve(mel, lengths)
         for first, second in zip(self.first_dense, self.second_dense, strict=True):
             y = self.dropout(F.relu(first(x)))
             x = x + self.dropout(F.relu(second(y)))
-        x = self.embedding(x)
-        if self.statistics is not None:
-            x = x + self.statistics(band_statistics(mel, lengths))
-        feature = self.feature(x)
-        weights = torch.sigmoid(feature) * self.scale(feature)
-        return StyleOutput(weights, feature, self.projection(feature))
+        return self.embedding(x)
 
     def _convolve(self, mel: Tensor, lengths: Tensor) -> Tensor:
         """(B, mel_bins, M) -> (B, channels): the convolutional half and its average over each item's own frames."""

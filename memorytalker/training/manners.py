@@ -13,7 +13,7 @@ clip shows its speaker's manner through much noise. Here it takes three steps, t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +22,13 @@ import torch
 from torch import Tensor
 
 from ..config import LossConfig, Progress, TrainingConfig
+from ..corpus.clips import DISTURBED_MARK
 from ..models.talker import MemoryTalker
 from .data import AnyClip, Batch, TrainingError, collate, cropped
 from .folder import write_whole
 from .losses import Mouth, identity_loss, select_lips, visible_loss
 from .memorize import batch_logits
-from .stylize import set_style_mean, style_of
+from .stylize import set_style_mean, style_of, style_pieces
 
 #: Clips that the sensitivity is measured on.
 MEASURED_CLIPS = 192
@@ -43,14 +44,16 @@ class MannerTraining:
     fit_pull: float = 0.01  # weight of the squared distance from the neutral style
     crop_seconds: float = 4.0
     losses: LossConfig = LossConfig(opening=0.3, shut=3.0, lips_in_stage_one=20.0)
-    steps: int = 900  # of 3.
-    speakers: int = 16  # a step, two clips of each
-    learning_rate: float = 5e-4
+    steps: int = 3000  # of 3.
+    speakers: int = 64  # a step, two clips of each
+    undisturbed: float = 3.0  # times as often as its disturbed version a clip is heard as it was recorded
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-3
     clip_norm: float = 5.0
     shown: float = 10.0  # weight of the distance to the speaker's manner, as the motion feels it
     ground: float = 0.05  # of that distance, the share that counts all slots alike
-    identity: float = 0.003  # weight of `identity_loss`
+    identity: float = 0.006  # weight of `identity_loss`
+    restraint: float = 0.1  # weight of the squares of what turns the embedding of a voice into its style
     ramp_steps: int = 100  # steps until it is whole: while weights are nearly neutral it would only shake them
     style_seconds: float = 4.0
     seed: int = 0
@@ -97,23 +100,64 @@ def _listen(
     """Step 3: the style encoder hears, in two clips of each of some speakers, what their motion shows."""
     torch.manual_seed(config.seed)
     random = np.random.default_rng(config.seed)
-    optimizer = torch.optim.AdamW(model.style.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    hear = _hearing(model, clips, config, random)
+    chances = np.array([1.0 if DISTURBED_MARK in clip.name else config.undisturbed for clip in clips])
+    learning = [value for value in model.style.parameters() if value.requires_grad]
+    optimizer = torch.optim.AdamW(learning, config.learning_rate, weight_decay=config.weight_decay)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps + 1, pct_start=0.1)
-    heard = TrainingConfig(style_seconds=config.style_seconds)
     for step in range(config.steps):
-        order, positives = _pairs(by_speaker, config.speakers, random)
-        weights = style_of(model, [clips[i] for i in order], heard, random).weights
+        order, positives = _pairs(by_speaker, config.speakers, random, chances)
+        weights = hear(order)
         wanted = torch.stack([manners[clips[i].speaker] for i in order])
         loss = config.shown * felt_distance(weights, wanted, felt)
         share = min(step / max(config.ramp_steps, 1), 1.0)
         loss = loss + config.identity * share * identity_loss(weights, positives)
+        loss = loss + config.restraint * model.style.feature.weight.square().sum()
         optimizer.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.style.parameters(), config.clip_norm)
+        torch.nn.utils.clip_grad_norm_(learning, config.clip_norm)
         optimizer.step()
         rates.step()
         if progress:
             progress(step + 1, config.steps, "manners")
+
+
+def _hearing(
+    model: MemoryTalker, clips: Sequence[AnyClip], config: MannerTraining, random: np.random.Generator
+) -> Callable[[list[int]], Tensor]:
+    """How clips by their numbers become style weights (N, n), through which the style encoder learns.
+
+    A style encoder of statistics alone is given those of whole clips and of pieces, taken once; its embedding is each
+    of them against its mean and spread over the clips, and does not learn.
+    """
+    style, seconds = model.style, config.style_seconds
+    if style.convolutions:
+        heard = TrainingConfig(style_seconds=seconds)
+        return lambda order: style_of(model, [clips[i] for i in order], heard, random).weights
+    whole, pieces = (_statistics(model, clips, length, random) for length in (0.0, seconds))
+    mean, spread = whole.mean(0), whole.std(0)
+    with torch.no_grad():
+        style.statistics.weight.copy_(torch.eye(*style.statistics.weight.shape, device=mean.device) / spread)
+        style.statistics.bias.zero_()[: len(mean)] = -mean / spread
+    style.statistics.requires_grad_(False)
+
+    def hear(order: list[int]) -> Tensor:
+        rows = whole if random.random() < 0.5 else pieces
+        return style.weigh(style.statistics(rows[order])).weights
+
+    return hear
+
+
+@torch.no_grad()
+def _statistics(
+    model: MemoryTalker, clips: Sequence[AnyClip], seconds: float, random: np.random.Generator
+) -> Tensor:
+    """Statistics (N, 3 mel_bins) of a random piece of so many seconds of each clip; 0 or a shorter clip: all of it."""
+    rows = []
+    for clip in clips:
+        mel = style_pieces(model, [clip], seconds, random)[0].float().T[None].to(model.style_mean.device)
+        rows.append(model.style.statistics_of(mel, torch.tensor([mel.shape[2]], device=mel.device))[0])
+    return torch.stack(rows)
 
 
 def fitted_manners(
@@ -201,12 +245,18 @@ def _batch(model: MemoryTalker, clips: Sequence[AnyClip], config: MannerTraining
 
 
 def _pairs(
-    by_speaker: dict[str, list[int]], count: int, random: np.random.Generator
+    by_speaker: dict[str, list[int]], count: int, random: np.random.Generator, chances: np.ndarray | None = None
 ) -> tuple[list[int], list[int]]:
-    """Two clips of each of `count` speakers, all first ones before all second ones, and where each one's other is."""
+    """Two clips of each of `count` speakers, all first ones before all second ones, and where each one's other is.
+
+    `chances` (N,) say how likely each clip of a speaker is drawn against the others; None: all alike.
+    """
     names = sorted(by_speaker)
     chosen = random.choice(names, min(count, len(names)), replace=False)
-    pairs = [random.choice(by_speaker[name], 2, replace=len(by_speaker[name]) < 2) for name in chosen]
+    pairs = []
+    for own in (by_speaker[name] for name in chosen):
+        likely = None if chances is None else chances[own] / chances[own].sum()
+        pairs.append(random.choice(own, 2, replace=len(own) < 2, p=likely))
     order = [int(pair[which]) for which in (0, 1) for pair in pairs]
     return order, [(place + len(chosen)) % len(order) for place in range(len(order))]
 

@@ -42,13 +42,13 @@ from .space import MotionSpace, blendshape_space
 #: The coordinates of a talking face (root of the sum of squares over all vertices) are of the size of 3 cm.
 MODEL = ModelConfig(
     name="open", motion_scale=30.0, speech=SpeechConfig(mixed_layers=3, normalise=0.3),
-    style=StyleConfig(channels=64, statistics=True, mel_mean=-35.0, mel_spread=20.0),
+    style=StyleConfig(statistics=True, convolutions=False, mel_mean=-35.0, mel_spread=20.0),
 )  # fmt: skip
 #: Stage 1 of the open model. Where it leaves the paper (batches, a falling rate, the slots' names, the closed mouth,
 #: the style that motion shows, the share of filmed clips) MODEL_CARD.md says so.
 MEMORIZE = TrainingConfig(
-    stage="memorize", epochs=4, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
-    weight_decay=1e-4, clip_norm=50.0, crop_seconds=4.0, captured_share=0.5, validate_every=4,
+    stage="memorize", epochs=6, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
+    weight_decay=1e-4, clip_norm=50.0, crop_seconds=4.0, captured_share=0.5, validate_every=6,
     losses=LossConfig(slots=0.2, opening=0.3, bite=0.3, shut=3.0, lips_in_stage_one=20.0, shown=1.0),
 )  # fmt: skip
 @dataclass(frozen=True)

@@ -151,15 +151,21 @@ def _neutral(model: MemoryTalker, clips: list[AnyClip]) -> torch.Tensor:
 def style_of(model: MemoryTalker, clips: Sequence[AnyClip], config: TrainingConfig, random: Chance) -> StyleOutput:
     """Style of each clip, or of a random piece of it when the configuration limits how much the encoder hears."""
     device = next(model.parameters()).device
-    limit = round(config.style_seconds * model.config.sample_rate / model.config.style.hop)
+    mels = style_pieces(model, clips, config.style_seconds, random)
+    counts = torch.tensor([len(mel) for mel in mels], device=device)
+    return in_full(model.style(pad_sequence(mels, batch_first=True).float().to(device).transpose(1, 2), counts))
+
+
+def style_pieces(model: MemoryTalker, clips: Sequence[AnyClip], seconds: float, random: Chance) -> list[torch.Tensor]:
+    """The log-mel (M, mel_bins) of each clip, or a random piece of so many seconds of it; 0: all."""
+    limit = round(seconds * model.config.sample_rate / model.config.style.hop)
     randoms = [random] * len(clips) if isinstance(random, np.random.Generator) else random
     mels = []
     for clip, chance in zip(clips, randoms, strict=True):
         mel = clip.mel
         first = int(chance.integers(len(mel) - limit + 1)) if limit and len(mel) > limit else 0
         mels.append(mel[first : first + limit] if limit else mel)
-    counts = torch.tensor([len(mel) for mel in mels], device=device)
-    return in_full(model.style(pad_sequence(mels, batch_first=True).float().to(device).transpose(1, 2), counts))
+    return mels
 
 
 @torch.no_grad()
