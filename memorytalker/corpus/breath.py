@@ -1,8 +1,8 @@
 """Breath in recorded motion: the moments in which nobody speaks and the filmed mouth stands open.
 
-People draw breath before they speak, some through a wide open mouth, and it can be heard, softly: in GRID the half
-second before the first word is 4 to 10 dB louder between 0.5 and 4 kHz than the one after the last. A network that is
-told that all of this is silence, in which a mouth is shut, has to do one thing while its address says another.
+People draw breath before they speak, some through a wide open mouth, and it can be heard, softly, between 0.5 and
+4 kHz. A network that is told that all of this is silence, in which a mouth is shut, has to do one thing while its
+address says another.
 """
 
 from __future__ import annotations

@@ -16,6 +16,9 @@ from torch.nn import functional as F
 from memorytalker.config import ConfigError, StyleConfig
 from memorytalker.models.layers import length_mask
 
+#: Standard deviations from the training voices beyond which a statistic counts no further: digital silence is no voice.
+FARTHEST = 3.0
+
 
 @dataclass(frozen=True)
 class StyleOutput:
@@ -72,7 +75,8 @@ class StyleEncoder(nn.Module):
         parts = [self._embed((mel - self.mel_mean) / self.mel_spread, lengths)] if self.convolutions else []
         if self.statistics is not None:
             parts.append(self.statistics(self.statistics_of(mel, lengths)))
-        return self.weigh(sum(parts))
+        heard = sum(parts)
+        return self.weigh(heard if self.convolutions else heard.clamp(-FARTHEST, FARTHEST))
 
     def weigh(self, embedding: Tensor) -> StyleOutput:
         """What was heard (B, embedding) -> style. Eq. 11, 13"""
