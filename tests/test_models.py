@@ -287,6 +287,9 @@ def test_statistics_alone_can_be_the_style(make_model) -> None:
     shuffled = mel[:1][..., torch.randperm(50, generator=random)]
     torch.testing.assert_close(style(shuffled).weights, heard.weights[:1], atol=1e-4, rtol=1e-4)
     assert not torch.allclose(style(mel[:1] * 2).weights, heard.weights[:1], atol=1e-2)
+    far = torch.full((1, style.feature.in_features), 9.0)
+    assert torch.equal(style.weigh(far).weights, style.weigh(far / 3).weights), "no voice is further than this"
+    assert not torch.allclose(style.weigh(far / 9).weights, style.weigh(far / 3).weights)
     assert not [name for name, _ in style.named_parameters() if "convolution" in name or "bank" in name]
     with pytest.raises(ConfigError, match=r"style\.statistics"):
         make_model(style=dataclasses.replace(config, statistics=False))

@@ -75,11 +75,12 @@ class StyleEncoder(nn.Module):
         parts = [self._embed((mel - self.mel_mean) / self.mel_spread, lengths)] if self.convolutions else []
         if self.statistics is not None:
             parts.append(self.statistics(self.statistics_of(mel, lengths)))
-        heard = sum(parts)
-        return self.weigh(heard if self.convolutions else heard.clamp(-FARTHEST, FARTHEST))
+        return self.weigh(sum(parts))
 
     def weigh(self, embedding: Tensor) -> StyleOutput:
         """What was heard (B, embedding) -> style. Eq. 11, 13"""
+        if not self.convolutions:
+            embedding = embedding.clamp(-FARTHEST, FARTHEST)
         feature = self.feature(embedding)
         weights = torch.sigmoid(feature) * self.scale(feature)
         return StyleOutput(weights, feature, self.projection(feature))
