@@ -32,6 +32,7 @@ from .hearing import pitch
 from .silence import silent_clips
 from .speakers import hear_all, in_parallel, voices
 from .speakers import manners as manners_of
+from .store import store_lines, stored_lines
 from .twins import twins
 from .voices import shifted_voice
 
@@ -107,18 +108,13 @@ def align_all(
     Kept in `folder/phones.jsonl`; only what is not there yet is aligned.
     """
     store = folder / "phones.jsonl"
-    known: dict[str, list | None] = {}
-    if store.is_file():
-        for line in store.read_text(encoding="utf-8").splitlines():
-            entry = json.loads(line)
-            known[entry["sound"]] = entry["phones"]
+    known: dict[str, list | None] = {entry["sound"]: entry["phones"] for entry in stored_lines(store)}
     missing = [(str(root), row["sound"], row["text"]) for row in rows if row["sound"] not in known]
-    with store.open("a", encoding="utf-8") as out:
-        for done, entry in enumerate(in_parallel(_align_one, missing, workers), start=1):
-            known[entry["sound"]] = entry["phones"]
-            out.write(json.dumps(entry) + "\n")
-            if progress:
-                progress(done, len(missing), "align")
+    aligned = store_lines(store, in_parallel(_align_one, missing, workers))
+    for done, entry in enumerate(aligned, start=1):
+        known[entry["sound"]] = entry["phones"]
+        if progress:
+            progress(done, len(missing), "align")
     return {row["sound"]: known[row["sound"]] for row in rows}
 
 

@@ -17,7 +17,7 @@ def add_corpus(parser: argparse.ArgumentParser) -> None:
         help="your own takes to learn from too: DIR/SPEAKER/take.csv (.json, .npz) with take.wav (.mov) beside it",
     )  # fmt: skip
     parser.add_argument("--check", action="store_true", help="only tell what the recordings hold, and make nothing")
-    parser.add_argument("--workers", type=int, default=2, help="processes for alignment (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="clips worked on side by side (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the personal manners (default: %(default)s)")
 
 

@@ -16,7 +16,7 @@ WITH_VOICES = ("babble", "restaurant")
 
 
 def silent_clips(
-    root: Path, folder: Path, names: tuple[str, ...], fps: int, seed: int, count: int = 60
+    root: Path, folder: Path, names: tuple[str, ...], fps: int, seed: int, count: int = 150
 ) -> list[Clip]:
     """`count` clips of silence and noise over a still face of the curves `names`; noise from `root`/noise if there."""
     random = np.random.default_rng(seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +13,7 @@ from ..articulation.speaker import ORDINARY, Voice, manner_of
 from ..audio import load_waveform
 from ..config import Progress
 from .hearing import VOWEL_WINDOW, brightness, effort, first_formants, loudness_range, pitch
+from .store import store_lines, stored_lines
 
 #: Vowels said with an open and with a close mouth; of a diphthong its beginning counts.
 OPEN, CLOSE = ("aa", "ae", "ao", "aw", "ay"), ("iy", "ih", "uw", "uh", "ey")
@@ -31,21 +31,16 @@ def hear_all(
     A row's sound lies below `root`, or below `folder` when the row says base "corpus".
     """
     store = folder / "heard.jsonl"
-    heard: dict[str, dict] = {}
-    if store.is_file():
-        entries = map(json.loads, store.read_text(encoding="utf-8").splitlines())
-        heard = {entry["sound"]: entry for entry in entries if "brightness" in entry}
+    heard = {entry["sound"]: entry for entry in stored_lines(store) if "brightness" in entry}
     jobs = [
         (str(folder if row.get("base") == "corpus" else root), row["sound"], phones[row["sound"]], fps)
         for row in rows
         if row["sound"] not in heard
     ]
-    with store.open("a", encoding="utf-8") as out:
-        for done, entry in enumerate(in_parallel(_hear, jobs, workers), start=1):
-            heard[entry["sound"]] = entry
-            out.write(json.dumps(entry) + "\n")
-            if progress:
-                progress(done, len(jobs), "listen")
+    for done, entry in enumerate(store_lines(store, in_parallel(_hear, jobs, workers)), start=1):
+        heard[entry["sound"]] = entry
+        if progress:
+            progress(done, len(jobs), "listen")
     return heard
 
 

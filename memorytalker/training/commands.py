@@ -69,7 +69,7 @@ def _add_corpus(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", type=Path, help="folder of the pretrained speech encoder (default: ROOT/encoder)")
     parser.add_argument("--recipe", type=Path, help="a JSON file with the fields of Recipe (default: the shipped one)")
     parser.add_argument("--device", default="cpu", help="where to train (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="processes for alignment (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="clips worked on side by side (default: %(default)s)")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:

@@ -83,7 +83,7 @@ def make_corpus(
         told.unlink(missing_ok=True)  # what is made anew is of phone times alone
         build_corpus(root, corpus, head, workers, recipe.seed, progress=progress, recordings=recordings)
     model, space = fresh_model(head, recipe, encoder or root / "encoder")
-    cache_features(model.to(device), corpus, root, progress)
+    cache_features(model.to(device), corpus, root, progress, workers)
     clips = read_clips(corpus)[0]
     own = any(clip.source == RECORDINGS for clip in clips)
     if recordings is not None and not own:

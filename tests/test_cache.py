@@ -1,0 +1,69 @@
+"""What is heard of a corpus does not depend on how many hear it side by side, and a break loses nothing whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from memorytalker.audio import Waveform, write_wav
+from memorytalker.corpus.clips import Clip, read_clips, save_clip, write_clips
+from memorytalker.motion import FaceCurves
+from memorytalker.training.cache import cache_features
+
+NAMES = ("jawOpen",)
+
+
+def make_corpus(folder: Path, count: int = 5) -> None:
+    clips = []
+    for number in range(count):
+        sound = np.random.default_rng(number).uniform(-0.3, 0.3, 8000 + 1600 * (number % 5)).astype(np.float32)
+        write_wav(folder / f"c{number}.wav", Waveform(sound))
+        clips.append(Clip(f"c{number}", "s", "train", "here", "synthesised", f"c{number}.wav", 15, 30, base="corpus"))
+        save_clip(folder, clips[-1], FaceCurves(np.zeros((15, 1), np.float32), NAMES, 30), np.zeros(15))
+    write_clips(folder, clips, NAMES)
+
+
+def heard(folder: Path) -> dict[str, np.ndarray]:
+    return {path.stem: dict(np.load(path)) for path in sorted((folder / "features").glob("*.npz"))}
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_two_hear_what_one_hears(tmp_path: Path, make_model, two_threads) -> None:
+    model = make_model()
+    for workers in (1, 2):
+        folder = tmp_path / str(workers)
+        folder.mkdir()
+        make_corpus(folder)
+        cache_features(model, folder, folder, workers=workers)
+    assert torch.get_num_threads() == 2
+    one, two = heard(tmp_path / "1"), heard(tmp_path / "2")
+    assert set(one) == set(two) == {clip.name for clip in read_clips(tmp_path / "1")[0]}
+    for name in one:
+        for kind in ("states", "mel"):
+            np.testing.assert_allclose(one[name][kind], two[name][kind], atol=1e-2)
+
+
+def test_what_was_heard_before_a_break_is_not_heard_again(tmp_path: Path, make_model) -> None:
+    make_corpus(tmp_path, many := 80)
+
+    def broken(done: int, total: int, what: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache_features(make_model(), tmp_path, tmp_path, broken)
+    there = heard(tmp_path)
+    assert 1 <= len(there) < many
+    told: list[tuple[int, int]] = []
+    cache_features(make_model(), tmp_path, tmp_path, lambda done, total, what: told.append((done, total)), workers=2)
+    assert told == [(number, many - len(there)) for number in range(1, many + 1 - len(there))]
+    assert len(heard(tmp_path)) == many
