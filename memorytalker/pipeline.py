@@ -180,10 +180,10 @@ class Talker:
         return self._style_of_samples(load_waveform(sound).samples)
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
-        """The face (V, 3) in metres that a memory slot, by number or label, stores: the head while it alone is read.
+        """The face (V, 3) in metres that a memory slot, by number or label, stores: the head while speech dwells on it.
 
-        `style_weights` (n,) are as `style_of` gives them, None is the neutral style. In speech a slot has company and
-        the face moves further. Raises ConfigError for a slot that is not there, TalkerError for other weights.
+        `style_weights` (n,) are as `style_of` gives them, None is the neutral style. Raises ConfigError for a slot that
+        is not there, TalkerError for other weights.
         """
         weights = torch.tensor(self.style_of(style_weights), device=self.device)
         offsets = self.model.held_slot(self.config.slot_index(slot), weights).cpu().numpy()

@@ -199,7 +199,7 @@ def import_paper_checkpoint(
         raise WeightsError(f"The checkpoint has names that are not MemoryTalker's: {', '.join(sorted(unknown))}.")
     model = MemoryTalker(config)
     absent = {name for name in model.state_dict() if name.split(".")[0] in without} - set(renamed)
-    _load_strictly(model, renamed, "The checkpoint", absent | {"style_mean"})
+    _load_strictly(model, renamed, "The checkpoint", absent | {"style_mean", "slot_logits"})
     return model.eval()
 
 

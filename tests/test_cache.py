@@ -11,7 +11,9 @@ import torch
 from memorytalker.audio import Waveform, write_wav
 from memorytalker.corpus.clips import Clip, read_clips, save_clip, write_clips
 from memorytalker.motion import FaceCurves
+from memorytalker.training import cache
 from memorytalker.training.cache import cache_features
+from memorytalker.training.data import TrainingError
 
 NAMES = ("jawOpen",)
 
@@ -67,3 +69,19 @@ def test_what_was_heard_before_a_break_is_not_heard_again(tmp_path: Path, make_m
     cache_features(make_model(), tmp_path, tmp_path, lambda done, total, what: told.append((done, total)), workers=2)
     assert told == [(number, many - len(there)) for number in range(1, many + 1 - len(there))]
     assert len(heard(tmp_path)) == many
+
+
+def test_a_marked_corpus_is_only_read(tmp_path: Path, make_model, monkeypatch) -> None:
+    """So that several runs may share it; features that were deleted to be made by another encoder are its own."""
+    make_corpus(tmp_path)
+    cache_features(make_model(), tmp_path, tmp_path)
+    mark = (tmp_path / "features" / "encoder.json").read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr(cache, "write_whole", None)
+        cache_features(make_model(), tmp_path, tmp_path)
+    with pytest.raises(TrainingError, match="another speech encoder"):
+        cache_features(make_model(seed=1), tmp_path, tmp_path)
+    for path in (tmp_path / "features").glob("*.npz"):
+        path.unlink()
+    cache_features(make_model(seed=1), tmp_path, tmp_path)
+    assert (tmp_path / "features" / "encoder.json").read_text() != mark

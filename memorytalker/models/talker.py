@@ -67,6 +67,10 @@ class MemoryTalker(nn.Module):
         self.decoder = MotionDecoder(config)
         self.style = SpeakerLabels(len(config.speakers), n) if config.speakers else StyleEncoder(config.style, n)
         self.register_buffer("style_mean", torch.ones(n))  # mean w_s of the training speakers, to compare people by
+        # (n, n) the logits with which training speech reads each slot; before that the least that read it alone
+        self.register_buffer(
+            "slot_logits", torch.eye(n) * math.log(HELD_SHARE * (n - 1) / (1 - HELD_SHARE)) / config.scaling
+        )
 
     def forward(
         self,
@@ -136,15 +140,13 @@ class MemoryTalker(nn.Module):
 
     @torch.inference_mode()
     def held_slot(self, slot: int, style_weights: Tensor | None = None) -> Tensor:
-        """The face for which one slot is read steadily and alone: offsets (coordinates,) in metres.
+        """The face for which one slot is read steadily, as speech reads it: offsets (coordinates,) in metres.
 
         style_weights (n,), None for the neutral style. The mean over one period, for the face sways with the positions.
+        A slot alone is no speech: the decoder also hears how much of the others there is, and has seen it only so.
         """
-        n, period = self.config.slot_count, self.config.period
-        device = self.memory.slots.device
-        logits = torch.zeros(1, period * self.config.text_frames, n, device=device)
-        # Just enough to read it: in speech winning logits are no larger, and the text feature grows with them.
-        logits[..., slot] = math.log(HELD_SHARE * (n - 1) / (1 - HELD_SHARE)) / self.config.scaling
+        period, device = self.config.period, self.memory.slots.device
+        logits = self.slot_logits[slot].expand(1, period * self.config.text_frames, -1)
         style = None if style_weights is None else style_weights.to(device)[None]
         return self.forward(logits, style_weights=style).offsets[0].mean(0)
 

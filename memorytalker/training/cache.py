@@ -173,10 +173,11 @@ def _cores_shared(workers: int) -> Iterator[None]:
 def _claim(model: MemoryTalker, folder: Path, root: Path, found: list[Clip]) -> None:
     """Mark the features with the encoder's digest; where they have no mark yet, one clip is heard anew to see."""
     mark, digest = folder / "features" / _MARK, encoder_digest(model)
+    marked = json.loads(mark.read_text(encoding="utf-8"))["encoder"] if mark.is_file() else None
     if not found:
         ours = True
-    elif mark.is_file():
-        ours = json.loads(mark.read_text(encoding="utf-8"))["encoder"] == digest
+    elif marked is not None:
+        ours = marked == digest
     else:
         shortest = min(found, key=lambda clip: clip.frames)
         with np.load(_path(folder, shortest)) as data:
@@ -185,7 +186,8 @@ def _claim(model: MemoryTalker, folder: Path, root: Path, found: list[Clip]) -> 
         ours = known.shape == heard.shape and bool(np.allclose(known, heard, atol=0.05, rtol=0.02))
     if not ours:
         raise TrainingError(f"{folder / 'features'} was made with another speech encoder; delete it to make it anew.")
-    write_whole(mark, lambda part: part.write_text(json.dumps({"encoder": digest}) + "\n", encoding="utf-8"))
+    if marked != digest:  # and only then: several runs may read one corpus at once
+        write_whole(mark, lambda part: part.write_text(json.dumps({"encoder": digest}) + "\n", encoding="utf-8"))
 
 
 def cached_states(folder: Path, clip: Clip) -> np.ndarray:

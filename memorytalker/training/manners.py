@@ -46,13 +46,13 @@ class MannerTraining:
     losses: LossConfig = LossConfig(opening=0.3, shut=3.0, lips_in_stage_one=20.0)
     steps: int = 3000  # of 3.
     speakers: int = 64  # a step, two clips of each
-    undisturbed: float = 3.0  # times as often as its disturbed version a clip is heard as it was recorded
+    undisturbed: float = 8.0  # times as often as its disturbed version a clip is heard as it was recorded
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
     clip_norm: float = 5.0
     shown: float = 10.0  # weight of the distance to the speaker's manner, as the motion feels it
     ground: float = 0.05  # of that distance, the share that counts all slots alike
-    identity: float = 0.006  # weight of `identity_loss`
+    identity: float = 0.003  # weight of `identity_loss`
     restraint: float = 0.1  # weight of the squares of what turns the embedding of a voice into its style
     ramp_steps: int = 100  # steps until it is whole: while weights are nearly neutral it would only shake them
     style_seconds: float = 4.0
@@ -149,10 +149,8 @@ def _hearing(
 
 
 @torch.no_grad()
-def _statistics(
-    model: MemoryTalker, clips: Sequence[AnyClip], seconds: float, random: np.random.Generator
-) -> Tensor:
-    """Statistics (N, 3 mel_bins) of a random piece of so many seconds of each clip; 0 or a shorter clip: all of it."""
+def _statistics(model: MemoryTalker, clips: Sequence[AnyClip], seconds: float, random: np.random.Generator) -> Tensor:
+    """`statistics_of` a random piece of so many seconds of each clip, (N, heard); 0 or a shorter clip: all of it."""
     rows = []
     for clip in clips:
         mel = style_pieces(model, [clip], seconds, random)[0].float().T[None].to(model.style_mean.device)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 
 from ..config import LossConfig, Progress, TrainingConfig
@@ -55,7 +56,24 @@ def memorize(
             validation, config.clips_at_once or config.batch_size, device, config.losses,
         )  # fmt: skip
 
-    trainer.run(step, validate, provenance or {}, progress, fold=fold)
+    trainer.run(step, validate, provenance or {}, progress, lambda: set_slot_logits(model, clips), fold)
+
+
+@torch.no_grad()
+def set_slot_logits(model: MemoryTalker, clips: Sequence[AnyClip], count: int = 256) -> None:
+    """The mean logits over the frames in which each slot is the first, in some of the clips, into the model's buffer.
+
+    A slot that is never the first keeps the logits that it has.
+    """
+    chosen = np.random.default_rng(0).permutation(len(clips))[:count]
+    total = torch.zeros_like(model.slot_logits)
+    frames = total.new_zeros(len(total), 1)
+    for number in chosen:
+        logits = batch_logits(model, collate([clips[number]]).to(total.device))[0].float()
+        first = logits.argmax(1)
+        total.index_add_(0, first, logits)
+        frames.index_add_(0, first, frames.new_ones(len(first), 1))
+    model.slot_logits.copy_(torch.where(frames > 0, total / frames.clamp_min(1), model.slot_logits))
 
 
 def freeze_speech(model: MemoryTalker) -> None:

@@ -47,10 +47,12 @@ MODEL = ModelConfig(
 #: Stage 1 of the open model. Where it leaves the paper (batches, a falling rate, the slots' names, the closed mouth,
 #: the style that motion shows, the share of filmed clips) MODEL_CARD.md says so.
 MEMORIZE = TrainingConfig(
-    stage="memorize", epochs=6, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
-    weight_decay=1e-4, clip_norm=50.0, crop_seconds=4.0, captured_share=0.5, validate_every=6,
-    losses=LossConfig(slots=0.2, opening=0.3, bite=0.3, shut=3.0, lips_in_stage_one=20.0, shown=1.0),
+    stage="memorize", epochs=8, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
+    weight_decay=1e-4, clip_norm=50.0, crop_seconds=4.0, captured_share=0.5, validate_every=8,
+    losses=LossConfig(slots=0.2, opening=0.3, bite=0.3, shut=8.0, lips_in_stage_one=20.0, shown=1.0),
 )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Everything that decides what the weights become, apart from the source folder."""
@@ -199,4 +201,3 @@ def _digest(path: Path) -> str:
 
 def _digest_head(head: HeadMesh) -> str:
     return hashlib.sha256(head.template.tobytes() + head.blendshapes.tobytes()).hexdigest()
-

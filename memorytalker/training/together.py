@@ -12,7 +12,7 @@ from ..config import Progress, TrainingConfig
 from ..models.talker import MemoryTalker
 from .data import AnyClip, Sampler, Triplets
 from .losses import Losses, Mouth, memorizing_loss, stylizing_loss, together_loss
-from .memorize import freeze_speech, stage_one
+from .memorize import freeze_speech, set_slot_logits, stage_one
 from .stylize import set_style_mean, styled_batch
 from .trainer import Means, Trainer
 
@@ -53,7 +53,11 @@ def train_together(
             means.add(_losses(model, validation, chosen, held, mouth, config, [random] * len(chosen)), len(chosen))
         return means.figures()
 
-    trainer.run(step, validate, provenance or {}, progress, lambda: set_style_mean(model, clips), fold)
+    def finish() -> None:
+        set_slot_logits(model, clips)
+        set_style_mean(model, clips)
+
+    trainer.run(step, validate, provenance or {}, progress, finish, fold)
 
 
 def _losses(
