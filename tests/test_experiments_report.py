@@ -17,10 +17,9 @@ from memorytalker.config import ConfigError, LossConfig, TrainingConfig, write
 from memorytalker.evaluation.bootstrap import Interval
 from memorytalker.evaluation.evaluate import ClipFigures, Evaluation
 from memorytalker.experiments import plots, tables
-from memorytalker.experiments.insight import feature_map, slot_logits, slot_offsets
+from memorytalker.experiments.insight import feature_map
 from memorytalker.experiments.judge import to_json
 from memorytalker.experiments.plan import Plan
-from memorytalker.experiments.predict import hear, outputs
 from memorytalker.experiments.report import read_results, with_sections, write_report
 
 
@@ -118,20 +117,6 @@ def test_features_of_planted_speakers_are_found() -> None:
     mixed = feature_map(random.standard_normal((36, 8)), speakers)
     assert mixed.neighbour < 0.7 and mixed.silhouette < 0.1
     np.testing.assert_allclose(feature_map(apart, speakers).tsne, found.tsne, err_msg="the seed is fixed")
-
-
-def test_each_slot_is_shown_in_the_company_it_has_in_speech(make_model, material) -> None:  # noqa: F811
-    model = make_model()
-    logits = slot_logits(model, material.judged)
-    made = outputs(model, hear(model, material.judged))
-    spoken = np.concatenate([o.text_logits[row, :frames].detach().numpy() for _, o, row, frames in made])
-    winners = spoken.argmax(1)
-    slot = int(np.bincount(winners).argmax())
-    np.testing.assert_allclose(logits[slot].numpy(), spoken[winners == slot].mean(0), atol=1e-5)
-    silent = next(i for i in range(40) if i not in winners)
-    assert int(logits[silent].argmax()) == silent, "a slot that never wins is raised above the others"
-    offsets = slot_offsets(model, logits)
-    assert offsets.shape == (40, 60) and np.isfinite(offsets).all() and offsets.std(0).max() > 0
 
 
 def test_every_speaker_has_a_mark_of_their_own() -> None:

@@ -7,7 +7,6 @@ them, or kept in the evaluation's own folder.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from ..audio import load_waveform
 from ..config import Progress
 from ..corpus.build import FPS, Heard, align_all, mouth_geometry, read_manifest, synthesise
 from ..corpus.speakers import hear_all, manners, voices
+from ..corpus.store import stored_lines
 from ..head import HeadMesh
 from ..weights import LISTENER_NAME, WEIGHTS_FOLDER, load_listener, load_weights
 
@@ -114,15 +114,9 @@ def _store(work: Path, rows: list[dict]) -> Path:
 
 
 def _known(store: Path) -> set[str]:
-    return {entry["sound"] for entry in _entries(store)}
+    return {entry["sound"] for entry in stored_lines(store)}
 
 
 def _mute(corpus: Path) -> set[str]:
     """Sounds that could not be aligned: nothing is heard in them."""
-    return {entry["sound"] for entry in _entries(corpus / "phones.jsonl") if entry["phones"] is None}
-
-
-def _entries(store: Path) -> list[dict]:
-    if not store.is_file():
-        return []
-    return [json.loads(line) for line in store.read_text(encoding="utf-8").splitlines()]
+    return {entry["sound"] for entry in stored_lines(corpus / "phones.jsonl") if entry["phones"] is None}

@@ -23,8 +23,6 @@ from ..training.data import AnyClip
 from .predict import hear, outputs, styles_heard
 
 SEED = 0
-#: Frames for which one slot is held; its face is taken from the middle of them.
-HELD_FRAMES = 31
 
 
 @dataclass(frozen=True)
@@ -72,36 +70,11 @@ def feature_map(features: np.ndarray, speakers: Sequence[str]) -> FeatureMap:
     )
 
 
-def slot_logits(model: MemoryTalker, clips: Sequence[AnyClip]) -> torch.Tensor:
-    """(n, n): row i is the mean of the text logits of all frames of these clips in which slot i wins.
-
-    A slot that never wins has the mean of all frames with its own logit raised to what winners have. In the network's
-    own words a slot never speaks alone, so its face is taken in the company that it has in speech.
-    """
-    slots = model.config.slot_count
-    sums, counts, best = torch.zeros(slots, slots, dtype=torch.float64), torch.zeros(slots), 0.0
-    for _, output, row, frames in outputs(model, hear(model, clips)):
-        logits = output.text_logits[row, :frames].cpu().double()
-        winners = logits.argmax(-1)
-        sums.index_add_(0, winners, logits)
-        counts += torch.bincount(winners, minlength=slots)
-        best += float(logits.max(-1).values.sum())
-    mean = sums.sum(0) / counts.sum()
-    silent = mean + torch.diag(best / counts.sum() - mean)
-    return torch.where(counts[:, None] > 0, sums / counts.clamp_min(1)[:, None], silent).float()
-
-
 @torch.no_grad()
-def slot_offsets(model: MemoryTalker, logits: torch.Tensor) -> np.ndarray:
-    """(n, coordinates) metres: what the decoder makes of each row of `logits` (n, n), held for a second, mid-way."""
-    model.eval()
-    held = logits.to(model.style_mean.device)[:, None].expand(-1, HELD_FRAMES * model.config.text_frames, -1)
-    return model(held).offsets[:, HELD_FRAMES // 2].cpu().numpy()
-
-
-def slot_faces(model: MemoryTalker, head: HeadMesh, clips: Sequence[AnyClip], size: int = 176) -> list[np.ndarray]:
+def slot_faces(model: MemoryTalker, head: HeadMesh, size: int = 176) -> list[np.ndarray]:
     """A picture (H, W, 3) of the lower face for each slot, by a model of the head's vertices."""
-    offsets = slot_offsets(model, slot_logits(model, clips)).reshape(-1, *head.template.shape)
+    held = torch.stack([model.held_slot(slot) for slot in range(model.config.slot_count)])
+    offsets = held.cpu().numpy().reshape(-1, *head.template.shape)
     options = RenderOptions(width=2 * size, height=2 * size)
     top, left, side = round(0.52 * 2 * size), round(0.29 * 2 * size), round(0.42 * 2 * size)
     pictures = render_frames(head, head.template + offsets, options)

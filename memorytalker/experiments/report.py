@@ -183,5 +183,5 @@ def _slots(weights: str, material: Material, pictures: Path) -> Path:
     if model.config.coordinates != head.template.size:
         raise ConfigError(f"{weights} does not move the open head, on which slots are pictured; name other weights.")
     with torch.no_grad():
-        faces = slot_faces(model, head, material.judged)
+        faces = slot_faces(model, head)
     return plots.save(plots.face_grid(faces, model.config.slots), pictures / "slots.png", colours=64)

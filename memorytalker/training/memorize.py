@@ -61,19 +61,22 @@ def memorize(
 
 @torch.no_grad()
 def set_slot_logits(model: MemoryTalker, clips: Sequence[AnyClip], count: int = 256) -> None:
-    """The mean logits over the frames in which each slot is the first, in some of the clips, into the model's buffer.
+    """How speech reads each slot, from some of the clips, into the model's buffer `slot_logits`.
 
-    A slot that is never the first keeps the logits that it has.
+    Row i is the mean of the logits of all frames in which slot i wins. A slot that never wins has the mean of all
+    frames with its own logit raised to what winners have.
     """
-    chosen = np.random.default_rng(0).permutation(len(clips))[:count]
     total = torch.zeros_like(model.slot_logits)
-    frames = total.new_zeros(len(total), 1)
-    for number in chosen:
+    frames, best = total.new_zeros(len(total)), 0.0
+    for number in np.random.default_rng(0).permutation(len(clips))[:count]:
         logits = batch_logits(model, collate([clips[number]]).to(total.device))[0].float()
-        first = logits.argmax(1)
-        total.index_add_(0, first, logits)
-        frames.index_add_(0, first, frames.new_ones(len(first), 1))
-    model.slot_logits.copy_(torch.where(frames > 0, total / frames.clamp_min(1), model.slot_logits))
+        winners = logits.argmax(1)
+        total.index_add_(0, winners, logits)
+        frames += torch.bincount(winners, minlength=len(total))
+        best += float(logits.amax(1).sum())
+    mean = total.sum(0) / frames.sum()
+    silent = mean + torch.diag(best / frames.sum() - mean)
+    model.slot_logits.copy_(torch.where(frames[:, None] > 0, total / frames.clamp_min(1)[:, None], silent))
 
 
 def freeze_speech(model: MemoryTalker) -> None:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
 from ..config import ConfigError, ModelConfig, Progress, TrainingConfig, from_dict
 from ..datasets.sequences import FaceDataset
 from ..models.talker import MemoryTalker
-from ..weights import TENSOR_FILE, WEIGHTS_FOLDER, WeightsError, initialise_speech, load_weights, read_manifest
+from ..weights import WEIGHTS_FOLDER, WeightsError, initialise_speech, load_weights, read_manifest
 from .cache import HeardCache
 from .data import AnyClip, TrainingError, Triplets
 from .folder import RunFolder, parameter_counts
@@ -121,8 +120,6 @@ def load_run(folder: Path) -> tuple[MemoryTalker, str]:
         raise TrainingError(f"The run in {folder} has not come to its end; give its command again to go on with it.")
     model = MemoryTalker(from_dict(ModelConfig, about["model"]))
     model.load_state_dict(run.best())
-    found = load_file(folder / "weights" / TENSOR_FILE)  # what is found once the best model is chosen is only there
-    model.slot_logits.copy_(found["slot_logits"])
     return model.eval(), read_manifest(folder / "weights").sha256
 
 

@@ -119,6 +119,8 @@ class Trainer:
         if finish:
             finish()
         if self.processes.is_main_process:
+            if finish:
+                self.folder.save_best(self.model.state_dict())
             notes = {"stage": self.config.stage, "validation_loss": self.best, **provenance}
             save_weights(fold(self.model) if fold else self.model, self.folder.path / "weights", notes)
         self.processes.wait_for_everyone()
