@@ -42,7 +42,7 @@ def two_threads():
 
 def test_two_hear_what_one_hears(tmp_path: Path, make_model, two_threads) -> None:
     model = make_model()
-    for workers in (1, 2):
+    for workers in (0, 1, 2):
         folder = tmp_path / str(workers)
         folder.mkdir()
         make_corpus(folder)

@@ -153,6 +153,7 @@ def cache_features(
             np.savez(out, states=states, mel=mel)
         temporary.replace(_path(folder, clip))
 
+    workers = max(workers, 1)  # none at all is one, as for alignment
     with _cores_shared(workers), ThreadPoolExecutor(workers) as pool:
         for done, _ in enumerate(pool.map(cache, missing), start=1):
             if progress:
