@@ -1,4 +1,4 @@
-"""Serves the Memory section alone: two buttons stand for the studio above it. Port by Gradio's variable.
+"""Serves the Memory section alone: three buttons stand for the studio above it. Port by Gradio's variable.
 
 With the argument "real" the shipped weights talk, else a stand-in with planted numbers.
 """
@@ -61,17 +61,20 @@ if __name__ == "__main__":
     with gr.Blocks(title="Memory") as demo:
         gr.HTML("<h1>MemoryTalker</h1>")
         own, neutral = gr.Button("Talk", elem_id="run"), gr.Button("Talk neutrally", elem_id="neutral")
-        clear = gr.Button("Clear", elem_id="clear")
+        slow, clear = gr.Button("Talk slowly", elem_id="slow"), gr.Button("Clear", elem_id="clear")
         parts = build_memory(desk)
         shown = remembered(desk, parts)
         wish = SimpleNamespace(identity=next(iter(talker.head.identities)))
 
-        def talk(**options: Any) -> list[Any]:
+        def talk(times: int = 1, **options: Any) -> list[Any]:
             animation = desk.animate(clip, **options)
+            slowly = {name: np.repeat(getattr(animation, name), times, axis=0) for name in ("vertices", "memory_address")}
+            animation = replace(animation, **slowly)
             animation = replace(animation, head=animation.head.with_identity(wish.identity))
             return [value(animation, wish) for value in shown.values()]
 
         own.click(talk, None, list(shown))
         neutral.click(lambda: talk(style=None), None, list(shown))
+        slow.click(lambda: talk(times=4), None, list(shown))
         clear.click(lambda: [None] * len(shown), None, list(shown))
     demo.launch(**launch_options())
