@@ -99,6 +99,12 @@ def mel_filters(mel_bins: int, window: int, scale: str, sample_rate: int = SAMPL
     return filters.float()
 
 
+def mel_centres(mel_bins: int, scale: str, sample_rate: int = SAMPLE_RATE) -> Tensor:
+    """The frequency in Hz (mel_bins,) at which each of `mel_filters` is highest."""
+    top = _hz_to_mel(sample_rate / 2, scale)
+    return _mel_to_hz(torch.linspace(0.0, top, mel_bins + 2, dtype=torch.float64)[1:-1], scale).float()
+
+
 def _hz_to_mel(hertz: float, scale: str) -> float:
     if scale == "htk":
         return 2595.0 * math.log10(1.0 + hertz / 700.0)

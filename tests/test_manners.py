@@ -11,21 +11,15 @@ import torch
 from toy_training import clips as toy_clips
 
 from memorytalker.config import LossConfig, TrainingConfig
+from memorytalker.models.style import MEASURES
 from memorytalker.training.data import TrainingClip, TrainingError, collate
-from memorytalker.training.manners import (
-    MannerTraining,
-    _pairs,
-    felt_distance,
-    fitted_manners,
-    sensitivity,
-    teach_manners,
-)
+from memorytalker.training.manners import MannerTraining, _listen, fitted_manners, teach_manners
 from memorytalker.training.memorize import batch_logits
 from memorytalker.training.stylize import style_of
 
 CONFIG = MannerTraining(
-    fit_steps=250, fit_speakers=3, fit_rate=0.03, fit_pull=0.0, crop_seconds=0.0, losses=LossConfig(), steps=60,
-    speakers=4, learning_rate=5e-3, ramp_steps=30, restraint=0.0, style_seconds=0.0,
+    fit_steps=250, fit_speakers=3, fit_rate=0.03, fit_pull=0.0, crop_seconds=0.0, losses=LossConfig(),
+    restraint=0.01, restraint_of_measures=0.01, style_seconds=0.0,
 )  # fmt: skip
 
 
@@ -47,108 +41,145 @@ def clips(make_model) -> list[TrainingClip]:
     return made
 
 
+@pytest.fixture
+def talker(make_model):
+    """The model that the clips move like, its style encoder one that hears statistics alone."""
+    style = dataclasses.replace(make_model().config.style, statistics=True, convolutions=False)
+    model = make_model(style=style, motion_scale=30.0)
+    kept = {name: value for name, value in make_model().state_dict().items() if not name.startswith("style.")}
+    model.load_state_dict(kept, strict=False)
+    return model.eval()
+
+
 def heard(model, clips: list[TrainingClip]) -> torch.Tensor:
     with torch.no_grad():
         return style_of(model, clips, TrainingConfig(), np.random.default_rng(0)).weights
 
 
-def test_a_planted_manner_is_fitted(make_model, clips: list[TrainingClip]) -> None:
-    """The fitted weights move as the planted ones do, as far as the motion feels the difference."""
-    model = make_model(motion_scale=30.0).eval()
-    felt = sensitivity(model, clips, None, CONFIG)
-    for speaker, weights in fitted_manners(model, clips, None, CONFIG).items():
-        planted = torch.full_like(weights, 1.5 if int(speaker[-1]) % 2 else 0.7)
-        far = felt_distance(torch.ones_like(weights)[None], planted[None], felt)
-        assert felt_distance(weights[None], planted[None], felt) < 0.1 * far
+def moved(model, clips: list[TrainingClip], weights: torch.Tensor, others: torch.Tensor) -> float:
+    """The squared difference of the motion of all clips in two styles, a row or one for each clip."""
+    total = 0.0
+    for i, clip in enumerate(clips):
+        batch = collate([clip])
+        with torch.no_grad():
+            logits = batch_logits(model, batch)
+            pair = [model(logits, batch.mask, rows[i : i + 1]).offsets for rows in (weights, others)]
+        total += float((pair[0] - pair[1]).square().sum())
+    return total
 
 
-def test_sensitivity_is_the_squared_change_of_the_motion(make_model, clips: list[TrainingClip]) -> None:
-    model, config = make_model(motion_scale=30.0).eval(), dataclasses.replace(CONFIG, ground=0.0)
-    felt = sensitivity(model, clips, None, config)
-    torch.testing.assert_close(felt, felt.T)
-    assert float(felt.diagonal().mean()) == pytest.approx(1.0, rel=1e-4)
-    one = torch.ones(1, 40)
-    changes, distances = [], []
-    for seed in range(4):
-        other = one + 0.05 * torch.randn(1, 40, generator=torch.Generator().manual_seed(seed))
-        total = 0.0
-        for clip in clips:
-            batch = collate([clip])
-            with torch.no_grad():
-                logits = batch_logits(model, batch)
-                moved = model(logits, batch.mask, other).offsets - model(logits, batch.mask, one).offsets
-            total += float(moved.square().sum())
-        changes.append(total)
-        distances.append(float(felt_distance(other, one, felt)))
-    ratios = np.array(changes) / np.array(distances)
-    assert ratios.std() < 0.15 * ratios.mean()
+def test_a_planted_manner_is_fitted(talker, clips: list[TrainingClip]) -> None:
+    """The fitted weights move as the planted ones do."""
+    fitted = fitted_manners(talker, clips, None, CONFIG)
+    found = torch.stack([fitted[clip.speaker] for clip in clips])
+    planted = torch.stack([torch.full((40,), 1.5 if int(clip.speaker[-1]) % 2 else 0.7) for clip in clips])
+    assert moved(talker, clips, found, planted) < 0.1 * moved(talker, clips, torch.ones_like(planted), planted)
 
 
-@pytest.mark.parametrize("convolutions", [True, False])
-def test_manners_are_read_from_motion_and_heard(
-    make_model, clips: list[TrainingClip], tmp_path: Path, convolutions: bool
-) -> None:
-    """By the whole style encoder, and by one that is given a voice's statistics alone."""
-    style = dataclasses.replace(make_model().config.style, statistics=True, convolutions=convolutions)
-    model = make_model(style=style, motion_scale=30.0).eval()
-    kept = {name: value for name, value in make_model().state_dict().items() if not name.startswith("style.")}
-    model.load_state_dict(kept, strict=False)
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    manners, felt = fitted_manners(model, clips, None, CONFIG), sensitivity(model, clips, None, CONFIG)
+def test_manners_are_read_from_motion_and_heard(talker, clips: list[TrainingClip], tmp_path: Path) -> None:
+    before = {name: value.clone() for name, value in talker.state_dict().items()}
+    manners = fitted_manners(talker, clips, None, CONFIG)
     fitted = torch.stack([manners[clip.speaker] for clip in clips])
 
-    teach_manners(model, clips, None, CONFIG, tmp_path / "style.pt")
-    weights = heard(model, clips)
-    assert felt_distance(weights, fitted, felt) < 0.3 * felt_distance(torch.ones_like(fitted), fitted, felt)
-    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    teach_manners(talker, clips, None, CONFIG, tmp_path / "style.pt")
+    weights = heard(talker, clips)
+    assert moved(talker, clips, weights, fitted) < 0.1 * moved(talker, clips, torch.ones_like(fitted), fitted)
+    changed = {name for name, value in talker.state_dict().items() if not torch.equal(value, before[name])}
     assert changed and all(name.startswith("style") for name in changed)
+    spoken = style_mean_of(clips, weights)
+    torch.testing.assert_close(talker.style_mean, spoken, atol=1e-5, rtol=1e-4)
 
-    other = make_model(style=model.config.style, motion_scale=30.0).eval()
-    other.load_state_dict({k: v for k, v in before.items() if not k.startswith("style")}, strict=False)
-    teach_manners(other, clips, None, dataclasses.replace(CONFIG, steps=0), tmp_path / "style.pt")
-    assert torch.equal(heard(other, clips), weights), "what was done is read back"
-    assert torch.equal(other.style_mean, model.style_mean)
-
-
-def test_restraint_draws_the_style_to_the_neutral_one(make_model, clips: list[TrainingClip], tmp_path: Path) -> None:
-    style = dataclasses.replace(make_model().config.style, statistics=True, convolutions=False)
-    spreads = []
-    for restraint in (0.0, 100.0):
-        model = make_model(style=style, motion_scale=30.0).eval()
-        config = dataclasses.replace(CONFIG, restraint=restraint, identity=0.0)
-        teach_manners(model, clips, None, config, tmp_path / f"{restraint}.pt")
-        spreads.append(float(heard(model, clips).std(0).mean()))
-    assert spreads[1] < 0.2 * spreads[0]
+    talker.load_state_dict(before)
+    teach_manners(talker, clips, None, dataclasses.replace(CONFIG, restraint=9.0), tmp_path / "style.pt")
+    assert torch.equal(heard(talker, clips), weights), "what was done is read back"
+    torch.testing.assert_close(talker.style_mean, spoken, atol=1e-5, rtol=1e-4)
 
 
-def test_undisturbed_clips_are_heard_more_often() -> None:
-    by_speaker, chances = {"a": [0, 1, 2, 3], "b": [4, 5, 6, 7]}, np.array([1.0, 1.0, 9.0, 9.0] * 2)
-    random = np.random.default_rng(0)
-    drawn = []
-    for _ in range(200):
-        order, positives = _pairs(by_speaker, 2, random, chances)
-        assert all(order[i] != order[positives[i]] and order[i] // 4 == order[positives[i]] // 4 for i in range(4))
-        drawn += order
-    assert np.mean([i % 4 >= 2 for i in drawn]) > 0.8
+def style_mean_of(clips: list[TrainingClip], weights: torch.Tensor) -> torch.Tensor:
+    """The mean of the speakers' mean style weights."""
+    names = [clip.speaker for clip in clips]
+    rows = [torch.stack([w for w, own in zip(weights, names, strict=True) if own == name]) for name in set(names)]
+    return torch.stack([row.mean(0) for row in rows]).mean(0)
 
 
-def test_teaching_knows_disturbed_clips_by_name(
-    make_model, clips: list[TrainingClip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def regressed(talker, clips: list[TrainingClip], seed: int = 0, **options: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """What is made of planted statistics (N, heard): those, and the weights that are taught to be slopes @ them."""
+    random = torch.Generator().manual_seed(seed)
+    width = talker.style.feature.in_features
+    found = torch.randn(len(clips), width, generator=random) * torch.rand(width, generator=random) * 9.0 + 5.0
+    manners = {clip.speaker: torch.full((40,), 1.0) for clip in clips}
+    for place, name in enumerate(sorted(manners)):
+        manners[name] += 0.1 * place
+        own = [i for i, clip in enumerate(clips) if clip.speaker == name]
+        found[own, -1] = 7.0 + 2.0 * place  # the last measure says it all
+        found[own, 3] = -4.0 + 3.0 * place  # and so does a band
+    _listen(talker.style, found[None], clips, manners, dataclasses.replace(CONFIG, **options))
+    return found, torch.stack([manners[clip.speaker] for clip in clips])
+
+
+def test_of_a_band_and_a_measure_that_say_the_same_the_less_restrained_is_believed(
+    talker, clips: list[TrainingClip]
 ) -> None:
-    seen = []
-
-    def pairs(by_speaker, count, random, chances=None):
-        seen.append(chances)
-        return _pairs(by_speaker, count, random, chances)
-
-    monkeypatch.setattr("memorytalker.training.manners._pairs", pairs)
-    config = dataclasses.replace(CONFIG, fit_steps=0, steps=1, undisturbed=5.0)
-    worse = [dataclasses.replace(clip, name=f"{clip.name}+1") for clip in clips]
-    teach_manners(make_model().eval(), [*clips, *worse], None, config, tmp_path / "style.pt")
-    assert seen[-1].tolist() == [5.0] * len(clips) + [1.0] * len(clips)
+    for options, (band, measure) in (
+        ({"restraint": 1000.0, "restraint_of_measures": 1e-6}, (False, True)),
+        ({"restraint": 1e-6, "restraint_of_measures": 1000.0}, (True, False)),
+    ):
+        _, wanted = regressed(talker, clips, **options)
+        slopes = talker.style.feature.weight.abs().mean(0)
+        assert (slopes[3] > 50 * slopes[-1]) == band and (slopes[-1] > 50 * slopes[3]) == measure
+        assert slopes[-MEASURES:].max() == slopes[-1] or band
+    assert wanted.std() > 0
 
 
-def test_one_speaker_has_nobody_to_be_told_from(make_model, clips: list[TrainingClip], tmp_path: Path) -> None:
+def test_restraint_draws_the_style_to_that_of_everybody(talker, clips: list[TrainingClip]) -> None:
+    spreads = []
+    for restraint in (1e-6, 100.0):
+        found, wanted = regressed(talker, clips, restraint=restraint, restraint_of_measures=restraint)
+        with torch.no_grad():
+            weights = talker.style.weigh(talker.style.statistics(found)).weights
+        spreads.append(float((weights - wanted).square().mean() / wanted.var(0).mean()))
+    assert spreads[0] < 1e-3 and 0.5 < spreads[1] < 1.5
+
+
+def test_statistics_are_counted_no_further_when_taught_than_when_heard(talker, clips: list[TrainingClip]) -> None:
+    """A hundred clips tell one manner, and one of them is far off: as far as it counts, so it is taught."""
+    many = [clips[i % len(clips)] for i in range(100)]
+    random = torch.Generator().manual_seed(0)
+    found = torch.randn(100, talker.style.feature.in_features, generator=random)
+    found[0] = 1e4
+    manners = {clip.speaker: torch.full((40,), 1.0 + 0.1 * int(clip.speaker[-1])) for clip in many}
+    _listen(talker.style, found[None], many, manners, CONFIG)
+    style = talker.style
+    with torch.no_grad():
+        heard_now = style.weigh(style.statistics(found)).weights
+        rows = style.statistics(found).clamp(-3.0, 3.0)
+    assert torch.isfinite(heard_now).all()
+    shares = torch.tensor([1 / sum(c.speaker == clip.speaker for c in many) ** 0.5 for clip in many])
+    wanted = torch.stack([manners[clip.speaker] for clip in many])
+    mean = (shares[:, None] * (rows @ style.feature.weight.T + style.feature.bias)).sum(0) / shares.sum()
+    expected = (shares[:, None] * wanted).sum(0) / shares.sum()
+    torch.testing.assert_close(mean.detach(), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_undisturbed_clips_count_more(talker, clips: list[TrainingClip]) -> None:
+    """Where the recording and its disturbed version sound alike, the manners of both are averaged as they count."""
+    one = dataclasses.replace(clips[0], speaker="a", name="clear")
+    worse = dataclasses.replace(clips[0], speaker="b", name="clear+1")
+    manners = {"a": torch.full((40,), 1.0), "b": torch.full((40,), 2.0)}
+    same = torch.ones(1, 2, talker.style.feature.in_features)
+    for undisturbed in (1.0, 9.0):
+        _listen(talker.style, same, [one, worse], manners, dataclasses.replace(CONFIG, undisturbed=undisturbed))
+        with torch.no_grad():
+            weights = talker.style.weigh(talker.style.statistics(same[0])).weights
+        torch.testing.assert_close(weights, torch.full((2, 40), 1.0 + 1.0 / (1.0 + undisturbed)))
+
+
+def test_only_a_style_encoder_of_statistics_is_taught(make_model, clips: list[TrainingClip], tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"style\.convolutions"):
+        teach_manners(make_model().eval(), clips, None, CONFIG, tmp_path / "style.pt")
+
+
+def test_one_speaker_has_nobody_to_be_told_from(talker, clips: list[TrainingClip], tmp_path: Path) -> None:
     alone = [clip for clip in clips if clip.speaker == clips[0].speaker]
     with pytest.raises(TrainingError, match="two speakers"):
-        teach_manners(make_model().eval(), alone, None, CONFIG, tmp_path / "style.pt")
+        teach_manners(talker, alone, None, CONFIG, tmp_path / "style.pt")

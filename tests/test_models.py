@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from memorytalker.config import ConfigError, ModelConfig, SpeechConfig
+from memorytalker.features import style_log_mel
 from memorytalker.models.layers import (
     alignment_mask,
     length_mask,
@@ -18,7 +19,7 @@ from memorytalker.models.layers import (
     stretch,
 )
 from memorytalker.models.states import mean_of_layers, without_speaker
-from memorytalker.models.style import MOVED, voice_statistics
+from memorytalker.models.style import HEAVIEST, LIGHTEST, MEASURES, MOVED, brightness_of, voice_statistics
 from memorytalker.models.talker import MemoryTalker, TalkerOutput, expand_coordinates
 
 FAMILIES = ("open", "vocaset", "biwi")
@@ -266,7 +267,7 @@ def test_statistics_are_of_the_frames_in_which_somebody_speaks() -> None:
     own = mel[1, :, :31]
     change = (mel[1, :, MOVED:41] - mel[1, :, : 41 - MOVED]).abs().mean(1)
     planted = torch.cat([own.mean(1), own.std(1, correction=0), change])
-    torch.testing.assert_close(found[1, :-2], planted, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(found[1, :-MEASURES], planted, atol=1e-3, rtol=1e-3)
     mel[1, :, 31:41] += 20.0
     torch.testing.assert_close(voice_statistics(mel[1:], lengths[1:])[0, :10], found[1, :10], atol=1e-3, rtol=1e-3)
 
@@ -275,7 +276,23 @@ def test_statistics_are_of_the_frames_in_which_somebody_speaks() -> None:
     )
     for order in (torch.arange(150), torch.randperm(150, generator=random)):
         steps = voice_statistics(levels[order].expand(1, 3, -1), torch.tensor([150]))
-        torch.testing.assert_close(steps[0, -2:], torch.tensor([20.0, 6.0]), atol=1e-3, rtol=0)
+        torch.testing.assert_close(steps[0, -MEASURES:-1], torch.tensor([20.0, 6.0]), atol=1e-3, rtol=0)
+
+
+def test_brightness_is_that_of_loud_speech() -> None:
+    """Planted tones below and above 1 kHz, one 6 dB under the other; what is soft, or over, has no say in it."""
+    second = torch.arange(16000) / 16000
+    low, high = torch.sin(2 * torch.pi * 400 * second), 0.5 * torch.sin(2 * torch.pi * 2500 * second)
+    waveform = torch.cat([low + high, 0.1 * low.repeat(15), 30 * high])[None]  # soft and dark, then padding: bright
+    mel = style_log_mel(waveform)[..., :-1]
+    valid = torch.arange(mel.shape[2])[None] < 1598
+    found = brightness_of(mel, valid)
+    torch.testing.assert_close(found, torch.tensor([[-6.0]]), atol=0.3, rtol=0)
+    torch.testing.assert_close(brightness_of(mel - 30.0, valid), found, atol=1e-3, rtol=0)
+    torch.testing.assert_close(voice_statistics(mel, torch.tensor([1598]))[:, -1:], found)
+    darker = style_log_mel((low + 0.1 * high)[None])
+    far = brightness_of(darker, torch.ones(1, darker.shape[2], dtype=torch.bool))
+    torch.testing.assert_close(far, torch.tensor([[-26.0]]), atol=0.5, rtol=0)
 
 
 def test_statistics_of_a_moment_and_of_nothing_are_numbers() -> None:
@@ -298,11 +315,19 @@ def test_statistics_alone_can_be_the_style(make_model) -> None:
     config = dataclasses.replace(make_model().config.style, statistics=True, convolutions=False)
     style = make_model(style=config).style.eval()
     random = torch.Generator().manual_seed(0)
-    torch.nn.init.normal_(style.feature.weight, generator=random)
+    torch.nn.init.normal_(style.feature.weight, std=0.01, generator=random)
     mel, lengths = torch.randn(2, config.mel_bins, 50, generator=random), torch.tensor([50, 31])
     heard = style(mel, lengths)
     torch.testing.assert_close(style(mel[1:, :, :31]).weights, heard.weights[1:], atol=1e-5, rtol=1e-4)
     assert not torch.allclose(style(mel[:1] * 2).weights, heard.weights[:1], atol=1e-2)
+    assert torch.equal(heard.weights, heard.feature.clamp(LIGHTEST, HEAVIEST)), "the feature is the weights"
+    with torch.no_grad():
+        style.feature.weight.mul_(50.0)
+    wild = style(mel, lengths).weights.detach()
+    limits = torch.tensor([LIGHTEST, HEAVIEST])
+    assert torch.equal(torch.stack([wild.min(), wild.max()]), limits), "no slot is turned round"
+    with torch.no_grad():
+        style.feature.weight.div_(50.0)
     far = torch.full((1, style.feature.in_features), 9.0)
     assert torch.equal(style.weigh(far).weights, style.weigh(far / 3).weights), "no voice is further than this"
     assert not torch.allclose(style.weigh(far / 9).weights, style.weigh(far / 3).weights)

@@ -37,5 +37,6 @@ def random_model(config: ModelConfig, seed: int = 0):
         for name, value in model.named_parameters():
             if name.startswith(("decoder.output", "style.feature", "style.scale")):
                 torch.nn.init.normal_(value, std=0.005 if name.startswith("decoder") else 0.2)
-        torch.nn.init.constant_(model.style.scale.weight, 0.3)
+        if model.style.scale is not None:
+            torch.nn.init.constant_(model.style.scale.weight, 0.3)
     return model.eval()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from memorytalker.config import ConfigError, StyleConfig
+from memorytalker.features import mel_centres
 from memorytalker.models.layers import length_mask
 
 #: Standard deviations from the training voices beyond which a statistic counts no further: digital silence is no voice.
@@ -22,6 +23,12 @@ FARTHEST = 3.0
 SPOKEN, NO_PAUSE = 25.0, 35.0
 #: Frames within which a band changes: 40 ms at 100 frames a second.
 MOVED = 4
+#: Hz between and above which loud speech is compared, and dB below the loudest frames that are loud enough for it.
+LOWEST, MIDDLE, HIGHEST, LOUD = 60.0, 1000.0, 5000.0, 17.0
+#: The last of a voice's statistics are measures of the whole voice and not of one band: two ranges, the brightness.
+MEASURES = 3
+#: What a style of statistics alone may make of a slot: the smallest and largest weights that motion was seen to show.
+LIGHTEST, HEAVIEST = 0.2, 3.5
 
 
 @dataclass(frozen=True)
@@ -44,11 +51,11 @@ class StyleEncoder(nn.Module):
         self.convolutions = config.convolutions
         if config.convolutions:
             self._build_trunk(config)
-        heard = 3 * config.mel_bins + 2
+        heard = 3 * config.mel_bins + MEASURES
         width = config.embedding if config.convolutions else heard
         self.statistics = nn.Linear(heard, width) if config.statistics else None
         self.feature = nn.Linear(width, slots)
-        self.scale = nn.Linear(slots, 1, bias=False)
+        self.scale = nn.Linear(slots, 1, bias=False) if config.convolutions else None
         self.projection = nn.Sequential(nn.Linear(slots, slots), nn.ReLU(), nn.Linear(slots, slots))
         self.dropout = nn.Dropout(config.dropout)
         self.start_neutral()
@@ -67,10 +74,10 @@ class StyleEncoder(nn.Module):
 
     def start_neutral(self) -> None:
         """Make every style weight 1 whatever the sound, so that an untrained style encoder is the neutral style."""
-        slots = self.scale.in_features
         nn.init.zeros_(self.feature.weight)
         nn.init.ones_(self.feature.bias)
-        nn.init.constant_(self.scale.weight, (1.0 + math.exp(-1.0)) / slots)
+        if self.scale is not None:
+            nn.init.constant_(self.scale.weight, (1.0 + math.exp(-1.0)) / self.scale.in_features)
 
     def forward(self, mel: Tensor, lengths: Tensor | None = None) -> StyleOutput:
         """mel (B, mel_bins, M), lengths (B,) valid frames of each item or None for all. Eq. 11, 13"""
@@ -82,15 +89,20 @@ class StyleEncoder(nn.Module):
         return self.weigh(sum(parts))
 
     def weigh(self, embedding: Tensor) -> StyleOutput:
-        """What was heard (B, embedding) -> style. Eq. 11, 13"""
+        """What was heard (B, embedding) -> style. Eq. 11, 13
+
+        Of statistics alone the feature is itself the weights: so they can be taught by regression.
+        """
         if not self.convolutions:
             embedding = embedding.clamp(-FARTHEST, FARTHEST)
         feature = self.feature(embedding)
+        if self.scale is None:
+            return StyleOutput(feature.clamp(LIGHTEST, HEAVIEST), feature, self.projection(feature))
         weights = torch.sigmoid(feature) * self.scale(feature)
         return StyleOutput(weights, feature, self.projection(feature))
 
     def statistics_of(self, mel: Tensor, lengths: Tensor) -> Tensor:
-        """What `statistics` is given of a log-mel (B, mel_bins, M): (B, 3 mel_bins + 2)."""
+        """What `statistics` is given of a log-mel (B, mel_bins, M): (B, 3 mel_bins + MEASURES)."""
         found = voice_statistics(mel, lengths)
         mean, others = found.split([mel.shape[1], found.shape[1] - mel.shape[1]], dim=1)
         return torch.cat([mean - self.mel_mean, others], dim=1) / self.mel_spread
@@ -136,12 +148,12 @@ class SpeakerLabels(nn.Module):
 
 
 def voice_statistics(mel: Tensor, lengths: Tensor) -> Tensor:
-    """What tells voices and ways of speaking apart in a log-mel in dB: (B, bins, M) -> (B, 3 bins + 2), in dB.
+    """What tells voices and ways of speaking apart in a log-mel in dB: (B, bins, M) -> (B, 3 bins + MEASURES), in dB.
 
     Of each band: mean and spread over the frames in which somebody speaks (x-vectors pool so: Snyder et al. 2018, doi
     10.1109/ICASSP.2018.8461375), and the mean change within `MOVED` frames, which rises with the rate of speech; then
-    by how much the loudest frames are louder than a fifth, and than half, of all that is not a pause. A short training
-    finds in these what it does not find with the convolutions.
+    by how much the loudest frames are louder than a fifth, and than half, of all that is not a pause, and the
+    brightness, as `brightness_of` says.
     """
     valid = length_mask(lengths, mel.shape[2])
     level = torch.logsumexp(mel * (math.log(10) / 10), dim=1) * (10 / math.log(10))  # (B, M)
@@ -154,7 +166,23 @@ def voice_statistics(mel: Tensor, lengths: Tensor) -> Tensor:
     change = change.sum(-1) / (lengths[:, None] - MOVED).clamp_min(1)
     no_pause = valid & (level > loudest[:, None] - NO_PAUSE)
     ranges = torch.stack([loudest - _quantile(level, no_pause, share) for share in (0.2, 0.5)], dim=1)
-    return torch.cat([mean, spread, change, ranges], dim=1)
+    return torch.cat([mean, spread, change, ranges, brightness_of(mel, valid)], dim=1)
+
+
+def brightness_of(mel: Tensor, valid: Tensor) -> Tensor:
+    """Decibels by which loud speech is louder from 1 to 5 kHz than below: (B, bins, M) in dB, (B, M) -> (B, 1).
+
+    It rises with vocal effort, and a few seconds tell it surely ("alpha ratio": Sundberg and Nordenberg 2006, doi
+    10.1121/1.2208451). The bands are taken to be the HTK mels of `features.style_log_mel`.
+    """
+    power = 10.0 ** (mel / 10.0)
+    level = power.sum(1)
+    loud = valid & (level >= 10.0 ** (-LOUD / 10.0) * _quantile(level, valid, 0.95)[:, None])
+    bands = (power * loud[:, None]).sum(-1)  # (B, bins)
+    hertz = mel_centres(mel.shape[1], "htk").to(mel.device)
+    above = bands[:, (hertz >= MIDDLE) & (hertz < HIGHEST)].sum(1, keepdim=True)
+    below = bands[:, (hertz > LOWEST) & (hertz < MIDDLE)].sum(1, keepdim=True)
+    return 10.0 * torch.log10((above + 1e-12) / (below + 1e-12))
 
 
 def _quantile(values: Tensor, counted: Tensor, share: float) -> Tensor:

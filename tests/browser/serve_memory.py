@@ -68,8 +68,8 @@ if __name__ == "__main__":
 
         def talk(times: int = 1, **options: Any) -> list[Any]:
             animation = desk.animate(clip, **options)
-            slowly = {name: np.repeat(getattr(animation, name), times, axis=0) for name in ("vertices", "memory_address")}
-            animation = replace(animation, **slowly)
+            slowly = (np.repeat(part, times, axis=0) for part in (animation.vertices, animation.memory_address))
+            animation = replace(animation, **dict(zip(("vertices", "memory_address"), slowly, strict=True)))
             animation = replace(animation, head=animation.head.with_identity(wish.identity))
             return [value(animation, wish) for value in shown.values()]
 
