@@ -8,6 +8,7 @@
 import { heatLane, legend, make, openingLane, setAll, unpacked, waveLane } from "./memory_lanes.js";
 
 const PIXELS_PER_SECOND = 60; // at the least; longer sound scrolls sideways
+const HOVER = 1000; // milliseconds for which a mouse that came to rest is answered while the head goes on talking
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10];
 
 export function mount(element, options, tools) {
@@ -19,7 +20,7 @@ export function mount(element, options, tools) {
 
 class MemoryView {
   constructor(root, options, tools) {
-    Object.assign(this, { root, options, tools, data: null, seconds: 0, playing: false });
+    Object.assign(this, { root, options, tools, data: null, seconds: 0, playing: false, hovered: 0 });
     new ResizeObserver(() => this.layout()).observe(root);
     document.addEventListener("memorytalker:time", ({ detail }) => {
       if (detail.channel !== options.channel || !this.data) return;
@@ -142,6 +143,7 @@ class MemoryView {
   }
 
   hover(event) {
+    this.hovered = event ? performance.now() : 0;
     this.marked?.classList.remove("marked");
     const row = event && this.rowAt(event);
     this.cursor.hidden = !row;
@@ -176,7 +178,8 @@ class MemoryView {
     const share = this.seconds / this.data.seconds;
     this.playhead.style.left = `${100 * share}%`;
     const text = this.words(this.seconds);
-    if (!this.pad.matches(":hover")) this.readout.textContent = text;
+    const asked = this.pad.matches(":hover") && (!this.playing || performance.now() - this.hovered < HOVER);
+    if (!asked) this.readout.textContent = text;
     setAll(this.pad, { "aria-valuenow": this.seconds.toFixed(2), "aria-valuetext": text });
     this.follow(share);
   }

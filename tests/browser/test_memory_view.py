@@ -131,6 +131,7 @@ def test_the_pointer_is_told_about(come: Callable[..., Visit]) -> None:
     row.scroll_into_view_if_needed()
     name, pad = row.bounding_box(), visit.page.locator("#memory .pad").bounding_box()
     visit.page.mouse.move(pad["x"] + pad["width"] * 0.505, name["y"] + name["height"] / 2)
+    clock(visit, 3.0)
     said = visit.page.inner_text("#memory .readout")
     assert f"/{PHONES[20]}/ 90 %" in said and f"(/{PHONES[slot]}/ 0 %)" in said and "2.0" in said
 
@@ -222,6 +223,18 @@ def test_the_heatmap_is_there_as_text(come: Callable[..., Visit]) -> None:
     visit.page.wait_for_selector("#memory table")
     rows = visit.page.locator("#memory tr").all_inner_texts()
     assert len(rows) == 41 and rows[13].split() == [PHONES[12], "1.20", "s", "1.30", "s", "90", "%"]
+
+
+def test_a_mouse_at_rest_does_not_stop_the_words_of_what_plays(come: Callable[..., Visit]) -> None:
+    visit = come()
+    pad = visit.page.locator("#memory .pad")
+    pad.hover(position={"x": 100, "y": 200})
+    visit.page.wait_for_timeout(1100)
+    clock(visit, 3.0, playing=True)
+    assert visit.page.inner_text("#memory .readout").startswith("3.00 s: ")
+    pad.hover(position={"x": 102, "y": 200})
+    clock(visit, 3.1)
+    assert not visit.page.inner_text("#memory .readout").startswith("3.10 s: "), "at rest the mouse is answered"
 
 
 @pytest.mark.parametrize("width", [390, 320])
