@@ -88,8 +88,7 @@ def mel_filters(mel_bins: int, window: int, scale: str, sample_rate: int = SAMPL
     (Slaney 1998, Auditory Toolbox), each filter of unit area in Hz.
     """
     frequencies = torch.linspace(0.0, sample_rate / 2, window // 2 + 1, dtype=torch.float64)
-    top = _hz_to_mel(sample_rate / 2, scale)
-    corners = _mel_to_hz(torch.linspace(0.0, top, mel_bins + 2, dtype=torch.float64), scale)
+    corners = _mel_corners(mel_bins, scale, sample_rate)
     width = corners.diff()
     distance = corners[:, None] - frequencies[None]  # (mel_bins + 2, bins)
     rising, falling = -distance[:-2] / width[:-1, None], distance[2:] / width[1:, None]
@@ -101,8 +100,13 @@ def mel_filters(mel_bins: int, window: int, scale: str, sample_rate: int = SAMPL
 
 def mel_centres(mel_bins: int, scale: str, sample_rate: int = SAMPLE_RATE) -> Tensor:
     """The frequency in Hz (mel_bins,) at which each of `mel_filters` is highest."""
+    return _mel_corners(mel_bins, scale, sample_rate)[1:-1].float()
+
+
+def _mel_corners(mel_bins: int, scale: str, sample_rate: int) -> Tensor:
+    """Where triangles begin, peak and end, in Hz (mel_bins + 2,): as far apart in mel, from 0 to half the rate."""
     top = _hz_to_mel(sample_rate / 2, scale)
-    return _mel_to_hz(torch.linspace(0.0, top, mel_bins + 2, dtype=torch.float64)[1:-1], scale).float()
+    return _mel_to_hz(torch.linspace(0.0, top, mel_bins + 2, dtype=torch.float64), scale)
 
 
 def _hz_to_mel(hertz: float, scale: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -92,3 +93,19 @@ def test_assets_carry_origin_licence_and_hash(folder: str) -> None:
             continue
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         assert any(digest in page for page in pages), f"{folder}/{path.name}: write down sha256 {digest}"
+
+
+def test_the_sums_listed_beside_assets_are_those_of_the_files() -> None:
+    listed = [
+        (readme, name, digest)
+        for folder in ("assets", "weights")
+        for readme in sorted((ROOT / folder).rglob("README.md"))
+        for digest, name in re.findall(r"^([0-9a-f]{64})  (\S+)$", readme.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert len(listed) > 20
+    wrong = [
+        f"{readme.relative_to(ROOT)}: {name}"
+        for readme, name, digest in listed
+        if hashlib.sha256((readme.parent / name).read_bytes()).hexdigest() != digest
+    ]
+    assert not wrong, wrong

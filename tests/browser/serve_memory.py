@@ -68,9 +68,10 @@ if __name__ == "__main__":
 
         def talk(times: int = 1, **options: Any) -> list[Any]:
             animation = desk.animate(clip, **options)
-            slowly = (np.repeat(part, times, axis=0) for part in (animation.vertices, animation.memory_address))
-            animation = replace(animation, **dict(zip(("vertices", "memory_address"), slowly, strict=True)))
-            animation = replace(animation, head=animation.head.with_identity(wish.identity))
+            vertices = np.repeat(animation.vertices, times, axis=0)
+            address = np.repeat(animation.memory_address, times, axis=0)
+            head = animation.head.with_identity(wish.identity)
+            animation = replace(animation, vertices=vertices, memory_address=address, head=head)
             return [value(animation, wish) for value in shown.values()]
 
         own.click(talk, None, list(shown))
