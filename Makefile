@@ -49,11 +49,11 @@ walks: install-test browser
 
 bench: install-test browser
 	$(BIN)/python -m memorytalker bench
-	$(BIN)/python tools/time_page.py
+	$(BIN)/python -m tools.page.timing
 
-# The pictures of the page in README; tools/make_screenshots.py --all FOLDER shows every tab in both themes.
+# The pictures of the page in README; tools/page/screenshots.py --all FOLDER shows every tab in both themes.
 screenshots: install-test browser
-	$(BIN)/python tools/make_screenshots.py
+	$(BIN)/python -m tools.page.screenshots
 
 weights: install-test
 	$(BIN)/python -m memorytalker train weights $(SOURCE) --work $(WORK) --out weights/open

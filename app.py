@@ -16,15 +16,15 @@ except ImportError:
 import gradio as gr
 
 from memorytalker.page.about import build_about
-from memorytalker.page.allocator import keep_little
 from memorytalker.page.animate import build_animate, wire_animate
 from memorytalker.page.api import build_api
 from memorytalker.page.compare import build_compare
-from memorytalker.page.desk import Desk
+from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import KEEP_SECONDS, LONGEST_QUEUE
-from memorytalker.page.looks import launch_options
+from memorytalker.page.malloc import tune_malloc
 from memorytalker.page.memory import build_memory, remembered
-from memorytalker.page.visit import steady_sweep
+from memorytalker.page.session_files import patch_gradio_sweep
+from memorytalker.page.theme import launch_options
 
 HEADER = """<header><h1>MemoryTalker</h1><p>A voice goes in, a talking head comes out. The network recalls the movements
 of speech from a memory, in the manner of the voice that it hears, and you can watch it remember.</p></header>"""
@@ -37,7 +37,7 @@ def create_demo(talker: Any, keep_seconds: float = KEEP_SECONDS) -> gr.Blocks:
 
     Uploads and results are deleted after `keep_seconds`, results also when their visitor leaves.
     """
-    desk = Desk(talker, keep_seconds)
+    desk = JobRunner(talker, keep_seconds)
     with gr.Blocks(
         title="MemoryTalker", analytics_enabled=False, delete_cache=(max(1, int(keep_seconds / 6)), int(keep_seconds))
     ) as demo:
@@ -58,7 +58,7 @@ def create_demo(talker: Any, keep_seconds: float = KEEP_SECONDS) -> gr.Blocks:
             desk.visits.leave(request, demo)
 
         demo.unload(leave)
-    steady_sweep(demo)
+    patch_gradio_sweep(demo)
     return demo.queue(max_size=LONGEST_QUEUE)
 
 
@@ -74,7 +74,7 @@ if __name__ == "__main__":
     from memorytalker import Talker
 
     options = parsed_options()
-    keep_little()
+    tune_malloc()
     # At module scope and before the page begins: a lender of GPUs takes the model over from here.
     demo = create_demo(Talker.from_pretrained(options.weights, device=options.device))
     demo.launch(**launch_options())

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memorytalker.animation import Animation, AnimationError, MotionPiece
-    from memorytalker.audio import AudioError, Waveform, load_waveform
     from memorytalker.config import ConfigError, ModelConfig, RenderOptions
-    from memorytalker.head import HeadError, HeadMesh, load_head
+    from memorytalker.face.head import HeadError, HeadMesh, load_head
     from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError
+    from memorytalker.sound.decode import AudioError, Waveform, load_waveform
     from memorytalker.weights import WeightsError
 
 __version__ = "0.1.0"
@@ -21,20 +21,20 @@ __version__ = "0.1.0"
 _HOMES = {
     "Animation": "animation",
     "AnimationError": "animation",
-    "AudioError": "audio",
+    "AudioError": "sound.decode",
     "ConfigError": "config",
-    "HeadError": "head",
-    "HeadMesh": "head",
+    "HeadError": "face.head",
+    "HeadMesh": "face.head",
     "ModelConfig": "config",
     "MotionPiece": "animation",
     "OWN_VOICE": "pipeline",
     "RenderOptions": "config",
     "Talker": "pipeline",
     "TalkerError": "pipeline",
-    "Waveform": "audio",
+    "Waveform": "sound.decode",
     "WeightsError": "weights",
-    "load_head": "head",
-    "load_waveform": "audio",
+    "load_head": "face.head",
+    "load_waveform": "sound.decode",
 }
 __all__ = [
     "OWN_VOICE",

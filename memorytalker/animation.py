@@ -10,10 +10,10 @@ from types import MappingProxyType
 
 import numpy as np
 
-from memorytalker.audio import Waveform
 from memorytalker.config import Progress, RenderOptions
-from memorytalker.head import HeadMesh
-from memorytalker.motion import resampled
+from memorytalker.face.head import HeadMesh
+from memorytalker.face.motion import resampled
+from memorytalker.sound.decode import Waveform
 
 
 class AnimationError(ValueError):

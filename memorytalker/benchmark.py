@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker.audio import SAMPLE_RATE, AudioError, Waveform, load_waveform
 from memorytalker.config import RenderOptions
 from memorytalker.pipeline import Talker
+from memorytalker.sound.decode import SAMPLE_RATE, AudioError, Waveform, load_waveform
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "assets" / "speech"
 #: What a visitor waits for -> the most seconds that ten seconds of speech may take on two cores, after load.
@@ -74,8 +74,8 @@ def measure(
     options: RenderOptions | None = None,
 ) -> Timings:
     """Animate `seconds` of `sound` (repeated as often as needed; None: the first example) and time every stage."""
-    from memorytalker.playback import pack
     from memorytalker.rendering import render_frames
+    from memorytalker.rendering.web_package import pack
 
     options = RenderOptions() if options is None else options
     began = time.perf_counter()
@@ -131,7 +131,7 @@ class _Stopwatch:
 
 def _video(animation: Any, options: RenderOptions) -> tuple[float, float, int]:
     """Write the animation as a video; seconds of waiting for pictures, seconds of all else, number of pictures."""
-    from memorytalker.motion import resampled
+    from memorytalker.face.motion import resampled
     from memorytalker.rendering import render_frames, write_video
 
     vertices = animation.vertices

@@ -16,14 +16,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from memorytalker.comparison import commands as truth
+from memorytalker.comparison import sequence_commands
 from memorytalker.config import CAMERAS, RenderOptions
 from memorytalker.corpus import commands as corpus
 from memorytalker.datasets import commands as datasets
 from memorytalker.evaluation import commands as evaluation
-from memorytalker.evaluation import compare
 from memorytalker.experiments import commands as experiments
 from memorytalker.training import commands as training
-from memorytalker.truth import commands as truth
 
 DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -190,7 +190,7 @@ def check_output(output: Path, given: Sequence[Path]) -> None:
 
 def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
     """The HeadMesh that the chosen weights move; HeadError names the file to get where it is to be `drawn`."""
-    from memorytalker.meshes import find_mesh, head_for
+    from memorytalker.face.mesh_files import find_mesh, head_for
     from memorytalker.weights import find_weights, read_manifest
 
     count = read_manifest(find_weights(chosen.weights)).model.vertex_count
@@ -288,7 +288,7 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
     """Flags of `compare`."""
-    compare.add_compare(parser)
+    sequence_commands.add_compare(parser)
     add_talker(parser)
     add_render(parser)
 
@@ -296,7 +296,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 def run_compare(chosen: argparse.Namespace) -> None:
     """A video of prediction and truth: of a sequence of a data set, or of a file with its sound."""
     device = None if chosen.device == "auto" else chosen.device
-    run = truth.run_compare if truth.is_motion(chosen.folder) else compare.run_compare
+    run = truth.run_compare if truth.is_motion(chosen.folder) else sequence_commands.run_compare
     with progress_bar() as progress:
         run(chosen, device, render_options(chosen), progress)
 

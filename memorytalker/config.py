@@ -181,7 +181,7 @@ class ModelConfig:
 
 
 @dataclass(frozen=True)
-class ListenerConfig:
+class CurveRegressorConfig:
     """What hears a mouth in speech: networks over a speech encoder's states, taught by film, answers averaged.
 
     The sizes were found on filmed clips that were left out.

@@ -67,7 +67,7 @@ def _opengl() -> str:
 
 
 def _head() -> str:
-    from memorytalker.head import load_head
+    from memorytalker.face.head import load_head
 
     head = load_head()
     return f"{head.vertex_count} vertices; identities: {', '.join(head.identities)}"

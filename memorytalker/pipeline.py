@@ -18,15 +18,15 @@ import numpy as np
 import torch
 
 from memorytalker.animation import Animation, MotionPiece
-from memorytalker.audio import AudioError, Waveform, load_waveform
 from memorytalker.config import ModelConfig, Progress
-from memorytalker.expression import Expression, missing_shapes
-from memorytalker.features import loudness
-from memorytalker.head import HeadMesh
-from memorytalker.loudness import Listener
-from memorytalker.meshes import expected_mesh, head_for
+from memorytalker.face.expression import Expression, missing_shapes
+from memorytalker.face.head import HeadMesh
+from memorytalker.face.mesh_files import expected_mesh, head_for
+from memorytalker.face.motion import silence_gain
 from memorytalker.models.talker import MemoryTalker
-from memorytalker.motion import silence_gain
+from memorytalker.sound.decode import AudioError, Waveform, load_waveform
+from memorytalker.sound.mel import loudness
+from memorytalker.sound.prosody import ProsodyTracker
 from memorytalker.weights import load_weights
 
 Sound = str | Path | tuple[Any, int] | Waveform  # whatever `audio.load_waveform` takes
@@ -238,7 +238,7 @@ class Talker:
             raise TalkerError(
                 "This head has no blendshapes for eyes and brows; leave expression off, or use the shipped head."
             )
-        listener = Listener(self.config.fps, self.config.sample_rate) if expression or shut_silence else None
+        listener = ProsodyTracker(self.config.fps, self.config.sample_rate) if expression or shut_silence else None
         return _Layers(self.head, listener, Expression(self.config.fps, seed) if expression else None, shut_silence)
 
     def _tensor(self, samples: np.ndarray) -> torch.Tensor:
@@ -261,7 +261,7 @@ class _Layers:
     """What is laid over the motion of one sound; without a listener, nothing."""
 
     head: HeadMesh
-    listener: Listener | None
+    listener: ProsodyTracker | None
     expression: Expression | None
     shut_silence: bool
 

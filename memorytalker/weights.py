@@ -21,15 +21,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
-from memorytalker.config import ConfigError, ListenerConfig, ModelConfig, read, write
+from memorytalker.config import ConfigError, CurveRegressorConfig, ModelConfig, read, write
+from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.models.layers import periodic_positions
-from memorytalker.models.listener import Listener
 from memorytalker.models.talker import MemoryTalker
 
 #: Where the shipped weights lie, one folder for each.
 WEIGHTS_FOLDER = Path(__file__).resolve().parents[1] / "weights"
 DEFAULT_NAME = "open"
-LISTENER_NAME = "listener"
+CURVE_REGRESSOR_NAME = "listener"
 CONFIG_FILE = "config.json"
 TENSOR_FILE = "model.safetensors"
 STORED_AS = {"float32": torch.float32, "float16": torch.float16}
@@ -80,10 +80,10 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class ListenerManifest:
+class CurveRegressorManifest:
     """What config.json of a listener's folder says; see `Manifest`."""
 
-    listener: ListenerConfig
+    listener: CurveRegressorConfig
     sha256: str
     stored_as: str = "float16"
     format: int = _FORMAT
@@ -100,9 +100,11 @@ def save_weights(
     return _save(Manifest, model, Path(folder), extra, stored_as)
 
 
-def save_listener(listener: Listener, folder: str | Path, extra: dict | None = None) -> ListenerManifest:
+def save_curve_regressor(
+    listener: CurveRegressor, folder: str | Path, extra: dict | None = None
+) -> CurveRegressorManifest:
     """Write a listener to `folder` in float16; otherwise as `save_weights`."""
-    return _save(ListenerManifest, listener, Path(folder), extra, "float16")
+    return _save(CurveRegressorManifest, listener, Path(folder), extra, "float16")
 
 
 def load_weights(source: str | Path | None = None) -> MemoryTalker:
@@ -118,11 +120,11 @@ def load_weights(source: str | Path | None = None) -> MemoryTalker:
     return model.eval()
 
 
-def load_listener(folder: str | Path | None = None) -> Listener:
+def load_curve_regressor(folder: str | Path | None = None) -> CurveRegressor:
     """The listener in `folder`, by default the shipped one, in float32 and evaluation mode. Raises WeightsError."""
-    folder = WEIGHTS_FOLDER / LISTENER_NAME if folder is None else Path(folder)
-    manifest = _read(ListenerManifest, folder, "a listener")
-    listener = Listener(manifest.listener)
+    folder = WEIGHTS_FOLDER / CURVE_REGRESSOR_NAME if folder is None else Path(folder)
+    manifest = _read(CurveRegressorManifest, folder, "a listener")
+    listener = CurveRegressor(manifest.listener)
     _load_strictly(listener, _tensors(folder, manifest.sha256), str(folder))
     return listener.eval()
 
@@ -138,7 +140,7 @@ def find_weights(source: str | Path | None = None) -> Path:
         raise WeightsError(f"{source} holds no weights; it needs {CONFIG_FILE} and {TENSOR_FILE}.")
     if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", str(source)) and not Path(source).exists():
         return _download(str(source))
-    shipped = sorted({path.parent.name for path in WEIGHTS_FOLDER.glob(f"*/{CONFIG_FILE}")} - {LISTENER_NAME})
+    shipped = sorted({path.parent.name for path in WEIGHTS_FOLDER.glob(f"*/{CONFIG_FILE}")} - {CURVE_REGRESSOR_NAME})
     raise WeightsError(
         f"There are no weights {str(source)!r}; give a folder with {CONFIG_FILE} and {TENSOR_FILE}, a hub id such as "
         f"owner/name, or one of the shipped: {', '.join(shipped) or 'none are installed'}."

@@ -33,7 +33,7 @@ def make_model() -> Callable:
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory, make_model: Callable) -> Path:
     """A weights folder of a toy model that moves the shipped head; its windows are 2 s with 0.5 s of overlap."""
-    from memorytalker.head import load_head
+    from memorytalker.face.head import load_head
     from memorytalker.weights import save_weights
 
     folder = tmp_path_factory.mktemp("weights") / "tiny"

@@ -16,9 +16,9 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
-from memorytalker.audio import Waveform, load_waveform, write_wav
 from memorytalker.config import PHONES, ConfigError
-from memorytalker.head import HeadMesh, load_head
+from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 
 IDENTITIES = {"woman": "ada", "old_man": "omar"}  # name of the stand-in -> whose face it is
 CAMERAS = ("front", "three_quarter", "profile")
@@ -143,8 +143,13 @@ class StubTalker:
         waveform = load_waveform(sound)
         self.calls.append(
             {
-                "seconds": waveform.seconds, "style": style, "identity": identity, "expression": expression,
-                "style_blend": style_blend, "seed": seed, "shut_silence": shut_silence,
+                "seconds": waveform.seconds,
+                "style": style,
+                "identity": identity,
+                "expression": expression,
+                "style_blend": style_blend,
+                "seed": seed,
+                "shut_silence": shut_silence,
             }  # fmt: skip
         )
         self.threads.add(threading.get_ident())

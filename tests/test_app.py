@@ -25,9 +25,9 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
-from memorytalker.page import comparing, limits, looks  # noqa: E402
+from memorytalker.page import comparison_run, limits, theme  # noqa: E402
 from memorytalker.page.examples import EXAMPLES, SPEECH_FOLDER  # noqa: E402
-from memorytalker.page.wish import ANOTHER_VOICE, NEUTRAL  # noqa: E402
+from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL  # noqa: E402
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 OTHER_CLIP = ROOT / "assets" / "speech" / "man_dove.wav"
@@ -52,7 +52,7 @@ class Page:
         self.folder, self.talker = folder, StubTalker()
         self.demo = app.create_demo(self.talker, **options)
         _, self.url, _ = self.demo.launch(
-            **looks.launch_options(), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"
+            **theme.launch_options(), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"
         )
 
     def visitor(self) -> Client:
@@ -189,7 +189,7 @@ def test_a_comparison_gives_a_film_and_measures_with_units(page: Page, monkeypat
         path.write_text(shown.name)
         return path
 
-    monkeypatch.setattr(comparing, "write_comparison", film)
+    monkeypatch.setattr(comparison_run, "write_comparison", film)
     path, told = page.visitor().predict("s1_pbbc7a", "woman", "stage 1", api_name="/compare")
     assert Path(path).read_text() == "stage 1"
     assert set(told["measures"]) == {"stage 1", "stages 1 + 2", "still face"}

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from memorytalker.articulation.coarticulation import TimedPhones, activations, articulate, frame_phones, with_contacts
-from memorytalker.articulation.speaker import ORDINARY, SPREAD, Manner, Voice, manner_of
+from memorytalker.articulation.speaker import ORDINARY, SPREAD, ArticulationStyle, Voice, style_from_voice
 from memorytalker.articulation.visemes import VisemeTable, load_visemes
 from memorytalker.config import PHONES, ConfigError
 from memorytalker.corpus.build import mouth_geometry
-from memorytalker.head import load_head
+from memorytalker.face.head import load_head
 
 FPS = 30.0
 #: "a bamafa" between half-second silences: every contact between open vowels.
@@ -84,7 +84,7 @@ def test_contacts_hold_whatever_the_curves_want(table: VisemeTable, geometry) ->
 
 def test_contacts_survive_a_large_jaw_and_let_go_at_once(table: VisemeTable, geometry) -> None:
     """Lips closed and lip at the teeth in a manner whose jaw drops twice as far, wide open a tenth of a second on."""
-    wide = Manner(jaw=2.0, lowering=1.5, lifting=1.3)
+    wide = ArticulationStyle(jaw=2.0, lowering=1.5, lifting=1.3)
     curves = articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, np.full(75, 0.5), wide)
     gap, bite = curves @ geometry.gap, curves @ geometry.bite + geometry.bite_rest
     for start, end in ((0.7, 0.78), (1.0, 1.07), (1.6, 1.66)):
@@ -130,7 +130,7 @@ def test_far_from_every_phone_shares_are_still_shares(table: VisemeTable) -> Non
 
 def test_curves_are_weights(table: VisemeTable, geometry) -> None:
     effort = np.linspace(-1.5, 1.5, 75)
-    curves = articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, effort, Manner(jaw=3.0, lean=0.15))
+    curves = articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, effort, ArticulationStyle(jaw=3.0, lean=0.15))
     assert curves.min() >= 0 and curves.max() <= 1
 
 
@@ -141,12 +141,12 @@ def test_frame_phones_says_what_is_spoken() -> None:
 
 
 def test_jaw_gain_opens_the_mouth_and_neutral_manner_changes_nothing(table: VisemeTable, geometry) -> None:
-    def opening(manner: Manner | None) -> np.ndarray:
+    def opening(manner: ArticulationStyle | None) -> np.ndarray:
         return articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, None, manner) @ geometry.gap
 
-    np.testing.assert_allclose(opening(Manner()), opening(None), atol=1e-12)
+    np.testing.assert_allclose(opening(ArticulationStyle()), opening(None), atol=1e-12)
     vowel = frames(0.85, 0.95)
-    assert opening(Manner(jaw=1.4))[vowel].mean() > 1.2 * opening(None)[vowel].mean()
+    assert opening(ArticulationStyle(jaw=1.4))[vowel].mean() > 1.2 * opening(None)[vowel].mean()
 
 
 @pytest.mark.parametrize(
@@ -161,28 +161,28 @@ def test_jaw_gain_opens_the_mouth_and_neutral_manner_changes_nothing(table: Vise
 )
 def test_each_gain_moves_its_own_shapes(field: str, shape: str) -> None:
     shapes = ("jawOpen", "mouthPucker", "mouthSmileLeft", "mouthUpperUpRight", "mouthLowerDownLeft")
-    curves = Manner(**{field: 2.0}).apply(np.full((3, 5), 0.2), shapes, FPS)
+    curves = ArticulationStyle(**{field: 2.0}).apply(np.full((3, 5), 0.2), shapes, FPS)
     np.testing.assert_allclose(curves[0], [0.4 if name == shape else 0.2 for name in shapes])
 
 
 def test_slurring_softens_and_keeps_the_mean() -> None:
     step = np.repeat([[0.0], [1.0]], 30, axis=0)
-    soft = Manner(slurring=0.03).apply(step, ("jawOpen",), FPS)
+    soft = ArticulationStyle(slurring=0.03).apply(step, ("jawOpen",), FPS)
     assert np.abs(np.diff(soft[:, 0])).max() < 0.8 and soft.mean() == pytest.approx(0.5)
 
 
 def test_lean_favours_the_named_side(table: VisemeTable, geometry) -> None:
-    curves = articulate(TimedPhones.of([(0, 1, "s")]), table, geometry, 30, FPS, None, Manner(lean=0.15))
+    curves = articulate(TimedPhones.of([(0, 1, "s")]), table, geometry, 30, FPS, None, ArticulationStyle(lean=0.15))
     left, right = (curves[:, table.shapes.index(f"mouthUpperUp{side}")].mean() for side in ("Left", "Right"))
     assert left > right
 
 
 def test_manner_follows_the_voice_and_belongs_to_the_seed() -> None:
     quiet, loud = Voice(14.0, 12.0, 120.0), Voice(30.0, 12.0, 120.0)
-    assert manner_of(loud, 7).jaw > manner_of(quiet, 7).jaw
-    assert manner_of(loud, 7) == manner_of(loud, 7) != manner_of(loud, 8)
-    assert manner_of(Voice(22.0, 9.0, 120.0, 1.0), 7).jaw > manner_of(Voice(22.0, 9.0, 120.0, 0.5), 7).jaw
-    assert manner_of(Voice(22.0, 7.0, 120.0), 7).jaw > manner_of(Voice(22.0, 12.0, 120.0), 7).jaw
+    assert style_from_voice(loud, 7).jaw > style_from_voice(quiet, 7).jaw
+    assert style_from_voice(loud, 7) == style_from_voice(loud, 7) != style_from_voice(loud, 8)
+    assert style_from_voice(Voice(22.0, 9.0, 120.0, 1.0), 7).jaw > style_from_voice(Voice(22.0, 9.0, 120.0, 0.5), 7).jaw
+    assert style_from_voice(Voice(22.0, 7.0, 120.0), 7).jaw > style_from_voice(Voice(22.0, 12.0, 120.0), 7).jaw
 
 
 def test_most_of_a_manner_can_be_heard() -> None:
@@ -194,8 +194,8 @@ def test_most_of_a_manner_can_be_heard() -> None:
               random.normal(ORDINARY.brightness, SPREAD.brightness))
         for _ in range(300)
     ]  # fmt: skip
-    spoken = np.log([manner_of(voice, seed).jaw for seed, voice in enumerate(voices)])
-    heard = np.log([manner_of(voice, 0).jaw for voice in voices])
+    spoken = np.log([style_from_voice(voice, seed).jaw for seed, voice in enumerate(voices)])
+    heard = np.log([style_from_voice(voice, 0).jaw for voice in voices])
     assert 0.7 < np.corrcoef(spoken, heard)[0, 1] < 0.99
     assert 2.0 < np.exp(np.ptp(np.percentile(spoken, [4, 96]))) < 4.0, "people differ about threefold"
 

@@ -21,8 +21,8 @@ SPOKEN = ("b", "aa", "s", "iy", "w", "f", "l", "ow", "ey", "k")
 @pytest.fixture(scope="module")
 def fitting() -> ModuleType:
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "tools"))
-        yield importlib.import_module("fit_articulation")
+        patch.syspath_prepend(str(Path(__file__).resolve().parents[1]))
+        yield importlib.import_module("tools.articulation.fit")
 
 
 def utterance(random: np.random.Generator, frames: int) -> TimedPhones:
@@ -84,6 +84,6 @@ def test_sibilants_keep_the_teeth_near(fitting: ModuleType) -> None:
 
 
 def test_an_r_without_a_vowel_after_it_is_the_vowel_before_it(fitting: ModuleType) -> None:
-    films_module = importlib.import_module("articulation_films")
+    films_module = importlib.import_module("tools.articulation.videos")
     spoken = films_module.without_final_r([(0, 1, "aa"), (1, 2, "r"), (2, 3, "t"), (3, 4, "r"), (4, 5, "iy")])
     assert [label for _, _, label in spoken] == ["aa", "aa", "t", "r", "iy"]

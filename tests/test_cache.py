@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from memorytalker.audio import Waveform, write_wav
 from memorytalker.corpus.clips import Clip, read_clips, save_clip, write_clips
-from memorytalker.motion import FaceCurves
+from memorytalker.face.motion import FaceCurves
+from memorytalker.sound.decode import Waveform, write_wav
 from memorytalker.training import cache
 from memorytalker.training.cache import cache_features
 from memorytalker.training.data import TrainingError

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from toy_tracker import filmed, planted, rest_of, toy_basis
 
-from memorytalker.corpus import capture, landmarks, solve
+from memorytalker.corpus import capture, landmark_solver, landmarks
 from memorytalker.corpus.landmarks import CaptureError
-from memorytalker.head import load_head
+from memorytalker.face.head import load_head
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "capture"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded faces of shared/capture are not here")
@@ -35,7 +35,7 @@ def head_gap(head, curves) -> np.ndarray:
 def test_planted_motion_is_recovered_under_pose_and_noise(head, basis) -> None:
     truth = planted(basis)
     film = filmed(basis.neutral + basis.displacements(truth), noise=0.1)
-    curves = solve.solve_landmarks(film, basis, rest_of(basis))
+    curves = landmark_solver.solve_landmarks(film, basis, rest_of(basis))
     wanted = truth @ basis.mixing
     for name, tolerance in (("jawOpen", 0.06), ("mouthPucker", 0.12), ("mouthSmileLeft", 0.1)):
         error = curves.curve(name) - wanted[:, basis.names.index(name)]
@@ -46,21 +46,21 @@ def test_planted_motion_is_recovered_under_pose_and_noise(head, basis) -> None:
 
 def test_the_head_opens_as_far_as_the_film(head, basis) -> None:
     film = filmed(basis.neutral + basis.displacements(planted(basis)))
-    curves = solve.solve_landmarks(film, basis, rest_of(basis))
-    goal = solve.open_gap(landmarks.openings(film, basis.index)[0], 0.006)
+    curves = landmark_solver.solve_landmarks(film, basis, rest_of(basis))
+    goal = landmark_solver.open_gap(landmarks.openings(film, basis.index)[0], 0.006)
     np.testing.assert_allclose(head_gap(head, curves), goal, atol=1e-4)
 
 
 def test_a_neutral_face_stays_neutral(basis) -> None:
     film = filmed(np.repeat(basis.neutral[None], 20, 0), noise=0.02)
-    assert solve.solve_landmarks(film, basis, rest_of(basis)).weights.max() < 0.05
+    assert landmark_solver.solve_landmarks(film, basis, rest_of(basis)).weights.max() < 0.05
 
 
 def test_lips_closed_over_an_open_jaw_stay_closed(head, basis) -> None:
-    weights = np.zeros((30, len(solve.CONTROLS)))
-    weights[:, list(solve.CONTROLS).index("jawClosed")] = 0.4
+    weights = np.zeros((30, len(landmark_solver.CONTROLS)))
+    weights[:, list(landmark_solver.CONTROLS).index("jawClosed")] = 0.4
     film = filmed(basis.neutral + basis.displacements(weights), noise=0.05)
-    curves = solve.solve_landmarks(film, basis, rest_of(basis), gap=np.zeros(30))
+    curves = landmark_solver.solve_landmarks(film, basis, rest_of(basis), gap=np.zeros(30))
     np.testing.assert_allclose(head_gap(head, curves), 0.0, atol=2e-4)
     assert curves.curve("jawOpen").mean() > 0.25
     assert (curves.curve("mouthClose") <= curves.curve("jawOpen") + 1e-6).all()
@@ -68,27 +68,27 @@ def test_lips_closed_over_an_open_jaw_stay_closed(head, basis) -> None:
 
 def test_the_gap_is_met_from_any_weights(basis) -> None:
     rng = np.random.default_rng(1)
-    limits = np.array([control.limit for control in solve.CONTROLS.values()])
+    limits = np.array([control.limit for control in landmark_solver.CONTROLS.values()])
     weights = rng.uniform(0, 0.5, (200, len(limits))) * limits
     for goal in (np.zeros(200), rng.uniform(0, 0.2, 200)):
-        met = solve._exact_gap(weights, goal, basis)
+        met = landmark_solver._exact_gap(weights, goal, basis)
         np.testing.assert_allclose(met @ basis.gap, goal, atol=1e-9)
         assert (met >= 0).all()
 
 
 def test_lips_are_closed_without_moving_the_jaw(basis) -> None:
-    weights = np.zeros((1, len(solve.CONTROLS)))
-    weights[0, [solve._JAW, solve._CLOSED]] = 0.3, 0.1
-    met = solve._exact_gap(weights, np.zeros(1), basis)
-    np.testing.assert_allclose(met[0, [solve._JAW, solve._CLOSED]], [0.0, 0.4], atol=1e-3)
-    again = solve._exact_gap(met, weights @ basis.gap, basis)
+    weights = np.zeros((1, len(landmark_solver.CONTROLS)))
+    weights[0, [landmark_solver._JAW, landmark_solver._CLOSED]] = 0.3, 0.1
+    met = landmark_solver._exact_gap(weights, np.zeros(1), basis)
+    np.testing.assert_allclose(met[0, [landmark_solver._JAW, landmark_solver._CLOSED]], [0.0, 0.4], atol=1e-3)
+    again = landmark_solver._exact_gap(met, weights @ basis.gap, basis)
     np.testing.assert_allclose(again, weights, atol=1e-3)
 
 
 def test_controls_move_shapes_of_both_sides_by_name(basis) -> None:
-    smile = basis.mixing[list(solve.CONTROLS).index("smile")]
+    smile = basis.mixing[list(landmark_solver.CONTROLS).index("smile")]
     assert {basis.names[i] for i in np.flatnonzero(smile)} == {"mouthSmileLeft", "mouthSmileRight"}
-    shapes = {shape for control in solve.CONTROLS.values() for shape in control.shapes}
+    shapes = {shape for control in landmark_solver.CONTROLS.values() for shape in control.shapes}
     assert all(s[:-4] + "Right" in shapes for s in shapes if s.endswith("Left")) and shapes <= set(basis.names)
 
 
@@ -97,15 +97,15 @@ def test_shapes_of_the_basis_are_matched_by_name(head, basis) -> None:
     pictures = np.zeros((len(order), *basis.neutral.shape))
     pictures[..., 1] = np.arange(len(order))[:, None] / 100
     names = head.blendshape_names
-    straight = solve.make_basis(basis.index, basis.neutral, names, pictures, pictures / 2, head)
+    straight = landmark_solver.make_basis(basis.index, basis.neutral, names, pictures, pictures / 2, head)
     mixed = tuple(names[i] for i in order)
-    shuffled = solve.make_basis(basis.index, basis.neutral, mixed, pictures[order], pictures[order] / 2, head)
+    shuffled = landmark_solver.make_basis(basis.index, basis.neutral, mixed, pictures[order], pictures[order] / 2, head)
     np.testing.assert_array_equal(straight.full, shuffled.full)
     with pytest.raises(CaptureError, match="mouthPucker"):
-        solve.make_basis(basis.index, basis.neutral, tuple("x" + n for n in names), pictures, pictures, head)
+        landmark_solver.make_basis(basis.index, basis.neutral, tuple("x" + n for n in names), pictures, pictures, head)
 
 
-def write_folder(folder: Path, basis: solve.Basis, clips: int = 3) -> None:
+def write_folder(folder: Path, basis: landmark_solver.Basis, clips: int = 3) -> None:
     """A capture root with a tracker basis and landmark clips, the last of which lost the face for long."""
     source, arrays, lines = folder / "grid_s1", {"index": basis.index}, []
     source.mkdir(parents=True)
@@ -135,7 +135,7 @@ def test_clips_are_written_with_missing_frames_filled_or_dropped(tmp_path, head,
     with np.load(tmp_path / "out" / "clip0.npz") as data:
         assert data["weights"].shape == (90, 52) and np.isfinite(data["film_gap"]).all()
         assert data["weights"][-5:].max() < 0.06
-    assert set(capture.film_openings(tmp_path / "in", ("grid_s1",))) == {"clip0", "clip1"}
+    assert set(capture.video_openings(tmp_path / "in", ("grid_s1",))) == {"clip0", "clip1"}
 
 
 def test_bad_captures_are_refused_in_plain_words(tmp_path, basis) -> None:
@@ -144,11 +144,11 @@ def test_bad_captures_are_refused_in_plain_words(tmp_path, basis) -> None:
     with pytest.raises(CaptureError, match="no capture source 'nobody'"):
         list(capture.captured_clips(tmp_path, ("nobody",)))
     with pytest.raises(CaptureError, match="tracker basis"):
-        solve.read_basis(tmp_path / "none.npz", load_head())
+        landmark_solver.read_basis(tmp_path / "none.npz", load_head())
     with pytest.raises(CaptureError, match="without a face"):
-        solve.solve_landmarks(np.full((3, len(basis.index), 2), np.nan), basis, rest_of(basis))
+        landmark_solver.solve_landmarks(np.full((3, len(basis.index), 2), np.nan), basis, rest_of(basis))
     with pytest.raises(CaptureError, match="shape"):
-        solve.solve_landmarks(np.zeros((3, 4, 2)), basis, rest_of(basis))
+        landmark_solver.solve_landmarks(np.zeros((3, 4, 2)), basis, rest_of(basis))
     write_folder(tmp_path / "in", basis)
     (tmp_path / "in" / "grid_s1" / "manifest.jsonl").write_text('{"clip": "other", "frames": 75}\n')
     with pytest.raises(CaptureError, match="'other'"):

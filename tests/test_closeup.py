@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from memorytalker.head import HeadMesh, Landmarks, load_head
+from memorytalker.face.head import HeadMesh, Landmarks, load_head
 from memorytalker.rendering import closeup
 
 

@@ -19,34 +19,34 @@ from PIL import Image
 sys.path[:0] = [path for path in (str(Path(__file__).resolve().parent),) if path not in sys.path]
 from stub_talker import StubTalker  # noqa: E402
 
-from memorytalker.audio import AudioError, Waveform, write_wav  # noqa: E402
+from memorytalker.comparison import video  # noqa: E402
+from memorytalker.comparison.predictions import Comparison  # noqa: E402
 from memorytalker.config import RenderOptions  # noqa: E402
-from memorytalker.page import comparing  # noqa: E402
+from memorytalker.page import comparison_run  # noqa: E402
+from memorytalker.page.animation_run import Result  # noqa: E402
 from memorytalker.page.compare import build_compare  # noqa: E402
-from memorytalker.page.comparing import OWN, Trial, compared  # noqa: E402
-from memorytalker.page.desk import Desk  # noqa: E402
+from memorytalker.page.comparison_run import OWN, CompareRequest, run_comparison  # noqa: E402
+from memorytalker.page.jobs import JobRunner  # noqa: E402
 from memorytalker.page.limits import PageError  # noqa: E402
-from memorytalker.page.measured import measures_html, words_html  # noqa: E402
-from memorytalker.page.production import Result  # noqa: E402
-from memorytalker.truth import film  # noqa: E402
-from memorytalker.truth.comparison import Comparison  # noqa: E402
+from memorytalker.page.measures_view import measures_html, words_html  # noqa: E402
+from memorytalker.sound.decode import AudioError, Waveform, write_wav  # noqa: E402
 
 SECONDS, FPS = 0.6, 30
 CLIP = "s1_pgix9a"
 
 
 @pytest.fixture(scope="module")
-def desk() -> Desk:
-    return Desk(StubTalker())
+def desk() -> JobRunner:
+    return JobRunner(StubTalker())
 
 
 @pytest.fixture(autouse=True)
 def small_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Small heads, and a folder in which everything temporary lies; nothing is left in it."""
     small = RenderOptions(width=96, height=96, antialias=False)
-    draw = film.write_comparison
+    draw = video.write_comparison
     monkeypatch.setattr(
-        comparing, "write_comparison", lambda path, *shown, progress: draw(path, *shown, small, progress)
+        comparison_run, "write_comparison", lambda path, *shown, progress: draw(path, *shown, small, progress)
     )
     folder = tmp_path / "temporary"
     folder.mkdir()
@@ -59,7 +59,7 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
 
 
 @pytest.fixture
-def own(desk: Desk, tmp_path: Path) -> dict[str, str]:
+def own(desk: JobRunner, tmp_path: Path) -> dict[str, str]:
     """Files of a visitor: a jaw that opens and closes, with a sound."""
     head = desk.talker.head
     jaw = 0.3 * np.sin(np.arange(round(SECONDS * FPS)) / 3) ** 2
@@ -69,9 +69,9 @@ def own(desk: Desk, tmp_path: Path) -> dict[str, str]:
     return {"motion": str(tmp_path / "motion.npz"), "sound": str(tmp_path / "sound.wav")}
 
 
-def test_figures_come_first_then_curves_then_the_film(desk: Desk, own: dict[str, str]) -> None:
+def test_figures_come_first_then_curves_then_the_film(desk: JobRunner, own: dict[str, str]) -> None:
     kinds, said = [], []
-    for step in compared(desk, Trial(OWN, "old_man", **own)):
+    for step in run_comparison(desk, CompareRequest(OWN, "old_man", **own)):
         if isinstance(step, str):
             said.append(step)
             continue
@@ -86,15 +86,15 @@ def test_figures_come_first_then_curves_then_the_film(desk: Desk, own: dict[str,
 
 
 @functools.cache
-def comparison_of(desk: Desk, trial: Trial) -> Comparison:
-    steps = compared(desk, trial)
+def comparison_of(desk: JobRunner, trial: CompareRequest) -> Comparison:
+    steps = run_comparison(desk, trial)
     found = next(step.value for step in steps if isinstance(step, Result))
     steps.close()
     return found
 
 
-def test_a_bundled_clip_is_compared_on_the_head_that_is_asked_for(desk: Desk) -> None:
-    comparison = comparison_of(desk, Trial(CLIP, "old_man"))
+def test_a_bundled_clip_is_compared_on_the_head_that_is_asked_for(desk: JobRunner) -> None:
+    comparison = comparison_of(desk, CompareRequest(CLIP, "old_man"))
     assert comparison.truth.kind == "filmed" and comparison.truth.head.identity == "old_man"
     assert 2.9 < comparison.seconds <= 3.0
 
@@ -113,27 +113,27 @@ def test_a_bundled_clip_is_compared_on_the_head_that_is_asked_for(desk: Desk) ->
         ({"shown": "stage 3"}, "The video shows one of"),
     ],
 )
-def test_what_cannot_be_met_is_refused_in_one_sentence(desk: Desk, own, change, words) -> None:
+def test_what_cannot_be_met_is_refused_in_one_sentence(desk: JobRunner, own, change, words) -> None:
     with pytest.raises((PageError, AudioError)) as refused:
-        list(compared(desk, Trial(**({"clip": OWN, "identity": "woman"} | own | change))))
+        list(run_comparison(desk, CompareRequest(**({"clip": OWN, "identity": "woman"} | own | change))))
     message = str(refused.value)
     assert words in message and message.endswith(".") and "\n" not in message and "/gone" not in message
 
 
-def test_files_that_are_wrong_are_refused_as_a_page_does(desk: Desk, own, tmp_path: Path) -> None:
+def test_files_that_are_wrong_are_refused_as_a_page_does(desk: JobRunner, own, tmp_path: Path) -> None:
     (tmp_path / "<b>.npz").write_bytes(b"no motion")
     with pytest.raises(PageError, match="not a readable npz file") as refused:
-        list(compared(desk, Trial(OWN, "woman", motion=str(tmp_path / "<b>.npz"), sound=own["sound"])))
+        list(run_comparison(desk, CompareRequest(OWN, "woman", motion=str(tmp_path / "<b>.npz"), sound=own["sound"])))
     assert "<" not in str(refused.value) and str(tmp_path) not in str(refused.value)
-    long = np.zeros(round(16000 * (comparing.LONGEST_SECONDS * 1.2)), np.float32)
+    long = np.zeros(round(16000 * (comparison_run.LONGEST_SECONDS * 1.2)), np.float32)
     write_wav(tmp_path / "long.wav", Waveform(long))
     with pytest.raises(AudioError, match="too long"):
-        list(compared(desk, Trial(OWN, "woman", motion=own["motion"], sound=str(tmp_path / "long.wav"))))
+        list(run_comparison(desk, CompareRequest(OWN, "woman", motion=own["motion"], sound=str(tmp_path / "long.wav"))))
 
 
 @pytest.mark.parametrize("stage", ["Listen", "Measure", "Video"])
-def test_closing_stops_the_work_at_every_stage(desk: Desk, own, stage: str, small_pictures: Path) -> None:
-    steps = compared(desk, Trial(OWN, "woman", **own))
+def test_closing_stops_the_work_at_every_stage(desk: JobRunner, own, stage: str, small_pictures: Path) -> None:
+    steps = run_comparison(desk, CompareRequest(OWN, "woman", **own))
     next(step for step in steps if isinstance(step, str) and f'aria-current="step">{stage}' in step)
     steps.close()
     deadline = time.monotonic() + 10
@@ -146,8 +146,8 @@ def text_of(markup: str) -> str:
     return re.sub(r"<[^>]+>", " ", markup)
 
 
-def test_every_measure_stands_with_its_definition_and_unit(desk: Desk) -> None:
-    comparison = comparison_of(desk, Trial(CLIP, "woman"))
+def test_every_measure_stands_with_its_definition_and_unit(desk: JobRunner) -> None:
+    comparison = comparison_of(desk, CompareRequest(CLIP, "woman"))
     table = measures_html(comparison)
     assert table.count('<th scope="row">') == 9 and table.count("<small>") == 9 and "<caption>" in table
     for name in ("stage 1", "stages 1 + 2", "still face", "mean squared distance over all vertices", "mm²", "ms"):
@@ -156,21 +156,21 @@ def test_every_measure_stands_with_its_definition_and_unit(desk: Desk) -> None:
     assert f"<td>{lip_max:#.3g}</td><td>{1000 * comparison.still['lip_max']:#.3g}</td><td>mm</td>" in table
 
 
-def test_the_words_say_the_gist_and_what_the_truth_is(desk: Desk) -> None:
-    comparison = comparison_of(desk, Trial(CLIP, "woman"))
+def test_the_words_say_the_gist_and_what_the_truth_is(desk: JobRunner) -> None:
+    comparison = comparison_of(desk, CompareRequest(CLIP, "woman"))
     words = text_of(words_html(comparison))
     assert f"is {1000 * comparison.both_stages.lip_error.mean():.1f} mm from the truth on average" in words
     assert "Filmed: points on a real face" in words and "neither eyes nor brows" in words
     assert "correlation of" in words
 
 
-def test_names_with_markup_stay_text(desk: Desk) -> None:
-    comparison = comparison_of(desk, Trial(CLIP, "woman"))
+def test_names_with_markup_stay_text(desk: JobRunner) -> None:
+    comparison = comparison_of(desk, CompareRequest(CLIP, "woman"))
     named = replace(comparison, truth=replace(comparison.truth, name="<img src=x>"), remarks=("<b>",))
     assert not set(re.findall(r"<\w+", words_html(named))) & {"<img", "<b"} and "&lt;img src=x&gt;" in words_html(named)
 
 
-def test_the_tab_is_laid_out_with_its_names(desk: Desk) -> None:
+def test_the_tab_is_laid_out_with_its_names(desk: JobRunner) -> None:
     with gr.Blocks():
         parts = build_compare(desk)
     wanted = "truth-example truth-motion truth-fps truth-sound compare-head compare-shown compare-run compare-stop "

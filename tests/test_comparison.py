@@ -9,15 +9,15 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from memorytalker.audio import Waveform
+from memorytalker.comparison import video
+from memorytalker.comparison.ground_truth import GroundTruth
+from memorytalker.comparison.predictions import BOTH_STAGES, STAGE_ONE, Comparison, compare, regions_of
 from memorytalker.config import RenderOptions
+from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.face.motion import FaceCurves, Motion
 from memorytalker.figures import comparison_curves, opening_curves
-from memorytalker.head import HeadMesh, load_head
-from memorytalker.motion import FaceCurves, Motion
-from memorytalker.rendering.errors import ANCHORS
-from memorytalker.truth import film
-from memorytalker.truth.comparison import BOTH_STAGES, STAGE_ONE, Comparison, compare, regions_of
-from memorytalker.truth.reading import Truth
+from memorytalker.rendering.error_colormap import ANCHORS
+from memorytalker.sound.decode import Waveform
 
 FPS, FRAMES, PLANTED = 30, 24, 0.003
 TINY = RenderOptions(width=128, height=128, antialias=False)
@@ -33,9 +33,9 @@ def opening(head: HeadMesh, jaw: np.ndarray, fps: float = FPS) -> np.ndarray:
     return FaceCurves(jaw[:, None], ("jawOpen",), fps).to_motion(head).offsets
 
 
-def truth_of(head: HeadMesh, offsets: np.ndarray, fps: float = FPS) -> Truth:
+def truth_of(head: HeadMesh, offsets: np.ndarray, fps: float = FPS) -> GroundTruth:
     samples = np.zeros(round(16000 * len(offsets) / fps), np.float32)
-    return Truth("planted", "given", head, Motion(offsets, fps), Waveform(samples))
+    return GroundTruth("planted", "given", head, Motion(offsets, fps), Waveform(samples))
 
 
 class Talker:
@@ -121,7 +121,7 @@ def test_one_frame_more_or_less_ends_with_the_shorter(head, true) -> None:
 
 
 def test_a_head_without_names_gives_what_can_be_measured(true) -> None:
-    from memorytalker.meshes import bare_head
+    from memorytalker.face.mesh_files import bare_head
 
     bare = bare_head(true.shape[1], {"": load_head().template})
     assert regions_of(bare).lips is None
@@ -169,7 +169,7 @@ def one_opens(head) -> Comparison:
 
 @pytest.fixture(scope="module")
 def drawn(one_opens) -> np.ndarray:
-    return np.stack(list(film.pictures(one_opens, one_opens.both_stages, TINY))).astype(int)
+    return np.stack(list(video.pictures(one_opens, one_opens.both_stages, TINY))).astype(int)
 
 
 def test_the_halves_are_in_step(drawn) -> None:
@@ -195,7 +195,7 @@ def test_the_line_over_the_curves_moves_with_the_time(drawn) -> None:
 
 def test_the_film_has_its_frames_and_its_sound(one_opens, tmp_path: Path) -> None:
     told = []
-    path = film.write_comparison(
+    path = video.write_comparison(
         tmp_path / "film.mp4", one_opens, one_opens.stage_one, TINY, lambda *report: told.append(report)
     )
     frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
@@ -217,5 +217,5 @@ def test_a_film_that_nobody_waits_for_stops(one_opens) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         with pytest.raises(Enough):
-            film.write_comparison(Path(folder) / "film.mp4", one_opens, one_opens.stage_one, TINY, stop)
+            video.write_comparison(Path(folder) / "film.mp4", one_opens, one_opens.stage_one, TINY, stop)
         assert not list(Path(folder).iterdir())

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memorytalker.audio import Waveform, write_wav
 from memorytalker.config import PHONES
 from memorytalker.corpus import build
 from memorytalker.corpus.clips import Clip, CorpusError, load_clip, read_clips, save_clip, write_clips
-from memorytalker.corpus.hearing import brightness, effort, first_formants, loudness_range, pitch
 from memorytalker.corpus.speakers import voices
-from memorytalker.corpus.twins import TWIN_MARK, draw_change
-from memorytalker.corpus.voices import changed_voice, shifted_voice
-from memorytalker.head import load_head
-from memorytalker.motion import FaceCurves
+from memorytalker.corpus.synthetic_speakers import SYNTHETIC_MARK, draw_change
+from memorytalker.corpus.voice_augmentation import changed_voice, shifted_voice
+from memorytalker.face.head import load_head
+from memorytalker.face.motion import FaceCurves
+from memorytalker.sound.acoustics import brightness, effort, first_formants, loudness_range, pitch
+from memorytalker.sound.decode import Waveform, write_wav
 
 RATE = 16000
 
@@ -159,9 +159,9 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert counts["synthesised train"] == 2 * 3 and counts["not aligned"] == 1
     clips, names = read_clips(out)
     spoken = [clip for clip in clips if clip.kind == "synthesised"]
-    assert {clip.speaker for clip in spoken} == {"s0", "s1", "s0" + TWIN_MARK, "s1" + TWIN_MARK}
-    twin = next(clip for clip in spoken if clip.speaker == "s1" + TWIN_MARK)
-    own = next(clip for clip in spoken if clip.name + TWIN_MARK == twin.name)
+    assert {clip.speaker for clip in spoken} == {"s0", "s1", "s0" + SYNTHETIC_MARK, "s1" + SYNTHETIC_MARK}
+    twin = next(clip for clip in spoken if clip.speaker == "s1" + SYNTHETIC_MARK)
+    own = next(clip for clip in spoken if clip.name + SYNTHETIC_MARK == twin.name)
     change = draw_change("s1", pitch(tone(170, 1.0)), 0)
     assert twin.base == "corpus" and (out / twin.sound).is_file() and own.base == "root"
     assert twin.frames == pytest.approx(own.frames / change.speed, abs=1.5), "the twin's face keeps the twin's time"
@@ -196,8 +196,8 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_alignment_recovers_given_phone_times(shared: Path) -> None:
     pytest.importorskip("pocketsphinx")
-    from memorytalker.audio import load_waveform
     from memorytalker.corpus.align import Aligner, AlignmentError
+    from memorytalker.sound.decode import load_waveform
 
     aligner, errors = Aligner(), []
     for row in [row for row in build.read_manifest(shared) if row["source"] == "librispeech-aligned"][4:40:2]:

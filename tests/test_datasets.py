@@ -451,8 +451,8 @@ def test_faces_that_are_not_in_metres_are_reported(tmp_path: Path) -> None:
 
 def write_corpus(folder: Path, root: Path) -> None:
     from memorytalker.corpus.clips import Clip, save_clip, write_clips
-    from memorytalker.head import load_head
-    from memorytalker.motion import FaceCurves
+    from memorytalker.face.head import load_head
+    from memorytalker.face.motion import FaceCurves
 
     names = load_head().blendshape_names
     clips = []
@@ -472,7 +472,7 @@ def write_corpus(folder: Path, root: Path) -> None:
 
 
 def test_our_corpus_is_a_data_set_on_the_open_head(tmp_path: Path) -> None:
-    from memorytalker.head import load_head
+    from memorytalker.face.head import load_head
 
     write_corpus(tmp_path / "corpus", tmp_path / "root")
     head = load_head()

@@ -16,11 +16,11 @@ import pytest
 from synthetic_datasets import write_biwi, write_vocaset, write_vocaset_raw
 from test_datasets import POINTER, write_corpus
 
-from memorytalker.audio import AudioError
 from memorytalker.datasets.convert import check_space, convert
 from memorytalker.datasets.files import write_whole
 from memorytalker.datasets.opening import open_dataset
 from memorytalker.datasets.sequences import DatasetError, FaceDataset
+from memorytalker.sound.decode import AudioError
 
 WRITERS = {"vocaset-raw": write_vocaset_raw, "vocaset": write_vocaset, "biwi": write_biwi}
 SMALL = {"vertex_count": 60, "seconds": 0.6}

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from synthetic_datasets import write_vocaset
 
-from memorytalker.audio import Waveform
 from memorytalker.datasets.opening import open_dataset
 from memorytalker.datasets.sequences import DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
 from memorytalker.evaluation.evaluate import EvaluationError, choose, compare, evaluate, evaluate_all
 from memorytalker.evaluation.measures import MEASURES
 from memorytalker.evaluation.prediction import neutral_predictor
 from memorytalker.evaluation.table import REPORTED, evaluations_json, evaluations_markdown
+from memorytalker.sound.decode import Waveform
 
 V, FPS = 12, 30
 REGIONS = FaceRegions("by hand", np.array([4, 3, 2, 2]), np.array([8, 9]), (2, 3))

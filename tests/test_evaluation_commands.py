@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memorytalker.audio import Waveform
 from memorytalker.cli import main
 from memorytalker.datasets import opening
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
-from memorytalker.evaluation import speech
-from memorytalker.evaluation.report import Figure, at_least
+from memorytalker.scorecard import scorecard
+from memorytalker.scorecard.goals import Figure, at_least
+from memorytalker.sound.decode import Waveform
 from memorytalker.weights import read_manifest, save_weights
 
 
@@ -82,7 +82,7 @@ def test_source_folder_gives_the_open_figures(tmp_path: Path, tiny_weights: Path
         asked.append((root, work, limit))
         return [Figure("lips closed on p b m", 0.9, "3 phones", at_least(0.85))]
 
-    monkeypatch.setattr(speech, "evaluate_open", evaluate_open)
+    monkeypatch.setattr(scorecard, "evaluate_open", evaluate_open)
     out = tmp_path / "figures.json"
     line = ["evaluate", str(tmp_path), "--work", str(tmp_path / "work"), "--weights", str(tiny_weights)]
     assert main([*line, "--device", "cpu", "--limit", "3", "--json", str(out)]) == 0

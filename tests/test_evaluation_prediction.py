@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from memorytalker.audio import Waveform
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
 from memorytalker.evaluation.evaluate import EvaluationError
 from memorytalker.evaluation.prediction import model_predictor, neutral_predictor
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.sound.decode import Waveform
 
 RATE = 16000
 

@@ -15,14 +15,22 @@ from memorytalker.config import ConfigError, LossConfig, TrainingConfig
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
 from memorytalker.evaluation.evaluate import evaluate
 from memorytalker.experiments import run as running
-from memorytalker.experiments.judge import face_errors, from_json, judge, lip_errors, openness, to_json
 from memorytalker.experiments.material import Material, hold_out, joined, nested_speakers
+from memorytalker.experiments.measurement import face_errors, from_json, lip_errors, measure, openness, to_json
 from memorytalker.experiments.plan import Budget, Plan, load_plan, merged, settings
-from memorytalker.experiments.predict import batches, best_styles, hear, of_strangers, predicted, still, styles_heard
+from memorytalker.experiments.predict import (
+    batches,
+    best_styles,
+    encode,
+    of_unseen_speakers,
+    predicted,
+    still,
+    styles_heard,
+)
 from memorytalker.experiments.run import run_experiments
 from memorytalker.experiments.variants import BASELINES, GROUPS
 from memorytalker.training.data import TrainingClip, split_long
-from memorytalker.training.losses import Mouth
+from memorytalker.training.losses import MouthVertices
 
 VERTICES = 20
 REGIONS = FaceRegions("planted", np.array([3, 1, 7]), np.array([10, 12]), (1, 7))
@@ -58,7 +66,7 @@ def material() -> Material:
     random = np.random.default_rng(0)
     templates = {name: random.standard_normal((VERTICES, 3)).astype(np.float32) for name in "XYZ"}
     dataset = FaceDataset(Path("toy"), "converted", 30, VERTICES, (), templates, REGIONS, digest="toy")
-    mouth = Mouth(torch.tensor([3, 1, 7]))
+    mouth = MouthVertices(torch.tensor([3, 1, 7]))
     return Material(clips_of("ABCD", 3), clips_of("PQ", 2, 300), judged, mouth, None, dataset, "test", "digest")
 
 
@@ -169,13 +177,13 @@ def test_batches_hold_every_clip_once_and_are_not_too_large(material: Material) 
 def test_predictions_are_those_of_each_clip_alone(material: Material) -> None:
     model = random_model(FAMILIES["open"])
     styles = styles_heard(model, material.judged)
-    together = predicted(model, hear(model, material.judged), styles)
+    together = predicted(model, encode(model, material.judged), styles)
     for number, one in enumerate(material.judged):
         torch.testing.assert_close(styles[number : number + 1], styles_heard(model, [one]), atol=1e-5, rtol=0)
-        alone = predicted(model, hear(model, [one]), styles[number : number + 1])[0]
+        alone = predicted(model, encode(model, [one]), styles[number : number + 1])[0]
         assert alone.shape == (one.frames, 3 * VERTICES)
         np.testing.assert_allclose(together[number], alone, atol=1e-6)
-    assert np.abs(together[0] - predicted(model, hear(model, material.judged))[0]).max() > 1e-6, "style shows"
+    assert np.abs(together[0] - predicted(model, encode(model, material.judged))[0]).max() > 1e-6, "style shows"
 
 
 def test_judgement_is_that_of_evaluation_on_whole_faces(material: Material) -> None:
@@ -189,7 +197,7 @@ def test_judgement_is_that_of_evaluation_on_whole_faces(material: Material) -> N
 
     whole = dataclasses.replace(material.dataset, sequences=tuple(sequence(c) for c in material.judged))
     expected = evaluate(lambda s: by_name[s.name][1].reshape(-1, VERTICES, 3), whole, "test")
-    found = judge(material, {"half": made, "control": made})
+    found = measure(material, {"half": made, "control": made})
     for one, other in zip(found["half"].clips, expected.clips, strict=True):
         assert (one.name, one.frames) == (other.name, other.frames)
         for name, value in other.values.items():
@@ -236,18 +244,18 @@ def test_openness_finds_who_opens_wide(material: Material) -> None:
 
 
 def test_another_speakers_style_is_another_speakers(material: Material) -> None:
-    other = of_strangers(material.judged)
+    other = of_unseen_speakers(material.judged)
     assert all(material.judged[i].speaker != c.speaker for i, c in zip(other, material.judged, strict=True))
-    assert other == of_strangers(material.judged)
+    assert other == of_unseen_speakers(material.judged)
     with pytest.raises(ValueError, match="two speakers"):
-        of_strangers(material.judged[:2])
+        of_unseen_speakers(material.judged[:2])
 
 
 def test_fitted_styles_find_the_planted_ones(material: Material) -> None:
     model = random_model(FAMILIES["open"])
     planted = {name: torch.full((1, 40), value) for name, value in (("X", 0.4), ("Y", 1.7), ("Z", 1.0))}
     styles = torch.cat([planted[c.speaker] for c in material.judged])
-    heard = hear(model, material.judged)
+    heard = encode(model, material.judged)
     truth = predicted(model, heard, styles)
     clips = [dataclasses.replace(c, motion=torch.from_numpy(t)) for c, t in zip(material.judged, truth, strict=True)]
     own = dataclasses.replace(material, judged=tuple(clips))
@@ -256,7 +264,7 @@ def test_fitted_styles_find_the_planted_ones(material: Material) -> None:
 
 
 def test_evaluations_survive_being_stored(material: Material) -> None:
-    found = judge(material, {"still": still(material.judged)})["still"]
+    found = measure(material, {"still": still(material.judged)})["still"]
     again = from_json(json.loads(json.dumps(to_json(found))))
     assert [vars(c) | {"values": None} for c in again.clips] == [vars(c) | {"values": None} for c in found.clips]
     for one, other in zip(again.clips, found.clips, strict=True):

@@ -17,10 +17,10 @@ from memorytalker.config import ConfigError, LossConfig, TrainingConfig, write
 from memorytalker.evaluation.bootstrap import Interval
 from memorytalker.evaluation.evaluate import ClipFigures, Evaluation
 from memorytalker.experiments import plots, tables
-from memorytalker.experiments.insight import feature_map
-from memorytalker.experiments.judge import to_json
+from memorytalker.experiments.measurement import to_json
 from memorytalker.experiments.plan import Plan
 from memorytalker.experiments.report import read_results, with_sections, write_report
+from memorytalker.experiments.slot_maps import feature_map
 
 
 def evaluation(errors: list[float]) -> Evaluation:

@@ -7,14 +7,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from memorytalker.expression import CLOSING, NAMES, OPENING, Expression, missing_shapes
-from memorytalker.head import HeadMesh, load_head
-from memorytalker.loudness import Heard
+from memorytalker.face.expression import CLOSING, NAMES, OPENING, Expression, missing_shapes
+from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.sound.prosody import Prosody
 
 FPS = 30
 
 
-def sound(seconds: float, pauses: tuple[float, ...] = (), accents: tuple[float, ...] = ()) -> Heard:
+def sound(seconds: float, pauses: tuple[float, ...] = (), accents: tuple[float, ...] = ()) -> Prosody:
     """A level voice with pauses of half a second and accents of 0.15 s: louder by 6 dB and higher by 5 semitones."""
     frames = round(seconds * FPS)
     loudness, pitch, quiet = np.full(frames, -8.0), np.zeros(frames), np.zeros(frames, bool)
@@ -24,16 +24,16 @@ def sound(seconds: float, pauses: tuple[float, ...] = (), accents: tuple[float, 
         loud = slice(round((middle - 0.07) * FPS), round((middle + 0.07) * FPS) + 1)
         loudness[loud], pitch[loud] = -2.0, 5.0
     loudness[quiet], pitch[quiet] = -60.0, np.nan
-    return Heard(loudness, pitch, quiet, FPS)
+    return Prosody(loudness, pitch, quiet, FPS)
 
 
-def weights(heard: Heard, seed: int = 0, piece: int | None = None, ahead: int | None = None) -> np.ndarray:
+def weights(heard: Prosody, seed: int = 0, piece: int | None = None, ahead: int | None = None) -> np.ndarray:
     """(T, n) weights, asked for in pieces, with the sound known `ahead` frames beyond each."""
     total, expression, found = len(heard.loudness), Expression(FPS, seed), []
     for first in range(0, total, piece or total):
         frames = min(piece or total, total - first)
         known = total if ahead is None else first + frames + ahead
-        part = Heard(heard.loudness[:known], heard.pitch[:known], heard.quiet[:known], FPS)
+        part = Prosody(heard.loudness[:known], heard.pitch[:known], heard.quiet[:known], FPS)
         found.append(expression.curves(first, frames, part).weights)
     return np.concatenate(found)
 
@@ -125,7 +125,7 @@ def test_the_layer_leaves_the_mouth_alone(head: HeadMesh) -> None:
 
 def test_eyes_turn_to_the_side_they_look_to_and_lids_follow(head: HeadMesh) -> None:
     """The front of both eyes goes to the head's own left (+x); looking down takes the upper lids with it."""
-    from memorytalker.motion import FaceCurves
+    from memorytalker.face.motion import FaceCurves
 
     row = np.zeros((1, len(NAMES)), np.float32)
     row[0, [NAMES.index("eyeLookOutLeft"), NAMES.index("eyeLookInRight")]] = 0.4

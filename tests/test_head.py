@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memorytalker.head import ARKIT_NAMES, HEAD_FOLDER, HeadError, HeadMesh, load_head
+from memorytalker.face.head import ARKIT_NAMES, HEAD_FOLDER, HeadError, HeadMesh, load_head
 
 
 @pytest.fixture(scope="module")

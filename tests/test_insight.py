@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from memorytalker import insight
 from memorytalker.config import CHARACTERS, PHONES
+from memorytalker.face.head import Landmarks, load_head
 from memorytalker.figures import PHONE_GROUPS
-from memorytalker.head import Landmarks, load_head
+from memorytalker.page import insight
 
 TIMES = "{:.2f}\N{NO-BREAK SPACE}×"
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from toy_tracker import filmed, planted, toy_basis, turned
 
-from memorytalker.corpus import landmarks, solve
+from memorytalker.corpus import landmark_solver, landmarks
 from memorytalker.corpus.landmarks import CaptureError
-from memorytalker.head import load_head
+from memorytalker.face.head import load_head
 
 
 @pytest.fixture(scope="module")
-def basis() -> solve.Basis:
+def basis() -> landmark_solver.Basis:
     return toy_basis(load_head())
 
 
@@ -26,7 +26,7 @@ def test_turns_of_the_head_are_not_taken_for_speech(basis) -> None:
     aligned, rest = neutral.place(clips[0])
     mouth = landmarks.columns(basis.index, landmarks.LIPS)
     assert np.sqrt(((aligned - rest)[:, mouth] ** 2).mean()) < 0.006
-    assert solve.solve_landmarks(clips[0], basis, neutral).weights.max() < 0.12
+    assert landmark_solver.solve_landmarks(clips[0], basis, neutral).weights.max() < 0.12
 
 
 def test_short_gaps_are_filled_and_long_ones_drop_the_clip() -> None:
@@ -48,7 +48,7 @@ def test_openings_do_not_depend_on_place_size_or_roll(basis) -> None:
 
 
 def test_a_mouth_that_never_closes_has_no_rest_face(basis) -> None:
-    weights = np.zeros((30, len(solve.CONTROLS)))
+    weights = np.zeros((30, len(landmark_solver.CONTROLS)))
     weights[:, 0] = 0.4
     with pytest.raises(CaptureError, match="never closed"):
         landmarks.find_neutral([filmed(basis.neutral + basis.displacements(weights))], basis.index)
@@ -57,8 +57,8 @@ def test_a_mouth_that_never_closes_has_no_rest_face(basis) -> None:
 def test_the_closed_level_is_that_of_the_lips_between_open_sounds(basis) -> None:
     time = np.arange(160)  # eight times open, then at rest with lips that touch more firmly and tremble
     speaking = time < 96
-    weights = np.zeros((160, len(solve.CONTROLS)))
-    weights[:, solve._JAW] = 0.2 * np.abs(np.sin(time * np.pi / 12)) * speaking
+    weights = np.zeros((160, len(landmark_solver.CONTROLS)))
+    weights[:, landmark_solver._JAW] = 0.2 * np.abs(np.sin(time * np.pi / 12)) * speaking
     lower, shut = landmarks.columns(basis.index, (14,)), landmarks.openings(basis.neutral[None], basis.index)[0][0]
     levels = []
     for seen_closed in (0.001, 0.007):

@@ -15,8 +15,9 @@ from memorytalker.models.layers import length_mask
 from memorytalker.models.style import StyleOutput
 from memorytalker.models.talker import GivenMotion, TalkerOutput
 from memorytalker.training.losses import (
-    Mouth,
+    MouthVertices,
     align_loss,
+    estimated_style,
     identity_loss,
     lip_loss,
     memorizing_loss,
@@ -24,7 +25,6 @@ from memorytalker.training.losses import (
     motion_loss,
     opening_loss,
     select_lips,
-    shown_style,
     slot_loss,
     style_loss,
     stylizing_loss,
@@ -60,7 +60,7 @@ def batch(make_model, family: str) -> tuple[TalkerOutput, Tensor, Tensor, Tensor
 @pytest.mark.parametrize("family", ["open", "vocaset", "biwi"])
 def test_a_padded_batch_is_the_mean_of_its_clips(make_model, family: str) -> None:
     output, motion, mask, labels, styles = batch(make_model, family)
-    mouth = Mouth(torch.tensor([2, 5, 11]), torch.linspace(-1, 1, 60))
+    mouth = MouthVertices(torch.tensor([2, 5, 11]), torch.linspace(-1, 1, 60))
     rubbish = torch.where(mask[..., None], motion, torch.tensor(50.0))  # what lies in the padding does not matter
     together = (
         memorizing_loss(output, rubbish, mask, EVERYTHING, 20.0, labels, mouth),
@@ -91,7 +91,7 @@ def test_totals_are_the_papers_sums(make_model) -> None:
     p = first.parts
     assert set(p) == {"motion", "velocity", "memory", "align"}
     torch.testing.assert_close(first.total, p["motion"] + p["velocity"] + 0.01 * (p["memory"] + p["align"]))
-    second = stylizing_loss(output, motion, styles, Mouth(torch.tensor([0, 1])), mask)
+    second = stylizing_loss(output, motion, styles, MouthVertices(torch.tensor([0, 1])), mask)
     p = second.parts
     assert set(p) == {"motion", "velocity", "lip", "style"}
     torch.testing.assert_close(second.total, p["motion"] + p["velocity"] + 0.01 * (p["lip"] + p["style"]))
@@ -200,15 +200,15 @@ def test_a_gap_that_is_not_zero_at_rest_is_counted_from_its_rest() -> None:
 def test_the_bite_counts_only_with_a_weight_and_a_head_that_has_teeth() -> None:
     motion = 0.01 * torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(3))
     lips = torch.eye(6)[:, :2]
-    mouth = Mouth(lips, torch.eye(6)[0], bite=torch.eye(6)[1], bite_rest=-0.0004)
+    mouth = MouthVertices(lips, torch.eye(6)[0], bite=torch.eye(6)[1], bite_rest=-0.0004)
 
-    def loss(weights: LossConfig, mouth: Mouth) -> float:
+    def loss(weights: LossConfig, mouth: MouthVertices) -> float:
         return float(visible_loss(motion * 0.5, motion, None, weights, 1.0, mouth, None))
 
     plain, bitten = LossConfig(), LossConfig(bite=0.3)
     expected = opening_loss(motion * 0.5, motion, mouth.bite, mouth.softness, rest=mouth.bite_rest)
     assert loss(bitten, mouth) - loss(plain, mouth) == pytest.approx(0.3 * float(expected), rel=1e-4)
-    assert loss(bitten, Mouth(lips, torch.eye(6)[0])) == loss(plain, mouth)
+    assert loss(bitten, MouthVertices(lips, torch.eye(6)[0])) == loss(plain, mouth)
 
 
 def test_shown_style_is_the_factor_that_each_slot_was_given() -> None:
@@ -219,8 +219,8 @@ def test_shown_style_is_the_factor_that_each_slot_was_given() -> None:
     address = F.one_hot(slots, 3).float()
     general = torch.randn(2, 900, 6, generator=generator)
     motion = general * factors.gather(1, slots).unsqueeze(-1)
-    torch.testing.assert_close(shown_style(address, general, motion), factors, atol=0.05, rtol=0)
-    torch.testing.assert_close(shown_style(address, general, general), torch.ones(2, 3))
+    torch.testing.assert_close(estimated_style(address, general, motion), factors, atol=0.05, rtol=0)
+    torch.testing.assert_close(estimated_style(address, general, general), torch.ones(2, 3))
 
 
 def test_shown_style_knows_nothing_of_padding_and_little_of_a_slot_unheard() -> None:
@@ -229,10 +229,10 @@ def test_shown_style_knows_nothing_of_padding_and_little_of_a_slot_unheard() -> 
     general = torch.randn(1, 60, 4, generator=generator)
     mask = torch.arange(60)[None] < 40
     motion = torch.where(mask[..., None], 1.4 * general, 99.0)
-    weights = shown_style(address, general, motion, mask)
-    torch.testing.assert_close(weights, shown_style(address[:, :40], general[:, :40], motion[:, :40]))
+    weights = estimated_style(address, general, motion, mask)
+    torch.testing.assert_close(weights, estimated_style(address[:, :40], general[:, :40], motion[:, :40]))
     assert 1.0 < float(weights[0, 2]) < 1.4, "a slot that nobody spoke takes the clip's own factor, drawn to 1"
-    assert torch.equal(shown_style(address, torch.zeros_like(general), motion, mask), torch.ones(1, 3))
+    assert torch.equal(estimated_style(address, torch.zeros_like(general), motion, mask), torch.ones(1, 3))
 
 
 def test_the_shown_pass_counts_as_the_general_one_does() -> None:
@@ -240,7 +240,7 @@ def test_the_shown_pass_counts_as_the_general_one_does() -> None:
     generator = torch.Generator().manual_seed(2)
     motion, offsets = torch.randn(3, 9, 6, generator=generator), torch.randn(3, 9, 6, generator=generator)
     weights = dataclasses.replace(EVERYTHING, slots=0.0, memory=0.0, align=0.0, shown=0.5)
-    mouth, mask = Mouth(torch.eye(6)[:, :3], torch.eye(6)[0]), length_mask(LENGTHS, 9)
+    mouth, mask = MouthVertices(torch.eye(6)[:, :3], torch.eye(6)[0]), length_mask(LENGTHS, 9)
     address = torch.full((3, 9, 2), 0.5)
     still = GivenMotion(torch.zeros(3, 9, 4), address, torch.zeros(3, 9, 4), motion)  # the given pass is perfect
     output = TalkerOutput(offsets, torch.zeros(3, 9, 2), address, motion, motion, None, still)

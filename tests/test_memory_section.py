@@ -13,8 +13,8 @@ import pytest
 from memorytalker import Animation, Waveform, load_head
 from memorytalker.config import PHONES
 from memorytalker.page import memory
-from memorytalker.page.desk import Desk
-from memorytalker.page.manner import Scale, manner_html, voices_html
+from memorytalker.page.jobs import JobRunner
+from memorytalker.page.style_view import Scale, style_html, voices_html
 
 AVERAGE = np.full(40, 0.9)
 
@@ -32,7 +32,7 @@ def bars(page: str, view: str = "by-average") -> list[tuple[str, str, float]]:
 
 
 def test_bars_are_signed_sorted_and_named() -> None:
-    page = manner_html(weights(ow=1.3, m=0.7), AVERAGE, PHONES, "measure")
+    page = style_html(weights(ow=1.3, m=0.7), AVERAGE, PHONES, "measure")
     found = bars(page)
     assert [found[0][:2], found[-1][:2]] == [("ow", "more"), ("m", "less")] and len(found) == 40
     assert [kind for _, kind, _ in found] == ["more"] * 39 + ["less"]
@@ -42,14 +42,14 @@ def test_bars_are_signed_sorted_and_named() -> None:
 
 
 def test_against_the_voice_itself_what_all_slots_share_is_gone() -> None:
-    page = manner_html(weights(ow=1.3, m=0.7) * 0.5, AVERAGE, PHONES, "measure")
+    page = style_html(weights(ow=1.3, m=0.7) * 0.5, AVERAGE, PHONES, "measure")
     assert {kind for _, kind, _ in bars(page)} == {"less"}
     own = bars(page, "by-own")
     assert own[0][:2] == ("ow", "more") and own[-1][:2] == ("m", "less") and "though below the average" in page
 
 
 def test_the_neutral_style_is_said_and_not_drawn() -> None:
-    page = manner_html(np.ones(40), AVERAGE, PHONES, "measure")
+    page = style_html(np.ones(40), AVERAGE, PHONES, "measure")
     assert "neutral style" in page and "data-slot" not in page and "<ol" not in page
 
 
@@ -72,7 +72,7 @@ def test_two_voices_have_two_marks_each_in_its_place() -> None:
 
 def test_labels_with_markup_are_text() -> None:
     labels = [*PHONES[:-1], "<b>"]
-    for page in (manner_html(weights(), AVERAGE, labels, "m"), voices_html(weights(), AVERAGE, AVERAGE, labels)):
+    for page in (style_html(weights(), AVERAGE, labels, "m"), voices_html(weights(), AVERAGE, AVERAGE, labels)):
         assert "<b>" not in page and "&lt;b&gt;" in page
 
 
@@ -95,7 +95,7 @@ def test_the_heatmap_gets_every_frame_and_slot() -> None:
 
 
 @pytest.fixture(scope="module")
-def desk() -> Desk:
+def desk() -> JobRunner:
     head = load_head()
 
     def slot_face(slot: int, style_weights: np.ndarray | None = None) -> np.ndarray:
@@ -105,14 +105,14 @@ def desk() -> Desk:
         head=head, config=SimpleNamespace(slots=PHONES), mean_style=AVERAGE, slot_face=slot_face, animate=None,
         style_of=None,
     )  # fmt: skip
-    return Desk(talker)
+    return JobRunner(talker)
 
 
-def told(value: float) -> memory.Told:
-    return memory.Told(list(load_head().identities)[-1], (value,) * 40, ("In this sound: nothing.",) * 40)
+def told(value: float) -> memory.MemoryState:
+    return memory.MemoryState(list(load_head().identities)[-1], (value,) * 40, ("In this sound: nothing.",) * 40)
 
 
-def test_a_slot_is_measured_at_once_and_pictured_neutral_and_in_style(desk: Desk) -> None:
+def test_a_slot_is_measured_at_once_and_pictured_neutral_and_in_style(desk: JobRunner) -> None:
     steps = list(memory.slot_steps(desk, told(1.2), PHONES.index("aa")))
     assert "The face of /aa/ <small>open</small>" in steps[0] and "<img" not in steps[0]
     captions = [re.findall(r"<figcaption>(.*?)</figcaption>", step) for step in (steps[0], steps[-1])]
@@ -123,7 +123,7 @@ def test_a_slot_is_measured_at_once_and_pictured_neutral_and_in_style(desk: Desk
     assert steps[-1].count('alt="The mouth that slot aa') == 2
 
 
-def test_what_a_slot_does_in_this_sound_is_told_beside_it(desk: Desk) -> None:
+def test_what_a_slot_does_in_this_sound_is_told_beside_it(desk: JobRunner) -> None:
     head = load_head()
     address = np.full((30, 40), 0.01, np.float32)
     address[:20, 3], address[20:, 7] = 0.9, 0.9
@@ -132,28 +132,28 @@ def test_what_a_slot_does_in_this_sound_is_told_beside_it(desk: Desk) -> None:
     vertices[:, lower, 1] = vertices[:, upper, 1] - np.repeat([0.002, 0.006, 0.010], 10)
     sound = Waveform(np.zeros(16000, np.float32), 16000)
     animation = Animation(vertices, 30, address, np.full(40, 1.2, np.float32), PHONES, sound, head)
-    found = memory.told_of(animation, next(iter(head.identities)))
+    found = memory.memory_state(animation, next(iter(head.identities)))
     assert found.in_speech[3] == "In this sound it is read most for 0.67 s, lips 4.0 mm apart on average."
     assert "for 0.33 s, lips 10.0 mm" in found.in_speech[7] and "never read most" in found.in_speech[5]
     assert all("In this sound it is read most for 0.67 s" in step for step in memory.slot_steps(desk, found, 3))
 
 
-def test_in_the_neutral_style_a_slot_has_one_face_and_it_is_said(desk: Desk) -> None:
+def test_in_the_neutral_style_a_slot_has_one_face_and_it_is_said(desk: JobRunner) -> None:
     last = list(memory.slot_steps(desk, told(1.0), 3))[-1]
     assert last.count("<img") == 1 and "neutral style, so there is one face" in last
 
 
 @pytest.mark.parametrize("asked", [None, 40, -1, "3", 2.5, [1]])
-def test_slots_that_nobody_could_click_are_refused_plainly(desk: Desk, asked) -> None:
+def test_slots_that_nobody_could_click_are_refused_plainly(desk: JobRunner, asked) -> None:
     with pytest.raises(gr.Error, match="no such slot"):
         list(memory.slot_steps(desk, told(1.2), asked))
 
 
-def test_before_any_result_a_slot_has_no_face(desk: Desk) -> None:
+def test_before_any_result_a_slot_has_no_face(desk: JobRunner) -> None:
     assert "Choose a slot" in list(memory.slot_steps(desk, None, 3))[-1]
 
 
-def test_a_broken_renderer_is_said_beside_the_measures(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_renderer_is_said_beside_the_measures(desk: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("no context at /secret/place")
 

@@ -10,17 +10,11 @@ import torch
 from torch import Tensor
 
 from memorytalker.config import ConfigError, ModelConfig, SpeechConfig
-from memorytalker.features import style_log_mel
-from memorytalker.models.layers import (
-    alignment_mask,
-    length_mask,
-    periodic_positions,
-    sample_between,
-    stretch,
-)
-from memorytalker.models.states import mean_of_layers, without_speaker
+from memorytalker.models.layers import alignment_mask, length_mask, periodic_positions, sample_between, stretch
+from memorytalker.models.states import instance_normalise, mean_of_layers
 from memorytalker.models.style import HEAVIEST, LIGHTEST, MEASURES, MOVED, brightness_of, voice_statistics
-from memorytalker.models.talker import MemoryTalker, TalkerOutput, expand_coordinates
+from memorytalker.models.talker import MemoryTalker, TalkerOutput, to_vertex_model
+from memorytalker.sound.mel import style_log_mel
 
 FAMILIES = ("open", "vocaset", "biwi")
 SAMPLES = torch.tensor([16000, 9123, 21001])
@@ -138,7 +132,7 @@ def test_expanding_coordinates_commutes_with_the_forward_pass(make_model, orthon
     if orthonormal:
         basis = torch.linalg.qr(basis.flatten(1).T)[0].T.reshape(7, 20, 3).contiguous()
     flat = basis.flatten(1)
-    expanded = expand_coordinates(model, basis)
+    expanded = to_vertex_model(model, basis)
     assert expanded.config.coordinates == 60 and model.config.coordinates == 7 and not expanded.training
     logits, motion = torch.randn(1, 15, model.config.slot_count), torch.randn(1, 15, 7)
     before, after = model(logits, motion=motion), expanded(logits, motion=motion @ flat)
@@ -146,7 +140,7 @@ def test_expanding_coordinates_commutes_with_the_forward_pass(make_model, orthon
     same(after.given.offsets, before.given.offsets @ flat)
     same(after.given.value_address, before.given.value_address)
     with pytest.raises(ValueError, match="8 rows, the model 7"):
-        expand_coordinates(model, torch.zeros(8, 60))
+        to_vertex_model(model, torch.zeros(8, 60))
 
 
 def test_a_motion_frame_sees_its_own_text_only() -> None:
@@ -220,10 +214,12 @@ def test_what_stays_the_same_through_a_clip_is_not_heard_as_speech(make_model) -
     states = torch.randn(2, 30, 6, generator=random)
     mask = torch.arange(30)[None] < torch.tensor([30, 20])[:, None]
     voice, gain = torch.randn(2, 1, 6, generator=random), 0.5 + torch.rand(2, 1, 6, generator=random)
-    plain = without_speaker(states, mask, 1e-6)
-    torch.testing.assert_close(without_speaker(gain * states + voice, mask, 1e-6), plain, atol=1e-4, rtol=0)
-    torch.testing.assert_close(without_speaker(states[1:, :20], None, 0.3), without_speaker(states, mask, 0.3)[1:, :20])
-    assert without_speaker(torch.ones(1, 5, 6), None, 0.3).abs().max() == 0.0
+    plain = instance_normalise(states, mask, 1e-6)
+    torch.testing.assert_close(instance_normalise(gain * states + voice, mask, 1e-6), plain, atol=1e-4, rtol=0)
+    torch.testing.assert_close(
+        instance_normalise(states[1:, :20], None, 0.3), instance_normalise(states, mask, 0.3)[1:, :20]
+    )
+    assert instance_normalise(torch.ones(1, 5, 6), None, 0.3).abs().max() == 0.0
 
     speech = dataclasses.replace(make_model().config.speech, normalise=0.3)
     model = make_model(speech=speech).eval()

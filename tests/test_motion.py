@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from memorytalker.motion import FaceCurves, Motion, MotionError, shut_in_silence, silence_gain
+from memorytalker.face.motion import FaceCurves, Motion, MotionError, shut_in_silence, silence_gain
 
 NAMES = ("jawOpen", "mouthSmileLeft", "mouthSmileRight")
 

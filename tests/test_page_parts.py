@@ -19,21 +19,21 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 from memorytalker import OWN_VOICE  # noqa: E402
-from memorytalker.page import visit  # noqa: E402
+from memorytalker.page import session_files  # noqa: E402
 from memorytalker.page.about import _section  # noqa: E402
-from memorytalker.page.desk import Desk  # noqa: E402
+from memorytalker.page.animation_run import Result, run_animation  # noqa: E402
+from memorytalker.page.jobs import JobRunner  # noqa: E402
 from memorytalker.page.limits import PageError  # noqa: E402
-from memorytalker.page.looks import Calm  # noqa: E402
-from memorytalker.page.production import Result, produced  # noqa: E402
-from memorytalker.page.status import followed, status_html  # noqa: E402
-from memorytalker.page.wish import ANOTHER_VOICE, NEUTRAL, THIS_VOICE, Wish  # noqa: E402
+from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, THIS_VOICE, AnimateRequest  # noqa: E402
+from memorytalker.page.status import status_html, stream_progress  # noqa: E402
+from memorytalker.page.theme import Calm  # noqa: E402
 
 CLIP, OTHER = (str(ROOT / "assets" / "speech" / name) for name in ("woman_farming.wav", "man_dove.wav"))
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk(StubTalker())
+def desk() -> JobRunner:
+    return JobRunner(StubTalker())
 
 
 def until(condition: Callable[[], object]) -> bool:
@@ -43,12 +43,12 @@ def until(condition: Callable[[], object]) -> bool:
     return bool(condition())
 
 
-def results(desk: Desk, wish: Wish, **options: object) -> list[Result]:
-    return [step for step in produced(desk, wish, **options) if isinstance(step, Result)]
+def results(desk: JobRunner, wish: AnimateRequest, **options: object) -> list[Result]:
+    return [step for step in run_animation(desk, wish, **options) if isinstance(step, Result)]
 
 
-def test_results_come_in_the_order_in_which_a_visitor_wants_them(desk: Desk):
-    steps = list(produced(desk, Wish(CLIP, "woman")))
+def test_results_come_in_the_order_in_which_a_visitor_wants_them(desk: JobRunner):
+    steps = list(run_animation(desk, AnimateRequest(CLIP, "woman")))
     kinds = [step.kind for step in steps if isinstance(step, Result)]
     assert kinds == ["animation", "player", "file"]
     said = [step for step in steps if isinstance(step, str)]
@@ -56,19 +56,19 @@ def test_results_come_in_the_order_in_which_a_visitor_wants_them(desk: Desk):
     assert len(desk.talker.threads) == 1  # hearing and drawing share one thread
 
 
-def test_the_memory_is_there_before_a_picture_is_drawn(desk: Desk):
+def test_the_memory_is_there_before_a_picture_is_drawn(desk: JobRunner):
     desk.talker.hold = lambda: True
-    steps = produced(desk, Wish(CLIP, "woman"))
+    steps = run_animation(desk, AnimateRequest(CLIP, "woman"))
     first = next(step for step in steps if isinstance(step, Result))
     assert first.kind == "animation" and desk.talker.frames == []
     steps.close()
 
 
 @pytest.mark.parametrize("stage", ["hearing", "drawing"])
-def test_closing_stops_at_every_stage(desk: Desk, stage: str):
+def test_closing_stops_at_every_stage(desk: JobRunner, stage: str):
     desk.talker.hold_network = lambda: stage == "hearing"
     desk.talker.hold = lambda: stage == "drawing"
-    steps = produced(desk, Wish(CLIP, "woman"))
+    steps = run_animation(desk, AnimateRequest(CLIP, "woman"))
     seen = [next(steps)]
     while stage == "drawing" and not desk.talker.frames:
         seen.append(next(steps))
@@ -79,46 +79,46 @@ def test_closing_stops_at_every_stage(desk: Desk, stage: str):
     assert not any(isinstance(step, Result) and step.kind == "file" for step in seen)
 
 
-def test_the_same_wish_gives_the_same_animation(desk: Desk):
-    wish = Wish(CLIP, "woman", seed=3, expression=True)
+def test_the_same_wish_gives_the_same_animation(desk: JobRunner):
+    wish = AnimateRequest(CLIP, "woman", seed=3, expression=True)
     first, second = (results(desk, wish, with_player=False, format="npz")[0].value for _ in range(2))
     assert (first.vertices == second.vertices).all() and (first.memory_address == second.memory_address).all()
 
 
-def test_manners_become_what_the_talker_takes(desk: Desk):
+def test_manners_become_what_the_talker_takes(desk: JobRunner):
     heads = desk.talker.head.identities
     for style, expected in ((THIS_VOICE, OWN_VOICE), (NEUTRAL, None)):
-        wish = Wish(CLIP, "woman", style=style, style_sound=OTHER)
+        wish = AnimateRequest(CLIP, "woman", style=style, style_sound=OTHER)
         assert wish.options(wish.checked(heads)).get("style", OWN_VOICE) is expected
-    wish = Wish(CLIP, "woman", style=ANOTHER_VOICE, style_sound=OTHER)
+    wish = AnimateRequest(CLIP, "woman", style=ANOTHER_VOICE, style_sound=OTHER)
     assert wish.options(wish.checked(heads))["style"].seconds == pytest.approx(5.89, abs=0.01)
 
 
-def test_a_file_that_is_gone_is_said_plainly(desk: Desk):
+def test_a_file_that_is_gone_is_said_plainly(desk: JobRunner):
     with pytest.raises(PageError, match="no longer on this server"):
-        Wish("/nowhere/voice.wav", "woman").checked(desk.talker.head.identities)
+        AnimateRequest("/nowhere/voice.wav", "woman").checked(desk.talker.head.identities)
 
 
 def test_captions_tell_every_setting():
-    wish = Wish(CLIP, "ada", "profile", ANOTHER_VOICE, OTHER, 0.35, True, 12, True)
+    wish = AnimateRequest(CLIP, "ada", "profile", ANOTHER_VOICE, OTHER, 0.35, True, 12, True)
     caption = wish.caption("Ada")
     for words in ("Ada", "profile", "another voice", "35 %", "expression on, seed 12", "shut in pauses"):
         assert words in caption
-    assert "seed" not in Wish(CLIP, "ada").caption("Ada") and CLIP not in caption
-    assert "%" not in Wish(CLIP, "ada", style=NEUTRAL).caption("Ada")
+    assert "seed" not in AnimateRequest(CLIP, "ada").caption("Ada") and CLIP not in caption
+    assert "%" not in AnimateRequest(CLIP, "ada", style=NEUTRAL).caption("Ada")
 
 
 @pytest.fixture
-def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[visit.Visits]:
-    monkeypatch.setattr(visit.tempfile, "tempdir", str(tmp_path))
-    yield visit.Visits(keep_seconds=3600)
+def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[session_files.SessionFiles]:
+    monkeypatch.setattr(session_files.tempfile, "tempdir", str(tmp_path))
+    yield session_files.SessionFiles(keep_seconds=3600)
 
 
 def visitor(name: str) -> SimpleNamespace:
     return SimpleNamespace(session_hash=name)
 
 
-def kept(visits: visit.Visits, tmp_path: Path, name: str, words: str = "film") -> Path:
+def kept(visits: session_files.SessionFiles, tmp_path: Path, name: str, words: str = "film") -> Path:
     (tmp_path / "talk.mp4").write_text(words)
     return Path(visits.keep(tmp_path / "talk.mp4", visitor(name)))
 
@@ -136,16 +136,16 @@ def test_visitors_have_folders_of_their_own_that_go_with_them(visits, tmp_path):
 
 def test_a_visitor_keeps_the_newest_results(visits, tmp_path):
     paths = []
-    for number in range(visit.RESULTS_KEPT + 3):
+    for number in range(session_files.RESULTS_KEPT + 3):
         paths.append(kept(visits, tmp_path, "ann", str(number)))
         moment = time.time() - 100 + number
         os.utime(paths[-1].parent, (moment, moment))
-    assert [path.exists() for path in paths] == [False] * 3 + [True] * visit.RESULTS_KEPT
+    assert [path.exists() for path in paths] == [False] * 3 + [True] * session_files.RESULTS_KEPT
 
 
 def test_results_are_swept_by_age_and_an_idle_page_has_no_sweeper(tmp_path, monkeypatch):
-    monkeypatch.setattr(visit.tempfile, "tempdir", str(tmp_path))
-    visits = visit.Visits(keep_seconds=1)
+    monkeypatch.setattr(session_files.tempfile, "tempdir", str(tmp_path))
+    visits = session_files.SessionFiles(keep_seconds=1)
     path = kept(visits, tmp_path, "ann")
     assert any(thread.name == "visits" for thread in threading.enumerate())
     assert path.exists() and until(lambda: not path.exists())
@@ -154,13 +154,13 @@ def test_results_are_swept_by_age_and_an_idle_page_has_no_sweeper(tmp_path, monk
 
 
 def test_the_sweep_of_uploads_survives_an_upload_in_the_middle_of_it():
-    paths = visit.SteadySet({"a", "b"})
+    paths = session_files.SnapshotSet({"a", "b"})
     assert sorted(path for path in paths if not paths.add(path * 2)) == ["a", "b"] and len(paths) == 4
     with gr.Blocks() as demo:
         sound = gr.Audio()
-    visit.steady_sweep(demo)
+    session_files.patch_gradio_sweep(demo)
     sound.temp_files.add("voice.wav"), demo.upload_file_set.add("upload.wav")
-    assert all(isinstance(files, visit.SteadySet) for files in demo.temp_file_sets)
+    assert all(isinstance(files, session_files.SnapshotSet) for files in demo.temp_file_sets)
     assert {"voice.wav", "upload.wav"} <= set().union(*demo.temp_file_sets)
 
 
@@ -170,9 +170,9 @@ def test_status_is_text_and_not_markup():
     assert "<progress" not in status_html(-1, "Stopped.") and "<progress" not in status_html(3, "Done.")
 
 
-def test_who_waits_too_long_is_told(desk: Desk):
+def test_who_waits_too_long_is_told(desk: JobRunner):
     with desk.task(lambda progress: time.sleep(1)) as task, pytest.raises(TimeoutError):
-        list(followed(task, 0, "Waiting", patience=0.0))
+        list(stream_progress(task, 0, "Waiting", patience=0.0))
 
 
 def test_the_about_page_finds_what_it_quotes():

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from memorytalker.config import CHARACTERS, ModelConfig, SpeechConfig
-from memorytalker.features import style_log_mel
 from memorytalker.models.talker import MemoryTalker
-from memorytalker.training.losses import Mouth, memorizing_loss, stylizing_loss
+from memorytalker.sound.mel import style_log_mel
+from memorytalker.training.losses import MouthVertices, memorizing_loss, stylizing_loss
 from memorytalker.weights import import_paper_checkpoint
 
 #: Theirs at toy size: 20 vertices, 16 features. Speech does not enter: the reference starts at the logits.
@@ -83,7 +83,7 @@ def test_stage_2_is_theirs(arrays: dict[str, Tensor], name: str) -> None:
     output = model(reference["in.text_logits"], style_weights=styles[0].weights)
     close(output.offsets + template, reference["out.vertices"])
     close(output.offsets + template, reference["out.vertices_inference"])
-    parts = stylizing_loss(output, motion, styles, Mouth(reference["in.lip_indices"])).parts
+    parts = stylizing_loss(output, motion, styles, MouthVertices(reference["in.lip_indices"])).parts
     for ours, theirs in (("motion", "mse"), ("velocity", "velocity"), ("lip", "lip")):
         close(parts[ours], reference[f"out.loss_{theirs}"], relative=1e-5)
     close(parts["style"], reference["out.loss_style"], absolute=1e-4)

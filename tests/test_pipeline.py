@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from memorytalker.animation import AnimationError
-from memorytalker.audio import AudioError, Waveform
 from memorytalker.config import PHONES, RenderOptions
-from memorytalker.head import HeadError, load_head
+from memorytalker.face.head import HeadError, load_head
 from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError, choose_device, frame_count
+from memorytalker.sound.decode import AudioError, Waveform
 
 RATE = 16000
 

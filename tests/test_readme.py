@@ -60,7 +60,7 @@ def test_flags_in_the_examples_are_accepted() -> None:
                 [sys.executable, "-m", "memorytalker", "animate", "--help"], capture_output=True, text=True, check=True
             ).stdout
             assert all(flag in help_text for flag in flags)
-            from memorytalker.head import load_head
+            from memorytalker.face.head import load_head
 
             assert re.search(r"--identity (\S+)", line).group(1) in load_head().identities
 

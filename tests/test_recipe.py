@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from memorytalker.cli import main
-from memorytalker.config import ListenerConfig, ModelConfig
+from memorytalker.config import CurveRegressorConfig, ModelConfig
 from memorytalker.corpus.capture import RECORDINGS
 from memorytalker.corpus.clips import Clip, write_clips
-from memorytalker.models.listener import Listener
+from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.training import recipe
 from memorytalker.training.data import TrainingError
 from memorytalker.training.recipe import make_corpus
-from memorytalker.weights import load_listener
+from memorytalker.weights import load_curve_regressor
 
 FILMED = Clip("f", "s", "train", "film", "captured", "f.wav", 30, 30, text="words")
 
@@ -35,9 +35,11 @@ def steps(monkeypatch) -> list[str]:
         write_clips(folder, clips + own, ())
         taken.append("corpus" if heard is None else f"corpus of what is heard, {heard('f', 3).shape[0]} frames")
 
-    def train(folder, space, head, config, training, progress) -> Listener:
+    def train(folder, space, head, config, training, progress) -> CurveRegressor:
         taken.append("listener")
-        return Listener(ListenerConfig(("jawOpen", "mouthClose"), hidden_size=4, channels=4, layers=1, members=1))
+        return CurveRegressor(
+            CurveRegressorConfig(("jawOpen", "mouthClose"), hidden_size=4, channels=4, layers=1, members=1)
+        )
 
     model = SimpleNamespace(config=ModelConfig())
     model.to = lambda device: model
@@ -56,7 +58,7 @@ def test_a_corpus_is_made_again_of_what_film_teaches_to_hear(steps: list[str], t
     make_corpus(tmp_path, tmp_path / "work")
     assert steps == ["corpus", "features", "listener", "corpus of what is heard, 3 frames"]
     assert json.loads((tmp_path / "work" / "listener.json").read_text())["agreement"] == {"film": {"gap": 0.9}}
-    assert load_listener(tmp_path / "work" / "listener").config.shapes == ("jawOpen", "mouthClose")
+    assert load_curve_regressor(tmp_path / "work" / "listener").config.shapes == ("jawOpen", "mouthClose")
     steps.clear()
     make_corpus(tmp_path, tmp_path / "work")
     assert steps == ["features"], "what is done is not done again"
@@ -112,9 +114,9 @@ def test_train_corpus_makes_the_corpus_alone(steps: list[str], tmp_path: Path, c
 
 def test_only_the_shipped_weights_bring_their_listener(steps: list[str], tmp_path: Path) -> None:
     make_corpus(tmp_path, tmp_path / "work")
-    recipe.ship_listener(tmp_path / "work", tmp_path / "weights" / "mine")
+    recipe.ship_curve_regressor(tmp_path / "work", tmp_path / "weights" / "mine")
     assert not (tmp_path / "weights").exists()
-    recipe.ship_listener(tmp_path / "work", tmp_path / "weights" / "open")
+    recipe.ship_curve_regressor(tmp_path / "work", tmp_path / "weights" / "open")
     own, shipped = tmp_path / "work" / "listener", tmp_path / "weights" / "listener"
-    assert load_listener(shipped).config == load_listener(own).config
+    assert load_curve_regressor(shipped).config == load_curve_regressor(own).config
     assert sorted(path.name for path in shipped.iterdir()) == sorted(path.name for path in own.iterdir())

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from memorytalker.config import CAMERAS, ConfigError, RenderOptions
-from memorytalker.head import HeadMesh, load_head
+from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.rendering import RenderError, render_frames, renderer, scene
-from memorytalker.rendering.moving import project
+from memorytalker.rendering.dirty_rect import project
 from memorytalker.rendering.surface import Patch, Surface, sphere_directions, visibility
 
 SMALL = RenderOptions(width=192, height=192)

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memorytalker.audio import Waveform, load_waveform, write_wav
 from memorytalker.cli import main
 from memorytalker.corpus import commands
 from memorytalker.corpus.capture import keep_recording, recorded_clips
 from memorytalker.corpus.clips import load_clip, save_clip
 from memorytalker.corpus.landmarks import CaptureError
 from memorytalker.corpus.takes import find_takes, read_take
-from memorytalker.head import load_head
+from memorytalker.face.head import load_head
+from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 
 RATE, FPS = 16000, 60
 

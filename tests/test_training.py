@@ -13,9 +13,9 @@ from toy_training import clip
 from toy_training import clips as toy_clips
 
 from memorytalker.config import ConfigError, LossConfig, TrainingConfig
-from memorytalker.head import load_head
+from memorytalker.face.head import load_head
 from memorytalker.training.data import Sampler, TrainingClip, Triplets, collate, cropped, split_long
-from memorytalker.training.losses import Mouth
+from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorize, stage_one
 from memorytalker.training.space import blendshape_space
 from memorytalker.training.stylize import _roles, stylize, stylizing
@@ -32,8 +32,8 @@ def clips() -> list[TrainingClip]:
 
 
 @pytest.fixture
-def mouth() -> Mouth:
-    return Mouth(lips=torch.eye(60)[:, :12], opening=torch.eye(60)[0])
+def mouth() -> MouthVertices:
+    return MouthVertices(lips=torch.eye(60)[:, :12], opening=torch.eye(60)[0])
 
 
 def test_sampler_is_decided_by_seed_and_epoch(clips: list[TrainingClip]) -> None:

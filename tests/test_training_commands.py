@@ -12,13 +12,13 @@ import pytest
 import torch
 from synthetic_datasets import write_vocaset
 
-from memorytalker.audio import Waveform
 from memorytalker.cli import main
 from memorytalker.config import CHARACTERS, ConfigError
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
+from memorytalker.sound.decode import Waveform
 from memorytalker.training.data import TrainingError
 from memorytalker.training.processes import device_of
-from memorytalker.training.run import Place, load_run, memorize_dataset
+from memorytalker.training.run import DatasetLocation, load_run, memorize_dataset
 from memorytalker.training.settings import read_settings
 from memorytalker.weights import load_weights
 
@@ -162,7 +162,7 @@ def test_the_papers_model_builds_trains_a_step_and_infers(voice, tmp_path: Path)
     preset = read_settings("memorize", "vocaset")
     once = dataclasses.replace(preset, training=dataclasses.replace(preset.training, epochs=1))
     said: list[str] = []
-    place = Place(tmp_path / "run", torch.device("cpu"))
+    place = DatasetLocation(tmp_path / "run", torch.device("cpu"))
     data = half_second(voice(0.5))
     with pytest.raises(TrainingError, match="--random-encoder"):  # no hub is reachable here
         memorize_dataset(data, once, place, say=said.append)

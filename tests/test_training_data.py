@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from memorytalker.audio import Waveform
 from memorytalker.config import TrainingConfig
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
-from memorytalker.training.cache import HeardCache, hear
+from memorytalker.sound.decode import Waveform
+from memorytalker.training.cache import StateCache, encode
 from memorytalker.training.data import (
     AnyClip,
     TrainingClip,
@@ -25,13 +25,13 @@ from memorytalker.training.data import (
     split_long,
     states_per_frame,
 )
-from memorytalker.training.losses import Mouth
+from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorizing
 from memorytalker.training.sources import open_source, vertex_mouth
 from memorytalker.training.stylize import stylizing
 
 FAMILIES = ("open", "vocaset", "biwi")
-MOUTH = Mouth(lips=torch.arange(5), opening=torch.eye(60)[0])
+MOUTH = MouthVertices(lips=torch.arange(5), opening=torch.eye(60)[0])
 CONFIG = TrainingConfig(
     losses=dataclasses.replace(TrainingConfig().losses, slots=0.1, opening=0.1, lips_in_stage_one=1.0)
 )
@@ -41,7 +41,7 @@ def make_clip(model, number: int, frames: int, online: bool, voice: Callable) ->
     """A clip of noise for a face and a buzz for a voice, with the encoder's states or with the sound."""
     random = torch.Generator().manual_seed(number)
     samples = voice(frames / model.config.fps, seed=number)
-    states, mel = hear(model, samples, frames)
+    states, mel = encode(model, samples, frames)
     return TrainingClip(
         f"clip{number}", f"speaker{number % 2}", True, None if online else torch.from_numpy(states).float(),
         torch.from_numpy(mel), 0.01 * torch.randn(frames, 60, generator=random),
@@ -144,7 +144,7 @@ def dataset(voice: Callable, tmp_path: Path) -> FaceDataset:
 
 def clips_of(dataset: FaceDataset, model, folder: Path, states: bool) -> list[AnyClip]:
     source = open_source(dataset, model.config.slots)
-    cache = HeardCache(model, folder, source.digest, states)
+    cache = StateCache(model, folder, source.digest, states)
     cache.fill(dataset.sequences)
     return source.clips("train", cache, model.config)
 
@@ -178,13 +178,13 @@ def test_cached_states_give_what_the_sound_gives(family, dataset: FaceDataset, m
 
 def test_a_cache_of_another_encoder_or_data_set_is_never_used(dataset, make_model, tmp_path: Path) -> None:
     model = make_model("biwi")
-    first = HeardCache(model, tmp_path, "data", states=True).folder
-    assert HeardCache(make_model("biwi"), tmp_path, "data", states=True).folder == first
+    first = StateCache(model, tmp_path, "data", states=True).folder
+    assert StateCache(make_model("biwi"), tmp_path, "data", states=True).folder == first
     with torch.no_grad():
         next(model.speech.encoder.parameters()).add_(1e-3)
-    assert HeardCache(model, tmp_path, "data", states=True).folder != first
-    assert HeardCache(make_model("biwi"), tmp_path, "other", states=True).folder != first
-    assert HeardCache(make_model("biwi"), tmp_path, "data", states=False).folder != first
+    assert StateCache(model, tmp_path, "data", states=True).folder != first
+    assert StateCache(make_model("biwi"), tmp_path, "other", states=True).folder != first
+    assert StateCache(make_model("biwi"), tmp_path, "data", states=False).folder != first
 
 
 def test_nothing_is_read_before_a_batch_needs_it(dataset: FaceDataset, make_model, tmp_path: Path) -> None:

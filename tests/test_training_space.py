@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from memorytalker.head import load_head
+from memorytalker.face.head import load_head
 from memorytalker.training.losses import lip_loss
 from memorytalker.training.space import STILL, blendshape_space
 

@@ -11,9 +11,9 @@ import torch
 
 from memorytalker.config import ConfigError, LossConfig, TrainingConfig, from_dict, to_dict
 from memorytalker.models.style import SpeakerLabels, StyleEncoder
-from memorytalker.models.talker import expand_coordinates
+from memorytalker.models.talker import to_vertex_model
 from memorytalker.training.data import TrainingClip
-from memorytalker.training.losses import Losses, Mouth, memorizing_loss, together_loss
+from memorytalker.training.losses import Losses, MouthVertices, memorizing_loss, together_loss
 from memorytalker.training.memorize import memorize
 from memorytalker.training.stylize import stylize
 from memorytalker.training.together import train_together
@@ -41,8 +41,8 @@ def clips() -> list[TrainingClip]:
 
 
 @pytest.fixture
-def mouth() -> Mouth:
-    return Mouth(lips=torch.eye(60)[:, :12], opening=torch.eye(60)[0])
+def mouth() -> MouthVertices:
+    return MouthVertices(lips=torch.eye(60)[:, :12], opening=torch.eye(60)[0])
 
 
 def changed(model: torch.nn.Module, before: dict[str, torch.Tensor]) -> set[str]:
@@ -67,7 +67,7 @@ def test_a_model_without_memory_reads_the_text_alone(make_model) -> None:
         assert not torch.allclose(with_memory(logits).offsets, plain.offsets), "with the memory it does read it"
 
 
-def test_without_memory_there_are_no_losses_of_the_memory(make_model, mouth: Mouth) -> None:
+def test_without_memory_there_are_no_losses_of_the_memory(make_model, mouth: MouthVertices) -> None:
     motion, logits = 0.01 * torch.randn(2, 9, 60), torch.randn(2, 9, 40)
     output = make_model(use_memory=False)(logits, motion=motion)
     losses = memorizing_loss(output, motion, weights=LossConfig(opening=0.1), mouth=mouth)
@@ -117,7 +117,7 @@ def test_a_labelled_model_is_stored_and_cannot_hear_a_style(make_model, tmp_path
     loaded = load_weights(tmp_path / "weights")
     assert loaded.config.speakers == ("Ann", "Bob")
     torch.testing.assert_close(loaded.style.weights.weight, model.style.weights.weight)
-    assert isinstance(expand_coordinates(loaded, torch.randn(60, 90)).style, SpeakerLabels)
+    assert isinstance(to_vertex_model(loaded, torch.randn(60, 90)).style, SpeakerLabels)
     with pytest.raises(ConfigError, match="by label"):
         loaded.style_of(torch.zeros(1, 16000))
 

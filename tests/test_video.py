@@ -13,8 +13,8 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from memorytalker.audio import SAMPLE_RATE, Waveform, load_waveform
 from memorytalker.rendering import VideoError, video, write_video
+from memorytalker.sound.decode import SAMPLE_RATE, Waveform, load_waveform
 
 SIZE = (96, 128)  # height, width
 COLORS = np.array([[200, 60, 40], [50, 160, 80], [40, 70, 190], [230, 230, 230], [15, 15, 15]], np.uint8)

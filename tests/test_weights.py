@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from memorytalker import weights
-from memorytalker.config import ListenerConfig, ModelConfig
-from memorytalker.models.listener import Listener
+from memorytalker.config import CurveRegressorConfig, ModelConfig
+from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.weights import (
     PAPER_NAMES,
@@ -19,11 +19,11 @@ from memorytalker.weights import (
     find_weights,
     import_paper_checkpoint,
     initialise_speech,
-    load_listener,
+    load_curve_regressor,
     load_weights,
     paper_name,
     read_manifest,
-    save_listener,
+    save_curve_regressor,
     save_weights,
 )
 
@@ -257,7 +257,7 @@ def test_the_shipped_encoder_fits_the_open_configuration(shared: Path) -> None:
 
 def test_the_shipped_weights_are_what_they_say() -> None:
     places = {path.parent for path in weights.WEIGHTS_FOLDER.glob("*/config.json")}
-    folders = sorted(places - {weights.WEIGHTS_FOLDER / weights.LISTENER_NAME})
+    folders = sorted(places - {weights.WEIGHTS_FOLDER / weights.CURVE_REGRESSOR_NAME})
     if not folders:
         pytest.skip("no weights are shipped yet")
     for folder in folders:
@@ -267,19 +267,21 @@ def test_the_shipped_weights_are_what_they_say() -> None:
 
 
 def test_the_shipped_listener_hears_with_the_shipped_encoder() -> None:
-    if not (weights.WEIGHTS_FOLDER / weights.LISTENER_NAME).is_dir():
+    if not (weights.WEIGHTS_FOLDER / weights.CURVE_REGRESSOR_NAME).is_dir():
         pytest.skip("weights/listener is not in this checkout")
-    listener = load_listener()
+    listener = load_curve_regressor()
     listener.check(load_weights().speech)
-    assert (weights.WEIGHTS_FOLDER / weights.LISTENER_NAME / "model.safetensors").stat().st_size <= 1e6
+    assert (weights.WEIGHTS_FOLDER / weights.CURVE_REGRESSOR_NAME / "model.safetensors").stat().st_size <= 1e6
     assert all(torch.isfinite(value).all() for value in listener.state_dict().values())
 
 
 def test_a_listener_is_no_model(tmp_path: Path, monkeypatch) -> None:
-    save_listener(Listener(ListenerConfig(("jawOpen",), channels=4, hidden_size=4)), tmp_path / "listener")
+    save_curve_regressor(
+        CurveRegressor(CurveRegressorConfig(("jawOpen",), channels=4, hidden_size=4)), tmp_path / "listener"
+    )
     monkeypatch.setattr(weights, "WEIGHTS_FOLDER", tmp_path)
     with pytest.raises(WeightsError, match="none are installed"):
         load_weights("nobody")
     with pytest.raises(WeightsError, match="does not describe weights"):
         load_weights("listener")
-    assert load_listener().config.shapes == ("jawOpen",)
+    assert load_curve_regressor().config.shapes == ("jawOpen",)

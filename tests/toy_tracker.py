@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from memorytalker.corpus import landmarks, solve
+from memorytalker.corpus import landmark_solver, landmarks
 from memorytalker.corpus.landmarks import Neutral
-from memorytalker.head import HeadMesh
+from memorytalker.face.head import HeadMesh
 
 UPPER_LIP = (185, 40, 39, 37, 0, 267, 269, 270, 409, 191, 80, 81, 82, 13, 312, 311, 310, 415)
 LOWER_LIP = (146, 91, 181, 84, 17, 314, 405, 321, 375, 95, 88, 178, 87, 14, 317, 402, 318, 324)
 CHIN = (152, 175, 199, 200, 18, 83, 313, 148, 176, 149, 150, 377, 400, 378, 379)
 
 
-def toy_basis(head: HeadMesh) -> solve.Basis:
+def toy_basis(head: HeadMesh) -> landmark_solver.Basis:
     """Lips as two arcs over the head's mouth, each point moving with the nearest vertex of its own lip."""
     mark, template = head.landmarks, head.template
     corners = template[[mark["eye_left_outer"], mark["eye_right_outer"]]]
@@ -45,18 +45,18 @@ def toy_basis(head: HeadMesh) -> solve.Basis:
         vertex = {13: mark["inner_lip_upper"], 14: mark["inner_lip_lower"]}.get(int(number), vertex)
         if number not in landmarks.RIGID:
             full[:, column] = head.blendshapes[:, vertex, :2] * [1, -1] / eyes
-    return solve.make_basis(index, neutral, head.blendshape_names, full, full / 2, head)
+    return landmark_solver.make_basis(index, neutral, head.blendshape_names, full, full / 2, head)
 
 
-def rest_of(basis: solve.Basis) -> Neutral:
+def rest_of(basis: landmark_solver.Basis) -> Neutral:
     turns = np.zeros((0, len(landmarks.RIGID), 2))
     return Neutral(basis.index, basis.neutral, turns, basis.neutral[None], closed_level=0.006)
 
 
-def planted(basis: solve.Basis, frames: int = 90) -> np.ndarray:
+def planted(basis: landmark_solver.Basis, frames: int = 90) -> np.ndarray:
     """(T, K) a mouth that opens and shuts, rounds, and smiles."""
-    weights, time = np.zeros((frames, len(solve.CONTROLS))), np.arange(frames) / 30
-    names = list(solve.CONTROLS)
+    weights, time = np.zeros((frames, len(landmark_solver.CONTROLS))), np.arange(frames) / 30
+    names = list(landmark_solver.CONTROLS)
     weights[:, names.index("jawOpen")] = np.clip(0.35 * np.sin(2 * np.pi * 1.5 * time), 0, None)
     weights[:, names.index("pucker")] = np.clip(0.5 * np.sin(2 * np.pi * 0.7 * time + 2), 0, None)
     weights[:, names.index("smile")] = np.clip(0.4 * np.sin(2 * np.pi * 0.7 * time - 1), 0, None)

@@ -18,7 +18,7 @@ from memorytalker.config import LossConfig, TrainingConfig
 from memorytalker.training import folder as run_folder
 from memorytalker.training.data import TrainingClip
 from memorytalker.training.folder import RunFolder
-from memorytalker.training.losses import Mouth
+from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorize
 from memorytalker.training.stylize import stylize
 
@@ -26,7 +26,7 @@ CONFIG = TrainingConfig(
     epochs=3, batch_size=3, learning_rate=1e-3, captured_share=0.4, crop_seconds=1.0, checkpoint_every=3,
     clip_norm=1.0, losses=LossConfig(slots=0.1, opening=0.1, lips_in_stage_one=1.0),
 )  # fmt: skip
-MOUTH = Mouth(lips=torch.eye(60)[:, :12], opening=torch.eye(60)[0])
+MOUTH = MouthVertices(lips=torch.eye(60)[:, :12], opening=torch.eye(60)[0])
 #: Where a training can be killed.
 MOMENTS = ("in_a_step", "writing_a_checkpoint", "writing_the_log", "before_the_best", "before_the_checkpoint")
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..config import PHONES
-from .speaker import Manner
-from .visemes import BILABIALS, GROUPS, LABIODENTALS, VisemeTable
+from memorytalker.articulation.speaker import ArticulationStyle
+from memorytalker.articulation.visemes import BILABIALS, GROUPS, LABIODENTALS, VisemeTable
+from memorytalker.config import PHONES
 
 #: A phone holds its full strength on the middle part of its duration: this fraction is cut from either end.
 SHOULDER = 0.3
@@ -117,7 +117,7 @@ def articulate(
     frames: int,
     fps: float,
     effort: np.ndarray | None = None,
-    manner: Manner | None = None,
+    manner: ArticulationStyle | None = None,
 ) -> np.ndarray:
     """Face curves (T, S) in [0, 1] over `table.shapes` for phones with times, in a given manner.
 

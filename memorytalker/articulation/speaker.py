@@ -42,7 +42,7 @@ FURTHEST = 2.0
 
 
 @dataclass(frozen=True)
-class Manner:
+class ArticulationStyle:
     """Gains on groups of mouth shapes (1 = as fitted), a left-right lean in [-1, 1], and seconds of slurring."""
 
     jaw: float = 1.0
@@ -81,7 +81,7 @@ class Manner:
         return {key: round(float(value), 4) for key, value in asdict(self).items()}
 
 
-def manner_of(voice: Voice, seed: int) -> Manner:
+def style_from_voice(voice: Voice, seed: int) -> ArticulationStyle:
     """The manner of a synthesised speaker: a mean that can be heard plus a smaller, personal part drawn from `seed`.
 
     An effortful (bright) voice, a wide loudness range and a wide vowel space open the jaw and lower the lip, fast
@@ -89,10 +89,10 @@ def manner_of(voice: Voice, seed: int) -> Manner:
     phonetics; the sizes are chosen, not measured: openings differ about threefold between people, as filmed people's
     do, and what a single sentence tells surely (brightness, rate) weighs most.
     """
-    draw = np.random.default_rng(seed).standard_normal(len(fields(Manner)))
-    loud, fast, high, wide, bright = strangeness(voice)
+    draw = np.random.default_rng(seed).standard_normal(len(fields(ArticulationStyle)))
+    loud, fast, high, wide, bright = z_scores(voice)
     jaw = float(np.clip(0.20 * bright - 0.14 * fast + 0.10 * loud + 0.10 * wide + 0.08 * draw[0], -0.65, 0.65))
-    return Manner(
+    return ArticulationStyle(
         jaw=float(np.exp(0.15 + jaw)),
         rounding=float(np.exp(0.10 - 0.12 * fast + 0.10 * wide + 0.10 * draw[1])),
         spreading=float(np.exp(0.10 + 0.15 * high + 0.08 * wide + 0.10 * draw[2])),
@@ -103,7 +103,7 @@ def manner_of(voice: Voice, seed: int) -> Manner:
     )
 
 
-def strangeness(voice: Voice) -> tuple[float, float, float, float, float]:
+def z_scores(voice: Voice) -> tuple[float, float, float, float, float]:
     """Standard deviations from an ordinary voice: loudness range, rate, pitch, vowel space, brightness."""
     values = (
         (voice.loudness_range - ORDINARY.loudness_range) / SPREAD.loudness_range,

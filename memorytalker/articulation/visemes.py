@@ -1,6 +1,6 @@
 """What the mouth does for each phone: a table of targets and dominances, kept in `visemes.json` beside this file.
 
-The table is fitted to filmed faces by `tools/fit_articulation.py`, not guessed; the file says from what.
+The table is fitted to filmed faces by `tools/articulation/fit.py`, not guessed; the file says from what.
 Symbols of Cohen and Massaro (1993, doi 10.1007/978-4-431-66911-1_13), in full words here:
 
 | symbol | name | meaning |
@@ -21,7 +21,7 @@ from importlib import resources
 
 import numpy as np
 
-from ..config import PHONES, ConfigError
+from memorytalker.config import PHONES, ConfigError
 
 #: The groups of mouth shapes that blend with their own dominances: how far open, how wide, how round.
 GROUPS = ("jaw", "lips", "rounding")

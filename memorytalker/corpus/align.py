@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..config import PHONES, ConfigError
+from memorytalker.config import PHONES, ConfigError
 
 #: Seconds a frame of the aligner lasts.
 FRAME_SECONDS = 0.01

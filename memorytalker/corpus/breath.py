@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..articulation.coarticulation import MouthGeometry
-from ..config import PHONES
+from memorytalker.articulation.coarticulation import MouthGeometry
+from memorytalker.config import PHONES
 
 #: Metres between the inner lips from which on a mouth is open in silence: above what a tracker leaves of closed lips.
 BREATH_GAP = 0.0015

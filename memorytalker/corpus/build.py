@@ -16,34 +16,46 @@ from pathlib import Path
 
 import numpy as np
 
-from ..articulation.coarticulation import MouthGeometry, TimedPhones, articulate, frame_phones, with_contacts
-from ..articulation.speaker import Manner
-from ..articulation.visemes import VisemeTable, load_visemes
-from ..audio import load_waveform, write_wav
-from ..config import Progress
-from ..head import HeadMesh
-from ..motion import FaceCurves
-from .align import Aligner, AlignmentError
-from .breath import with_breaths
-from .capture import CURVE_SOURCES, LANDMARK_SOURCES, keep_recording, recorded_clips, write_captured
-from .clips import VOICE_MARK, Clip, CorpusError, disturbed_version, save_clip, write_clips
-from .disturbance import training_noises, training_rooms
-from .hearing import pitch
-from .silence import silent_clips
-from .speakers import hear_all, in_parallel, voices
-from .speakers import manners as manners_of
-from .store import store_lines, stored_lines
-from .twins import twins
-from .voices import shifted_voice
+from memorytalker.articulation.coarticulation import (
+    MouthGeometry,
+    TimedPhones,
+    articulate,
+    frame_phones,
+    with_contacts,
+)
+from memorytalker.articulation.speaker import ArticulationStyle
+from memorytalker.articulation.visemes import VisemeTable, load_visemes
+from memorytalker.config import Progress
+from memorytalker.corpus.align import Aligner, AlignmentError
+from memorytalker.corpus.augmentation import training_noises, training_rooms
+from memorytalker.corpus.breath import with_breaths
+from memorytalker.corpus.capture import (
+    CURVE_SOURCES,
+    LANDMARK_SOURCES,
+    keep_recording,
+    recorded_clips,
+    write_captured,
+)
+from memorytalker.corpus.clips import VOICE_MARK, Clip, CorpusError, augmented_version, save_clip, write_clips
+from memorytalker.corpus.silence import silent_clips
+from memorytalker.corpus.speakers import articulation_styles as manners_of
+from memorytalker.corpus.speakers import in_parallel, measure_voices, voices
+from memorytalker.corpus.store import store_lines, stored_lines
+from memorytalker.corpus.synthetic_speakers import synthetic_speakers
+from memorytalker.corpus.voice_augmentation import shifted_voice
+from memorytalker.face.head import HeadMesh
+from memorytalker.face.motion import FaceCurves
+from memorytalker.sound.acoustics import pitch
+from memorytalker.sound.decode import load_waveform, write_wav
 
 FPS = 30
 #: Every filmed training clip is heard in so many more voices, of a median pitch between these (Hz), as far as the
 #: voice may be shifted. Their clips carry the mark in their name.
 VOICES, PITCHES, SHIFTS = 2, (95.0, 270.0), (0.75, 1.5)
 #: The share of synthesised training clips that are heard once more, disturbed; captured ones all are.
-DISTURBED_SHARE = 0.5
+AUGMENTED_SHARE = 0.5
 #: How much of a synthesised mouth is heard from the sound by what film taught, the rest being made of phone times.
-HEARD_SHARE = 0.7
+REGRESSED_SHARE = 0.7
 
 #: From a clip's name and frames T to the curves (T, S), over the viseme table's shapes, that film taught to hear in it.
 Heard = Callable[[str, int], np.ndarray]
@@ -73,7 +85,7 @@ def build_corpus(
     clips = _captured(root, folder, head, phones, seed)
     clips += _recorded(recordings, folder, head, seed) if recordings else []
     clips += _synthesised(root, folder, head, rows, phones, workers, seed, manners, progress, heard)
-    clips += _disturbed(root, folder, clips, seed)
+    clips += _augmented(root, folder, clips, seed)
     clips += silent_clips(root, folder, head.blendshape_names, FPS, seed)
     write_clips(folder, clips, head.blendshape_names)
     counts: dict[str, int] = defaultdict(int)
@@ -133,7 +145,7 @@ def _aligner() -> Aligner:
 
 
 def synthesised_shapes() -> tuple[str, ...]:
-    """The curves that synthesised motion moves, in the order that `Heard` gives them in."""
+    """The curves that synthesised motion moves, in the order that `Prosody` gives them in."""
     return load_visemes().shapes
 
 
@@ -150,9 +162,7 @@ def mouth_geometry(head: HeadMesh, shapes: tuple[str, ...]) -> MouthGeometry:
     )
 
 
-def _captured(
-    root: Path, folder: Path, head: HeadMesh, phones: dict[str, list | None], seed: int
-) -> list[Clip]:
+def _captured(root: Path, folder: Path, head: HeadMesh, phones: dict[str, list | None], seed: int) -> list[Clip]:
     """Recorded motion, solved once into `folder/captured`, as clips."""
     there = tuple(name for name in LANDMARK_SOURCES + CURVE_SOURCES if (root / "capture" / name).is_dir())
     if not there:
@@ -191,9 +201,7 @@ def _recorded(recordings: Path, folder: Path, head: HeadMesh, seed: int) -> list
     return clips
 
 
-def _revoiced(
-    sound: Path, folder: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray, seed: int
-) -> list[Clip]:
+def _revoiced(sound: Path, folder: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray, seed: int) -> list[Clip]:
     """The same filmed face with other voices: few people were filmed, and their motion should serve for all throats."""
     (folder / "voices").mkdir(exist_ok=True)
     own = load_waveform(sound)
@@ -216,13 +224,13 @@ def _synthesised(
 ) -> list[Clip]:  # fmt: skip
     """Motion made from phone times, each speaker, and the twin of each training speaker, in their own manner."""
     rows = [row for row in rows if phones[row["sound"]] is not None]
-    heard = hear_all(root, folder, rows, phones, FPS, workers, progress)
+    heard = measure_voices(root, folder, rows, phones, FPS, workers, progress)
     people = voices(rows, heard, phones)
     if manners:
         heights = {speaker: voice.pitch for speaker, voice in people.items()}
-        more, times = twins(root, folder, rows, phones, heights, seed, workers, progress)
+        more, times = synthetic_speakers(root, folder, rows, phones, heights, seed, workers, progress)
         rows, phones = rows + more, {**phones, **times}
-        heard = hear_all(root, folder, rows, phones, FPS, workers, progress)
+        heard = measure_voices(root, folder, rows, phones, FPS, workers, progress)
         people = voices(rows, heard, phones)
     speakers = manners_of(people, seed) if manners else {}
     (folder / "speakers.json").write_text(json.dumps(speakers, indent=1) + "\n", encoding="utf-8")
@@ -230,7 +238,7 @@ def _synthesised(
     geometry = mouth_geometry(head, table.shapes)
     clips = []
     for done, row in enumerate(rows, start=1):
-        manner = Manner(**speakers[row["speaker"]]["manner"]) if manners else None
+        manner = ArticulationStyle(**speakers[row["speaker"]]["manner"]) if manners else None
         clip, curves, labels = synthesise(row, heard[row["sound"]]["effort"], phones[row["sound"]], table, geometry,
                                           head, manner, heard_by_film)  # fmt: skip
         save_clip(folder, clip, curves, labels)
@@ -242,14 +250,14 @@ def _synthesised(
 
 def synthesise(
     row: dict, loud: np.ndarray, times: list, table: VisemeTable, geometry: MouthGeometry, head: HeadMesh,
-    manner: Manner | None, heard: Heard | None = None,
+    manner: ArticulationStyle | None, heard: Heard | None = None,
 ) -> tuple[Clip, FaceCurves, np.ndarray]:  # fmt: skip
     """One clip of synthesised motion: its entry, its face curves and its phone in each frame."""
     phones, frames = TimedPhones.of(times), len(loud)
     name = Path(row["file"]).with_suffix("").as_posix().replace("/", "_")
     mouth = articulate(phones, table, geometry, frames, FPS, np.asarray(loud), manner if heard is None else None)
     if heard is not None:
-        mouth = (1 - HEARD_SHARE) * mouth + HEARD_SHARE * heard(name, frames)
+        mouth = (1 - REGRESSED_SHARE) * mouth + REGRESSED_SHARE * heard(name, frames)
         if manner is not None:
             mouth = manner.apply(mouth, table.shapes, FPS)
         mouth = with_contacts(mouth, phones, geometry, FPS)
@@ -260,14 +268,14 @@ def synthesise(
     return clip, FaceCurves(weights, head.blendshape_names, FPS), frame_phones(phones, frames, FPS)
 
 
-def _disturbed(root: Path, folder: Path, clips: list[Clip], seed: int) -> list[Clip]:
+def _augmented(root: Path, folder: Path, clips: list[Clip], seed: int) -> list[Clip]:
     """Training clips once more, with the same motion, under sound as worse recordings hold it; none without noises."""
     if not training_noises(root) and not training_rooms(root):
         return []
     versions = []
     for clip in clips:
         drawn = np.random.default_rng([seed, *clip.name.encode()]).random()
-        if clip.split == "train" and (clip.kind == "captured" or drawn < DISTURBED_SHARE):
-            versions.append(disturbed_version(clip, 1))
+        if clip.split == "train" and (clip.kind == "captured" or drawn < AUGMENTED_SHARE):
+            versions.append(augmented_version(clip, 1))
             shutil.copyfile(folder / "clips" / f"{clip.name}.npz", folder / "clips" / f"{versions[-1].name}.npz")
     return versions

@@ -15,12 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio import SAMPLE_RATE, Waveform, load_waveform, write_wav
-from ..config import Progress
-from ..head import HeadMesh, load_head
-from ..motion import FaceCurves, resampled
-from .clips import Clip
-from .landmarks import (
+from memorytalker.config import Progress
+from memorytalker.corpus.clips import Clip
+from memorytalker.corpus.landmark_solver import Basis, open_gap, read_basis, solve_landmarks
+from memorytalker.corpus.landmarks import (
     CaptureError,
     LandmarkClip,
     Neutral,
@@ -30,9 +28,11 @@ from .landmarks import (
     read_landmark_clips,
     refine_neutral,
 )
-from .recordings import read_curves
-from .solve import Basis, open_gap, read_basis, solve_landmarks
-from .takes import find_takes, read_take
+from memorytalker.corpus.takes import find_takes, read_take
+from memorytalker.face.curve_files import read_curves
+from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.face.motion import FaceCurves, resampled
+from memorytalker.sound.decode import SAMPLE_RATE, Waveform, load_waveform, write_wav
 
 FPS = 30.0
 LANDMARK_SOURCES = ("grid_s1", "grid_s4")
@@ -88,7 +88,7 @@ def captured_clips(
             raise CaptureError(f"There is no capture source {source!r}; choose from {known}.")
 
 
-def film_openings(
+def video_openings(
     root: str | Path, which: tuple[str, ...] = LANDMARK_SOURCES
 ) -> dict[str, tuple[float, np.ndarray, np.ndarray, np.ndarray]]:
     """Clip -> (fps, lip gap, lip width, jaw), each (T,) in eye distances at the film's own rate; nothing is solved."""

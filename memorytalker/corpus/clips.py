@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..motion import FaceCurves
+from memorytalker.face.motion import FaceCurves
 
 #: In the name of a clip whose voice was shifted.
 VOICE_MARK = "~"
 #: In the name of a clip whose sound is disturbed by noise, rooms and codecs, before the number of the version.
-DISTURBED_MARK = "+"
+AUGMENTED_MARK = "+"
 
 
 class CorpusError(ValueError):
@@ -52,9 +52,9 @@ class Clip:
         return self.frames / self.fps
 
 
-def disturbed_version(clip: Clip, number: int) -> Clip:
+def augmented_version(clip: Clip, number: int) -> Clip:
     """The same motion under disturbed sound, version `number` from 1 on, marked in its name; nothing is written."""
-    return replace(clip, name=f"{clip.name}{DISTURBED_MARK}{number}", disturbed=number)
+    return replace(clip, name=f"{clip.name}{AUGMENTED_MARK}{number}", disturbed=number)
 
 
 def save_clip(folder: Path, clip: Clip, curves: FaceCurves, phones: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..config import Progress
+from memorytalker.config import Progress
 
 
 def add_corpus(parser: argparse.ArgumentParser) -> None:
@@ -23,9 +23,9 @@ def add_corpus(parser: argparse.ArgumentParser) -> None:
 
 def run_corpus(chosen: argparse.Namespace, progress: Progress) -> None:
     """Make the corpus and print how many clips of each kind it holds; of recordings, first what is in each take."""
-    from ..head import load_head
-    from .build import build_corpus
-    from .clips import CorpusError
+    from memorytalker.corpus.build import build_corpus
+    from memorytalker.corpus.clips import CorpusError
+    from memorytalker.face.head import load_head
 
     if chosen.check and chosen.recordings is None:
         raise CorpusError("There is nothing to check; name the folder of your takes with --recordings.")
@@ -46,7 +46,7 @@ def print_takes(folder: Path) -> None:
 
     Raises CaptureError for a take that cannot be used.
     """
-    from .takes import ENOUGH_TO_TEST, LONG_ENOUGH, find_takes, read_take
+    from memorytalker.corpus.takes import ENOUGH_TO_TEST, LONG_ENOUGH, find_takes, read_take
 
     takes, alone = find_takes(folder)
     width = max(len(take.name) for take in takes)

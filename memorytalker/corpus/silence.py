@@ -6,18 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio import Waveform, load_waveform, write_wav
-from ..motion import FaceCurves
-from .clips import Clip, save_clip
-from .disturbance import training_noises
+from memorytalker.corpus.augmentation import training_noises
+from memorytalker.corpus.clips import Clip, save_clip
+from memorytalker.face.motion import FaceCurves
+from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 
 #: Noises whose names hold one of these are made of voices.
 WITH_VOICES = ("babble", "restaurant")
 
 
-def silent_clips(
-    root: Path, folder: Path, names: tuple[str, ...], fps: int, seed: int, count: int = 150
-) -> list[Clip]:
+def silent_clips(root: Path, folder: Path, names: tuple[str, ...], fps: int, seed: int, count: int = 150) -> list[Clip]:
     """`count` clips of silence and noise over a still face of the curves `names`; noise from `root`/noise if there."""
     random = np.random.default_rng(seed)
     # Babble is made of voices: a mouth that follows it is not wrong, so it teaches nothing here.

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..articulation.speaker import ORDINARY, Voice, manner_of
-from ..audio import load_waveform
-from ..config import Progress
-from .hearing import VOWEL_WINDOW, brightness, effort, first_formants, loudness_range, pitch
-from .store import store_lines, stored_lines
+from memorytalker.articulation.speaker import ORDINARY, Voice, style_from_voice
+from memorytalker.config import Progress
+from memorytalker.corpus.store import store_lines, stored_lines
+from memorytalker.sound.acoustics import VOWEL_WINDOW, brightness, effort, first_formants, loudness_range, pitch
+from memorytalker.sound.decode import load_waveform
 
 #: Vowels said with an open and with a close mouth; of a diphthong its beginning counts.
 OPEN, CLOSE = ("aa", "ae", "ao", "aw", "ay"), ("iy", "ih", "uw", "uh", "ey")
@@ -21,7 +21,7 @@ OPEN, CLOSE = ("aa", "ae", "ao", "aw", "ay"), ("iy", "ih", "uw", "uh", "ey")
 FEWEST_VOWELS = 6
 
 
-def hear_all(
+def measure_voices(
     root: Path, folder: Path, rows: list[dict], phones: dict[str, list | None], fps: int, workers: int,
     progress: Progress | None = None,
 ) -> dict[str, dict]:  # fmt: skip
@@ -37,14 +37,14 @@ def hear_all(
         for row in rows
         if row["sound"] not in heard
     ]
-    for done, entry in enumerate(store_lines(store, in_parallel(_hear, jobs, workers)), start=1):
+    for done, entry in enumerate(store_lines(store, in_parallel(_measure, jobs, workers)), start=1):
         heard[entry["sound"]] = entry
         if progress:
             progress(done, len(jobs), "listen")
     return heard
 
 
-def _hear(job: tuple[str, str, list, int]) -> dict:
+def _measure(job: tuple[str, str, list, int]) -> dict:
     base, sound, phones, fps = job
     waveform = load_waveform(Path(base) / sound)
     frames = max(1, round(waveform.seconds * fps))
@@ -89,14 +89,14 @@ def _voice(heard: list[dict], phones: list[list]) -> Voice:
     )
 
 
-def manners(heard: dict[str, Voice], seed: int) -> dict[str, dict]:
+def articulation_styles(heard: dict[str, Voice], seed: int) -> dict[str, dict]:
     """Voice and manner of every speaker, for the corpus; the seed of the personal part belongs to the name."""
     made = {}
     for speaker, voice in sorted(heard.items()):
         personal = int.from_bytes(speaker.encode(), "little") % (2**63) + seed
         made[speaker] = {
             "voice": {key: round(value, 3) for key, value in vars(voice).items()},
-            "manner": manner_of(voice, personal).to_json(),
+            "manner": style_from_voice(voice, personal).to_json(),
         }
     return made
 

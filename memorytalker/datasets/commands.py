@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..config import Progress
+from memorytalker.config import Progress
 
 LAYOUT_NAMES = ("vocaset-raw", "vocaset", "biwi", "converted", "corpus")
 
@@ -30,8 +30,8 @@ def run_doctor(chosen: argparse.Namespace) -> bool | None:
 
     Raises DatasetError for a folder that is not there, and for flags of a data set without its folder.
     """
-    from .inspection import inspect
-    from .sequences import DatasetError
+    from memorytalker.datasets.inspection import inspect
+    from memorytalker.datasets.sequences import DatasetError
 
     if chosen.folder is None:
         if chosen.layout or chosen.splits or chosen.regions or chosen.root:
@@ -51,9 +51,9 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
 
 def run_convert(chosen: argparse.Namespace, progress: Progress) -> None:
     """Turn a data set into plain files without pickles, and print what it holds."""
-    from .convert import check_space, convert
-    from .inspection import summary
-    from .opening import open_dataset
+    from memorytalker.datasets.convert import check_space, convert
+    from memorytalker.datasets.inspection import summary
+    from memorytalker.datasets.opening import open_dataset
 
     dataset = open_dataset(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
     check_space(dataset, chosen.out)

@@ -17,13 +17,13 @@ import numpy as np
 import soundfile
 from safetensors import numpy as safetensors
 
-from ..audio import SAMPLE_RATE, AudioError, Waveform
-from ..config import Progress
-from .converted import FORMAT, INDEX, TEMPLATES, sound_name, vertices_name
-from .files import PART, sha256, write_whole
-from .regions import REGIONS
-from .sequences import DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
-from .splits import SAFE_NAME
+from memorytalker.config import Progress
+from memorytalker.datasets.converted import FORMAT, INDEX, TEMPLATES, sound_name, vertices_name
+from memorytalker.datasets.files import PART, sha256, write_whole
+from memorytalker.datasets.regions import REGIONS
+from memorytalker.datasets.sequences import DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
+from memorytalker.datasets.splits import SAFE_NAME
+from memorytalker.sound.decode import SAMPLE_RATE, AudioError, Waveform
 
 #: Says of a folder without an index what is being converted into it.
 MARKER = "converting.json"

@@ -16,12 +16,12 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from ..audio import load_waveform
-from .files import check_file, digest_of
-from .recordings import faces
-from .regions import find_regions
-from .sequences import SPLITS, DatasetError, FaceDataset, Sequence, Skipped
-from .splits import SAFE_NAME
+from memorytalker.datasets.files import check_file, digest_of
+from memorytalker.datasets.recordings import faces
+from memorytalker.datasets.regions import find_regions
+from memorytalker.datasets.sequences import SPLITS, DatasetError, FaceDataset, Sequence, Skipped
+from memorytalker.datasets.splits import SAFE_NAME
+from memorytalker.sound.decode import load_waveform
 
 FORMAT = 1
 INDEX, TEMPLATES, VERTICES, SOUND = "dataset.json", "templates.safetensors", "vertices", "sound"

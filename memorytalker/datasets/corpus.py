@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio import Waveform
-from ..corpus.clips import Clip, CorpusError, load_clip, read_clips
-from ..corpus.disturbance import clip_samples, training_noises, training_rooms
-from ..head import HeadMesh, load_head
-from .files import check_file, digest_of
-from .sequences import SPLITS, DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
+from memorytalker.corpus.augmentation import clip_samples, training_noises, training_rooms
+from memorytalker.corpus.clips import Clip, CorpusError, load_clip, read_clips
+from memorytalker.datasets.files import check_file, digest_of
+from memorytalker.datasets.sequences import SPLITS, DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
+from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.sound.decode import Waveform
 
 #: The speaker of silence.
 NOBODY = "nobody"

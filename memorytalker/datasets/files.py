@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from .sequences import DatasetError
+from memorytalker.datasets.sequences import DatasetError
 
 _POINTER_START = b"version https://git-lfs.github.com/spec"
 _LARGEST_POINTER = 1024  # bytes; the specification of Git LFS says so

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .files import is_pointer
-from .layouts import LAYOUTS, Layout, Part, find_layout, possible_layouts
-from .opening import open_dataset
-from .sequences import SPLITS, DatasetError, FaceDataset, Skipped
+from memorytalker.datasets.files import is_pointer
+from memorytalker.datasets.layouts import LAYOUTS, Layout, Part, find_layout, possible_layouts
+from memorytalker.datasets.opening import open_dataset
+from memorytalker.datasets.sequences import SPLITS, DatasetError, FaceDataset, Skipped
 
 #: The layouts that `doctor` explains where a folder does not tell.
 _DOWNLOADED = ("vocaset-raw", "vocaset", "biwi")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from .processed import MOTION, SOUND, TEMPLATES
-from .regions import MASKS, REGIONS
-from .sequences import DatasetError
-from .vocaset import RAW_FILES
+from memorytalker.datasets.processed import MOTION, SOUND, TEMPLATES
+from memorytalker.datasets.regions import MASKS, REGIONS
+from memorytalker.datasets.sequences import DatasetError
+from memorytalker.datasets.vocaset import RAW_FILES
 
 _VOCASET = "voca.is.tue.mpg.de, after registration"
 _FLAME = "flame.is.tue.mpg.de, after registration"

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from .converted import open_converted
-from .corpus import open_corpus
-from .files import digest_of
-from .layouts import Layout, find_layout
-from .processed import MOTION, read_processed
-from .recordings import choose
-from .regions import find_regions, with_opening
-from .sequences import DatasetError, FaceDataset, Sequence
-from .splits import read_splits
-from .vocaset import read_raw
+from memorytalker.datasets.converted import open_converted
+from memorytalker.datasets.corpus import open_corpus
+from memorytalker.datasets.files import digest_of
+from memorytalker.datasets.layouts import Layout, find_layout
+from memorytalker.datasets.processed import MOTION, read_processed
+from memorytalker.datasets.recordings import choose
+from memorytalker.datasets.regions import find_regions, with_opening
+from memorytalker.datasets.sequences import DatasetError, FaceDataset, Sequence
+from memorytalker.datasets.splits import read_splits
+from memorytalker.datasets.vocaset import read_raw
 
 #: So many sequences show between which vertices the mouth opens.
 _OPENING_SEQUENCES = 4

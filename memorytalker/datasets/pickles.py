@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .sequences import DatasetError
+from memorytalker.datasets.sequences import DatasetError
 
 _NUMBERS = "biuf"  # kinds of numpy types: truth, signed, unsigned, floating
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")

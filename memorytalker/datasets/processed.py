@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ..audio import load_waveform
-from .files import check_file, is_pointer
-from .pickles import read_pickle
-from .recordings import Recording, Recordings, faces, unit_notes
-from .sequences import DatasetError
+from memorytalker.datasets.files import check_file, is_pointer
+from memorytalker.datasets.pickles import read_pickle
+from memorytalker.datasets.recordings import Recording, Recordings, faces, unit_notes
+from memorytalker.datasets.sequences import DatasetError
+from memorytalker.sound.decode import load_waveform
 
 SOUND, MOTION, TEMPLATES = "wav", "vertices_npy", "templates.pkl"
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio import Waveform
-from .rates import fitting_rate
-from .sequences import DatasetError, Sequence, Skipped
-from .splits import Entry, SplitTable
+from memorytalker.datasets.rates import fitting_rate
+from memorytalker.datasets.sequences import DatasetError, Sequence, Skipped
+from memorytalker.datasets.splits import Entry, SplitTable
+from memorytalker.sound.decode import Waveform
 
 #: A face larger than this, in metres, is not in metres.
 LARGEST_FACE = 0.6

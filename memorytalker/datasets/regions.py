@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from .files import check_file
-from .pickles import read_pickle
-from .sequences import DatasetError, FaceRegions
+from memorytalker.datasets.files import check_file
+from memorytalker.datasets.pickles import read_pickle
+from memorytalker.datasets.sequences import DatasetError, FaceRegions
 
 REGIONS, MASKS = "regions.json", "FLAME_masks.pkl"
 LIP_LIST, UPPER_LIST = "lve.txt", "fdd.txt"

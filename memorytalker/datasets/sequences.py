@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..audio import Waveform
+from memorytalker.sound.decode import Waveform
 
 SPLITS = ("train", "validation", "test")
 

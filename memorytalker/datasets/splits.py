@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .sequences import SPLITS, DatasetError
+from memorytalker.datasets.sequences import SPLITS, DatasetError
 
 _FORMAT = 1
 _ENDING = "_split.json"

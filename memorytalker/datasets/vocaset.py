@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..audio import Waveform, load_waveform
-from .files import check_file
-from .pickles import read_pickle
-from .processed import TEMPLATES, finite
-from .recordings import Recording, Recordings, faces, unit_notes
-from .sequences import DatasetError
+from memorytalker.datasets.files import check_file
+from memorytalker.datasets.pickles import read_pickle
+from memorytalker.datasets.processed import TEMPLATES, finite
+from memorytalker.datasets.recordings import Recording, Recordings, faces, unit_notes
+from memorytalker.datasets.sequences import DatasetError
+from memorytalker.sound.decode import Waveform, load_waveform
 
 VERTICES, SOUND, ROWS = "data_verts.npy", "raw_audio_fixed.pkl", "subj_seq_to_idx.pkl"
 RAW_FILES = (VERTICES, SOUND, ROWS, TEMPLATES)

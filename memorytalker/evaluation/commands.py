@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..config import Progress
-from ..datasets.commands import add_dataset
+from memorytalker.config import Progress
+from memorytalker.datasets.commands import add_dataset
 
 #: What --style takes.
 STYLES = ("own", "neutral", "both")
@@ -40,7 +40,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def run_evaluate(chosen: argparse.Namespace, device: str | None, progress: Progress) -> None:
     """Print the figures as a Markdown table. Raises EvaluationError for files that cannot be written, before work."""
-    from .evaluate import EvaluationError
+    from memorytalker.evaluation.evaluate import EvaluationError
 
     for path in (chosen.json, chosen.markdown):
         if path is not None and not path.parent.is_dir():
@@ -58,9 +58,9 @@ def run_evaluate(chosen: argparse.Namespace, device: str | None, progress: Progr
 
 def _open_figures(chosen: argparse.Namespace, device: str | None, progress: Progress) -> tuple[str, str]:
     """(Markdown, JSON) of the open model on held-out voices and films."""
-    from ..pipeline import Talker
-    from .report import markdown, to_json
-    from .speech import evaluate_open
+    from memorytalker.pipeline import Talker
+    from memorytalker.scorecard.goals import markdown, to_json
+    from memorytalker.scorecard.scorecard import evaluate_open
 
     talker = Talker.from_pretrained(chosen.weights, device)
     figures = evaluate_open(talker, chosen.folder, chosen.work, chosen.limit, progress)
@@ -71,12 +71,12 @@ def _vertex_figures(chosen: argparse.Namespace, device: str | None, progress: Pr
     """(Markdown, JSON) of the vertex metrics: the neutral face, and the model in each style asked for."""
     from dataclasses import replace
 
-    from ..datasets.opening import open_dataset
-    from ..pipeline import choose_device
-    from ..weights import find_weights, load_weights, read_manifest
-    from .evaluate import evaluate_all
-    from .prediction import OWN, model_predictor, neutral_predictor
-    from .table import evaluations_json, evaluations_markdown
+    from memorytalker.datasets.opening import open_dataset
+    from memorytalker.evaluation.evaluate import evaluate_all
+    from memorytalker.evaluation.prediction import OWN, model_predictor, neutral_predictor
+    from memorytalker.evaluation.table import evaluations_json, evaluations_markdown
+    from memorytalker.pipeline import choose_device
+    from memorytalker.weights import find_weights, load_weights, read_manifest
 
     dataset = open_dataset(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
     manifest = read_manifest(find_weights(chosen.weights))

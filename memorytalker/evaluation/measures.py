@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..datasets.sequences import FaceRegions
-from . import opening, vertices
+from memorytalker.datasets.sequences import FaceRegions
+from memorytalker.evaluation import lip_opening, vertices
 
 FRAMES, CLIPS = "frames", "clips"
 
@@ -91,9 +91,9 @@ def measure_clip(predicted: np.ndarray, true: np.ndarray, regions: FaceRegions, 
         values["lip_max"] = vertices.lip_max(near, far, every)
     if pair is not None:
         # The opening at rest is in both curves; neither measure sees what both have.
-        curves = [opening.lip_opening(offsets, pair) for offsets in (predicted, true)]
-        values["ldtw"] = opening.lip_warping(*curves)
-        values["mtm"], values["mtm_signed"] = opening.temporal_misalignment(*curves, fps)
+        curves = [lip_opening.lip_opening(offsets, pair) for offsets in (predicted, true)]
+        values["ldtw"] = lip_opening.lip_warping(*curves)
+        values["mtm"], values["mtm_signed"] = lip_opening.temporal_misalignment(*curves, fps)
     if upper is not None:
         values["fdd"] = vertices.upper_face_deviation(predicted, true, upper)
         values["fdd_absolute"] = abs(values["fdd"])

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from ..datasets.sequences import FaceDataset, Sequence
-from ..features import loudness
-from ..models.talker import MemoryTalker
-from ..pipeline import SHORTEST_SECONDS, STYLE_SECONDS
-from .evaluate import EvaluationError
+from memorytalker.datasets.sequences import FaceDataset, Sequence
+from memorytalker.evaluation.evaluate import EvaluationError
+from memorytalker.models.talker import MemoryTalker
+from memorytalker.pipeline import SHORTEST_SECONDS, STYLE_SECONDS
+from memorytalker.sound.mel import loudness
 
 #: Offsets (T, V, 3) in metres from the template of the sequence's speaker, for its T frames.
 Predict = Callable[[Sequence], np.ndarray]

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from .bootstrap import Interval
-from .evaluate import Evaluation, compare, intervals_described
-from .measures import MEASURES, Measure
+from memorytalker.evaluation.bootstrap import Interval
+from memorytalker.evaluation.evaluate import Evaluation, compare, intervals_described
+from memorytalker.evaluation.measures import MEASURES, Measure
 
 #: The paper's VOCASET test figures of MemoryTalker (Kim et al. 2025, arXiv 2507.20562), in table units.
 REPORTED: Mapping[str, float] = MappingProxyType({"FVE": 0.506, "LVE": 0.293, "LDTW": 0.418, "Lip-max": 0.331})

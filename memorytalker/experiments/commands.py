@@ -6,8 +6,8 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from ..config import Progress
-from ..datasets.commands import add_dataset
+from memorytalker.config import Progress
+from memorytalker.datasets.commands import add_dataset
 
 
 def add_experiments(parser: argparse.ArgumentParser) -> None:
@@ -46,13 +46,13 @@ def run_experiments(chosen: argparse.Namespace, progress: Progress) -> None:
 
 
 def _run(chosen: argparse.Namespace, progress: Progress) -> None:
-    from .plan import load_plan
-    from .run import run_experiments as run_plan
-    from .sources import Place, open_material
+    from memorytalker.experiments.locations import DatasetLocation, open_material
+    from memorytalker.experiments.plan import load_plan
+    from memorytalker.experiments.run import run_experiments as run_plan
 
     plan = load_plan(chosen.plan)
     plan.variants(tuple(chosen.only))  # a name that does not exist is refused before anything is read
-    place = Place(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
+    place = DatasetLocation(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
     material = open_material(place, plan, chosen.out, chosen.encoder, chosen.device, progress)
     say = partial(print, flush=True)
     run_plan(material, chosen.out, plan, tuple(chosen.only), chosen.encoder, chosen.device, progress, say)
@@ -60,13 +60,13 @@ def _run(chosen: argparse.Namespace, progress: Progress) -> None:
 
 
 def _report(chosen: argparse.Namespace, progress: Progress) -> None:
-    from .plan import load_plan
-    from .report import write_report
-    from .sources import Place, open_material
+    from memorytalker.experiments.locations import DatasetLocation, open_material
+    from memorytalker.experiments.plan import load_plan
+    from memorytalker.experiments.report import write_report
 
     material = None
     if chosen.folder is not None:
-        place = Place(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
+        place = DatasetLocation(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
         material = open_material(place, load_plan(chosen.plan), chosen.runs, None, "cpu", progress)
     for path in write_report(chosen.runs, chosen.to, chosen.pictures, material, chosen.weights):
         print(path)

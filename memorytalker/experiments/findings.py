@@ -7,17 +7,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..models.talker import MemoryTalker
-from .judge import Prediction, face_errors, judge, lip_errors, openness, pooled_over_frames, to_json
-from .material import Material
-from .predict import best_styles, hear, of_strangers, predicted, still, styles_heard
-from .variants import Variant
+from memorytalker.experiments.material import Material
+from memorytalker.experiments.measurement import (
+    Prediction,
+    face_errors,
+    lip_errors,
+    measure,
+    openness,
+    pooled_over_frames,
+    to_json,
+)
+from memorytalker.experiments.predict import best_styles, encode, of_unseen_speakers, predicted, still, styles_heard
+from memorytalker.experiments.variants import Variant
+from memorytalker.models.talker import MemoryTalker
 
 #: The prediction that is the variant's own, and the controls beside it.
-MAIN, NEUTRAL, STRANGER, ORACLE, MEAN_LABEL = "main", "neutral", "stranger", "oracle", "mean label"
+MAIN, NEUTRAL, UNSEEN, ORACLE, MEAN_LABEL = "main", "neutral", "stranger", "oracle", "mean label"
 
 
-def found(
+def evaluate_variant(
     material: Material, model: MemoryTalker | None, variant: Variant, speakers: int, oracle: bool = False
 ) -> dict[str, Any]:
     """Plain values for a result file: evaluations, how wide speakers open, spread over labels, parameters."""
@@ -26,17 +34,17 @@ def found(
     if model is None:
         made = {MAIN: still(clips)}
     elif variant.style == "none":
-        made = {MAIN: predicted(model, hear(model, clips))}
+        made = {MAIN: predicted(model, encode(model, clips))}
     elif variant.style == "labels":
         made, labels = _by_label(material, model)
     else:
-        own, heard = styles_heard(model, clips), hear(model, clips)
+        own, heard = styles_heard(model, clips), encode(model, clips)
         made = {MAIN: predicted(model, heard, own), NEUTRAL: predicted(model, heard)}
         if len({clip.speaker for clip in clips}) > 1:
-            made[STRANGER] = predicted(model, heard, own[of_strangers(clips)])
+            made[UNSEEN] = predicted(model, heard, own[of_unseen_speakers(clips)])
         if oracle:
             made[ORACLE] = predicted(model, heard, best_styles(model, clips))
-    evaluations = judge(material, made)
+    evaluations = measure(material, made)
     opened = {label: openness(material, prediction) for label, prediction in made.items()}
     return {
         "evaluations": {label: to_json(evaluation) for label, evaluation in evaluations.items()},
@@ -54,7 +62,7 @@ def _by_label(material: Material, model: MemoryTalker) -> tuple[dict[str, Predic
     A labelled model cannot tell which label an unseen speaker should have; the one in the middle by error stands for
     a choice at random.
     """
-    heard, count, slots = hear(model, material.judged), len(material.judged), model.config.slot_count
+    heard, count, slots = encode(model, material.judged), len(material.judged), model.config.slot_count
     speakers = model.config.speakers
     with torch.no_grad():
         each = model.style(torch.eye(len(speakers), device=model.style_mean.device)[:, :, None]).weights.cpu()

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..config import ConfigError
-from ..corpus.clips import Clip
-from ..corpus.twins import TWIN_MARK
-from ..datasets.sequences import FaceDataset, FaceRegions
-from ..head import HeadMesh, load_head
-from ..training.cache import load_training_clips
-from ..training.data import AnyClip, StoredClip, TrainingClip
-from ..training.losses import Mouth
-from ..training.space import blendshape_space
-from .plan import Plan, digest
+from memorytalker.config import ConfigError
+from memorytalker.corpus.clips import Clip
+from memorytalker.corpus.synthetic_speakers import SYNTHETIC_MARK
+from memorytalker.datasets.sequences import FaceDataset, FaceRegions
+from memorytalker.experiments.plan import Plan, digest
+from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.training.cache import load_training_clips
+from memorytalker.training.data import AnyClip, StoredClip, TrainingClip
+from memorytalker.training.losses import MouthVertices
+from memorytalker.training.space import blendshape_space
 
 #: Clips shorter than this many frames teach the edges of clips.
 SHORTEST_FRAMES = 15
@@ -38,7 +38,7 @@ class Material:
     training: tuple[AnyClip, ...]
     selection: tuple[AnyClip, ...]  # they choose the best weights of a run
     judged: tuple[AnyClip, ...]
-    mouth: Mouth
+    mouth: MouthVertices
     basis: np.ndarray | None  # (K, 3 V): coordinates to offsets in metres; None: the coordinates are the offsets
     dataset: FaceDataset
     split: str
@@ -130,12 +130,12 @@ def hold_out(clips: list[AnyClip], count: int, seed: int = 0) -> tuple[list[AnyC
 
     Raises ConfigError if too many are asked for.
     """
-    groups = {name: own for name, own in by_speaker(clips).items() if not name.endswith(TWIN_MARK)}
+    groups = {name: own for name, own in by_speaker(clips).items() if not name.endswith(SYNTHETIC_MARK)}
     if count > len(groups) - 2:
         raise ConfigError(f"{count} speakers cannot be set aside of {len(groups)}; lower held_speakers in the plan.")
     middle = sorted(groups, key=lambda name: (len(groups[name]), name))[: max(count, (3 * len(groups)) // 4)]
     held = set(np.random.default_rng(seed).permutation(sorted(middle))[:count])
-    rest = [clip for clip in clips if clip.speaker.removesuffix(TWIN_MARK) not in held]
+    rest = [clip for clip in clips if clip.speaker.removesuffix(SYNTHETIC_MARK) not in held]
     return rest, [clip for clip in clips if clip.speaker in held]
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..config import ConfigError, ModelConfig, TrainingConfig, from_dict, read, to_dict
-from .variants import Variant, all_variants
+from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict, read, to_dict
+from memorytalker.experiments.variants import Variant, all_variants
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from ..evaluation.bootstrap import Interval
+from memorytalker.evaluation.bootstrap import Interval
 
 #: Okabe and Ito's colours, black last.
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#000000")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#000000")
 MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _GREY = "#8a8f98"
 
@@ -29,7 +29,7 @@ def interval_bars(rows: Sequence[tuple[str, Interval, int]], label: str) -> Figu
         low, high = interval.value - interval.low, interval.high - interval.value
         axes.errorbar(
             interval.value, place, xerr=[[low], [high]], fmt=MARKS[colour % len(MARKS)], capsize=3, markersize=5,
-            color=COLOURS[colour % len(COLOURS)],
+            color=COLORS[colour % len(COLORS)],
         )  # fmt: skip
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.invert_yaxis()
@@ -48,7 +48,7 @@ def growth(curves: Mapping[str, Sequence[tuple[int, Interval]]], label: str) -> 
         values = np.array([[i.value, i.value - i.low, i.high - i.value] for _, i in points]).T
         axes.errorbar(
             counts, values[0], yerr=values[1:], fmt=MARKS[number] + "-", capsize=3, markersize=5, label=name,
-            color=COLOURS[number],
+            color=COLORS[number],
         )  # fmt: skip
     ticks = sorted({count for points in curves.values() for count, _ in points})
     axes.set_xscale("log")
@@ -73,7 +73,7 @@ def speaker_maps(panels: Sequence[tuple[str, np.ndarray]], speakers: Sequence[st
         for index, name in enumerate(names):
             own = points[np.array(speakers) == name]
             # Seven colours and eight marks, shifted by two each round: 28 speakers before a pair comes again.
-            colour, mark = COLOURS[index % 7], MARKS[(index + 3 * (index // 7)) % len(MARKS)]
+            colour, mark = COLORS[index % 7], MARKS[(index + 3 * (index // 7)) % len(MARKS)]
             axes.scatter(own[:, 0], own[:, 1], s=16, color=colour, marker=mark, linewidths=0)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("first axis (no unit)")
@@ -92,7 +92,7 @@ def openness_plot(panels: Sequence[tuple[str, Sequence[float], Sequence[float], 
     for number, (title, true, made, correlation) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), number + 1)
         axes.plot(ends, ends, color=_GREY, linewidth=1, linestyle="--")
-        axes.scatter(np.array(true) * 1000, np.array(made) * 1000, s=22, color=COLOURS[0], linewidths=0)
+        axes.scatter(np.array(true) * 1000, np.array(made) * 1000, s=22, color=COLORS[0], linewidths=0)
         axes.set_xlim(ends)
         axes.set_ylim(ends)
         told = "r undefined" if correlation is None else f"r = {correlation:.2f}"

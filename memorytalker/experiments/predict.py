@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ..config import TrainingConfig
-from ..models.talker import MemoryTalker, TalkerOutput
-from ..training.data import AnyClip, collate
-from ..training.memorize import batch_logits
-from ..training.stylize import style_of
+from memorytalker.config import TrainingConfig
+from memorytalker.models.talker import MemoryTalker, TalkerOutput
+from memorytalker.training.data import AnyClip, collate
+from memorytalker.training.memorize import batch_logits
+from memorytalker.training.stylize import style_of
 
 #: Frames of a padded batch.
 BATCH_FRAMES = 4000
@@ -46,7 +46,7 @@ def styles_heard(model: MemoryTalker, clips: Sequence[AnyClip]) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Heard:
+class Encoded:
     """A batch of clips as the model hears them: their numbers, slot logits (B, k T, n), mask (B, T) and lengths."""
 
     numbers: list[int]
@@ -56,19 +56,19 @@ class Heard:
 
 
 @torch.no_grad()
-def hear(model: MemoryTalker, clips: Sequence[AnyClip]) -> list[Heard]:
+def encode(model: MemoryTalker, clips: Sequence[AnyClip]) -> list[Encoded]:
     """What is the same whatever the style, computed once."""
     model.eval()
     device, heard = next(model.parameters()).device, []
     for chosen in batches(clips):
         batch = collate([clips[i] for i in chosen]).to(device)
-        heard.append(Heard(chosen, batch_logits(model, batch), batch.mask, [clips[i].frames for i in chosen]))
+        heard.append(Encoded(chosen, batch_logits(model, batch), batch.mask, [clips[i].frames for i in chosen]))
     return heard
 
 
 @torch.no_grad()
 def outputs(
-    model: MemoryTalker, heard: Sequence[Heard], styles: Tensor | None = None
+    model: MemoryTalker, heard: Sequence[Encoded], styles: Tensor | None = None
 ) -> Iterator[tuple[int, TalkerOutput, int, int]]:
     """(clip number, output of its batch, row, frames) for every clip; styles (N, n), None for neutral."""
     model.eval()
@@ -79,7 +79,7 @@ def outputs(
             yield index, output, row, frames
 
 
-def predicted(model: MemoryTalker, heard: Sequence[Heard], styles: Tensor | None = None) -> list[np.ndarray]:
+def predicted(model: MemoryTalker, heard: Sequence[Encoded], styles: Tensor | None = None) -> list[np.ndarray]:
     """(T, K) coordinates of each clip."""
     found = outputs(model, heard, styles)
     made = {index: output.offsets[row, :frames].cpu().numpy() for index, output, row, frames in found}
@@ -91,7 +91,7 @@ def still(clips: Sequence[AnyClip]) -> list[np.ndarray]:
     return [np.zeros(clip.motion.shape, np.float32) for clip in clips]
 
 
-def of_strangers(clips: Sequence[AnyClip], seed: int = 0) -> list[int]:
+def of_unseen_speakers(clips: Sequence[AnyClip], seed: int = 0) -> list[int]:
     """For each clip the number of a clip of another speaker, drawn by seed. Raises ValueError for one speaker alone."""
     random, speakers = np.random.default_rng(seed), np.array([clip.speaker for clip in clips])
     if len(set(speakers)) < 2:
@@ -113,7 +113,7 @@ def best_styles(model: MemoryTalker, clips: Sequence[AnyClip]) -> Tensor:
 
 def _fitted(model: MemoryTalker, clips: list[AnyClip]) -> Tensor:
     model.requires_grad_(False)
-    heard, scale = hear(model, clips), model.config.motion_scale
+    heard, scale = encode(model, clips), model.config.motion_scale
     device = heard[0].logits.device
     truths = [pad_sequence([clips[i].motion for i in b.numbers], batch_first=True).to(device) for b in heard]
     style = torch.ones(model.config.slot_count, device=device, requires_grad=True)

@@ -13,20 +13,20 @@ from pathlib import Path
 
 import torch
 
-from ..config import ConfigError, ModelConfig, from_dict
-from ..evaluation.bootstrap import Interval
-from ..evaluation.measures import MEASURES
-from ..evaluation.table import unit
-from ..head import load_head
-from ..models.talker import MemoryTalker
-from ..training.folder import RunFolder, write_whole
-from ..weights import load_weights
-from . import plots, tables
-from .findings import MAIN, NEUTRAL
-from .insight import feature_map, retrieved_features, slot_faces
-from .material import Material
-from .tables import Result
-from .variants import BASELINES, GROUPS
+from memorytalker.config import ConfigError, ModelConfig, from_dict
+from memorytalker.evaluation.bootstrap import Interval
+from memorytalker.evaluation.measures import MEASURES
+from memorytalker.evaluation.table import unit
+from memorytalker.experiments import plots, tables
+from memorytalker.experiments.findings import MAIN, NEUTRAL
+from memorytalker.experiments.material import Material
+from memorytalker.experiments.slot_maps import feature_map, retrieved_features, slot_faces
+from memorytalker.experiments.tables import Result
+from memorytalker.experiments.variants import BASELINES, GROUPS
+from memorytalker.face.head import load_head
+from memorytalker.models.talker import MemoryTalker
+from memorytalker.training.folder import RunFolder, write_whole
+from memorytalker.weights import load_weights
 
 #: The measure of the pictures.
 DRAWN = "lve_max"
@@ -146,9 +146,7 @@ def _scaled(interval: Interval, scale: float) -> Interval:
     return Interval(interval.value / scale, interval.low / scale, interval.high / scale, interval.clips)
 
 
-def _maps(
-    runs: Path, results: Mapping[str, Result], material: Material, pictures: Path
-) -> tuple[str, list[Path]]:
+def _maps(runs: Path, results: Mapping[str, Result], material: Material, pictures: Path) -> tuple[str, list[Path]]:
     """Retrieved features of the judged clips by speaker, both stages."""
     if BASELINES[1] not in results:
         raise ConfigError(f"{runs} has no result of {BASELINES[1]}, whose memory is pictured; run it first.")

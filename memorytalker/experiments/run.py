@@ -15,19 +15,19 @@ from pathlib import Path
 
 import torch
 
-from ..config import ModelConfig, Progress, TrainingConfig, to_dict
-from ..models.talker import MemoryTalker
-from ..training.data import AnyClip, StoredClip
-from ..training.folder import RunFolder, write_whole
-from ..training.memorize import memorize
-from ..training.sources import mouth_on
-from ..training.stylize import stylize
-from ..training.together import train_together
-from .findings import found
-from .material import Material, material_digest, nested_speakers
-from .plan import Plan, digest, settings
-from .sources import start_encoder
-from .variants import Variant
+from memorytalker.config import ModelConfig, Progress, TrainingConfig, to_dict
+from memorytalker.experiments.findings import evaluate_variant
+from memorytalker.experiments.locations import start_encoder
+from memorytalker.experiments.material import Material, material_digest, nested_speakers
+from memorytalker.experiments.plan import Plan, digest, settings
+from memorytalker.experiments.variants import Variant
+from memorytalker.models.talker import MemoryTalker
+from memorytalker.training.data import AnyClip, StoredClip
+from memorytalker.training.folder import RunFolder, write_whole
+from memorytalker.training.memorize import memorize
+from memorytalker.training.sources import mouth_on
+from memorytalker.training.stylize import stylize
+from memorytalker.training.together import train_together
 
 Say = Callable[[str], None]
 
@@ -122,7 +122,7 @@ def _result(job: _Job, progress: Progress | None, say: Say) -> Path:
         "configs": {"model": to_dict(configs.model), "stages": [to_dict(config) for config in configs.stages]},
         "clips": len(job.clips) if trained else 0,
         "speakers": len(job.speakers) if trained else 0,
-        **found(job.material, model, variant, len(job.speakers), oracle),
+        **evaluate_variant(job.material, model, variant, len(job.speakers), oracle),
     }
     result["judging_seconds"] = time.monotonic() - started
     path.parent.mkdir(parents=True, exist_ok=True)

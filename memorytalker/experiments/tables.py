@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..evaluation.bootstrap import mean_interval
-from ..evaluation.evaluate import ClipFigures, Evaluation, compare
-from ..evaluation.measures import FRAMES, MEASURES, Measure
-from ..evaluation.table import cell, unit
-from .findings import MAIN, MEAN_LABEL, NEUTRAL, ORACLE, STRANGER
-from .judge import from_json
-from .variants import BASELINES
+from memorytalker.evaluation.bootstrap import mean_interval
+from memorytalker.evaluation.evaluate import ClipFigures, Evaluation, compare
+from memorytalker.evaluation.measures import FRAMES, MEASURES, Measure
+from memorytalker.evaluation.table import cell, unit
+from memorytalker.experiments.findings import MAIN, MEAN_LABEL, NEUTRAL, ORACLE, UNSEEN
+from memorytalker.experiments.measurement import from_json
+from memorytalker.experiments.variants import BASELINES
 
 #: The measures of the main tables, and those that pairs are compared by.
 SHOWN = ("fve", "lve_max", "lve_mean", "lip_max", "ldtw", "fdd_absolute", "mtm")
@@ -103,18 +103,18 @@ def _difference(result: Result, baseline: Result, measure: Measure, resample: st
 def styles_table(results: Sequence[Result], measure_name: str = "lve_max") -> str:
     """Whose style: the clip's own, a stranger's, none, and the best that could be; and who opens how wide."""
     measure = next(m for m in MEASURES if m.name == measure_name)
-    columns = {MAIN: "own", STRANGER: "a stranger's", NEUTRAL: "none", ORACLE: "fitted to the truth"}
+    columns = {MAIN: "own", UNSEEN: "a stranger's", NEUTRAL: "none", ORACLE: "fitted to the truth"}
     head = ["variant", *(f"{title}" for title in columns.values()), "own less a stranger's", "r of openness, own",
             "r, none"]  # fmt: skip
     rows = []
     for result in results:
-        if STRANGER not in result.evaluations:
+        if UNSEEN not in result.evaluations:
             continue
         cells = [
             cell(result.evaluations[name].pooled.get(measure.name) if name in result.evaluations else None, measure)
             for name in columns
         ]
-        pair = compare(replace(result.main, resample="speakers"), result.evaluations[STRANGER]).get(measure.name)
+        pair = compare(replace(result.main, resample="speakers"), result.evaluations[UNSEEN]).get(measure.name)
         opened = [_mean_correlation(result, name) for name in (MAIN, NEUTRAL)]
         rows.append([f"`{result.name}`", *cells, cell(pair, measure, signed=True), *opened])
     return f"{measure.title} in {unit(measure)}.\n\n{table(head, rows)}"

@@ -13,9 +13,9 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from memorytalker.config import ConfigError, ModelConfig
-from memorytalker.features import normalise_level, speech_log_mel
 from memorytalker.models.layers import length_mask, mask_lengths, sample_between, stretch
-from memorytalker.models.states import keep_in, mean_of_layers, without_speaker
+from memorytalker.models.states import instance_normalise, keep_in, mean_of_layers
+from memorytalker.sound.mel import normalise_level, speech_log_mel
 
 HEAD_KERNEL = 5  # states, 100 ms
 
@@ -87,7 +87,7 @@ class SpeechEncoder(nn.Module):
         "after" is read at i / text_rate seconds, between the two nearest states; past the last state that one holds.
         """
         if self.config.normalise:
-            states = without_speaker(states, mask, self.config.normalise)
+            states = instance_normalise(states, mask, self.config.normalise)
         logits = self.head(states, mask)
         if self.config.resample == "before":
             if states.shape[1] != frames:

@@ -36,7 +36,7 @@ def states_in_windows(
     return torch.cat([speech.states(piece)[0] for piece in pieces])
 
 
-def without_speaker(states: Tensor, mask: Tensor | None, floor: float) -> Tensor:
+def instance_normalise(states: Tensor, mask: Tensor | None, floor: float) -> Tensor:
     """States (B, S, hidden) less their mean over each clip's valid frames, divided by their spread plus `floor`.
 
     What stays the same through a clip is the voice; what changes is the speech (instance normalisation, as the content

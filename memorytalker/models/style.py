@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from memorytalker.config import ConfigError, StyleConfig
-from memorytalker.features import mel_centres
 from memorytalker.models.layers import length_mask
+from memorytalker.sound.mel import mel_centres
 
 #: Standard deviations from the training voices beyond which a statistic counts no further: digital silence is no voice.
 FARTHEST = 3.0

@@ -18,12 +18,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from memorytalker.config import ConfigError, ModelConfig
-from memorytalker.features import normalise_level, style_log_mel
 from memorytalker.models.decoder import MotionDecoder
 from memorytalker.models.layers import mask_lengths, stretch
 from memorytalker.models.memory import MotionMemory
 from memorytalker.models.speech import build_speech_encoder
 from memorytalker.models.style import SpeakerLabels, StyleEncoder, StyleOutput
+from memorytalker.sound.mel import normalise_level, style_log_mel
 
 #: Share of every frame that is read from a slot whose face is asked for.
 HELD_SHARE = 0.99
@@ -162,7 +162,7 @@ class MemoryTalker(nn.Module):
         return stretch(text_logits, k * frames, frames, size)
 
 
-def expand_coordinates(model: MemoryTalker, basis: Tensor) -> MemoryTalker:
+def to_vertex_model(model: MemoryTalker, basis: Tensor) -> MemoryTalker:
     """The same model speaking vertices instead of coordinates of a linear basis.
 
     basis (K, 3 V) or (K, V, 3): offsets = coordinates @ basis, in metres when the coordinates are (orthonormal rows) or

@@ -11,14 +11,14 @@ from typing import Any
 
 import gradio as gr
 
-from memorytalker.page.desk import Desk
+from memorytalker.page.animation_run import Result, run_animation
 from memorytalker.page.downloads import build_downloads
 from memorytalker.page.examples import EXAMPLES, example_path
+from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import BUSY, LIMITS_TEXT, PLAIN_ERRORS, TOO_SLOW, refused
 from memorytalker.page.player import player
-from memorytalker.page.production import Result, produced
+from memorytalker.page.request import ANOTHER_VOICE, CAMERA_NAMES, NEUTRAL, THIS_VOICE, AnimateRequest, seen_name
 from memorytalker.page.status import STEPS, status_html
-from memorytalker.page.wish import ANOTHER_VOICE, CAMERA_NAMES, NEUTRAL, THIS_VOICE, Wish, seen_name
 
 WELCOME = "Give a voice, then press “Make it talk”."
 WAITING = "Waiting for a free place…"
@@ -35,7 +35,7 @@ ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibi
 log = logging.getLogger("memorytalker.page")
 
 
-def build_animate(desk: Desk) -> dict[str, Any]:
+def build_animate(desk: JobRunner) -> dict[str, Any]:
     """Lay out the studio; `wire_animate` sets it to work. Returns its components by their element ids."""
     with gr.Row(elem_id="studio"):
         with gr.Column(scale=4, min_width=320):
@@ -111,7 +111,7 @@ def _extras() -> dict[str, Any]:
     return {"expression": expression, "seed": seed, "shut-silence": shut}
 
 
-def wire_animate(desk: Desk, parts: dict[str, Any], remembered: dict[Any, Any]) -> Any:
+def wire_animate(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, Any]) -> Any:
     """Let the buttons work; returns the event that animates.
 
     `remembered` is what else shows the result: component -> function of the animation and the wish.
@@ -124,9 +124,7 @@ def wire_animate(desk: Desk, parts: dict[str, Any], remembered: dict[Any, Any]) 
     def switch(text: str, busy: bool) -> tuple[Any, ...]:
         return status_html(-1, text), gr.Button(interactive=not busy), gr.Button(interactive=busy)
 
-    event = run.click(
-        partial(switch, WAITING, True), None, [status, run, stop], js=SHOW_STATUS, **INSTANT
-    ).then(
+    event = run.click(partial(switch, WAITING, True), None, [status, run, stop], js=SHOW_STATUS, **INSTANT).then(
         _handler(desk, parts, remembered), asked, outputs, show_progress="hidden", **ONE_AT_A_TIME
     )
     # A full queue, or a choice that a component itself refuses, ends an event before it begins.
@@ -151,7 +149,7 @@ def wire_animate(desk: Desk, parts: dict[str, Any], remembered: dict[Any, Any]) 
     return event
 
 
-def _handler(desk: Desk, parts: dict[str, Any], remembered: dict[Any, Any]) -> Any:
+def _handler(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, Any]) -> Any:
     """The handler of the one button: a generator, so that it can be stopped, and that shows each result at once."""
     status, run, stop, caption, last = (parts[name] for name in ("status", "run", "stop", "caption", "last"))
     descriptions = desk.talker.head.descriptions
@@ -160,7 +158,7 @@ def _handler(desk: Desk, parts: dict[str, Any], remembered: dict[Any, Any]) -> A
         buttons = {run: gr.Button(interactive=True), stop: gr.Button(interactive=False)}
         return {status: status_html(step, text, wrong=wrong)} | buttons
 
-    def shown(step: Result, wish: Wish, request: gr.Request) -> dict[Any, Any]:
+    def shown(step: Result, wish: AnimateRequest, request: gr.Request) -> dict[Any, Any]:
         if step.kind == "animation":
             name = seen_name(wish.identity, descriptions.get(wish.identity, ""))
             values = {component: value(step.value, wish) for component, value in remembered.items()}
@@ -173,13 +171,13 @@ def _handler(desk: Desk, parts: dict[str, Any], remembered: dict[Any, Any]) -> A
         sound: str | None, identity: str, camera: str, source: str, second: str | None, blend: float,
         expression: bool, seed: float, shut: bool, request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:  # fmt: skip
-        wish = Wish(sound, identity, camera, source, second, blend, expression, seed, shut)
+        wish = AnimateRequest(sound, identity, camera, source, second, blend, expression, seed, shut)
         began, doing, times, note = time.monotonic(), "listening", [], ""
         empty = {part: None for part in (parts["player"], parts["video"], last, *remembered)} | {caption: ""}
         buttons = {run: gr.Button(interactive=False), stop: gr.Button(interactive=True)}
         yield empty | buttons
         try:
-            for step in produced(desk, wish):
+            for step in run_animation(desk, wish):
                 if isinstance(step, str):
                     yield {status: step}
                     continue
@@ -207,9 +205,9 @@ def _handler(desk: Desk, parts: dict[str, Any], remembered: dict[Any, Any]) -> A
     return begin
 
 
-def caption_html(wish: Wish, head_name: str) -> str:
+def caption_html(wish: AnimateRequest, head_name: str) -> str:
     """The settings under the result, and what follows from them."""
     return (
         f'<p class="small">{html.escape(wish.caption(head_name))} The same sound and settings give the same result '
-        "again.</p><p class=\"small\">Generated by a computer; the head stands for no real person.</p>"
+        'again.</p><p class="small">Generated by a computer; the head stands for no real person.</p>'
     )

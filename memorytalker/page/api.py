@@ -15,22 +15,22 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from memorytalker.comparison.predictions import Comparison
 from memorytalker.evaluation.measures import MEASURES
 from memorytalker.page import health as probing
-from memorytalker.page.comparing import OWN, SHOWN, Trial, compared
-from memorytalker.page.desk import Desk
+from memorytalker.page.animation_run import FORMATS, Result, run_animation
+from memorytalker.page.comparison_run import OWN, SHOWN, CompareRequest, run_comparison
 from memorytalker.page.examples import EXAMPLES, example_path
+from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, read_sound, refused
-from memorytalker.page.production import FORMATS, Result, produced
-from memorytalker.page.wish import NO_SOUND, THIS_VOICE, Wish
-from memorytalker.truth.comparison import Comparison
+from memorytalker.page.request import NO_SOUND, THIS_VOICE, AnimateRequest
 
 ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker"}
 OURS = "Something failed on our side; please try again in a moment."
 log = logging.getLogger("memorytalker.page")
 
 
-def build_api(desk: Desk) -> None:
+def build_api(desk: JobRunner) -> None:
     """Give every action of the page a named endpoint; call it inside the Blocks."""
     for endpoint in (_animate(desk), _style(desk), _slot_face(desk), _compare(desk), _health(desk)):
         gr.api(_plainly(endpoint), api_name=endpoint.__name__, **ONE_AT_A_TIME)
@@ -48,7 +48,7 @@ def examples() -> list[dict[str, Any]]:
     return found
 
 
-def _animate(desk: Desk) -> Callable[..., Any]:
+def _animate(desk: JobRunner) -> Callable[..., Any]:
     def animate(
         request: gr.Request,
         sound: gr.FileData,
@@ -69,13 +69,13 @@ def _animate(desk: Desk) -> Callable[..., Any]:
         blinks, glances and brows, drawn from the seed. shut_silence: keep the mouth closed in pauses.
         """
         identity = identity or next(iter(desk.talker.head.identities))
-        wish = Wish(
+        wish = AnimateRequest(
             _path(sound), identity, camera, style, _path(style_sound), style_blend, expression, seed, shut_silence
         )
         if format not in FORMATS:
             raise PageError(f"There is no such format; choose one of {', '.join(FORMATS)}.")
         about: dict[str, Any] = {}
-        for step in produced(desk, wish, with_player=False, format=format):
+        for step in run_animation(desk, wish, with_player=False, format=format):
             if not isinstance(step, Result):
                 yield None, about  # a place where a client may stop
             elif step.kind == "note":
@@ -88,7 +88,7 @@ def _animate(desk: Desk) -> Callable[..., Any]:
     return animate
 
 
-def _style(desk: Desk) -> Callable[..., Any]:
+def _style(desk: JobRunner) -> Callable[..., Any]:
     def style(sound: gr.FileData) -> dict:
         """The manner of a voice: one weight for each memory slot, and how many times the average speaker's that is."""
         weights = _done(desk, desk.style_of, read_sound(_path(sound), NO_SOUND))
@@ -98,7 +98,7 @@ def _style(desk: Desk) -> Callable[..., Any]:
     return style
 
 
-def _slot_face(desk: Desk) -> Callable[..., Any]:
+def _slot_face(desk: JobRunner) -> Callable[..., Any]:
     def slot_face(slot: str, sound: gr.FileData | None = None) -> dict:
         """The face that a memory slot stores: vertices (V, 3) in metres, y up, neutral or in the manner of a sound.
 
@@ -111,7 +111,7 @@ def _slot_face(desk: Desk) -> Callable[..., Any]:
     return slot_face
 
 
-def _compare(desk: Desk) -> Callable[..., Any]:
+def _compare(desk: JobRunner) -> Callable[..., Any]:
     def compare(
         request: gr.Request,
         clip: str = OWN,
@@ -128,7 +128,7 @@ def _compare(desk: Desk) -> Callable[..., Any]:
         """
         identity = identity or next(iter(desk.talker.head.identities))
         measures: dict[str, Any] = {}
-        for step in compared(desk, Trial(clip, identity, shown, _path(motion), _path(sound), fps)):
+        for step in run_comparison(desk, CompareRequest(clip, identity, shown, _path(motion), _path(sound), fps)):
             if not isinstance(step, Result):
                 yield None, measures  # a place where a client may stop
             elif step.kind == "comparison":
@@ -154,7 +154,7 @@ def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None  # JSON has no other word for it
 
 
-def _health(desk: Desk) -> Callable[..., Any]:
+def _health(desk: JobRunner) -> Callable[..., Any]:
     def health() -> dict:
         """Whether all is well: a sound went through the network and a picture was drawn. Fails in words if not."""
         return _done(desk, probing.probe, desk)
@@ -162,7 +162,7 @@ def _health(desk: Desk) -> Callable[..., Any]:
     return health
 
 
-def _done(desk: Desk, work: Callable[..., Any], *arguments: Any) -> Any:
+def _done(desk: JobRunner, work: Callable[..., Any], *arguments: Any) -> Any:
     with desk.task(work, *arguments) as task:
         return task.wait(600)
 

@@ -10,15 +10,23 @@ from typing import Any
 
 import gradio as gr
 
-from memorytalker.page.comparing import LONGEST_SECONDS, OWN, SHOWN, STEPS, Trial, bundled, compared
-from memorytalker.page.desk import Desk
+from memorytalker.comparison.bundled import KINDS, bundled_clips
+from memorytalker.comparison.ground_truth import GIVEN
+from memorytalker.page.animation_run import Result
+from memorytalker.page.comparison_run import (
+    LONGEST_SECONDS,
+    OWN,
+    SHOWN,
+    STEPS,
+    CompareRequest,
+    bundled,
+    run_comparison,
+)
+from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import BUSY, LARGEST_MEGABYTES, PLAIN_ERRORS, TOO_SLOW, PageError, refused
-from memorytalker.page.measured import measures_html, words_html
-from memorytalker.page.production import Result
+from memorytalker.page.measures_view import measures_html, words_html
+from memorytalker.page.request import seen_name
 from memorytalker.page.status import status_html
-from memorytalker.page.wish import seen_name
-from memorytalker.truth.bundled import KINDS, bundled_clips
-from memorytalker.truth.reading import GIVEN
 
 INTRODUCTION = """<p>How near does the network come? It hears the sound alone. Left is what it makes of it, painted with
 its error: how far each point of the face lies from where it should be at that moment. Right is the truth: motion of a
@@ -42,7 +50,7 @@ CURVES_ALT = (
 log = logging.getLogger("memorytalker.page")
 
 
-def build_compare(desk: Desk) -> dict[str, Any]:
+def build_compare(desk: JobRunner) -> dict[str, Any]:
     """Lay out the tab and let its buttons work; returns its components by their element ids."""
     gr.HTML(INTRODUCTION, elem_id="compare-introduction")
     with gr.Row(elem_id="compare-studio"):
@@ -75,9 +83,7 @@ def _truth() -> dict[str, Any]:
             value=0, label="Frames a second", info="such as 30; 0 where the file says it itself", elem_id="truth-fps",
         )  # fmt: skip
         sound = gr.Audio(type="filepath", sources=["upload"], label="Its sound", elem_id="truth-sound", buttons=[])
-    example.change(
-        lambda name: (_about(name), gr.Column(visible=name == OWN)), example, [about, own], **INSTANT
-    )
+    example.change(lambda name: (_about(name), gr.Column(visible=name == OWN)), example, [about, own], **INSTANT)
     return {"truth-example": example, "truth-motion": motion, "truth-fps": fps, "truth-sound": sound}
 
 
@@ -112,7 +118,7 @@ def _about(name: str) -> str:
     return f'<p class="small">{text}</p>'
 
 
-def _wire(desk: Desk, parts: dict[str, Any]) -> None:
+def _wire(desk: JobRunner, parts: dict[str, Any]) -> None:
     status, run, stop = (parts[f"compare-{name}"] for name in ("status", "run", "stop"))
     names = ("truth-example", "compare-head", "compare-shown", "truth-motion", "truth-sound", "truth-fps")
     results = [parts[f"compare-{name}"] for name in ("video", "words", "curves", "metrics")]
@@ -143,7 +149,7 @@ def _wire(desk: Desk, parts: dict[str, Any]) -> None:
     )
 
 
-def _handler(desk: Desk, parts: dict[str, Any]) -> Any:
+def _handler(desk: JobRunner, parts: dict[str, Any]) -> Any:
     """The handler of the button: a generator, so that it can be stopped, and that shows each result at once."""
     status, run, stop, video, words, curves, metrics = (
         parts[f"compare-{name}"] for name in ("status", "run", "stop", "video", "words", "curves", "metrics")
@@ -167,7 +173,7 @@ def _handler(desk: Desk, parts: dict[str, Any]) -> Any:
         empty = {video: None, words: "", curves: gr.Image(None, visible=False), metrics: ""}
         yield empty | {run: gr.Button(interactive=False), stop: gr.Button(interactive=True)}
         try:
-            for step in compared(desk, Trial(clip, identity, shown, motion, sound, fps)):
+            for step in run_comparison(desk, CompareRequest(clip, identity, shown, motion, sound, fps)):
                 if isinstance(step, Result):
                     times.append(time.monotonic() - began)
                 yield seen(step, request) if isinstance(step, Result) else {status: step}

@@ -8,11 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from memorytalker.page.desk import Desk
+from memorytalker.page.animation_run import FORMATS, Result, run_animation
+from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, refused
-from memorytalker.page.production import FORMATS, Result, produced
+from memorytalker.page.request import AnimateRequest
 from memorytalker.page.status import status_html
-from memorytalker.page.wish import Wish
 
 NOTHING_YET = "There is nothing to download yet; make the head talk first."
 OURS = "The file could not be made because something failed on our side; please try again in a moment."
@@ -20,7 +20,7 @@ STEPS = ("Listen", "Write")
 log = logging.getLogger("memorytalker.page")
 
 
-def build_downloads(desk: Desk, last: gr.State, settings: dict[str, Any]) -> Any:
+def build_downloads(desk: JobRunner, last: gr.State, settings: dict[str, Any]) -> Any:
     """Lay out the accordion and wire it; `last` holds the wish behind the present result. Returns its event.
 
     `settings` are Gradio's for events that hear or draw. The network is asked once more for the same, which takes less
@@ -33,12 +33,12 @@ def build_downloads(desk: Desk, last: gr.State, settings: dict[str, Any]) -> Any
         said = gr.HTML("", elem_id="download-status")
         file = gr.File(label="File", elem_id="download-file", interactive=False, height=80)
 
-    def prepare(wish: Wish | None, format: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
+    def prepare(wish: AnimateRequest | None, format: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
         yield {file: None, said: status_html(-1, "Preparing the file…", steps=STEPS)}
         try:
             if wish is None:
                 raise PageError(NOTHING_YET)
-            for step in produced(desk, wish, with_player=False, format=format, steps=STEPS):
+            for step in run_animation(desk, wish, with_player=False, format=format, steps=STEPS):
                 if isinstance(step, str):
                     yield {said: step}
                 elif isinstance(step, Result) and step.kind == "file":

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker.audio import SAMPLE_RATE, Waveform
 from memorytalker.config import RenderOptions
-from memorytalker.page.desk import Desk
+from memorytalker.page.jobs import JobRunner
 from memorytalker.rendering import render_frames
+from memorytalker.sound.decode import SAMPLE_RATE, Waveform
 
 PROBE_SECONDS = 0.5
 
 
-def probe(desk: Desk, progress: Any) -> dict[str, Any]:
+def probe(desk: JobRunner, progress: Any) -> dict[str, Any]:
     """Animate half a second of a hum and draw its first picture; raises whatever fails.
 
     Returns plain values: `seconds` spent in the network and in drawing, `frames`, `picture` size in pixels, `versions`.

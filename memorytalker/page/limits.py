@@ -7,8 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from memorytalker.audio import AudioError, Waveform, load_waveform
 from memorytalker.config import ConfigError
+from memorytalker.sound.decode import AudioError, Waveform, load_waveform
 
 LONGEST_SECONDS = 60.0
 LARGEST_MEGABYTES = 20

@@ -15,13 +15,14 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from memorytalker import Animation, insight
+from memorytalker import Animation
 from memorytalker.figures import slot_groups
-from memorytalker.page.desk import Desk, Progress
+from memorytalker.page import insight
 from memorytalker.page.examples import EXAMPLES, example_path
+from memorytalker.page.jobs import JobRunner, Progress
 from memorytalker.page.limits import PLAIN_ERRORS, PageError, is_silent, read_sound, refused
-from memorytalker.page.manner import manner_html, voices_html
 from memorytalker.page.scripts import start_script
+from memorytalker.page.style_view import style_html, voices_html
 from memorytalker.rendering.closeup import mouth_pictures
 
 WAVE_BINS = 2000
@@ -57,7 +58,7 @@ log = logging.getLogger("memorytalker.page")
 
 
 @dataclass(frozen=True)
-class Told:
+class MemoryState:
     """What the section remembers of a visitor's present result: the head, and the manner in which it spoke."""
 
     identity: str
@@ -65,7 +66,7 @@ class Told:
     in_speech: tuple[str, ...]  # of each slot, when it is read in this sound
 
 
-def told_of(animation: Animation, identity: str) -> Told:
+def memory_state(animation: Animation, identity: str) -> MemoryState:
     """What to remember of a result."""
     opening = insight.mouth_opening(animation.vertices, animation.head)
     values = np.zeros(len(animation.vertices)) if opening is None else opening
@@ -77,10 +78,10 @@ def told_of(animation: Animation, identity: str) -> Told:
         else "In this sound it is never read most."
         for long, apart in zip(seconds.tolist(), lips.tolist(), strict=True)
     )
-    return Told(identity, tuple(animation.style_weights.tolist()), words)
+    return MemoryState(identity, tuple(animation.style_weights.tolist()), words)
 
 
-def build_memory(desk: Desk, channel: str = "animate") -> dict[str, Any]:
+def build_memory(desk: JobRunner, channel: str = "animate") -> dict[str, Any]:
     """Lay the section out and set it to work; returns its components by their element ids, and its states."""
     bars = BARS_SCRIPT.replace("CHANNEL", channel)
     with gr.Column(elem_id="memory-section"):
@@ -114,15 +115,15 @@ def build_memory(desk: Desk, channel: str = "animate") -> dict[str, Any]:
     return parts
 
 
-def remembered(desk: Desk, parts: dict[str, Any]) -> dict[Any, Callable[[Any, Any], Any]]:
+def remembered(desk: JobRunner, parts: dict[str, Any]) -> dict[Any, Callable[[Any, Any], Any]]:
     """What shows a new result: component -> its value for (animation, wish); None empties each."""
     return {
         parts["memory"]: lambda animation, wish: memory_value(animation),
-        parts["style-words"]: lambda animation, wish: manner_html(
+        parts["style-words"]: lambda animation, wish: style_html(
             animation.style_weights, desk.mean_style, animation.slot_labels, "measure"
         ),
         parts["slot-faces"]: lambda animation, wish: faces_html(),
-        parts["told"]: lambda animation, wish: told_of(animation, wish.identity),
+        parts["told"]: lambda animation, wish: memory_state(animation, wish.identity),
     }
 
 
@@ -146,10 +147,10 @@ def memory_value(animation: Animation) -> dict[str, Any]:
     }
 
 
-def _wire(desk: Desk, parts: dict[str, Any]) -> None:
+def _wire(desk: JobRunner, parts: dict[str, Any]) -> None:
     told, second = parts["told"], parts["second"]
 
-    def show_slot(told: Told | None, event: gr.EventData) -> Iterator[str]:
+    def show_slot(told: MemoryState | None, event: gr.EventData) -> Iterator[str]:
         yield from slot_steps(desk, told, getattr(event, "index", None))
 
     def hear(path: str | None) -> Iterator[tuple[Any, str]]:
@@ -158,12 +159,12 @@ def _wire(desk: Desk, parts: dict[str, Any]) -> None:
             return
         yield None, _note(HEARING)
         try:
-            yield second_manner(desk, path), gr.skip()
+            yield second_style(desk, path), gr.skip()
         except PLAIN_ERRORS as error:
             yield None, _note(str(error), wrong=True)
             raise refused(error) from None
 
-    def compare(told: Told | None, weights: tuple[float, ...] | None) -> Any:
+    def compare(told: MemoryState | None, weights: tuple[float, ...] | None) -> Any:
         if weights is None:
             return gr.skip()  # whatever took the second voice away says why
         if told is None:
@@ -178,7 +179,7 @@ def _wire(desk: Desk, parts: dict[str, Any]) -> None:
         state.change(compare, [told, second], parts["voices"], queue=False, **PRIVATE)
 
 
-def second_manner(desk: Desk, path: str) -> tuple[float, ...]:
+def second_style(desk: JobRunner, path: str) -> tuple[float, ...]:
     """Style weights of a visitor's second voice. Raises PageError or AudioError in plain words."""
     waveform = read_sound(path, SECOND_MISSING)
     if is_silent(waveform):
@@ -186,7 +187,7 @@ def second_manner(desk: Desk, path: str) -> tuple[float, ...]:
     return tuple(desk.style_of(waveform).tolist())
 
 
-def slot_steps(desk: Desk, told: Told | None, asked: Any) -> Iterator[str]:
+def slot_steps(desk: JobRunner, told: MemoryState | None, asked: Any) -> Iterator[str]:
     """The face of a slot, step by step: what can be measured at once, and its pictures when they are drawn."""
     labels = desk.talker.config.slots
     if told is None:

@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 
 from memorytalker.page.scripts import start_script
-from memorytalker.playback import pack, packages_json
+from memorytalker.rendering.web_package import pack, packages_json
 
 EMPTY = "The talking head appears here, in 3D, before the video is drawn."
 NO_3D = "Your browser shows no 3D; the video below will follow."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 #: Where the page's JavaScript lies. `Blocks.launch` must be given it in `allowed_paths`.
-SCRIPTS_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "page"
+SCRIPTS_FOLDER = Path(__file__).resolve().parent / "static"
 
 
 def start_script(name: str, **options: Any) -> str:

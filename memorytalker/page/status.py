@@ -7,7 +7,7 @@ import time
 from collections.abc import Generator, Sequence
 from typing import Any, TypeVar
 
-from memorytalker.page.desk import Task
+from memorytalker.page.jobs import Job
 from memorytalker.page.limits import PATIENCE_SECONDS
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ def status_html(
     return f'<div class="staged"><ol class="steps">{chips}</ol>{line}<p class="{tone}">{html.escape(text)}</p></div>'
 
 
-def progress_html(task: Task[Any], step: int, doing: str, steps: Sequence[str] = STEPS) -> str:
+def progress_html(task: Job[Any], step: int, doing: str, steps: Sequence[str] = STEPS) -> str:
     """Where a running task stands; `doing` is said while it names no stage of its own."""
     done, total, stage = task.progress
     text = STAGES.get(stage, doing) + "…"
@@ -51,8 +51,8 @@ def progress_html(task: Task[Any], step: int, doing: str, steps: Sequence[str] =
     return status_html(step, text, done / total if total else None, steps=steps)
 
 
-def followed(
-    task: Task[T], step: int, doing: str, steps: Sequence[str] = STEPS, patience: float = PATIENCE_SECONDS
+def stream_progress(
+    task: Job[T], step: int, doing: str, steps: Sequence[str] = STEPS, patience: float = PATIENCE_SECONDS
 ) -> Generator[str, None, T]:
     """Yield the status of a task until it is done, and return what it returns; raises what its work raised.
 

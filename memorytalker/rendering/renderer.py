@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 from memorytalker.config import RenderOptions
-from memorytalker.head import HeadError, HeadMesh
+from memorytalker.face.head import HeadError, HeadMesh
 from memorytalker.rendering import scene
+from memorytalker.rendering.dirty_rect import Box, moving_box
 from memorytalker.rendering.edges import soften_edges
-from memorytalker.rendering.moving import Box, moving_box
 from memorytalker.rendering.surface import Patch, Surface
 
 #: Pictures that the drawing thread may be ahead of the reader.

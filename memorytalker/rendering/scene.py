@@ -14,8 +14,8 @@ from types import MappingProxyType
 import numpy as np
 
 from memorytalker.config import RenderOptions
-from memorytalker.head import HeadMesh
-from memorytalker.rendering.light import KEY, lamp_direction, light_of
+from memorytalker.face.head import HeadMesh
+from memorytalker.rendering.lighting import KEY, lamp_direction, light_of
 from memorytalker.rendering.surface import Surface
 
 #: Degrees that the camera is turned about the vertical, towards the head's own left.

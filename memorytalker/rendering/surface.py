@@ -157,9 +157,7 @@ def _cut(faces: np.ndarray, middles: np.ndarray) -> np.ndarray:
     return np.concatenate([np.stack(part, 1)[count == n] for n, parts in patterns.items() for part in parts])
 
 
-def visibility(
-    vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray, directions: np.ndarray
-) -> np.ndarray:
+def visibility(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """Share of the light from `directions` (K, 3) that reaches each vertex, (V,) float32 in [0, 1].
 
     A depth picture is taken along every direction and each vertex compared with it: ambient occlusion for directions

@@ -17,16 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import ModelConfig, Progress
-from ..corpus.clips import Clip, load_clip, read_clips
-from ..corpus.disturbance import clip_samples
-from ..datasets.sequences import Sequence as FaceSequence
-from ..features import normalise_level, style_log_mel
-from ..models.states import states_in_windows
-from ..models.talker import MemoryTalker
-from .data import TrainingClip, TrainingError, span, split_long, states_per_frame
-from .folder import write_whole
-from .space import MotionSpace
+from memorytalker.config import ModelConfig, Progress
+from memorytalker.corpus.augmentation import clip_samples
+from memorytalker.corpus.clips import Clip, load_clip, read_clips
+from memorytalker.datasets.sequences import Sequence as FaceSequence
+from memorytalker.models.states import states_in_windows
+from memorytalker.models.talker import MemoryTalker
+from memorytalker.sound.mel import normalise_level, style_log_mel
+from memorytalker.training.data import TrainingClip, TrainingError, span, split_long, states_per_frame
+from memorytalker.training.folder import write_whole
+from memorytalker.training.space import MotionSpace
 
 #: Seconds of the longest piece that counts as one clip in an epoch.
 LONGEST_PIECE = 12.0
@@ -38,7 +38,7 @@ _DECIDING = (
 )  # fmt: skip
 
 
-class HeardCache:
+class StateCache:
     """What `model` hears of the sequences of one data set, below `folder`, one array a file, read in pieces.
 
     With `states` the hidden states of its speech encoder, which then may not learn; without, the sound itself.
@@ -63,7 +63,7 @@ class HeardCache:
         self._model.eval()
         for done, sequence in enumerate(missing, start=1):
             samples = sequence.waveform().samples
-            states, mel = hear(self._model, samples, sequence.frames if self._states else None, self._states)
+            states, mel = encode(self._model, samples, sequence.frames if self._states else None, self._states)
             arrays = {"states": states, "mel": mel} if self._states else {"waveform": samples, "mel": mel}
             for kind, array in arrays.items():
                 write_whole(self._path(sequence.name, kind), lambda part, array=array: _save(part, array))
@@ -103,7 +103,7 @@ def encoder_digest(model: MemoryTalker) -> str:
 
 
 @torch.inference_mode()
-def hear(
+def encode(
     model: MemoryTalker,
     samples: np.ndarray,
     frames: int | None = None,
@@ -147,7 +147,7 @@ def cache_features(
     _claim(model, folder, root, [clip for clip in clips if _path(folder, clip).is_file()])
 
     def cache(clip: Clip) -> None:
-        states, mel = hear(model, clip_samples(root, folder, clip))
+        states, mel = encode(model, clip_samples(root, folder, clip))
         temporary = _path(folder, clip).with_suffix(".part")
         with temporary.open("wb") as out:
             np.savez(out, states=states, mel=mel)
@@ -183,7 +183,7 @@ def _claim(model: MemoryTalker, folder: Path, root: Path, found: list[Clip]) -> 
         shortest = min(found, key=lambda clip: clip.frames)
         with np.load(_path(folder, shortest)) as data:
             known = data["states"].astype(np.float32)
-        heard = hear(model, clip_samples(root, folder, shortest))[0]
+        heard = encode(model, clip_samples(root, folder, shortest))[0]
         ours = known.shape == heard.shape and bool(np.allclose(known, heard, atol=0.05, rtol=0.02))
     if not ours:
         raise TrainingError(f"{folder / 'features'} was made with another speech encoder; delete it to make it anew.")

@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..config import Progress
-from ..datasets.commands import add_dataset
+from memorytalker.config import Progress
+from memorytalker.datasets.commands import add_dataset
 
 if TYPE_CHECKING:
-    from .recipe import Recipe
+    from memorytalker.training.recipe import Recipe
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +92,7 @@ def run_train(chosen: argparse.Namespace, progress: Progress) -> None:
 
 
 def _run_weights(chosen: argparse.Namespace, progress: Progress) -> None:
-    from .recipe import make_weights
+    from memorytalker.training.recipe import make_weights
 
     make_weights(
         chosen.root, chosen.work, chosen.out, chosen.encoder, _recipe(chosen), chosen.device, chosen.workers, progress,
@@ -102,8 +102,8 @@ def _run_weights(chosen: argparse.Namespace, progress: Progress) -> None:
 
 
 def _run_corpus(chosen: argparse.Namespace, progress: Progress) -> None:
-    from ..corpus.clips import read_clips
-    from .recipe import make_corpus
+    from memorytalker.corpus.clips import read_clips
+    from memorytalker.training.recipe import make_corpus
 
     make_corpus(
         chosen.root, chosen.work, chosen.encoder, _recipe(chosen), chosen.device, chosen.workers, progress,
@@ -114,21 +114,21 @@ def _run_corpus(chosen: argparse.Namespace, progress: Progress) -> None:
 
 
 def _recipe(chosen: argparse.Namespace) -> Recipe:
-    from ..config import read
-    from .recipe import Recipe
+    from memorytalker.config import read
+    from memorytalker.training.recipe import Recipe
 
     return Recipe() if chosen.recipe is None else read(Recipe, chosen.recipe)
 
 
 def _run_stage(chosen: argparse.Namespace, progress: Progress) -> None:
-    from ..datasets.inspection import summary
-    from ..datasets.opening import open_dataset
-    from .processes import device_of
-    from .run import Place, memorize_dataset, stylize_dataset
-    from .settings import read_settings
+    from memorytalker.datasets.inspection import summary
+    from memorytalker.datasets.opening import open_dataset
+    from memorytalker.training.processes import device_of
+    from memorytalker.training.run import DatasetLocation, memorize_dataset, stylize_dataset
+    from memorytalker.training.settings import read_settings
 
     settings = read_settings(chosen.what, chosen.config)
-    place = Place(chosen.out, device_of(chosen.device), chosen.cache)
+    place = DatasetLocation(chosen.out, device_of(chosen.device), chosen.cache)
     dataset = open_dataset(chosen.dataset, chosen.layout, chosen.splits, chosen.regions, chosen.root)
     for line in summary(dataset):
         print(line)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from ..config import ModelConfig, TrainingConfig
+from memorytalker.config import ModelConfig, TrainingConfig
 
 
 class TrainingError(ValueError):

@@ -21,9 +21,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from .. import __version__
-from ..config import ConfigError, ModelConfig, TrainingConfig, from_dict
-from .data import TrainingError
+from memorytalker import __version__
+from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict
+from memorytalker.training.data import TrainingError
 
 _CONFIGS = {"training": TrainingConfig, "model": ModelConfig}
 

@@ -113,7 +113,7 @@ def opening_loss(
     return _clip_mean(error.unsqueeze(-1), mask).mean()
 
 
-def shown_style(
+def estimated_style(
     key_address: Tensor, general: Tensor, motion: Tensor, mask: Tensor | None = None, caution: float = 6.0
 ) -> Tensor:
     """Style weights (B, n) that recorded motion shows: how much larger it is than the general one, slot by slot.
@@ -143,7 +143,7 @@ def select_lips(motion: Tensor, lips: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Mouth:
+class MouthVertices:
     """Where a model's coordinates hold the mouth: what the losses of the lips need.
 
     `lips` as in `select_lips`; `opening` (coordinates,) turns a motion in metres into the gap of the inner lips, and
@@ -165,7 +165,7 @@ def memorizing_loss(
     weights: LossConfig = LossConfig(),
     scale: float = 1.0,
     labels: Tensor | None = None,
-    mouth: Mouth | None = None,
+    mouth: MouthVertices | None = None,
     scaling: float = 16.0,
     firm: Tensor | None = None,
     shown: Tensor | None = None,
@@ -201,7 +201,7 @@ def memorizing_loss(
 
 
 def visible_loss(
-    prediction: Tensor, motion: Tensor, mask: Tensor | None, weights: LossConfig, scale: float, mouth: Mouth | None,
+    prediction: Tensor, motion: Tensor, mask: Tensor | None, weights: LossConfig, scale: float, mouth: MouthVertices | None,
     firm: Tensor | None,
 ) -> Tensor:  # fmt: skip
     """The weighted losses of stage 1 that show in the motion, of one prediction (B, T, coordinates) in metres."""
@@ -214,7 +214,11 @@ def visible_loss(
 
 
 def _gaps(
-    predictions: tuple[Tensor, ...], motion: Tensor, mask: Tensor | None, weights: LossConfig, mouth: Mouth | None
+    predictions: tuple[Tensor, ...],
+    motion: Tensor,
+    mask: Tensor | None,
+    weights: LossConfig,
+    mouth: MouthVertices | None,
 ) -> dict[str, Tensor]:
     if mouth is None:
         return {}
@@ -230,7 +234,7 @@ def stylizing_loss(
     output: TalkerOutput,
     motion: Tensor,
     styles: tuple[StyleOutput, StyleOutput, StyleOutput],
-    mouth: Mouth,
+    mouth: MouthVertices,
     mask: Tensor | None = None,
     weights: LossConfig = LossConfig(),
     scale: float = 1.0,

@@ -10,11 +10,11 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from ..config import LossConfig, Progress, TrainingConfig
-from ..models.talker import MemoryTalker, TalkerOutput
-from .data import AnyClip, Batch, Sampler, TrainingError, collate, cropped
-from .losses import Losses, Mouth, memorizing_loss, shown_style
-from .trainer import Means, Trainer
+from memorytalker.config import LossConfig, Progress, TrainingConfig
+from memorytalker.models.talker import MemoryTalker, TalkerOutput
+from memorytalker.training.data import AnyClip, Batch, Sampler, TrainingError, collate, cropped
+from memorytalker.training.losses import Losses, MouthVertices, estimated_style, memorizing_loss
+from memorytalker.training.trainer import Means, Trainer
 
 Output = TypeVar("Output")
 
@@ -23,7 +23,7 @@ def memorize(
     model: MemoryTalker,
     clips: Sequence[AnyClip],
     validation: Sequence[AnyClip],
-    mouth: Mouth | None,
+    mouth: MouthVertices | None,
     config: TrainingConfig,
     folder: Path,
     provenance: dict | None = None,
@@ -112,12 +112,12 @@ def in_full(output: Output) -> Output:
     return dataclasses.replace(output, **changed)
 
 
-def memorizing(model: MemoryTalker, batch: Batch, mouth: Mouth | None, config: TrainingConfig) -> Losses:
+def memorizing(model: MemoryTalker, batch: Batch, mouth: MouthVertices | None, config: TrainingConfig) -> Losses:
     """The losses of stage 1 of a batch."""
     logits = batch_logits(model, batch)
     output, shown = in_full(model(logits, batch.mask, motion=batch.motion)), None
     if config.losses.shown and model.config.use_memory:
-        weights = shown_style(output.key_address, output.offsets, batch.motion, batch.mask)
+        weights = estimated_style(output.key_address, output.offsets, batch.motion, batch.mask)
         shown = model(logits, batch.mask, weights).offsets.float()
     with torch.autocast(batch.motion.device.type, enabled=False):
         return memorizing_loss(

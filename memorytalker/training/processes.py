@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..config import ConfigError
-from .data import TrainingError
+from memorytalker.config import ConfigError
+from memorytalker.training.data import TrainingError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

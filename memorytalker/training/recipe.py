@@ -14,30 +14,36 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..config import LossConfig, ModelConfig, Progress, SpeechConfig, StyleConfig, TrainingConfig
-from ..corpus.build import build_corpus, synthesised_shapes
-from ..corpus.capture import RECORDINGS
-from ..corpus.clips import VOICE_MARK, Clip, read_clips
-from ..head import HeadMesh, load_head
-from ..models.talker import MemoryTalker, expand_coordinates
-from ..weights import (
+from memorytalker.config import LossConfig, ModelConfig, Progress, SpeechConfig, StyleConfig, TrainingConfig
+from memorytalker.corpus.build import build_corpus, synthesised_shapes
+from memorytalker.corpus.capture import RECORDINGS
+from memorytalker.corpus.clips import VOICE_MARK, Clip, read_clips
+from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.models.talker import MemoryTalker, to_vertex_model
+from memorytalker.training.audio_to_curves import (
+    CurveRegressorTraining,
+    agreement,
+    curve_regressor_for,
+    train_curve_regressor,
+    video_words,
+)
+from memorytalker.training.cache import cache_features, cached_states, load_training_clips
+from memorytalker.training.data import TrainingClip, TrainingError
+from memorytalker.training.folder import write_whole
+from memorytalker.training.losses import MouthVertices
+from memorytalker.training.memorize import memorize
+from memorytalker.training.space import MotionSpace, blendshape_space
+from memorytalker.training.style_regression import StyleRegression, fit_style_encoder
+from memorytalker.weights import (
     CONFIG_FILE,
+    CURVE_REGRESSOR_NAME,
     DEFAULT_NAME,
-    LISTENER_NAME,
     TENSOR_FILE,
     initialise_speech,
-    load_listener,
-    save_listener,
+    load_curve_regressor,
+    save_curve_regressor,
     save_weights,
 )
-from .cache import cache_features, cached_states, load_training_clips
-from .data import TrainingClip, TrainingError
-from .folder import write_whole
-from .listener import ListenerTraining, agreement, filmed_words, listener_for, train_listener
-from .losses import Mouth
-from .manners import MannerTraining, teach_manners
-from .memorize import memorize
-from .space import MotionSpace, blendshape_space
 
 #: The coordinates of a talking face (root of the sum of squares over all vertices) are of the size of 3 cm.
 MODEL = ModelConfig(
@@ -58,9 +64,9 @@ class Recipe:
     """Everything that decides what the weights become, apart from the source folder."""
 
     model: ModelConfig = MODEL
-    listener: ListenerTraining = ListenerTraining()
+    listener: CurveRegressorTraining = CurveRegressorTraining()
     memorize: TrainingConfig = MEMORIZE
-    manners: MannerTraining = MannerTraining()
+    manners: StyleRegression = StyleRegression()
     seed: int = 0
 
 
@@ -95,12 +101,12 @@ def make_corpus(
     if recordings is None and own:
         raise TrainingError(f"{corpus} holds takes of your own and is made once more; name their folder: --recordings.")
     report = {"listener": None}
-    if filmed_words(clips):
-        config = listener_for(model.config, synthesised_shapes())
-        trained = train_listener(corpus, space, head, config, recipe.listener, progress)
+    if video_words(clips):
+        config = curve_regressor_for(model.config, synthesised_shapes())
+        trained = train_curve_regressor(corpus, space, head, config, recipe.listener, progress)
         report = {"listener": asdict(recipe.listener), "agreement": agreement(trained, corpus, head)}
-        save_listener(trained, work / LISTENER_NAME, report)
-        listener, by_name = load_listener(work / LISTENER_NAME), {clip.name: clip for clip in clips}
+        save_curve_regressor(trained, work / CURVE_REGRESSOR_NAME, report)
+        listener, by_name = load_curve_regressor(work / CURVE_REGRESSOR_NAME), {clip.name: clip for clip in clips}
 
         def heard(name: str, frames: int) -> np.ndarray:
             return listener.curves(cached_states(corpus, by_name[name]), frames)
@@ -114,7 +120,9 @@ def _is_heard(work: Path) -> bool:
     told = work / "listener.json"
     if not told.is_file():
         return False
-    return json.loads(told.read_text("utf-8"))["listener"] is None or (work / LISTENER_NAME / CONFIG_FILE).is_file()
+    return (
+        json.loads(told.read_text("utf-8"))["listener"] is None or (work / CURVE_REGRESSOR_NAME / CONFIG_FILE).is_file()
+    )
 
 
 def make_weights(
@@ -145,31 +153,33 @@ def make_weights(
     basis = torch.from_numpy(space.basis.copy()).float()
 
     def fold(trained: MemoryTalker) -> MemoryTalker:
-        return expand_coordinates(trained, basis)
+        return to_vertex_model(trained, basis)
 
     memorize(model, clips, validation, mouth, recipe.memorize, work / "memorize", provenance, progress, fold)
     voices = [_as_somebody_else(clip) for clip in clips if clip.speaker != "nobody"]
-    teach_manners(model, voices, mouth, recipe.manners, work / "manners" / "style.pt", progress)
+    fit_style_encoder(model, voices, mouth, recipe.manners, work / "manners" / "style.pt", progress)
     hours = sum(len(clip.motion) for clip in clips) / recipe.model.fps / 3600
     notes = {
         "training_hours": round(hours, 2),
         "training_speakers": len({clip.speaker for clip in voices if VOICE_MARK not in clip.speaker}),
         "motion": "synthesised from phone times and what film taught to hear; a filmed man, a captured woman",
-        "listener": _digest(work / LISTENER_NAME / TENSOR_FILE) if (work / LISTENER_NAME).is_dir() else None,
+        "listener": _digest(work / CURVE_REGRESSOR_NAME / TENSOR_FILE)
+        if (work / CURVE_REGRESSOR_NAME).is_dir()
+        else None,
         **provenance,
     }
     save_weights(fold(model), out, extra=notes, stored_as="float16")
-    ship_listener(work, out)
+    ship_curve_regressor(work, out)
 
 
-def ship_listener(work: Path, out: Path) -> None:
+def ship_curve_regressor(work: Path, out: Path) -> None:
     """Beside the shipped weights lies the listener that their corpus was made with; nobody else's replaces it."""
-    if out.name != DEFAULT_NAME or not (work / LISTENER_NAME).is_dir():
+    if out.name != DEFAULT_NAME or not (work / CURVE_REGRESSOR_NAME).is_dir():
         return
-    target = out.parent / LISTENER_NAME
+    target = out.parent / CURVE_REGRESSOR_NAME
     target.mkdir(parents=True, exist_ok=True)
     for name in (TENSOR_FILE, CONFIG_FILE):
-        write_whole(target / name, lambda part, name=name: shutil.copyfile(work / LISTENER_NAME / name, part))
+        write_whole(target / name, lambda part, name=name: shutil.copyfile(work / CURVE_REGRESSOR_NAME / name, part))
 
 
 def fresh_model(head: HeadMesh, recipe: Recipe, encoder: Path) -> tuple[MemoryTalker, MotionSpace]:
@@ -186,7 +196,7 @@ def _as_somebody_else(clip: TrainingClip) -> TrainingClip:
     return replace(clip, speaker=clip.speaker + VOICE_MARK) if VOICE_MARK in clip.name else clip
 
 
-def _on_device(mouth: Mouth, device: str) -> Mouth:
+def _on_device(mouth: MouthVertices, device: str) -> MouthVertices:
     """The mouth's rows on the training device."""
     return replace(mouth, lips=mouth.lips.to(device), opening=mouth.opening.to(device), bite=mouth.bite.to(device))
 

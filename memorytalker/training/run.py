@@ -8,26 +8,26 @@ from pathlib import Path
 
 import torch
 
-from ..config import ConfigError, ModelConfig, Progress, TrainingConfig, from_dict
-from ..datasets.sequences import FaceDataset
-from ..models.talker import MemoryTalker
-from ..weights import WEIGHTS_FOLDER, WeightsError, initialise_speech, load_weights, read_manifest
-from .cache import HeardCache
-from .data import AnyClip, TrainingError, Triplets
-from .folder import RunFolder, parameter_counts
-from .losses import Mouth
-from .memorize import freeze_speech, memorize
-from .processes import start_processes
-from .settings import MemorizeSettings, StylizeSettings
-from .sources import Source, mouth_on, open_source
-from .stylize import stylize
+from memorytalker.config import ConfigError, ModelConfig, Progress, TrainingConfig, from_dict
+from memorytalker.datasets.sequences import FaceDataset
+from memorytalker.models.talker import MemoryTalker
+from memorytalker.training.cache import StateCache
+from memorytalker.training.data import AnyClip, TrainingError, Triplets
+from memorytalker.training.folder import RunFolder, parameter_counts
+from memorytalker.training.losses import MouthVertices
+from memorytalker.training.memorize import freeze_speech, memorize
+from memorytalker.training.processes import start_processes
+from memorytalker.training.settings import MemorizeSettings, StylizeSettings
+from memorytalker.training.sources import Source, mouth_on, open_source
+from memorytalker.training.stylize import stylize
+from memorytalker.weights import WEIGHTS_FOLDER, WeightsError, initialise_speech, load_weights, read_manifest
 
 #: What the paper says its model has, in millions (arXiv 2507.20562).
 PAPER_PARAMETERS = 94
 
 
 @dataclass(frozen=True)
-class Place:
+class DatasetLocation:
     """Where a run happens: its folder, the device, the folder of what the encoder hears (None: beside the run)."""
 
     out: Path
@@ -43,7 +43,7 @@ class Place:
 def memorize_dataset(
     dataset: FaceDataset,
     settings: MemorizeSettings,
-    place: Place,
+    place: DatasetLocation,
     encoder: str | None = None,
     random_encoder: bool = False,
     say: Callable[[str], None] = print,
@@ -76,7 +76,7 @@ def memorize_dataset(
 def stylize_dataset(
     dataset: FaceDataset,
     settings: StylizeSettings,
-    place: Place,
+    place: DatasetLocation,
     stage_one: Path,
     say: Callable[[str], None] = print,
     progress: Progress | None = None,
@@ -104,7 +104,7 @@ def stylize_dataset(
         say(f"Speakers with a single clip, who serve as strangers only: {', '.join(single)}.")
     mouth = mouth_on(source.mouth, place.device)
     if mouth is None:  # its weight is 0, see _check
-        mouth = Mouth(torch.arange(dataset.vertex_count, device=place.device))
+        mouth = MouthVertices(torch.arange(dataset.vertex_count, device=place.device))
     provenance = {"data": source.digest, "stage_one": start}
     stylize(model, *clips, mouth, config, place.out, provenance, progress, source.fold)
 
@@ -171,7 +171,7 @@ def _weights_folder(source: str) -> Path | None:
     return None
 
 
-def _check(dataset: FaceDataset, model: ModelConfig, mouth: Mouth | None, config: TrainingConfig) -> None:
+def _check(dataset: FaceDataset, model: ModelConfig, mouth: MouthVertices | None, config: TrainingConfig) -> None:
     """Raise ConfigError or TrainingError for settings that the data set cannot serve."""
     if dataset.fps != model.fps:
         raise ConfigError(
@@ -190,20 +190,25 @@ def _check(dataset: FaceDataset, model: ModelConfig, mouth: Mouth | None, config
 
 
 def _heard_clips(
-    model: MemoryTalker, source: Source, config: TrainingConfig, place: Place, states: bool, progress: Progress | None
+    model: MemoryTalker,
+    source: Source,
+    config: TrainingConfig,
+    place: DatasetLocation,
+    states: bool,
+    progress: Progress | None,
 ) -> tuple[list[AnyClip], list[AnyClip]]:
     """Training and validation clips; the first process fills the cache."""
     splits = ("train", "validation")
     for split in splits:
         if not source.dataset.split(split):
             raise TrainingError(f"{source.dataset.folder} has no {split} sequences; check its splits with doctor.")
-    cache = HeardCache(model, place.cache_folder, source.digest, states)
+    cache = StateCache(model, place.cache_folder, source.digest, states)
     with start_processes(config.mixed_precision, place.device).main_process_first():
         cache.fill([one for split in splits for one in source.dataset.split(split)], progress)
     training, validation = (source.clips(split, cache, model.config) for split in splits)
     return training, validation
 
 
-def _first_only(say: Callable[[str], None], config: TrainingConfig, place: Place) -> Callable[[str], None]:
+def _first_only(say: Callable[[str], None], config: TrainingConfig, place: DatasetLocation) -> Callable[[str], None]:
     """Of several processes only the first speaks."""
     return say if start_processes(config.mixed_precision, place.device).is_main_process else lambda line: None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..config import ConfigError, ModelConfig, TrainingConfig, read
+from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, read
 
 #: Presets shipped beside this file as <stage>_<name>.json; "vocaset" and "biwi" are the paper's.
 PRESETS = ("open", "vocaset", "biwi")

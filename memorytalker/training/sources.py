@@ -15,15 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import PHONES, ModelConfig
-from ..corpus.clips import Clip, load_clip, read_clips
-from ..datasets.sequences import FaceDataset, Sequence
-from ..head import load_head
-from ..models.talker import MemoryTalker, expand_coordinates
-from .cache import LONGEST_PIECE, HeardCache
-from .data import AnyClip, StoredClip, TrainingClip, TrainingError, split_long
-from .losses import Mouth
-from .space import MotionSpace, blendshape_space
+from memorytalker.config import PHONES, ModelConfig
+from memorytalker.corpus.clips import Clip, load_clip, read_clips
+from memorytalker.datasets.sequences import FaceDataset, Sequence
+from memorytalker.face.head import load_head
+from memorytalker.models.talker import MemoryTalker, to_vertex_model
+from memorytalker.training.cache import LONGEST_PIECE, StateCache
+from memorytalker.training.data import AnyClip, StoredClip, TrainingClip, TrainingError, split_long
+from memorytalker.training.losses import MouthVertices
+from memorytalker.training.space import MotionSpace, blendshape_space
 
 #: motion (T, D) metres and slot labels (T,), -1 unknown, of a whole sequence
 ReadMotion = Callable[[Sequence], tuple[Tensor, Tensor]]
@@ -39,7 +39,7 @@ class Source:
 
     dataset: FaceDataset
     coordinates: int
-    mouth: Mouth | None
+    mouth: MouthVertices | None
     read_motion: ReadMotion
     captured: frozenset[str]
     fold: Callable[[MemoryTalker], MemoryTalker] | None = None
@@ -52,19 +52,19 @@ class Source:
         names = [f"{one.name} {one.speaker} {one.split} {one.frames}" for one in self.dataset.sequences]
         return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
-    def clips(self, split: str, cache: HeardCache, config: ModelConfig) -> list[AnyClip]:
+    def clips(self, split: str, cache: StateCache, config: ModelConfig) -> list[AnyClip]:
         """The clips of one split on disk; long takes in pieces. `cache` must have been filled."""
         whole = [self._clip(one, cache) for one in self.dataset.split(split)]
         return [piece for clip in whole for piece in split_long(clip, LONGEST_PIECE, config)]
 
-    def _clip(self, sequence: Sequence, cache: HeardCache) -> StoredClip:
+    def _clip(self, sequence: Sequence, cache: StateCache) -> StoredClip:
         captured = sequence.name in self.captured
         return StoredClip(
             sequence.name, sequence.speaker, captured, sequence.frames,
             partial(self._read, sequence, cache, captured), partial(cache.read_mel, sequence.name),
         )  # fmt: skip
 
-    def _read(self, sequence: Sequence, cache: HeardCache, captured: bool, first: int, frames: int) -> TrainingClip:
+    def _read(self, sequence: Sequence, cache: StateCache, captured: bool, first: int, frames: int) -> TrainingClip:
         motion, labels = self.read_motion(sequence)
         if len(motion) != sequence.frames:
             raise TrainingError(
@@ -93,7 +93,7 @@ def open_source(dataset: FaceDataset, slots: tuple[str, ...]) -> Source:
     return Source(dataset, 3 * dataset.vertex_count, vertex_mouth(dataset), read, captured)
 
 
-def vertex_mouth(dataset: FaceDataset) -> Mouth | None:
+def vertex_mouth(dataset: FaceDataset) -> MouthVertices | None:
     """The lips of a data set among its vertices, None if it does not name them."""
     regions = dataset.regions
     if regions.lips is None:
@@ -102,10 +102,10 @@ def vertex_mouth(dataset: FaceDataset) -> Mouth | None:
     if regions.opening is not None:
         opening = torch.zeros(3 * dataset.vertex_count)
         opening[3 * regions.opening[0] + 1], opening[3 * regions.opening[1] + 1] = 1.0, -1.0
-    return Mouth(torch.from_numpy(np.asarray(regions.lips, dtype=np.int64)), opening)
+    return MouthVertices(torch.from_numpy(np.asarray(regions.lips, dtype=np.int64)), opening)
 
 
-def mouth_on(mouth: Mouth | None, device: torch.device) -> Mouth | None:
+def mouth_on(mouth: MouthVertices | None, device: torch.device) -> MouthVertices | None:
     """The mouth's rows on another device."""
     if mouth is None:
         return None
@@ -141,4 +141,4 @@ def _read_curves(
 
 
 def _folded(basis: Tensor, model: MemoryTalker) -> MemoryTalker:
-    return expand_coordinates(model, basis)
+    return to_vertex_model(model, basis)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..head import HeadMesh
-from .losses import Mouth
+from memorytalker.face.head import HeadMesh
+from memorytalker.training.losses import MouthVertices
 
 #: Speech moves the lower face; these shapes are left to the expression layer.
 STILL = ("eye", "brow", "noseSneer")
@@ -36,7 +36,7 @@ class MotionSpace:
         """Blendshape weights (T, 52) to coordinates (T, K), metres."""
         return (weights @ self.from_weights).astype(np.float32)
 
-    def mouth(self, head: HeadMesh) -> Mouth:
+    def mouth(self, head: HeadMesh) -> MouthVertices:
         """The rows that the losses of the lips need, for coordinates of this space."""
         count = head.vertex_count
         vertices = self.basis.reshape(self.coordinates, count, 3)
@@ -45,7 +45,7 @@ class MotionSpace:
         opening = vertices[:, upper, 1] - vertices[:, lower, 1]
         teeth = head.landmarks["upper_teeth"]
         bite = vertices[:, teeth, 1] - vertices[:, lower, 1]
-        return Mouth(
+        return MouthVertices(
             torch.from_numpy(lips).float(),
             torch.from_numpy(opening.copy()).float(),
             bite=torch.from_numpy(bite.copy()).float(),

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from ..config import Progress, TrainingConfig
-from ..models.style import StyleOutput
-from ..models.talker import MemoryTalker
-from .data import AnyClip, Batch, Sampler, TrainingError, Triplets, collate, cropped
-from .losses import Losses, Mouth, motion_loss, shown_style, stylizing_loss
-from .memorize import in_full, stage_one
-from .trainer import Means, Trainer
+from memorytalker.config import Progress, TrainingConfig
+from memorytalker.models.style import StyleOutput
+from memorytalker.models.talker import MemoryTalker
+from memorytalker.training.data import AnyClip, Batch, Sampler, TrainingError, Triplets, collate, cropped
+from memorytalker.training.losses import Losses, MouthVertices, estimated_style, motion_loss, stylizing_loss
+from memorytalker.training.memorize import in_full, stage_one
+from memorytalker.training.trainer import Means, Trainer
 
 #: Chance for each clip, or one source of it for all in turn.
 Chance = np.random.Generator | Sequence[np.random.Generator]
@@ -26,7 +26,7 @@ def stylize(
     model: MemoryTalker,
     clips: Sequence[AnyClip],
     validation: Sequence[AnyClip],
-    mouth: Mouth,
+    mouth: MouthVertices,
     config: TrainingConfig,
     folder: Path,
     provenance: dict | None = None,
@@ -75,7 +75,7 @@ def stylizing(
     clips: Sequence[AnyClip],
     chosen: list[int],
     triplets: Triplets | None,
-    mouth: Mouth,
+    mouth: MouthVertices,
     config: TrainingConfig,
     randoms: Sequence[np.random.Generator],
     frames: int = 0,
@@ -100,7 +100,7 @@ def stylizing(
 def _shown(model: MemoryTalker, batch: Batch) -> torch.Tensor:
     """The style weights (B, n) that the batch's motion shows against the neutral style."""
     neutral = stage_one(model, batch, motion=False)
-    return shown_style(neutral.key_address, neutral.offsets, batch.motion, batch.mask)
+    return estimated_style(neutral.key_address, neutral.offsets, batch.motion, batch.mask)
 
 
 def styled_batch(

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..config import Progress, TrainingConfig
-from ..models.talker import MemoryTalker
-from .data import AnyClip, Sampler, Triplets
-from .losses import Losses, Mouth, memorizing_loss, stylizing_loss, together_loss
-from .memorize import freeze_speech, set_slot_logits, stage_one
-from .stylize import set_style_mean, styled_batch
-from .trainer import Means, Trainer
+from memorytalker.config import Progress, TrainingConfig
+from memorytalker.models.talker import MemoryTalker
+from memorytalker.training.data import AnyClip, Sampler, Triplets
+from memorytalker.training.losses import Losses, MouthVertices, memorizing_loss, stylizing_loss, together_loss
+from memorytalker.training.memorize import freeze_speech, set_slot_logits, stage_one
+from memorytalker.training.stylize import set_style_mean, styled_batch
+from memorytalker.training.trainer import Means, Trainer
 
 
 def train_together(
     model: MemoryTalker,
     clips: Sequence[AnyClip],
     validation: Sequence[AnyClip],
-    mouth: Mouth,
+    mouth: MouthVertices,
     config: TrainingConfig,
     folder: Path,
     provenance: dict | None = None,
@@ -61,7 +61,7 @@ def train_together(
 
 
 def _losses(
-    model: MemoryTalker, clips: Sequence[AnyClip], chosen: list[int], triplets: Triplets, mouth: Mouth,
+    model: MemoryTalker, clips: Sequence[AnyClip], chosen: list[int], triplets: Triplets, mouth: MouthVertices,
     config: TrainingConfig, randoms: Sequence[np.random.Generator], frames: int = 0,
 ) -> Losses:  # fmt: skip
     batch, styles = styled_batch(model, clips, chosen, triplets, config, randoms, frames)

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..config import LossConfig, Progress, TrainingConfig, to_dict
-from ..models.talker import MemoryTalker
-from ..weights import save_weights
-from .data import Sampler, TrainingError
-from .folder import RunFolder, session
-from .losses import Losses
-from .processes import shares, start_processes
+from memorytalker.config import LossConfig, Progress, TrainingConfig, to_dict
+from memorytalker.models.talker import MemoryTalker
+from memorytalker.training.data import Sampler, TrainingError
+from memorytalker.training.folder import RunFolder, session
+from memorytalker.training.losses import Losses
+from memorytalker.training.processes import shares, start_processes
+from memorytalker.weights import save_weights
 
 #: step number, clip numbers -> losses: their mean over these clips
 Step = Callable[[int, list[int]], Losses]

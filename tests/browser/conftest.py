@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [path for path in (str(ROOT / "tools"), str(ROOT / "tests")) if path not in sys.path]
+sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in sys.path]
 import soundfile  # noqa: E402
-from page_in_browser import CHROMIUM, Site, Visit, chromium  # noqa: E402
 from serving import site_of  # noqa: E402
 
-from memorytalker.audio import load_waveform  # noqa: E402
+from memorytalker.sound.decode import load_waveform  # noqa: E402
+from tools.page.browser import CHROMIUM, Site, Visit, chromium  # noqa: E402
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 WEIGHTS = ROOT / "weights" / "open" / "model.safetensors"

@@ -20,9 +20,9 @@ import gradio as gr  # noqa: E402
 
 from memorytalker import Animation, Talker, load_head, load_waveform  # noqa: E402
 from memorytalker.config import PHONES  # noqa: E402
-from memorytalker.page.desk import Desk  # noqa: E402
-from memorytalker.page.looks import launch_options  # noqa: E402
+from memorytalker.page.jobs import JobRunner  # noqa: E402
 from memorytalker.page.memory import build_memory, remembered  # noqa: E402
+from memorytalker.page.theme import launch_options  # noqa: E402
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 
@@ -57,7 +57,7 @@ class Planted:
 if __name__ == "__main__":
     talker = Talker.from_pretrained(device="cpu") if "real" in sys.argv else Planted()
     clip = next((argument for argument in sys.argv[1:] if argument != "real"), CLIP)
-    desk = Desk(talker)
+    desk = JobRunner(talker)
     with gr.Blocks(title="Memory") as demo:
         gr.HTML("<h1>MemoryTalker</h1>")
         own, neutral = gr.Button("Talk", elem_id="run"), gr.Button("Talk neutrally", elem_id="neutral")

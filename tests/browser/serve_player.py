@@ -13,10 +13,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import gradio as gr  # noqa: E402
 import numpy as np  # noqa: E402
 
-from memorytalker.audio import load_waveform  # noqa: E402
-from memorytalker.head import load_head  # noqa: E402
+from memorytalker.face.head import load_head  # noqa: E402
 from memorytalker.page.player import pair_value, player, player_value, still_value, stills_value  # noqa: E402
 from memorytalker.page.scripts import SCRIPTS_FOLDER  # noqa: E402
+from memorytalker.sound.decode import load_waveform  # noqa: E402
 
 FPS = 30
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from page_in_browser import PageError, Site, served
+
+from tools.page.browser import PageError, Site, served
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
-from page_in_browser import Visit
+
+from tools.page.browser import Visit
 
 pytestmark = pytest.mark.walk
 

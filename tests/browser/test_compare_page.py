@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from page_in_browser import Site, Visit
 from stub_talker import envelope, stub_head
 
-from memorytalker.audio import load_waveform
+from memorytalker.sound.decode import load_waveform
+from tools.page.browser import Site, Visit
 
 pytestmark = pytest.mark.walk
 

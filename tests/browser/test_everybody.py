@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from page_in_browser import Site, Visit
+
+from tools.page.browser import Site, Visit
 
 BLUE = Path(__file__).resolve().parents[2] / "assets" / "speech" / "woman_blue.wav"
 COMPARE = "Compare with ground truth"

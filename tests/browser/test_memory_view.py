@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from page_in_browser import Site, Visit
 from serving import ROOT, site_of
 
 from memorytalker.config import PHONES
+from tools.page.browser import Site, Visit
 
 SCRIPT = ROOT / "tests" / "browser" / "serve_memory.py"
 SECONDS, FPS = 4.0, 30

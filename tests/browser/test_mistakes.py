@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from page_in_browser import Visit
+
+from tools.page.browser import Visit
 
 RATE = 16000
 CLIP = Path(__file__).resolve().parents[2] / "assets" / "speech" / "woman_farming.wav"

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from page_in_browser import Site, Visit
 from PIL import Image, ImageStat
+
+from tools.page.browser import Site, Visit
 
 CLIP = Path(__file__).resolve().parents[2] / "assets" / "speech" / "woman_farming.wav"
 CLIP_SECONDS = 4.58

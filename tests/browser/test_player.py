@@ -10,18 +10,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from page_in_browser import Site, Visit
 from serving import ROOT, site_of
+
+from tools.page.browser import Site, Visit
 
 sys.path.insert(0, str(Path(__file__).parent))
 from serve_player import FPS, planted  # noqa: E402
 
 from memorytalker.config import RenderOptions  # noqa: E402
-from memorytalker.head import load_head  # noqa: E402
+from memorytalker.face.head import load_head  # noqa: E402
 from memorytalker.page.player import EMPTY, NO_3D  # noqa: E402
-from memorytalker.playback import TOLERANCE  # noqa: E402
 from memorytalker.rendering import render_frames  # noqa: E402
-from memorytalker.rendering.errors import error_colors  # noqa: E402
+from memorytalker.rendering.error_colormap import error_colors  # noqa: E402
+from memorytalker.rendering.web_package import TOLERANCE  # noqa: E402
 
 CLIP, CLIP_SECONDS = "woman_farming.wav", 4.578
 ROUNDING = 2e-7  # metres, of numbers with 24 binary digits
@@ -200,8 +201,10 @@ def test_one_value_after_another(come: Callable[..., Visit]) -> None:
 
 def test_nothing_is_kept_of_values_before(come: Callable[..., Visit]) -> None:
     visit = come()
-    held = "() => { const { memory, programs } = playerOf('player').view.renderer.info;" \
+    held = (
+        "() => { const { memory, programs } = playerOf('player').view.renderer.info;"
         " return [memory.geometries, programs.length, addresses.size, document.querySelectorAll('audio').length] }"
+    )
     for name in ("run", "second", "run", "pair", "run", "second"):
         give(visit, name)
         visit.page.wait_for_timeout(150)
@@ -248,8 +251,10 @@ def test_keys_alone_are_enough(come: Callable[..., Visit]) -> None:
     names = []
     for _ in range(9):
         page.keyboard.press("Tab")
-        names.append(page.evaluate("""() => { const one = document.activeElement;
-            return [one.getAttribute("aria-label") || one.textContent, getComputedStyle(one).outlineStyle] }"""))
+        names.append(
+            page.evaluate("""() => { const one = document.activeElement;
+            return [one.getAttribute("aria-label") || one.textContent, getComputedStyle(one).outlineStyle] }""")
+        )
         if names[-1][0] == "Position in the recording":
             page.keyboard.press("ArrowRight")
             assert page.evaluate("playerOf('player').seconds") == pytest.approx(31 / FPS, abs=1e-3)

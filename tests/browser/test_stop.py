@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from page_in_browser import Site, Visit
+
+from tools.page.browser import Site, Visit
 
 pytestmark = pytest.mark.walk
 

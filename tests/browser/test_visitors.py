@@ -9,8 +9,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from held import held, settled
-from page_in_browser import Site, Visit
+
+from tools.page.browser import Site, Visit
+from tools.page.held import held, settled
 
 pytestmark = pytest.mark.walk
 

@@ -1,0 +1,1 @@
+"""Known motion beside what the model says: reading, measuring, pictures."""

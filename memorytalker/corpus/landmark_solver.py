@@ -1,0 +1,262 @@
+"""Filmed landmark motion -> weights of the head's mouth shapes: a bounded least squares fit per clip.
+
+The picture side of every shape comes from the tracker basis (the head rendered and seen by the same tracker as the
+film); what must be exact, the gap between the lips, is measured on the head itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from memorytalker.corpus.landmarks import LIP_CORNERS, LIPS, CaptureError, Neutral, columns, openings
+from memorytalker.face.head import HeadMesh
+from memorytalker.face.motion import FaceCurves
+
+
+@dataclass(frozen=True)
+class Control:
+    """Shapes that move together, the largest weight speech may use, and what a weight of 1 costs beside the misfit."""
+
+    shapes: tuple[str, ...]
+    limit: float
+    cost: float  # squared eye distances
+
+
+def _both(shape: str, limit: float, cost: float) -> Control:
+    return Control((f"{shape}Left", f"{shape}Right"), limit, cost)
+
+
+#: What is solved for. Both sides of the mouth move as one. "jawClosed" opens the jaw under closed lips: as the only
+#: place of mouthClose it keeps closing from ever exceeding opening, which would push the lips through each other.
+#: Limits and costs hold back shapes that fit the tracker's noise: shrugs, dimples, presses.
+CONTROLS: dict[str, Control] = {
+    "jawOpen": Control(("jawOpen",), 1.0, 0.2e-4),
+    "jawClosed": Control(("jawOpen", "mouthClose"), 0.6, 1.0e-4),
+    "funnel": Control(("mouthFunnel",), 1.0, 1.0e-4),
+    "pucker": Control(("mouthPucker",), 1.0, 0.6e-4),
+    "rollLower": Control(("mouthRollLower",), 0.6, 1.5e-4),
+    "rollUpper": Control(("mouthRollUpper",), 0.6, 1.5e-4),
+    "shrugLower": Control(("mouthShrugLower",), 0.5, 2.0e-4),
+    "shrugUpper": Control(("mouthShrugUpper",), 0.3, 3.0e-4),
+    "smile": _both("mouthSmile", 0.7, 1.0e-4),
+    "frown": _both("mouthFrown", 0.4, 2.0e-4),
+    "dimple": _both("mouthDimple", 0.3, 3.0e-4),
+    "stretch": _both("mouthStretch", 0.6, 1.0e-4),
+    "press": _both("mouthPress", 0.5, 2.0e-4),
+    "lowerDown": _both("mouthLowerDown", 0.8, 1.0e-4),
+    "upperUp": _both("mouthUpperUp", 0.7, 1.0e-4),
+}
+_JAW, _CLOSED = list(CONTROLS).index("jawOpen"), list(CONTROLS).index("jawClosed")
+_LIMITS = np.array([control.limit for control in CONTROLS.values()])
+_COSTS = np.array([control.cost for control in CONTROLS.values()])
+_LINEAR_SHARE = 0.1  # the cost per unit of weight (sparsity), as a share of the cost of squared weights
+_RIDGE = 1e-4  # added to the cost of squared weights of every control
+_SMOOTHNESS = 2e-4  # cost of a squared change of weight from frame to frame
+_GAP_WEIGHT, _WIDTH_WEIGHT = 6.0, 1.0  # squared misfit of these distances against the mean squared misfit of the points
+_PARTING = 0.002  # a control parts the lips when it opens them by more than this, in eye distances
+_BEND = 0.7  # how far the shapes measured at half weight are believed against straight lines
+_ROUNDS, _STEPS = 3, 250  # secant rounds, gradient steps in each
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the K `CONTROLS` do, to the tracked points and to the head.
+
+    index (P,) MediaPipe numbers; neutral (P, 2) and full, half (K, P, 2) displacements at weight 1 and 0.5, eye
+    distances, x to the viewer's right, y down; mirror (P,) column of the point on the other side; emphasis (P,)
+    weights in the fit; mixing (K, n) control -> weights of the head's shapes `names`; gap, width (K,) change of lip
+    gap and lip width on the head per unit of control, in the head's own eye distances.
+    """
+
+    index: np.ndarray
+    neutral: np.ndarray
+    full: np.ndarray
+    half: np.ndarray
+    mirror: np.ndarray
+    emphasis: np.ndarray
+    mixing: np.ndarray
+    names: tuple[str, ...]
+    gap: np.ndarray
+    width: np.ndarray
+
+    def secants(self, weights: np.ndarray) -> np.ndarray:
+        """(T, K) control weights -> (T, K, P, 2) displacement per unit of weight, at that weight."""
+        bend = 4.0 * _BEND * (self.half - self.full / 2)
+        return self.full + (1.0 - weights)[..., None, None] * bend
+
+    def displacements(self, weights: np.ndarray) -> np.ndarray:
+        """(T, K) control weights -> (T, P, 2) displacements of the points from `neutral`."""
+        return np.einsum("tk,tkpc->tpc", weights, self.secants(weights))
+
+
+def read_basis(path: str | Path, head: HeadMesh) -> Basis:
+    """The tracker basis of `path` joined to `head`. Raises CaptureError when the file does not hold one."""
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            index, neutral, full, half = (data[name] for name in ("index", "neutral", "full", "half"))
+            shapes = tuple(str(name) for name in data["shapes"])
+    except (OSError, KeyError, ValueError, EOFError):
+        raise CaptureError(f"{path} is not a tracker basis: an npz with index, neutral, full, half, shapes.") from None
+    return make_basis(index, neutral.astype(float), shapes, full.astype(float), half.astype(float), head)
+
+
+def make_basis(
+    index: np.ndarray, neutral: np.ndarray, shapes: tuple[str, ...], full: np.ndarray, half: np.ndarray, head: HeadMesh
+) -> Basis:
+    """Join shapes as the tracker saw them, full and half (n, P, 2), to the head, by name.
+
+    Raises CaptureError when a shape that is solved for is not among them.
+    """
+    absent = sorted({shape for control in CONTROLS.values() for shape in control.shapes} - set(shapes))
+    if absent:
+        raise CaptureError(f"The tracker basis lacks the shapes {', '.join(absent)}.")
+    seen = {name: np.stack([full[row], half[row]]) for row, name in enumerate(shapes)}
+    seen["mouthClose"] = _closing(seen["jawOpen"], index, neutral, head)
+    mirror = np.linalg.norm(neutral * [-1, 1] - neutral[:, None], axis=-1).argmin(1)
+    pictures = np.stack([sum(seen[shape] for shape in control.shapes) for control in CONTROLS.values()], 1)
+    mixing = np.zeros((len(CONTROLS), len(head.blendshape_names)))
+    for row, control in enumerate(CONTROLS.values()):
+        mixing[row, [head.blendshape_names.index(shape) for shape in control.shapes]] = 1.0
+    gap, width = (mixing @ np.array([_distances(head, name) for name in head.blendshape_names])).T
+    names = head.blendshape_names
+    return Basis(index, neutral, *symmetric(pictures, mirror), mirror, _emphasis(index), mixing, names, gap, width)
+
+
+def symmetric(displacements: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """Displacements (..., P, 2) averaged with their mirror image."""
+    return (displacements + displacements[..., mirror, :] * [-1.0, 1.0]) / 2
+
+
+def solve_landmarks(
+    points: np.ndarray, basis: Basis, neutral: Neutral, fps: float = 30.0, gap: np.ndarray | None = None
+) -> FaceCurves:
+    """Face curves for tracked points (T, P, 2), any unit, no frame missing, of the speaker with rest face `neutral`.
+
+    On the head of the basis the lip gap of the result is `gap` (T,), in eye distances; by default the filmed one,
+    zero where the film's lips are closed. Raises CaptureError for points of another shape or with frames missing.
+    """
+    if points.ndim != 3 or points.shape[1:] != (len(basis.index), 2) or not len(points):
+        raise CaptureError(f"Tracked points need the shape (frames, {len(basis.index)}, 2), not {points.shape}.")
+    if not np.isfinite(points).all():
+        raise CaptureError("There are frames without a face; fill or drop them before solving.")
+    aligned, rest = neutral.place(points)
+    filmed, width, _ = openings(points, basis.index)
+    gap = open_gap(filmed, neutral.closed_level) if gap is None else gap
+    left, right = columns(basis.index, LIP_CORNERS)
+    # People's mouths differ: sideways motion is scaled to the head's mouth. Heights stay in eye distances, as filmed.
+    scale = float(np.linalg.norm(basis.neutral[left] - basis.neutral[right])) / neutral.mouth_width
+    moved = symmetric(aligned - rest, basis.mirror) * [scale, 1.0]
+    widened = (width - np.linalg.norm(rest[:, left] - rest[:, right], axis=-1)) * scale
+    weights = _exact_gap(_fit(moved, gap, widened, basis), gap, basis)
+    return FaceCurves(np.clip(weights @ basis.mixing, 0.0, 1.0), basis.names, fps)
+
+
+def open_gap(gap: np.ndarray, closed_level: float) -> np.ndarray:
+    """Filmed lip gap -> gap wanted of the head: 0 up to the closed level, as filmed from twice that level on."""
+    return np.clip(2.0 * (gap - closed_level), 0.0, gap)
+
+
+def _fit(moved: np.ndarray, gap: np.ndarray, widened: np.ndarray, basis: Basis) -> np.ndarray:
+    """(T, K) weights within their limits for displacements (T, P, 2); bent shapes by repeated secants."""
+    share = np.sqrt(basis.emphasis / basis.emphasis.sum() / 2)[:, None]
+    target = (moved * share).reshape(len(moved), -1, 1)
+    weights = np.zeros((len(moved), len(CONTROLS)))
+    for _ in range(_ROUNDS):
+        shapes = (basis.secants(weights) * share).reshape(*weights.shape, -1)
+        square = shapes @ shapes.transpose(0, 2, 1) + np.diag(_COSTS + _RIDGE)
+        linear = (shapes @ target)[..., 0] - _LINEAR_SHARE * _COSTS
+        for row, goal, weight in ((basis.gap, gap, _GAP_WEIGHT), (basis.width, widened, _WIDTH_WEIGHT)):
+            square += weight * np.outer(row, row)
+            linear += weight * goal[:, None] * row
+        weights = _descend(square, linear, weights)
+    return weights
+
+
+def _descend(square: np.ndarray, linear: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Smallest w square w / 2 - linear w + smoothness cost within the limits.
+
+    Accelerated projected gradient (Beck and Teboulle 2009, doi:10.1137/080716542).
+    """
+    scale = 1.0 / np.sqrt(np.einsum("tkk->tk", square).max(0))  # controls of equal curvature converge together
+    square, linear, upper = square * scale[:, None] * scale, linear * scale, _LIMITS / scale
+    smooth = _SMOOTHNESS * scale**2
+    step = 1.0 / (np.linalg.eigvalsh(square)[:, -1].max() + 4.0 * smooth.max())
+    now = ahead = start / scale
+    momentum = 1.0
+    for _ in range(_STEPS):
+        change = np.diff(ahead, axis=0, prepend=ahead[:1], append=ahead[-1:])
+        slope = (square @ ahead[..., None])[..., 0] - linear - smooth * np.diff(change, axis=0)
+        new = np.clip(ahead - step * slope, 0.0, upper)
+        following = (1.0 + np.sqrt(1.0 + 4.0 * momentum**2)) / 2
+        ahead = new + (momentum - 1.0) / following * (new - now)
+        now, momentum = new, following
+    return now * scale
+
+
+def _exact_gap(weights: np.ndarray, gap: np.ndarray, basis: Basis) -> np.ndarray:
+    """Weights (T, K) changed as little as possible so that the head's lip gap is `gap` (T,), eye distances.
+
+    Too narrow: lips part over the same jaw, then the jaw opens. Too wide: lips close over the same jaw, then all
+    else that clearly parts them shrinks.
+    """
+    weights, gain = weights.copy(), basis.gap[_JAW]
+    exchange = gain - basis.gap[_CLOSED]
+    part = np.clip((gap - weights @ basis.gap) / exchange, -weights[:, _JAW], weights[:, _CLOSED])
+    weights[:, _JAW] += part
+    weights[:, _CLOSED] -= part
+    weights[:, _JAW] = np.clip(weights[:, _JAW] + (gap - weights @ basis.gap) / gain, 0.0, 1.0)
+    parting = basis.gap > _PARTING
+    parting[[_JAW, _CLOSED]] = False
+    parted = weights[:, parting] @ basis.gap[parting]
+    excess = np.maximum(weights @ basis.gap - gap, 0.0)
+    weights[:, parting] *= np.clip(1.0 - excess / np.maximum(parted, 1e-9), 0.0, 1.0)[:, None]
+    return weights
+
+
+def _distances(head: HeadMesh, name: str) -> tuple[float, float]:
+    """Change of lip gap (y) and lip width (x) on the head at full weight of one shape, in its eye distances."""
+    shape, mark, eyes = head.blendshape(name), head.landmarks, _eye_corners(head)[1]
+    gap = shape[mark["inner_lip_upper"], 1] - shape[mark["inner_lip_lower"], 1]
+    width = shape[mark["mouth_left"], 0] - shape[mark["mouth_right"], 0]
+    return float(gap / eyes), float(width / eyes)
+
+
+def _eye_corners(head: HeadMesh) -> tuple[np.ndarray, float]:
+    """(2,) the middle between the outer eye corners and their distance, metres."""
+    left, right = (head.template[head.landmarks[name]] for name in ("eye_left_outer", "eye_right_outer"))
+    return (left + right)[:2] / 2, float(np.linalg.norm(left - right))
+
+
+def _closing(opening: np.ndarray, index: np.ndarray, neutral: np.ndarray, head: HeadMesh) -> np.ndarray:
+    """mouthClose as the tracker would see it over an open jaw: (2, P, 2) at full and half weight.
+
+    Rendered alone it pushes closed lips through each other, which no tracker can see. So it is taken from the head's
+    vertices under the points and scaled like `opening`, the tracker's jawOpen (2, P, 2), so that both cancel.
+    """
+    mark, (middle, eyes) = head.landmarks, _eye_corners(head)
+    place = (head.template[:, :2] - middle) * [1, -1] / eyes
+    opened, closed = (head.blendshape(name)[:, :2] * [1, -1] / eyes for name in ("jawOpen", "mouthClose"))
+    face = head.parts["skin"][head.template[head.parts["skin"], 2] > head.template[mark["mouth_left"], 2] - 0.03]
+    vertices = np.empty(len(index), int)
+    for column in range(len(index)):  # upper and lower lip lie together: told apart by how they open
+        far = np.linalg.norm(place[face] - neutral[column], axis=-1)
+        unlike = np.linalg.norm(opened[face] - opening[0, column], axis=-1)
+        vertices[column] = face[(far + 0.2 * unlike).argmin()]
+    upper, lower = columns(index, (13, 14))
+    vertices[[upper, lower]] = mark["inner_lip_upper"], mark["inner_lip_lower"]
+    on_head = (opened[vertices[lower]] - opened[vertices[upper]])[1]
+    tracked = (opening[:, lower] - opening[:, upper])[:, 1]
+    return (tracked / on_head)[:, None, None] * closed[vertices]
+
+
+def _emphasis(index: np.ndarray) -> np.ndarray:
+    """(P,) how much each point counts: the lips, and as much again the few points that show the jaw."""
+    weights = np.zeros(len(index))
+    weights[columns(index, (*LIPS, 200, 18, 83, 313))] = 1.0
+    weights[columns(index, (152, 175, 199))] = 6.0
+    weights[columns(index, (148, 176, 377, 400))] = 2.4
+    weights[columns(index, (149, 150, 378, 379))] = 0.4
+    return weights

@@ -1,0 +1,1 @@
+"""The face: its mesh, its curves and what moves them."""

@@ -1,0 +1,230 @@
+"""The talking head: one mesh with named parts, regions, landmarks, blendshapes and identities.
+
+The head is data, read from `assets/head` and checked before anything uses it. Frame of reference: metres, y up,
+the face towards +z, the head's own left towards +x, the origin midway between the ear openings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+#: Where the shipped head lies.
+HEAD_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "head"
+#: The 52 face curves of ARKit that every head must have.
+ARKIT_NAMES: tuple[str, ...] = tuple(
+    "browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft "
+    "cheekSquintRight eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft eyeLookInRight "
+    "eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight eyeSquintLeft eyeSquintRight eyeWideLeft "
+    "eyeWideRight jawForward jawLeft jawOpen jawRight mouthClose mouthDimpleLeft mouthDimpleRight mouthFrownLeft "
+    "mouthFrownRight mouthFunnel mouthLeft mouthLowerDownLeft mouthLowerDownRight mouthPressLeft mouthPressRight "
+    "mouthPucker mouthRight mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft "
+    "mouthSmileRight mouthStretchLeft mouthStretchRight mouthUpperUpLeft mouthUpperUpRight noseSneerLeft "
+    "noseSneerRight tongueOut".split()
+)
+PART_NAMES = ("skin", "eye_left", "eye_right", "teeth_upper", "teeth_lower", "tongue")
+REGION_NAMES = ("lips", "inner_lips", "outer_lips", "lower_face", "upper_face", "eyelids")
+LANDMARK_NAMES = (
+    "inner_lip_upper",
+    "inner_lip_lower",
+    "mouth_left",
+    "mouth_right",
+    "chin",
+    "nose_bridge",
+    "eye_left_outer",
+    "eye_right_outer",
+    "upper_teeth",
+)
+#: No human head reaches further from the point between its ears, in metres, shoulders included.
+LARGEST_EXTENT = 0.6
+_FORMAT = 1
+
+
+class HeadError(ValueError):
+    """A head that cannot be used; the message says in one sentence what is wrong with which file."""
+
+
+class Landmarks(dict[str, int]):
+    """Landmark name -> vertex index. Asking for one that the head does not name raises HeadError."""
+
+    def __missing__(self, name: str) -> int:
+        raise HeadError(f"This head has no landmark {name!r}; {_listed('landmarks', self)}")
+
+
+class Regions(dict[str, np.ndarray]):
+    """Region name -> vertex indices. Asking for one that the head does not name raises HeadError."""
+
+    def __missing__(self, name: str) -> np.ndarray:
+        raise HeadError(f"This head has no region {name!r}; {_listed('regions', self)}")
+
+
+def _listed(kind: str, names: Mapping[str, object]) -> str:
+    return f"it has {', '.join(names)}." if names else f"it names no {kind}."
+
+
+@dataclass(frozen=True, eq=False)
+class HeadMesh:
+    """A head of V vertices and F triangles in its neutral pose, mouth closed, with everything that names it.
+
+    Metres; y up, face towards +z, the head's own left towards +x. Arrays are read-only. The shipped head has all that
+    is named below. A head made from a bare mesh (`meshes.load_mesh_head`) has the one part "skin", no blendshapes, and
+    regions and landmarks only where they are known; asking it for what it lacks raises HeadError.
+    """
+
+    template: np.ndarray  # (V, 3) float32 metres, the neutral face of `identity`
+    faces: np.ndarray  # (F, 3) int32, counter-clockwise seen from outside
+    parts: Mapping[str, np.ndarray]  # part name -> vertex indices
+    colors: np.ndarray  # (V, 3) uint8 sRGB base colours of `identity`, unlit
+    blendshape_names: tuple[str, ...]  # the 52 ARKit names, in the order of `blendshapes`; or none
+    blendshapes: np.ndarray  # (52, V, 3) float32 metres from the template at weight 1; or (0, V, 3)
+    regions: Regions  # region name -> vertex indices
+    landmarks: Landmarks  # landmark name -> vertex index
+    identities: Mapping[str, np.ndarray]  # identity name -> its template (V, 3), the first is the default
+    identity_colors: Mapping[str, np.ndarray]  # identity name -> its colours (V, 3) uint8
+    base_index: np.ndarray  # (V,) nearest vertex in the numbering of MakeHuman's base.obj, -1 where there is none
+    descriptions: Mapping[str, str] = field(default_factory=dict)  # identity name -> a few words for people
+    identity: str = ""  # the identity shown by `template` and `colors`
+
+    @property
+    def vertex_count(self) -> int:
+        """V, the number of vertices."""
+        return len(self.template)
+
+    def with_identity(self, name: str) -> HeadMesh:
+        """The same head with the template and colours of the identity `name`; HeadError if there is none."""
+        if name not in self.identities:
+            raise HeadError(f"There is no identity {name!r}; choose one of {', '.join(self.identities)}.")
+        return replace(self, template=self.identities[name], colors=self.identity_colors[name], identity=name)
+
+    def blendshape(self, name: str) -> np.ndarray:
+        """Offsets (V, 3) in metres of the face curve `name` at weight 1; HeadError if there is none."""
+        if not self.blendshape_names:
+            raise HeadError(f"This head has no blendshapes, so none called {name!r}; the shipped head has them.")
+        if name not in self.blendshape_names:
+            raise HeadError(f"There is no blendshape {name!r}; the names are those of ARKit, such as 'jawOpen'.")
+        return self.blendshapes[self.blendshape_names.index(name)]
+
+    def offsets(self, weights: np.ndarray) -> np.ndarray:
+        """Offsets from the template in metres, (T, V, 3) float32, for face curves `weights` (T, 52)."""
+        if not self.blendshape_names:
+            raise HeadError("This head has no blendshapes, so face curves cannot move it; the shipped head has them.")
+        weights = np.asarray(weights, np.float32)
+        if weights.ndim != 2 or weights.shape[1] != len(self.blendshape_names):
+            raise HeadError(f"Face curves need the shape (T, {len(self.blendshape_names)}), not {weights.shape}.")
+        flat = self.blendshapes.reshape(len(self.blendshape_names), -1)
+        return (weights @ flat).reshape(len(weights), self.vertex_count, 3)
+
+
+def load_head(path: Path | None = None) -> HeadMesh:
+    """Read and validate the head in the folder `path` (`head.npz` and `head.json`), by default the shipped one.
+
+    Raises HeadError, in one plain sentence, when a file is missing, damaged or does not describe a usable head.
+    """
+    folder = HEAD_FOLDER if path is None else Path(path)
+    description, arrays = _read_description(folder / "head.json"), _read_arrays(folder / "head.npz")
+    _check_digest(folder, description)
+    try:
+        head = _assemble(description, arrays)
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        if isinstance(error, HeadError):
+            raise
+        raise HeadError(f"The head in {folder} is incomplete ({error}); run tools/head/build.py again.") from None
+    _validate(head, folder)
+    return head
+
+
+def _read_description(path: Path) -> dict:
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise HeadError(f"There is no head description {path}; restore the folder assets/head.") from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        raise HeadError(f"The head description {path} is not readable JSON; restore the folder assets/head.") from None
+    if not isinstance(description, dict) or description.get("format") != _FORMAT:
+        raise HeadError(f"{path} does not describe a head of format {_FORMAT}; run tools/head/build.py again.")
+    return description
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise HeadError(f"There is no head mesh {path}; restore the folder assets/head.") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError):
+        raise HeadError(f"The head mesh {path} is damaged; restore the folder assets/head.") from None
+
+
+def _check_digest(folder: Path, description: dict) -> None:
+    digest = hashlib.sha256((folder / "head.npz").read_bytes()).hexdigest()
+    if description.get("sha256") != digest:
+        raise HeadError(f"{folder / 'head.npz'} is not the file that head.json describes; restore both together.")
+
+
+def _assemble(description: dict, arrays: dict[str, np.ndarray]) -> HeadMesh:
+    for array in arrays.values():
+        array.setflags(write=False)
+    count = len(arrays["base_index"])
+    identities = {i["name"]: arrays["templates"][k] for k, i in enumerate(description["identities"])}
+    palette = {i["name"]: arrays["colors"][k] for k, i in enumerate(description["identities"])}
+    first = description["identities"][0]["name"]
+    names = tuple(description["blendshapes"])
+    shapes = np.zeros((len(names), count, 3), np.float32)
+    bounds = arrays["shape_bounds"]
+    for k in range(len(names)):  # stored sparse: the vertices that move, and how far
+        span = slice(int(bounds[k]), int(bounds[k + 1]))
+        shapes[k, arrays["shape_vertices"][span]] = arrays["shape_offsets"][span]
+    shapes.setflags(write=False)
+    return HeadMesh(
+        template=identities[first],
+        faces=arrays["faces"],
+        parts={name: arrays[f"part_{name}"] for name in description["parts"]},
+        colors=palette[first],
+        blendshape_names=names,
+        blendshapes=shapes,
+        regions=Regions({name: arrays[f"region_{name}"] for name in description["regions"]}),
+        landmarks=Landmarks({name: int(index) for name, index in description["landmarks"].items()}),
+        identities=identities,
+        identity_colors=palette,
+        base_index=arrays["base_index"],
+        descriptions={i["name"]: i["description"] for i in description["identities"]},
+        identity=first,
+    )
+
+
+def _validate(head: HeadMesh, folder: Path) -> None:
+    """Raise HeadError unless names, shapes, types and ranges are those a head must have."""
+    count = len(head.base_index)
+
+    def require(condition: bool, what: str) -> None:
+        if not condition:
+            raise HeadError(f"The head in {folder} cannot be used: {what}.")
+
+    for kind, wanted, have in (
+        ("part", PART_NAMES, head.parts),
+        ("region", REGION_NAMES, head.regions),
+        ("landmark", LANDMARK_NAMES, head.landmarks),
+    ):
+        missing = [name for name in wanted if name not in have]
+        require(not missing, f"it has no {kind} {', '.join(missing)}")
+    require(sorted(head.blendshape_names) == sorted(ARKIT_NAMES), "its blendshapes are not the 52 of ARKit")
+    require(head.faces.ndim == 2 and head.faces.shape[1] == 3 and len(head.faces) > 0, "its faces are not triangles")
+    for name, template in head.identities.items():
+        require(template.shape == (count, 3) and template.dtype == np.float32, f"identity {name} has the wrong shape")
+        require(bool(np.isfinite(template).all()), f"identity {name} has coordinates that are not finite")
+        require(float(np.abs(template).max()) < LARGEST_EXTENT, f"identity {name} is not in metres around its ears")
+        colors = head.identity_colors[name]
+        require(colors.shape == (count, 3) and colors.dtype == np.uint8, f"identity {name} has no colour per vertex")
+    require(bool(np.isfinite(head.blendshapes).all()), "a blendshape has offsets that are not finite")
+    require(float(np.abs(head.blendshapes).max()) < 0.1, "a blendshape moves a vertex by more than ten centimetres")
+    sets = {"faces": head.faces, **head.parts, **head.regions, "landmarks": np.array(list(head.landmarks.values()))}
+    for name, indices in sets.items():
+        inside = np.issubdtype(indices.dtype, np.integer) and indices.size > 0
+        inside = inside and 0 <= int(indices.min()) and int(indices.max()) < count
+        require(bool(inside), f"{name} points at vertices that do not exist")

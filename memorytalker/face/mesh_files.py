@@ -1,0 +1,284 @@
+"""A head from a user's own mesh: the triangles of a .ply or .obj file over the neutral faces of a data set.
+
+Such a head has the one part "skin" and no blendshapes; it names regions and landmarks only where they are known. Frame
+of reference as everywhere: metres, y up, face towards +z.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from memorytalker.face.head import HeadError, HeadMesh, Landmarks, Regions, load_head
+
+#: Number of vertices -> the mesh with so many, and where it comes from.
+KNOWN_MESHES = MappingProxyType(
+    {
+        5023: "FLAME's mesh (FLAME_sample.ply of VOCASET, or head_template.obj from flame.is.tue.mpg.de)",
+        23370: "BIWI's mesh (BIWI.ply, from where the BIWI data came)",
+    }
+)
+#: Number of vertices -> where that mesh lies in a data set's folder.
+MESH_PLACES = MappingProxyType(
+    {
+        5023: ("FLAME_sample.ply", "templates/FLAME_sample.ply", "head_template.obj"),
+        23370: ("BIWI.ply", "templates/BIWI.ply"),
+    }
+)
+#: The longest side of a head's bounding box, in metres: a bare face at the least, shoulders at the most.
+SIDES = (0.1, 1.0)
+#: Half of all triangle sides are shorter than this share of the head, or its vertices are in another order.
+LONGEST_MEDIAN_SIDE = 0.35
+SKIN, LIPS = (214, 160, 136), (190, 112, 104)  # sRGB
+#: What the ball of an eye shows at so many degrees from the way it looks.
+PUPIL, IRIS, EYE_WHITE = (9.0, (24, 20, 20)), (26.0, (96, 74, 58)), (180.0, (226, 216, 208))
+#: Radius of the ball of an eye in metres, and how far from round it may be.
+EYE_RADIUS, EYE_ROUNDNESS = (0.007, 0.019), 0.15
+#: A region with a larger share of the vertices than this is more than lips, and stays the colour of skin.
+LARGEST_LIPS = 0.08
+SUFFIXES = (".ply", ".obj")
+
+
+class KnownVertices(Protocol):
+    """What a data set knows about its vertices (`datasets.sequences.FaceRegions`); None where it does not."""
+
+    @property
+    def lips(self) -> np.ndarray | None: ...  # noqa: D102
+
+    @property
+    def upper_face(self) -> np.ndarray | None: ...  # noqa: D102
+
+    @property
+    def opening(self) -> tuple[int, int] | None: ...  # noqa: D102
+
+
+def load_mesh_head(
+    mesh: Path, templates: Mapping[str, np.ndarray] | None = None, regions: KnownVertices | None = None
+) -> HeadMesh:
+    """The head whose triangles are those of the file `mesh` (.ply or .obj).
+
+    `templates` are the neutral faces (V, 3) by subject, which become the identities, in the data set's units; without
+    them the file's own vertices, in metres, are the one identity, named after the file. `regions` names vertices: its
+    lips are tinted, and its opening gives the landmarks inner_lip_upper and inner_lip_lower. Raises HeadError, in one
+    plain sentence, for a file that is no mesh, is not in metres or does not belong to the templates.
+    """
+    mesh = Path(mesh)
+    vertices, faces = _read(mesh)
+    if not templates:
+        _check_size(vertices, mesh)
+        return _assemble(faces, {mesh.stem: vertices}, regions)
+    for name, template in templates.items():
+        if np.shape(template) != vertices.shape:
+            raise HeadError(
+                f"{mesh} has {len(vertices)} vertices where the template of {name} has {len(template)}; "
+                f"get {expected_mesh(len(template))}."
+            )
+        if not np.isfinite(template).all():
+            raise HeadError(f"The template of {name} has coordinates that are not finite; get the data set again.")
+    _check_order(next(iter(templates.values())), faces, mesh)
+    return _assemble(faces, templates, regions)
+
+
+def bare_head(
+    vertex_count: int, templates: Mapping[str, np.ndarray] | None = None, regions: KnownVertices | None = None
+) -> HeadMesh:
+    """A head without triangles, which can be moved and saved but not drawn.
+
+    Without `templates` its neutral face is unknown and stands as zeros, so that vertices are offsets in metres.
+    """
+    templates = templates or {"": np.zeros((vertex_count, 3), np.float32)}
+    for name, template in templates.items():
+        if np.shape(template) != (vertex_count, 3):
+            raise HeadError(
+                f"These weights move {vertex_count} vertices but the template of {name} has {len(template)}; "
+                "use the data that the weights were trained on."
+            )
+    return _assemble(np.zeros((0, 3), np.int32), templates, regions)
+
+
+def head_for(
+    vertex_count: int,
+    mesh: Path | None = None,
+    templates: Mapping[str, np.ndarray] | None = None,
+    regions: KnownVertices | None = None,
+    drawn: bool = True,
+) -> HeadMesh:
+    """The head that weights of so many vertices move: of the file `mesh`, else the shipped one if it fits.
+
+    If it does not fit, a head that is to be `drawn` needs the file; one that is not is a `bare_head`. Raises HeadError
+    in one plain sentence that names the file to get.
+    """
+    if mesh is not None:
+        head = load_mesh_head(mesh, templates, regions)
+        if head.vertex_count != vertex_count:
+            raise HeadError(
+                f"{mesh} has {head.vertex_count} vertices but these weights move {vertex_count}; "
+                f"get {expected_mesh(vertex_count)}."
+            )
+        return head
+    shipped = load_head()
+    if shipped.vertex_count == vertex_count:
+        return shipped
+    if drawn:
+        raise HeadError(misfit(vertex_count))
+    return bare_head(vertex_count, templates, regions)
+
+
+def find_mesh(folder: Path, vertex_count: int) -> Path | None:
+    """The mesh file that lies in a data set's folder, if one does."""
+    there = (Path(folder) / place for place in MESH_PLACES.get(vertex_count, ()))
+    return next((path for path in there if path.is_file()), None)
+
+
+def expected_mesh(vertex_count: int) -> str:
+    """The mesh with so many vertices in words, with where it comes from."""
+    return KNOWN_MESHES.get(vertex_count, f"the mesh of {vertex_count} vertices that the data set came with")
+
+
+def misfit(vertex_count: int) -> str:
+    """One sentence for weights of so many vertices that came without their head."""
+    return (
+        f"These weights move {vertex_count} vertices, which the shipped head has not; to draw them give --head (in "
+        f"Python head=) the file of {expected_mesh(vertex_count)}; 'evaluate' and .npz output need no mesh."
+    )
+
+
+def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (V, 3) float32 in the file's own number and order, and triangles (F, 3) int32, wound outwards."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise HeadError(f"A head is read from {' or '.join(SUFFIXES)}, not from {path.name}.")
+    try:
+        data = path.read_bytes()
+    except OSError:
+        raise HeadError(f"There is no readable file {path}; check the path.") from None
+    if data.startswith(b"version https://git-lfs"):
+        raise HeadError(f"{path} is only a Git-LFS pointer; run 'git lfs pull' where it came from.")
+    try:
+        import trimesh
+    except ImportError:
+        raise HeadError("Reading a head's mesh needs trimesh; run 'pip install trimesh'.") from None
+    if suffix == ".obj":
+        data = _without_seams(data)
+    options = {"process": False, "maintain_order": True, "fix_texture": False, "skip_materials": True}
+    try:
+        found = trimesh.load(io.BytesIO(data), file_type=suffix[1:], force="mesh", **options)
+        vertices, faces = np.asarray(found.vertices, np.float32), np.asarray(found.faces, np.int64)
+    except Exception:  # whatever a stranger's file makes the reader raise, it is not a mesh
+        raise HeadError(f"{path} is not a readable mesh of triangles; get it again.") from None
+    if not len(faces) or faces.min() < 0 or faces.max() >= len(vertices) or not np.isfinite(vertices).all():
+        raise HeadError(f"{path} is not a mesh with triangles over finite vertices; get it again.")
+    return vertices, _outwards(vertices, faces).astype(np.int32)
+
+
+def _without_seams(text: bytes) -> bytes:
+    """An .obj with places and triangles only: readers cut a mesh where its texture is cut, which adds vertices."""
+    lines = []
+    for line in text.replace(b"\\\n", b" ").splitlines():
+        words = line.split(b"#")[0].split()
+        if words[:1] == [b"v"]:
+            lines.append(b" ".join(words[:4]))
+        elif words[:1] == [b"f"]:
+            lines.append(b" ".join(word.split(b"/")[0] for word in words))
+    return b"\n".join(lines)
+
+
+def _outwards(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """The triangles counter-clockwise seen from outside: the volume that they enclose is positive."""
+    a, b, c = (vertices[corner].astype(np.float64) - vertices.mean(axis=0) for corner in faces.T)
+    return faces if np.einsum("fx,fx->", a, np.cross(b, c)) >= 0 else faces[:, ::-1]
+
+
+def _check_size(vertices: np.ndarray, mesh: Path) -> None:
+    """Refuse a mesh in millimetres or centimetres, on which motion in metres would not be seen."""
+    side = float(np.ptp(vertices, axis=0).max())
+    for unit, factor in (("millimetres", 1000), ("centimetres", 100)):
+        if SIDES[0] <= side / factor <= SIDES[1]:
+            raise HeadError(
+                f"A head is measured in metres, and {mesh} is {side:.4g} across, which looks like {unit}: divide its "
+                f"coordinates by {factor}, or give the data set (--data), whose neutral faces then take their place."
+            )
+    if not SIDES[0] / 2 <= side <= 10 * SIDES[1]:
+        raise HeadError(f"A head is measured in metres, and {mesh} is {side:.4g} across; scale its coordinates.")
+
+
+def _check_order(template: np.ndarray, faces: np.ndarray, mesh: Path) -> None:
+    """Neighbours on the mesh are neighbours on the face, or the file numbers its vertices in another way."""
+    sides = np.linalg.norm(template[faces] - template[np.roll(faces, 1, axis=1)], axis=2)
+    if np.median(sides) > LONGEST_MEDIAN_SIDE * np.ptp(template, axis=0).max():
+        raise HeadError(
+            f"{mesh} has as many vertices as the templates but in another order; get {expected_mesh(len(template))}."
+        )
+
+
+def _assemble(faces: np.ndarray, templates: Mapping[str, np.ndarray], regions: KnownVertices | None) -> HeadMesh:
+    identities = {name: _fixed(np.array(template, np.float32)) for name, template in templates.items()}
+    first, template = next(iter(identities.items()))
+    count = len(template)
+    named = {name: getattr(regions, name, None) for name in ("lips", "upper_face")}
+    opening = getattr(regions, "opening", None)
+    known = Regions({name: _fixed(np.array(index, np.int64)) for name, index in named.items() if index is not None})
+    marks = Landmarks(zip(("inner_lip_upper", "inner_lip_lower"), map(int, opening or ()), strict=False))
+    for name, indices in {**known, "opening": np.array(opening or (), np.int64)}.items():
+        if indices.size and not 0 <= indices.min() <= indices.max() < count:
+            raise HeadError(f"The region {name!r} points at vertices that this head of {count} does not have.")
+    colors = np.tile(np.array(SKIN, np.uint8), (count, 1))
+    if "lips" in known and len(known["lips"]) <= LARGEST_LIPS * count:
+        colors[known["lips"]] = LIPS
+    for ball in _eyeballs(template, faces):
+        colors[ball] = _eye_colors(template[ball])
+    return HeadMesh(
+        template=template,
+        faces=_fixed(faces),
+        parts={"skin": _fixed(np.arange(count))},
+        colors=_fixed(colors),
+        blendshape_names=(),
+        blendshapes=_fixed(np.zeros((0, count, 3), np.float32)),
+        regions=known,
+        landmarks=marks,
+        identities=identities,
+        identity_colors=dict.fromkeys(identities, colors),
+        base_index=_fixed(np.full(count, -1, np.int32)),
+        identity=first,
+    )
+
+
+def _eyeballs(vertices: np.ndarray, faces: np.ndarray) -> list[np.ndarray]:
+    """Vertex indices of every separate piece of the mesh that is a ball the size of an eye."""
+    count = len(vertices)
+    sides = np.concatenate([faces[:, :2], faces[:, 1:]])
+    joined = coo_matrix((np.ones(len(sides), bool), sides.T), shape=(count, count))
+    _, piece = connected_components(joined, directed=False)
+    balls = []
+    for number in np.flatnonzero(np.bincount(piece) >= 20):
+        ball = np.flatnonzero(piece == number)
+        radius = np.linalg.norm(vertices[ball] - _middle(vertices[ball]), axis=1)
+        if EYE_RADIUS[0] < radius.mean() < EYE_RADIUS[1] and np.ptp(radius) < EYE_ROUNDNESS * radius.mean():
+            balls.append(ball)
+    return balls
+
+
+def _eye_colors(ball: np.ndarray) -> np.ndarray:
+    """(N, 3) uint8 of the ball of an eye (N, 3) that looks towards +z."""
+    along = (ball - _middle(ball)) / np.linalg.norm(ball - _middle(ball), axis=1, keepdims=True)
+    degrees = np.degrees(np.arccos(np.clip(along[:, 2], -1, 1)))
+    colors = np.zeros((len(ball), 3), np.uint8)
+    for widest, color in (EYE_WHITE, IRIS, PUPIL):
+        colors[degrees <= widest] = color
+    return colors
+
+
+def _middle(vertices: np.ndarray) -> np.ndarray:
+    return (vertices.min(axis=0) + vertices.max(axis=0)) / 2
+
+
+def _fixed(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,230 @@
+"""Motion of a face over time: vertex offsets of a mesh, or weights of its named blendshapes, with a frame rate.
+
+Frame i is the face at i / fps seconds; T frames last T / fps seconds. Frame of reference of the offsets:
+metres, y up, the face towards +z, x to the viewer's right.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+if TYPE_CHECKING:
+    from memorytalker.face.head import HeadMesh
+
+#: A Gaussian of this many standard deviations is as wide at half its height as its "full width at half maximum".
+_DEVIATIONS_PER_WIDTH = 2.0 * np.sqrt(2.0 * np.log(2.0))
+#: In a silence the mouth shuts, and opens, within `SHUT_SECONDS`, and is open `OPEN_BEFORE` (s) ahead of speech, since
+#: lips take their shape before a word is heard. Stops are quiet too: below `SHORTEST_SILENCE` (s) it is no silence.
+SHUT_SECONDS, OPEN_BEFORE, SHORTEST_SILENCE = 0.13, 0.07, 0.3
+
+
+class MotionError(ValueError):
+    """Motion that cannot be used; the message says what is wrong with it and what is needed."""
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Vertex offsets from a head's template.
+
+    offsets: (T, V, 3) float32, metres, y up, finite, T >= 1. fps: frames per second, > 0.
+    Raises MotionError in plain words when they are not.
+    """
+
+    offsets: np.ndarray
+    fps: float
+
+    def __post_init__(self) -> None:
+        offsets = _clean(self.offsets, "Vertex offsets")
+        if offsets.ndim != 3 or offsets.shape[2] != 3 or not offsets.size:
+            raise MotionError(f"Vertex offsets need the shape (frames, vertices, 3), not {offsets.shape}.")
+        object.__setattr__(self, "offsets", offsets)
+        object.__setattr__(self, "fps", _clean_fps(self.fps))
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self.offsets) / self.fps
+
+    def resample(self, fps: float) -> Motion:
+        """The same motion at another frame rate; see `resampled`."""
+        return Motion(resampled(self.offsets, self.fps, fps), fps)
+
+    def smooth(self, seconds: float) -> Motion:
+        """The same motion through a zero-phase Gaussian `seconds` wide at half its height; see `smoothed`."""
+        return Motion(smoothed(self.offsets, self.fps, seconds), self.fps)
+
+
+@dataclass(frozen=True)
+class FaceCurves:
+    """Weights of named blendshapes over time.
+
+    weights: (T, n) float32 in [0, 1], T >= 1. names: n different names, of ARKit's 52 for all motion made here.
+    fps: frames per second, > 0. Raises MotionError in plain words when they are not.
+    """
+
+    weights: np.ndarray
+    names: tuple[str, ...]
+    fps: float
+
+    def __post_init__(self) -> None:
+        weights, names = _clean(self.weights, "Blendshape weights"), tuple(str(name) for name in self.names)
+        if weights.ndim != 2 or not weights.size:
+            raise MotionError(f"Blendshape weights need the shape (frames, blendshapes), not {weights.shape}.")
+        if weights.shape[1] != len(names):
+            raise MotionError(f"There are {weights.shape[1]} columns of blendshape weights but {len(names)} names.")
+        if len(set(names)) != len(names):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            raise MotionError(f"Each blendshape may be named once; named more often: {', '.join(twice)}.")
+        low, high = float(weights.min()), float(weights.max())
+        if low < -1e-4 or high > 1.0 + 1e-4:
+            raise MotionError(f"Blendshape weights must lie between 0 and 1; these go from {low:.3g} to {high:.3g}.")
+        object.__setattr__(self, "weights", np.clip(weights, 0.0, 1.0))
+        object.__setattr__(self, "names", names)
+        object.__setattr__(self, "fps", _clean_fps(self.fps))
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self.weights) / self.fps
+
+    def curve(self, name: str) -> np.ndarray:
+        """(T,) weights of one blendshape. Raises MotionError when there is no such curve."""
+        if name not in self.names:
+            raise MotionError(f"There is no curve {name!r}; there are: {', '.join(self.names)}.")
+        return self.weights[:, self.names.index(name)]
+
+    def resample(self, fps: float) -> FaceCurves:
+        """The same curves at another frame rate, held within [0, 1]; see `resampled`."""
+        weights = np.clip(resampled(self.weights, self.fps, fps), 0.0, 1.0)
+        return dataclasses.replace(self, weights=weights, fps=fps)
+
+    def smooth(self, seconds: float) -> FaceCurves:
+        """The same curves through a zero-phase Gaussian `seconds` wide at half its height; see `smoothed`."""
+        return dataclasses.replace(self, weights=smoothed(self.weights, self.fps, seconds))
+
+    def reordered(self, names: tuple[str, ...]) -> FaceCurves:
+        """The same curves in the order of `names`; a name without a curve gets zeros.
+
+        Raises MotionError when a curve that is not zero throughout would be lost.
+        """
+        names = tuple(names)
+        lost = [name for name in self.names if name not in names and self.curve(name).any()]
+        if lost:
+            raise MotionError(f"The head has no blendshape {', '.join(map(repr, lost))}; rename or zero that curve.")
+        column = {name: index for index, name in enumerate(self.names)}
+        weights = np.zeros((len(self.weights), len(names)), np.float32)
+        for index, name in enumerate(names):
+            if name in column:  # by name: the order of left and right differs between tools
+                weights[:, index] = self.weights[:, column[name]]
+        return FaceCurves(weights, names, self.fps)
+
+    def to_motion(self, head: HeadMesh) -> Motion:
+        """Offsets of the vertices of `head` (metres), each curve going to the blendshape of its name.
+
+        Raises MotionError when a moving curve has no blendshape on the head.
+        """
+        return Motion(head.offsets(self.reordered(head.blendshape_names).weights), self.fps)
+
+
+def resampled(values: np.ndarray, fps: float, new_fps: float) -> np.ndarray:
+    """Values (T, ...) at `fps` -> (T', ...) at `new_fps`, T' = T new_fps / fps rounded, at least 1.
+
+    Cubic convolution (Keys 1981, doi:10.1109/TASSP.1981.1163711); the kernel is widened when frames are dropped,
+    so that motion too fast for the new rate is averaged and not aliased. Ends are held.
+    """
+    fps, new_fps = _clean_fps(fps), _clean_fps(new_fps)
+    values = np.asarray(values)
+    frames = len(values)
+    new_frames = max(1, round(frames * new_fps / fps))
+    if new_fps == fps:
+        return values.copy()
+    stretch = max(1.0, fps / new_fps)
+    centres = np.arange(new_frames) * (fps / new_fps)
+    reach = int(np.ceil(2 * stretch))
+    taps = np.floor(centres).astype(int)[:, None] + np.arange(-reach + 1, reach + 1)  # (T', taps)
+    gains = _cubic_kernel((taps - centres[:, None]) / stretch)
+    gains /= gains.sum(1, keepdims=True)
+    taps = np.clip(taps, 0, frames - 1)
+    result = np.zeros((new_frames, *values.shape[1:]), np.result_type(values.dtype, np.float32))
+    for tap in range(taps.shape[1]):
+        gain = gains[:, tap].reshape(-1, *[1] * (values.ndim - 1)).astype(result.dtype)
+        result += gain * values[taps[:, tap]]
+    return result
+
+
+def smoothed(values: np.ndarray, fps: float, seconds: float) -> np.ndarray:
+    """Values (T, ...) through a zero-phase Gaussian of full width `seconds` at half maximum; ends are held."""
+    if not np.isfinite(seconds) or seconds < 0:
+        raise MotionError(f"Smoothing needs a width of 0 seconds or more, not {seconds}.")
+    if seconds == 0:
+        return np.array(values)
+    return gaussian_filter1d(values, seconds * _clean_fps(fps) / _DEVIATIONS_PER_WIDTH, axis=0, mode="nearest")
+
+
+def silence_gain(quiet: np.ndarray, fps: float) -> np.ndarray:
+    """(T,) float32 share of the motion that is left where frames are `quiet` (T,): 1 in speech, 0 inside a silence.
+
+    A silence of 0.3 s or more is closed 0.13 s after it begins and open again 0.07 s before it ends, in smooth ramps
+    of 0.13 s; one that begins or ends the clip is closed to that end. Frames that are not quiet have a gain of 1.
+    """
+    fps = _clean_fps(fps)
+    quiet = np.asarray(quiet)
+    if quiet.ndim != 1 or quiet.dtype != bool:
+        raise MotionError(f"Quiet frames are given as (T,) truth values, not as {quiet.dtype} {quiet.shape}.")
+    gain = np.ones(len(quiet), np.float32)
+    edges = np.flatnonzero(np.diff(quiet.astype(np.int8), prepend=0, append=0))
+    for begin, end in zip(edges[::2], edges[1::2], strict=True):
+        first, last = begin == 0, end == len(quiet)
+        if not (first or last) and (end - begin) / fps < SHORTEST_SILENCE:
+            continue
+        time = np.arange(begin, end) / fps
+        shut = 1.0 if first else eased((time - begin / fps) / SHUT_SECONDS)
+        still = 1.0 if last else eased((end / fps - OPEN_BEFORE - time) / SHUT_SECONDS)
+        gain[begin:end] = 1.0 - shut * still
+    return gain
+
+
+def shut_in_silence(offsets: np.ndarray, quiet: np.ndarray, fps: float) -> np.ndarray:
+    """Offsets (T, V, 3) from the template, faded to the neutral, closed face where frames are `quiet` (T,).
+
+    Frames that are not quiet are left bit for bit; see `silence_gain` for the ramps. Raises MotionError for lengths
+    that differ.
+    """
+    offsets = np.asarray(offsets)
+    if len(offsets) != len(quiet):
+        raise MotionError(f"There are {len(offsets)} frames of offsets but {len(quiet)} of sound.")
+    return offsets * silence_gain(quiet, fps).reshape(-1, *[1] * (offsets.ndim - 1))
+
+
+def eased(share: np.ndarray) -> np.ndarray:
+    """From 0 at `share` 0 and below to 1 at 1 and above, without a corner at either."""
+    share = np.clip(share, 0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)
+
+
+def _cubic_kernel(distance: np.ndarray) -> np.ndarray:
+    d = np.abs(distance)
+    near = 1.5 * d**3 - 2.5 * d**2 + 1.0
+    far = -0.5 * d**3 + 2.5 * d**2 - 4.0 * d + 2.0
+    return np.where(d <= 1.0, near, np.where(d < 2.0, far, 0.0))
+
+
+def _clean(values: np.ndarray, what: str) -> np.ndarray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise MotionError(f"{what} need numbers, not values of type {array.dtype}.")
+    array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise MotionError(f"{what} hold NaN or infinite values; repair or drop those frames first.")
+    return array
+
+
+def _clean_fps(fps: float) -> float:
+    if isinstance(fps, bool) or not isinstance(fps, (int, float, np.number)) or not np.isfinite(fps) or fps <= 0:
+        raise MotionError(f"A frame rate needs a number of frames per second above 0, not {fps!r}.")
+    return float(fps)

@@ -1,0 +1,66 @@
+"""Production: a wish becomes an animation, a 3D head to play and a file, one after the other, at any time stoppable."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from memorytalker.config import RenderOptions
+from memorytalker.page.jobs import JobRunner
+from memorytalker.page.limits import is_silent
+from memorytalker.page.player import player_value
+from memorytalker.page.request import AnimateRequest
+from memorytalker.page.status import STEPS, stream_progress
+
+#: Format -> what a visitor reads of it.
+FORMATS: Mapping[str, str] = MappingProxyType(
+    {"mp4": "MP4: the video", "npz": "NPZ: every vertex of every frame, with the memory and the weights, for Python"}
+)
+SILENT = "The clip is silent, so the mouth stays closed and still."
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One thing that is ready: its kind ("note", "animation", "player" or "file") and what it is."""
+
+    kind: str
+    value: Any
+
+
+def run_animation(
+    desk: JobRunner, wish: AnimateRequest, with_player: bool = True, format: str = "mp4", steps: Sequence[str] = STEPS
+) -> Generator[str | Result, None, None]:
+    """Do what is wished: yields the progress among `steps` (HTML), and each result as soon as it is there.
+
+    The last is a file of the format (a key of FORMATS), as a path in a folder that goes when this generator ends.
+    Closing the generator stops the work. Raises PageError or AudioError in plain words, TimeoutError, and whatever
+    fails in the work.
+    """
+    voices = wish.checked(desk.talker.head.identities)
+    if is_silent(voices.speech):
+        yield Result("note", SILENT)
+    with desk.task(desk.animate, voices.speech, **wish.options(voices)) as listening:
+        animation = yield from stream_progress(listening, 0, "Listening to the voice", steps)
+    yield Result("animation", animation)
+    if with_player:
+        with desk.task(_packed, animation) as packing:
+            value = yield from stream_progress(packing, 1, "Packing the 3D head", steps)
+        yield Result("player", value)
+    with desk.task(_saved, animation, wish.camera, format) as saving:
+        path = yield from stream_progress(saving, len(steps) - 1, f"Writing the {format.upper()} file", steps)
+        yield Result("file", path)
+
+
+def _packed(animation: Any, progress: Any) -> Any:
+    progress(0, 0, "pack")
+    return player_value(animation)
+
+
+def _saved(animation: Any, camera: str, format: str, folder: Path, progress: Any) -> Path:
+    progress(0, 0, "render" if format == "mp4" else "")
+    path = folder / f"talk.{format}"
+    animation.save(path, render=RenderOptions(camera=camera), progress=progress)
+    return path

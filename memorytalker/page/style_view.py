@@ -1,0 +1,123 @@
+"""A manner of speaking as a visitor reads it: words, bars against the average speaker, and two voices side by side."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from memorytalker.figures import slot_groups
+from memorytalker.page import insight
+
+NEUTRAL_TEXT = (
+    "This is the neutral style: every slot counts as 1, so no sound is stressed and none is held back, and there is "
+    "nothing to draw. Choose the manner of a voice to see how it weighs the slots."
+)
+#: Each scale reaches a little beyond its data, and at least this far to both sides of its middle.
+LEAST_REACH = 1.02
+
+
+class Scale:
+    """Factors on a logarithmic line: where each lies between the two ends, in percent."""
+
+    def __init__(self, values: Iterable[float], middle: float = 1.0) -> None:
+        values = [*values, middle]
+        low, high = math.log(min(values)), math.log(max(values))
+        margin = max(0.08 * (high - low), math.log(LEAST_REACH) / 2)
+        self.low, self.high = low - margin, high + margin
+
+    def place(self, value: float) -> float:
+        """Percent of the way from the left end."""
+        return 100 * (math.log(value) - self.low) / (self.high - self.low)
+
+
+def style_html(weights: np.ndarray, average: np.ndarray | None, labels: Sequence[str], name: str) -> str:
+    """Style weights (n,) in words and as signed bars, sorted; `name` tells apart the choices of several such views."""
+    told = insight.emphasis(weights, average)
+    if told is None:
+        return f'<div class="style-view"><p>{NEUTRAL_TEXT}</p></div>'
+    below = " (though below the average)" if told.relative.max() < 1 else ""
+    above = " (though above the average)" if told.relative.min() > 1 else ""
+    most, least = insight.extremes(told, labels)
+    own = told.relative / told.overall
+    return f"""<div class="style-view"><p>{html.escape(insight.strength_text(told))}</p>
+<div class="lists"><div><h4>Most emphasised{below}</h4>{_listed(most)}</div>
+<div><h4>Most suppressed{above}</h4>{_listed(least)}</div></div>
+<fieldset><legend>Bars show each slot against</legend>
+<label><input type="radio" name="{name}" value="average" checked> {_reference(told)}</label>
+<label><input type="radio" name="{name}" value="own"> this voice on the whole ({told.overall:.2f} ×)</label></fieldset>
+<p class="keys">{_key("zero", "1 ×, as much")}<span class="by-average">{_key("whole", "this voice on the whole")}</span>
+{_key("bar more", "more")}{_key("bar less", "less")}</p>
+{_bars(told.relative, told.order, labels, "by-average", told.overall)}
+{_bars(own, told.order, labels, "by-own", None)}</div>"""
+
+
+def voices_html(first: np.ndarray, second: np.ndarray, average: np.ndarray | None, labels: Sequence[str]) -> str:
+    """Two manners, weights (n,) each, beside each other: a sentence, and two marks for each slot."""
+    reference = np.ones(len(labels)) if average is None else np.asarray(average, np.float64)
+    factors = np.stack([first / reference, second / reference])
+    ratio = factors[1] / factors[0]
+    scale = Scale(factors.ravel().tolist())
+    homes = _homes(labels)
+    rows = []
+    for slot in np.argsort(-ratio, kind="stable").tolist():
+        a, b = (scale.place(float(value)) for value in factors[:, slot])
+        values = f"{factors[0, slot]:.3f} / {factors[1, slot]:.3f}"
+        said = f"first voice {factors[0, slot]:.3f} times, second {factors[1, slot]:.3f} times"
+        drawn = (
+            f'<span class="join" style="left:{min(a, b):.2f}%;width:{abs(a - b):.2f}%"></span>'
+            f'<span class="mark second" style="left:{b:.2f}%"></span>'
+            f'<span class="mark first" style="left:{a:.2f}%"></span>'
+        )
+        rows.append(_row(slot, labels, homes, said, drawn, values, scale))
+    neutral = " The first is the neutral style." if (np.asarray(first) == 1).all() else ""
+    what = "the average training speaker" if average is not None else "the neutral style"
+    return f"""<div class="style-view"><p>{html.escape(insight.difference_text(first, second, labels))}{neutral}</p>
+<p class="keys">{_key("mark first", "first voice (the head above)")}{_key("mark second", "second voice")}
+{_key("zero", f"1 ×, {what}")}<span>Numbers: first / second</span></p>
+<ol class="bars two" aria-label="Both voices, slot by slot">{"".join(rows)}</ol></div>"""
+
+
+def _bars(relative: np.ndarray, order: np.ndarray, labels: Sequence[str], name: str, whole: float | None) -> str:
+    scale, homes, rows = Scale(relative.tolist()), _homes(labels), []
+    fine = 3 if relative.max() / relative.min() < 1.2 else 2
+    for slot in order.tolist():
+        value = float(relative[slot])
+        start, end = sorted((scale.place(1.0), scale.place(value)))
+        kind = "more" if value > 1 else "less"
+        drawn = f'<span class="bar {kind}" style="left:{start:.2f}%;width:{end - start:.2f}%"></span>'
+        drawn += "" if whole is None else f'<span class="whole" style="left:{scale.place(whole):.2f}%"></span>'
+        rows.append(_row(slot, labels, homes, f"{value:.{fine}f} times", drawn, f"{value:.{fine}f} ×", scale))
+    return f'<ol class="bars {name}" aria-label="Slots, most emphasised first">{"".join(rows)}</ol>'
+
+
+def _row(
+    slot: int, labels: Sequence[str], homes: dict[int, str], said: str, drawn: str, values: str, scale: Scale
+) -> str:
+    called = f"{insight.slot_names(labels, [slot])}{homes[slot]}: {said}; show its face"
+    zero = f'<span class="zero" style="left:{scale.place(1.0):.2f}%"></span>'
+    return (
+        f'<li><button type="button" class="bar-row" data-slot="{slot}" aria-label="{html.escape(called)}">'
+        f'<span class="phone">{html.escape(labels[slot])}</span><span class="track">{drawn}{zero}</span>'
+        f'<span class="factor">{values}</span></button></li>'
+    )
+
+
+def _homes(labels: Sequence[str]) -> dict[int, str]:
+    """What is seen of each slot, to be said after its name."""
+    pairs = [(slot, name) for name, slots in slot_groups(labels) for slot in slots]
+    return {slot: f", {name}" if name and name != "silence" else "" for slot, name in pairs}
+
+
+def _reference(told: insight.Emphasis) -> str:
+    return "the average training speaker" if told.average_known else "the neutral style (the average is not known)"
+
+
+def _key(mark: str, words: str) -> str:
+    return f'<span class="key"><span class="{mark}"></span>{words}</span>'
+
+
+def _listed(lines: Sequence[str]) -> str:
+    return f'<ul class="words">{"".join(f"<li>{html.escape(line)}</li>" for line in lines)}</ul>'

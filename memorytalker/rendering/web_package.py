@@ -1,0 +1,236 @@
+"""Playback: moving vertices as a small package that a browser can play, with the sound and what the head looks like.
+
+A face moves in a linear space of some thirty dimensions. A package holds a basis of that space over the vertices that
+move, and the basis' weights in every frame; how far the result is from the motion is measured, never assumed.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from memorytalker.face.head import HeadMesh
+from memorytalker.rendering.appearance import HeadAppearance, appearance_of
+from memorytalker.rendering.error_colormap import LARGEST_MILLIMETRES, scale_colors
+from memorytalker.rendering.scene import PAINT_BODY, fragment_body
+from memorytalker.rendering.surface import ROUNDNESS
+from memorytalker.sound.decode import Waveform
+
+#: How far a vertex may be from where the motion has it, in metres: a fiftieth of a millimetre.
+TOLERANCE = 2e-5
+#: Share of that below which a vertex counts as still.
+STILL = 0.2
+#: Dimensions that are looked for at first.
+FIRST_RANK = 48
+#: Frames between two that are looked at while the number of dimensions is chosen; the end looks at all.
+STRIDE = 5
+FORMAT = 1
+
+
+class PlaybackError(ValueError):
+    """Motion that cannot be played; the message is one plain sentence that names the remedy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Playback:
+    """T frames of a head of V vertices, of which M move, in k dimensions. Frame of reference and units of the head."""
+
+    dressing: HeadAppearance
+    fps: float  # Hz
+    moving: np.ndarray  # (M,) int64, the vertices that move
+    shapes: np.ndarray  # (k, M, 3) int16
+    steps: np.ndarray  # (k,) float32 metres that one unit of a shape stands for at weight 1
+    weights: np.ndarray  # (T, k) float32
+    error: float  # metres, the largest distance of any vertex in any frame from where the motion has it
+    name: str = ""  # what the viewer is told, if there are several
+
+    @property
+    def seconds(self) -> float:
+        """How long the motion takes."""
+        return len(self.weights) / self.fps
+
+    def offsets(self, frame: int) -> np.ndarray:
+        """Offsets (V, 3) float32 from the dressing's template in a frame, as the browser computes them; metres."""
+        return _unpacked(self.dressing.template.shape, self.moving, self.shapes, self.steps, self.weights[frame])
+
+    def to_json(self, waveform: Waveform | None = None) -> str:
+        """This motion alone, with its sound if it has one, as the player in the page reads it."""
+        return packages_json([self], waveform)
+
+
+def pack(head: HeadMesh, vertices: np.ndarray, fps: float, tolerance: float = TOLERANCE, name: str = "") -> Playback:
+    """The motion `vertices` (T, V, 3) of `head`, metres, y up, at `fps` Hz, to within `tolerance` metres.
+
+    What moves in few dimensions becomes small; motion in many, such as measured motion with its noise, takes as many as
+    it needs. A head in unknown units is brought to a head's natural size. Raises PlaybackError for vertices that do not
+    belong to the head or are not finite, HeadError for a head that cannot be drawn.
+    """
+    vertices = np.asarray(vertices, np.float32)
+    if vertices.ndim != 3 or vertices.shape[1:] != head.template.shape or not len(vertices):
+        raise PlaybackError(
+            f"The motion has the shape {vertices.shape}, but this head needs (frames, {head.vertex_count}, 3); "
+            "use the head that the motion was made for."
+        )
+    if not 1 <= fps <= 240:
+        raise PlaybackError(f"Motion cannot have {fps} frames a second; choose 1 to 240.")
+    dressing = appearance_of(head)
+    reach = np.maximum(vertices.max(axis=0) - head.template, head.template - vertices.min(axis=0)).max(axis=1)
+    reach *= dressing.scale  # metres, along the axis where a vertex goes furthest
+    if not np.isfinite(reach).all():
+        raise PlaybackError("The motion has vertices that are not finite; check the file that it came from.")
+    moves = reach > STILL * tolerance
+    moving = np.flatnonzero(moves)
+    offsets = (vertices[:, moving] - head.template[moving]) * np.float32(dressing.scale)
+    shapes, steps, weights, error = _compress(offsets.reshape(len(vertices), -1), tolerance)
+    error = max(error, 3**0.5 * float(reach[~moves].max(initial=0.0)))
+    shapes = shapes.reshape(len(steps), len(moving), 3)
+    return Playback(dressing, float(fps), moving, shapes, steps, weights, error, name)
+
+
+def _compress(offsets: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """(T, 3 M) -> shapes (k, 3 M) int16, steps (k,), weights (T, k), largest distance: as few shapes as will do."""
+    most, rank = min(offsets.shape), FIRST_RANK
+    while True:
+        basis, weights = _space(offsets, min(rank, most))
+        steps = np.maximum(np.abs(basis).max(axis=1, initial=0.0), 1e-20) / 32767
+        shapes = (basis / steps[:, None]).round().astype(np.int16)
+        steps = steps.astype(np.float32)
+        some = slice(None, None, STRIDE)
+        if rank >= most or _distance(offsets[some], shapes, steps, weights[some]) <= tolerance:
+            break
+        rank *= 2
+    fewest, enough = 0, len(shapes)
+    while fewest < enough:  # errors fall as dimensions come
+        middle = (fewest + enough) // 2
+        if _distance(offsets[some], shapes[:middle], steps[:middle], weights[some, :middle]) <= 0.9 * tolerance:
+            enough = middle
+        else:
+            fewest = middle + 1
+    while (error := _distance(offsets, shapes[:enough], steps[:enough], weights[:, :enough])) > tolerance:
+        if enough == len(shapes):
+            break
+        enough = min(enough + 4, len(shapes))
+    return shapes[:enough], steps[:enough], np.ascontiguousarray(weights[:, :enough]), error
+
+
+def _space(offsets: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """Orthonormal (rank, N) and weights (T, rank), the strongest first, that make up most of `offsets` (T, N).
+
+    Halko, Martinsson and Tropp, Finding structure with randomness, SIAM Review 53 (2011), doi:10.1137/090771806.
+    """
+    if not rank:
+        return np.zeros((0, offsets.shape[1]), np.float32), np.zeros((len(offsets), 0), np.float32)
+    draw = np.random.default_rng(0).standard_normal((offsets.shape[1], rank), dtype=np.float32)
+    frames = np.linalg.qr(offsets @ draw)[0]
+    frames = np.linalg.qr(offsets @ (offsets.T @ frames))[0]  # once more: the strong ones stand out further
+    reduced = frames.T @ offsets
+    values, turn = np.linalg.eigh(reduced.astype(np.float64) @ reduced.T.astype(np.float64))
+    order = np.argsort(values)[::-1]
+    basis = turn[:, order].T.astype(np.float32) @ reduced
+    basis /= np.maximum(np.linalg.norm(basis, axis=1, keepdims=True), 1e-20)
+    return basis, offsets @ basis.T
+
+
+def _distance(offsets: np.ndarray, shapes: np.ndarray, steps: np.ndarray, weights: np.ndarray) -> float:
+    """The largest distance of a vertex from its place in `offsets` (T, 3 M)."""
+    if not offsets.size:
+        return 0.0
+    missing = offsets - (weights * steps) @ shapes.astype(np.float32)
+    missing *= missing
+    return float(np.sqrt(missing.reshape(len(offsets), -1, 3).sum(axis=2).max()))
+
+
+def _unpacked(
+    shape: tuple[int, ...], moving: np.ndarray, shapes: np.ndarray, steps: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    offsets = np.zeros(shape, np.float32)
+    offsets[moving] = np.tensordot(weights * steps, shapes.astype(np.float32), 1)
+    return offsets
+
+
+def packages_json(playbacks: Sequence[Playback], waveform: Waveform | None = None, paint: bool = False) -> str:
+    """Heads that move together, side by side, with one sound, as the player in the page reads them.
+
+    `paint`: the first of two heads wears its distance from the second in millimetres (`rendering.errors`). Raises
+    PlaybackError for heads of different rates, or to be compared vertex by vertex and of different forms.
+    """
+    if not playbacks or len({playback.fps for playback in playbacks}) > 1:
+        raise PlaybackError("Heads side by side need one frame rate; resample one of them.")
+    if paint and (len(playbacks) != 2 or len({len(playback.dressing.template) for playback in playbacks}) > 1):
+        raise PlaybackError("Distances are shown between two heads of the same mesh; lay both on one head.")
+    dressings = list({id(playback.dressing): playback.dressing for playback in playbacks}.values())
+    places = {id(dressing): place for place, dressing in enumerate(dressings)}
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "fps": playbacks[0].fps,
+        "seconds": max(playback.seconds for playback in playbacks),
+        "dressings": [_dressing_fields(dressing) for dressing in dressings],
+        "heads": [_motion_fields(playback, places[id(playback.dressing)]) for playback in playbacks],
+        "material": fragment_body(),
+    }
+    if waveform is not None:
+        content["sound"] = base64.b64encode(_wav(waveform)).decode("ascii")
+    if paint:
+        content["paint"] = {"material": PAINT_BODY, "largest": LARGEST_MILLIMETRES, "colors": _array(scale_colors())}
+    return json.dumps(content, separators=(",", ":"))
+
+
+def _dressing_fields(dressing: HeadAppearance) -> dict[str, Any]:
+    wide = len(dressing.template) + len(dressing.edges) > 65535
+    index = np.uint32 if wide else np.uint16
+    return {
+        "template": _array(dressing.template),
+        "faces": _array(dressing.faces.astype(index)),
+        "edges": _array(dressing.edges.astype(index)),
+        "fineFaces": _array(dressing.fine_faces.astype(index)),
+        "colors": _array(dressing.colors),
+        "finishes": _array((100 * dressing.finishes).round().astype(np.uint8)),
+        "sky": _array((255 * dressing.light.sky).round().astype(np.uint8)),
+        "azimuths": list(dressing.light.azimuths),
+        "keys": _array((255 * dressing.light.keys).round().astype(np.uint8)),
+        "cameras": {
+            name: {"position": list(map(float, camera.position)), "target": list(map(float, camera.focal_point))}
+            for name, camera in dressing.cameras.items()
+        },
+        "roundness": ROUNDNESS,
+        "viewAngle": next(iter(dressing.cameras.values())).view_angle,
+    }
+
+
+def _motion_fields(playback: Playback, dressing: int) -> dict[str, Any]:
+    return {
+        "dressing": dressing,
+        "name": playback.name,
+        "moving": _array(playback.moving.astype(np.uint32)),
+        "shapes": _array(playback.shapes),
+        "weights": _array(playback.weights * playback.steps),
+    }
+
+
+def _array(values: np.ndarray) -> dict[str, Any]:
+    """Type, shape and base64 of the little-endian bytes."""
+    values = np.ascontiguousarray(values)
+    plain = values.astype(values.dtype.newbyteorder("<"), copy=False)
+    return {
+        "type": values.dtype.name,
+        "shape": list(values.shape),
+        "data": base64.b64encode(plain.tobytes()).decode("ascii"),
+    }
+
+
+def _wav(waveform: Waveform) -> bytes:
+    """The sound as 16-bit PCM in a WAV file, which every browser plays, at its own rate."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(waveform.sample_rate)
+        writer.writeframes(np.round(np.clip(waveform.samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return file.getvalue()

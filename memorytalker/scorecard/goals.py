@@ -1,0 +1,99 @@
+"""Figures with their goals, as Markdown and JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Where a figure should lie: from `least` to `most`, both included; None where that end is free."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def reached(self, value: float) -> bool:
+        """Whether `value` lies there; nan, a figure that could not be measured, never does."""
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def __str__(self) -> str:
+        if self.least is not None and self.most is not None:
+            return f"{self.least:g} to {self.most:g}"
+        return f">= {self.least:g}" if self.most is None else f"<= {self.most:g}"
+
+
+def at_least(value: float) -> Goal:
+    """A figure that should be high."""
+    return Goal(least=value)
+
+
+def at_most(value: float) -> Goal:
+    """A figure that should be low."""
+    return Goal(most=value)
+
+
+def between(least: float, most: float) -> Goal:
+    """A figure that should lie between two values."""
+    return Goal(least, most)
+
+
+def abs_at_most(most: float) -> Goal:
+    """A figure with a sign that should be small in size."""
+    return Goal(-most, most)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of a report: what was measured, its value (nan: it could not be), on how much, where it should lie.
+
+    goal: None for a figure that stands there for scale. interval: the ends of the value's 95 % interval, or None.
+    """
+
+    name: str
+    value: float
+    count: str
+    goal: Goal | None = None
+    interval: tuple[float, float] | None = None
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the goal is met; None without a goal."""
+        return None if self.goal is None else bool(self.goal.reached(self.value))
+
+
+def markdown(figures: Sequence[Figure]) -> str:
+    """A Markdown table, one row a figure, and under it how many of the goals are reached."""
+    words = {True: "yes", False: "no", None: ""}
+    rows = ["| figure | value | goal | reached | measured on |", "|---|---|---|---|---|"]
+    for figure in figures:
+        goal = "" if figure.goal is None else str(figure.goal)
+        rows.append(f"| {figure.name} | {_shown(figure)} | {goal} | {words[figure.reached]} | {figure.count} |")
+    with_goal = [figure.reached for figure in figures if figure.goal is not None]
+    return "\n".join([*rows, "", f"Reached: {sum(with_goal)} of {len(with_goal)} goals."])
+
+
+def _shown(figure: Figure) -> str:
+    if not math.isfinite(figure.value):
+        return "–"
+    text = f"{figure.value:.3f}"
+    if figure.interval is not None and all(map(math.isfinite, figure.interval)):
+        text += f" [{figure.interval[0]:.3f}, {figure.interval[1]:.3f}]"
+    return text
+
+
+def to_json(figures: Sequence[Figure]) -> str:
+    """The figures as indented JSON, each with whether its goal is reached; what could not be measured is null."""
+    rows = []
+    for figure in figures:
+        row = asdict(figure) | {"reached": figure.reached, "value": _number(figure.value)}
+        if figure.interval is not None:
+            row["interval"] = [_number(end) for end in figure.interval]
+        rows.append(row)
+    return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,1 @@
+"""Sound: any file to a waveform, and what can be measured of it."""

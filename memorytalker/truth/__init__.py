@@ -1,1 +1,0 @@
-"""Known motion: bundled or a visitor's own, read, checked, and compared with what the talker predicts."""

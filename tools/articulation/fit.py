@@ -1,0 +1,220 @@
+"""Fit the viseme table to filmed faces: `tools/articulation/fit.py ROOT CORPUS` writes articulation/visemes.json.
+
+ROOT is the source folder, CORPUS a folder in which a corpus was (or will be) built; the filmed clips of its `train`
+split whose words are known are fitted, less every eighth. Targets, strengths, widths, shifts and reductions are found
+together by gradient descent. Prints figures for the table as it was and as it is: on the clips held out, and on a
+second person who is never fitted. A few minutes on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from memorytalker.articulation.coarticulation import LONGEST, ORDINARY, SHORTEST, SHOULDER
+from memorytalker.articulation.visemes import GROUPS, SIBILANTS, VisemeTable, load_visemes
+from memorytalker.config import PHONES
+from memorytalker.corpus.build import FPS, mouth_geometry
+from memorytalker.face.head import HeadMesh, load_head
+from tools.articulation.videos import Film, compare, openings, read_films
+
+SHAPES = {
+    "jaw": "jawOpen mouthClose mouthLowerDownLeft mouthLowerDownRight mouthShrugLower mouthRollLower",
+    "rounding": "mouthFunnel mouthPucker",
+    "lips": "mouthRollUpper mouthShrugUpper mouthUpperUpLeft mouthUpperUpRight mouthSmileLeft mouthSmileRight "
+    "mouthStretchLeft mouthStretchRight mouthFrownLeft mouthFrownRight mouthDimpleLeft mouthDimpleRight "
+    "mouthPressLeft mouthPressRight",
+}
+#: Phones that share strengths, widths, shifts and reduction, but for what their own clips show otherwise.
+CLASSES = {
+    "silence": "sil", "bilabial": "b m p", "labiodental": "f v", "dental": "dh th", "sibilant": "s z sh zh ch jh",
+    "alveolar": "t d n l", "back": "k g ng hh", "glide": "w r y er", "open": "aa ae ah ao aw ay eh ey",
+    "close": "ih iy", "round": "ow oy uh uw",
+}  # fmt: skip
+#: A phone seen for fewer frames than this leans on another that looks like it.
+RARE = 200
+LIKE = {"zh": "sh", "sh": "ch", "ch": "jh", "oy": "ao", "uh": "uw", "ng": "n", "aw": "ay", "ao": "aa", "aa": "ay",
+        "y": "iy", "g": "k", "ah": "eh", "hh": "ah", "er": "ah", "th": "d", "dh": "d"}  # fmt: skip
+#: Phones that the films' few words show only beside one strong neighbour (with, three, white): never taken from there.
+CONFOUNDED = ("hh", "er", "th", "dh")
+#: The jaw's largest target for sibilants, whose teeth stay near; cut off after the fit, lips as fitted.
+TEETH_NEAR = 0.15
+#: Bounds of widths and of shifts, seconds.
+WIDTHS, FURTHEST_SHIFT = (0.015, 0.3), 0.08
+#: Weights of the misfits, each as a share of the film's variance: curves, lip gap, lip width, and how far the sorted
+#: gaps and widths lie from the film's (least squares alone would move less than people do).
+CURVES, GAP, WIDTH, AMPLITUDE = 1.0, 1.0, 0.5, 1.0
+#: Costs of squared targets and of whatever sets a phone apart from its class.
+RIDGE, OWN = 1e-3, 0.03
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("--steps", type=int, default=400)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    head = load_head()
+    films, stranger = read_films(options.root, options.corpus, head, shape_names())
+    sets = {"held out": films[::8], "stranger": stranger}
+    fitted = [film for number, film in enumerate(films) if number % 8]
+    print(f"{len(fitted)} clips fitted; held out: {len(films) - len(fitted)} of his own, {len(stranger)} of another's")
+    before = figures(load_visemes(), sets, head)
+    table = fit(fitted, head, options.steps)
+    after = figures(table, sets, head)
+    print("| figure |" + "".join(f" {name}, before | after |" for name in sets))
+    for key in after["held out"]:
+        cells = [f" {before[name].get(key, 0):.3f} | {after[name].get(key, 0):.3f} |" for name in sets]
+        print(f"| {key} |" + "".join(cells))
+    values = {"fitted_to": f"{len(fitted)} filmed clips of one speaker, GRID s1 (Cooke et al. 2006)", **table.to_json()}
+    target = Path(__file__).resolve().parents[2] / "memorytalker" / "articulation" / "visemes.json"
+    target.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {target.name}")
+
+
+def figures(table: VisemeTable, sets: dict[str, list[Film]], head: HeadMesh) -> dict[str, dict[str, float]]:
+    """`compare` of every set."""
+    geometry = mouth_geometry(head, table.shapes)
+    return {name: compare(table, films, head, geometry) for name, films in sets.items()}
+
+
+def shape_names() -> tuple[str, ...]:
+    """The mouth shapes of the table, group by group."""
+    return tuple(name for group in GROUPS for name in SHAPES[group].split())
+
+
+class Articulation(torch.nn.Module):
+    """The dominance model over a batch of clips, as `coarticulation.activations` has it, with all that is fitted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        shapes, groups, phones = shape_names(), len(GROUPS), len(PHONES)
+        kinds = {phone: number for number, members in enumerate(CLASSES.values()) for phone in members.split()}
+        self.kind = torch.tensor([kinds[phone] for phone in PHONES])
+        self.group = torch.tensor([number for number, name in enumerate(GROUPS) for _ in SHAPES[name].split()])
+        self.target = torch.nn.Parameter(torch.full((phones, len(shapes)), 0.05))
+        self.effort = torch.nn.Parameter(torch.zeros(phones, len(shapes)))
+        # strength, before and after as logarithms, shift, reduction
+        start = torch.tensor([0.0, np.log(0.08), np.log(0.08), 0.0, 0.0], dtype=torch.float32)
+        self.common = torch.nn.Parameter(start[:, None, None].repeat(1, len(CLASSES), groups))
+        self.own = torch.nn.Parameter(torch.zeros(5, phones, groups))
+
+    def dominance(self) -> dict[str, torch.Tensor]:
+        """strength, before, after, shift, reduction (P, G)."""
+        strength, before, after, shift, reduction = self.common[:, self.kind] + self.own
+        low, high = np.log(WIDTHS)
+        return {
+            "strength": strength.exp(), "before": before.clamp(low, high).exp(), "after": after.clamp(low, high).exp(),
+            "shift": FURTHEST_SHIFT * torch.tanh(shift), "reduction": reduction,
+        }  # fmt: skip
+
+    def targets(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """(P, S) target and effort; silence is the face at rest, by definition."""
+        speech = torch.ones(len(PHONES), 1)
+        speech[0] = 0
+        return self.target * speech, self.effort * speech
+
+    def forward(self, start: torch.Tensor, end: torch.Tensor, index: torch.Tensor, loud: torch.Tensor) -> torch.Tensor:
+        """Curves (B, T, S) for phones (B, N), padded with phones of no length, index -1, and loudness (B, T)."""
+        times = ((torch.arange(loud.shape[1]) + 0.5) / FPS)[None, :, None]
+        length, phone = (end - start)[:, None], index.clamp(min=0)
+        longer = torch.log(length.clamp(SHORTEST, LONGEST) / ORDINARY)
+        dominance, (target, effort) = self.dominance(), self.targets()
+        curves = torch.zeros(*loud.shape, len(self.group))
+        for group in range(len(GROUPS)):
+            strength, before, after, shift, reduction = (value[phone, group][:, None] for value in dominance.values())
+            ahead = torch.relu(start[:, None] + SHOULDER * length + shift - times)
+            behind = torch.relu(times - (end[:, None] - SHOULDER * length + shift))
+            pull = strength.log() + reduction * longer - ahead / before - behind / after
+            share = torch.softmax(pull.masked_fill(index[:, None] < 0, -torch.inf), dim=-1)
+            of_group = torch.nonzero(self.group == group)[:, 0]
+            column = share @ target[:, of_group][phone] + loud[..., None] * (share @ effort[:, of_group][phone])
+            curves = curves.index_copy(2, of_group, column)
+        return curves
+
+
+def fit(films: list[Film], head: HeadMesh, steps: int) -> VisemeTable:
+    """The table whose motion is nearest to the films', by Adam with a rate that rises and falls once."""
+    model, batch = Articulation(), padded(films)
+    loss = misfit(films, head)
+    optimizer = torch.optim.Adam([{"params": [model.target, model.effort]}, {"params": [model.common, model.own]}])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [0.02, 0.06], total_steps=steps)
+    for number in range(steps):
+        optimizer.zero_grad()
+        cost = RIDGE * (model.target.square().mean() + model.effort.square().mean() + model.common[0].square().mean())
+        cost = cost + OWN * model.own.square().mean() + RIDGE * model.common[4].square().mean()
+        error = loss(model(*batch))
+        (error + cost).backward()
+        optimizer.step()
+        schedule.step()
+        if number % 100 == 99:
+            print(f"  step {number + 1}: misfit {error.item():.4f}", flush=True)
+    return table_of(model, films)
+
+
+def padded(films: list[Film]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """start, end, index (B, N) and loudness (B, T); phones that are not there have index -1."""
+    most = max(len(film.phones.start) for film in films)
+    rows = []
+    for name, absent in (("start", 0.0), ("end", 0.0), ("index", -1)):
+        values = [getattr(film.phones, name) for film in films]
+        rows.append(np.stack([np.pad(value, (0, most - len(value)), constant_values=absent) for value in values]))
+    loud = np.stack([film.effort for film in films])
+    return (*(torch.tensor(row, dtype=torch.float32) for row in rows[:2]), torch.tensor(rows[2]),
+            torch.tensor(loud, dtype=torch.float32))  # fmt: skip
+
+
+def misfit(films: list[Film], head: HeadMesh):  # noqa: ANN201 - a closure over the film
+    """A function of curves (B, T, S): how far they are from the films', over the frames that speak."""
+    spoken = torch.tensor(np.stack([film.speaking() | after_speech(film) for film in films]))
+    film = torch.tensor(np.stack([film.curves for film in films]), dtype=torch.float32)[spoken]
+    shapes = shape_names()
+    unit = np.concatenate([np.zeros((1, len(shapes))), np.eye(len(shapes))])
+    gap = mouth_geometry(head, shapes).gap
+    width = openings(head, shapes, unit)[1]
+    lines = torch.tensor(np.stack([gap / np.abs(gap).max(), width[1:] - width[0]], 1), dtype=torch.float32)  # (S, 2)
+    filmed, weights = film @ lines, torch.tensor([GAP, WIDTH])
+
+    def loss(curves: torch.Tensor) -> torch.Tensor:
+        made = curves[spoken]
+        shown = made @ lines
+        near = (shown - filmed).square().mean(0) / filmed.var(0)
+        sizes = (shown.sort(0).values - filmed.sort(0).values).square().mean(0) / filmed.var(0)
+        return CURVES * (made - film).square().mean() / film.var() + (weights * near).sum() + AMPLITUDE * sizes.sum()
+
+    return loss
+
+
+def after_speech(film: Film) -> np.ndarray:
+    """(T,) True after the last phone; before the first, people breathe and lick their lips, and nothing is fitted."""
+    times = (np.arange(len(film.curves)) + 0.5) / FPS
+    return times > film.phones.start[film.phones.index > 0].max()
+
+
+def table_of(model: Articulation, films: list[Film]) -> VisemeTable:
+    """The fitted values as a table; phones that the films hardly hold take the targets of one that looks like them."""
+    with torch.no_grad():
+        target, effort = (value.numpy().astype(float) for value in model.targets())
+        dominance = {name: value.numpy().astype(float) for name, value in model.dominance().items()}
+    frames = np.zeros(len(PHONES))
+    for film in films:
+        np.add.at(frames, film.phones.index, FPS * (film.phones.end - film.phones.start))
+    filled, strain = target.copy(), effort.copy()
+    for phone in LIKE:
+        other, hops = phone, 0
+        while (other in CONFOUNDED or frames[PHONES.index(other)] < RARE) and other in LIKE and hops < 4:
+            other, hops = LIKE[other], hops + 1
+        filled[PHONES.index(phone)] = target[PHONES.index(other)]
+        strain[PHONES.index(phone)] = effort[PHONES.index(other)]
+    sibilants, jaw = [PHONES.index(phone) for phone in SIBILANTS], shape_names().index("jawOpen")
+    filled[sibilants, jaw] = np.minimum(filled[sibilants, jaw], TEETH_NEAR)
+    return VisemeTable(shape_names(), model.group.numpy(), filled, strain, **dominance)
+
+
+if __name__ == "__main__":
+    main()

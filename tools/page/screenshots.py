@@ -1,0 +1,118 @@
+"""Photograph the page: `python tools/page/screenshots.py` makes the three pictures of README, with the shipped model.
+
+`--all FOLDER` takes every tab instead, in both themes, for a desk and for a telephone, to be looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tools.page.browser import ROOT, Site, Visit, chromium, served
+from tools.page.readme_assets import FOLDER, write_list
+
+CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
+ANIMATE, COMPARE, ABOUT = "Animate", "Compare with ground truth", "About"
+WIDTHS = {"desk": 1280, "phone": 390}
+MOMENT = 1.0  # seconds into the clip: the mouth is open
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="every tab in both themes and widths")
+    parser.add_argument("--script", type=Path, default=ROOT / "app.py", help="what serves the page; default: app.py")
+    options = parser.parse_args()
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
+        place = Path(folder)
+        with served(options.script, place) as site, chromium(driver, place, CLIP) as browser:
+            if options.all:
+                options.all.mkdir(parents=True, exist_ok=True)
+                for theme in ("light", "dark"):
+                    photograph_all(browser, site, theme, options.all)
+            else:
+                photograph_for_readme(browser, site)
+
+
+def photograph_for_readme(browser: Any, site: Site) -> None:
+    """assets/readme/animate.webp, memory.webp and compare.webp, and the list of files there."""
+    visit = Visit(browser, site, width=1200, height=860)
+    animate(visit)
+    settle(visit, "#studio")
+    keep(visit.page.screenshot(), FOLDER / "animate.webp")
+    settle(visit, "#memory")
+    keep(visit.page.screenshot(), FOLDER / "memory.webp")
+    compare(visit)
+    settle(visit, "#compare-video")
+    keep(visit.page.screenshot(), FOLDER / "compare.webp")
+    visit.close()
+    write_list()
+
+
+def photograph_all(browser: Any, site: Site, theme: str, folder: Path) -> None:
+    """Every tab from top to bottom, before and after there is something to see."""
+    visit = Visit(browser, site, dark=theme == "dark")
+    photograph(visit, folder, theme, "animate_empty")
+    animate(visit)
+    photograph(visit, folder, theme, "animate")
+    visit.tab(COMPARE)
+    photograph(visit, folder, theme, "compare_empty")
+    compare(visit)
+    photograph(visit, folder, theme, "compare")
+    visit.tab(ABOUT)
+    photograph(visit, folder, theme, "about")
+    print(*visit.faults, sep="\n")
+    visit.close()
+
+
+def photograph(visit: Visit, folder: Path, theme: str, name: str) -> None:
+    """The whole tab in both widths."""
+    for device, width in WIDTHS.items():
+        visit.page.set_viewport_size({"width": width, "height": 900})
+        visit.page.evaluate("scrollTo(0, 0)")
+        visit.page.wait_for_timeout(700)
+        path = folder / f"{name}_{device}_{theme}.png"
+        visit.page.screenshot(path=path, full_page=True)
+        print(path)
+    visit.page.set_viewport_size({"width": WIDTHS["desk"], "height": 900})
+
+
+def animate(visit: Visit) -> None:
+    """Let the first example be spoken, and stop at a moment that shows something."""
+    visit.page.click("#examples button >> nth=0")
+    visit.press("run")
+    visit.film("video")
+    visit.page.evaluate(
+        "detail => document.dispatchEvent(new CustomEvent('memorytalker:seek', {detail}))",
+        {"channel": "animate", "seconds": MOMENT},
+    )
+
+
+def compare(visit: Visit) -> None:
+    """Set the first bundled clip beside its truth."""
+    visit.tab(COMPARE)
+    visit.press("compare-run")
+    visit.film("compare-video")
+    visit.page.evaluate("time => { document.querySelector('#compare-video video').currentTime = time }", MOMENT)
+
+
+def settle(visit: Visit, selector: str) -> None:
+    """Bring an element to the top of the window and give pictures time to appear."""
+    visit.page.evaluate("selector => document.querySelector(selector).scrollIntoView()", selector)
+    visit.page.wait_for_timeout(1500)
+
+
+def keep(picture: bytes, path: Path) -> None:
+    """Write a small picture."""
+    Image.open(io.BytesIO(picture)).convert("RGB").save(path, quality=82, method=6)
+    print(f"{path.name}: {path.stat().st_size / 1e3:.0f} KB")
+
+
+if __name__ == "__main__":
+    main()
