@@ -178,7 +178,7 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (root / "noise" / "noise").mkdir(parents=True)
     for name in ("a", "b"):
         write_wav(root / "noise" / "noise" / f"{name}.wav", Waveform(tone(700, 1.0)))
-    monkeypatch.setattr(build, "DISTURBED_SHARE", 1.0)
+    monkeypatch.setattr(build, "AUGMENTED_SHARE", 1.0)
     wide = {clip.name: np.tile(np.eye(len(build.synthesised_shapes()))[0], (clip.frames, 1)) for clip in spoken}
     build.build_corpus(root, out, load_head(), workers=1, heard=lambda name, frames: wide[name][:frames])
     again = {clip.name: clip for clip in read_clips(out)[0]}

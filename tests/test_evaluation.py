@@ -161,8 +161,8 @@ def stranger(
 
     renamed = synthesised_truth.ReferenceClip(clip.sound, speaker, "here", clip.phones, clip.weights, FPS)
     error, other = (size - own) ** 2, (size - neutral) ** 2
-    return held_out_voices.Spoken(renamed, a_mouth(own), a_mouth(neutral), a_mouth(size), error, other, np.asarray(style),
-                         np.ones(FRAMES, bool))  # fmt: skip
+    mouths = a_mouth(own), a_mouth(neutral), a_mouth(size)
+    return held_out_voices.Spoken(renamed, *mouths, error, other, np.asarray(style), np.ones(FRAMES, bool))
 
 
 def test_strangers_are_compared_speaker_by_speaker(clip: synthesised_truth.ReferenceClip) -> None:
@@ -220,7 +220,7 @@ def test_a_late_small_face_against_film(clip: synthesised_truth.ReferenceClip) -
 
 def test_only_what_was_kept_out_of_training_is_compared(tmp_path: Path, monkeypatch) -> None:
     curves = (25.0, np.zeros(3), np.zeros(3), np.zeros(3))
-    monkeypatch.setattr(held_out_videos, "film_openings", lambda root, which: {f"clip{n}": curves for n in range(100)})
+    monkeypatch.setattr(held_out_videos, "video_openings", lambda root, which: {f"clip{n}": curves for n in range(100)})
     names = [one.sound.stem for one in held_out_videos.tracked_videos(tmp_path, "grid_s1")]
     assert names == [f"clip{n}" for n in range(9, 100)]
     assert len(held_out_videos.tracked_videos(tmp_path, "grid_s4")) == 100

@@ -316,7 +316,7 @@ def test_nothing_is_done_twice(finished: Path, material: Material, monkeypatch: 
     def never(*arguments: object, **named: object) -> None:
         raise AssertionError("this was done before")
 
-    for name in ("memorize", "stylize", "train_together", "found"):
+    for name in ("memorize", "stylize", "train_together", "evaluate_variant"):
         monkeypatch.setattr(running, name, never)
     before = (finished / "results/seed0/stages-1-2.json").stat().st_mtime_ns
     told: list[str] = []

@@ -11,9 +11,9 @@ from memorytalker.page import malloc
 
 #: What is freed between others: of its own accord the C library keeps it, having seen a larger one freed before.
 GROWING = """
-from memorytalker.page.allocator import keep_little
+from memorytalker.page.malloc import tune_malloc
 if {told}:
-    assert keep_little()
+    assert tune_malloc()
 larger = b"x" * 30_000_000
 del larger
 freed = b"x" * 25_000_000

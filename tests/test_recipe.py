@@ -44,12 +44,12 @@ def steps(monkeypatch) -> list[str]:
     model = SimpleNamespace(config=ModelConfig())
     model.to = lambda device: model
     monkeypatch.setattr(recipe, "build_corpus", build)
-    monkeypatch.setattr(recipe, "train_listener", train)
+    monkeypatch.setattr(recipe, "train_curve_regressor", train)
     monkeypatch.setattr(recipe, "agreement", lambda *about: {"film": {"gap": 0.9}})
     monkeypatch.setattr(recipe, "fresh_model", lambda *about: (model, None))
     monkeypatch.setattr(recipe, "cache_features", lambda *about: taken.append("features"))
     monkeypatch.setattr(recipe, "cached_states", lambda folder, clip: np.zeros((5, 4)))
-    monkeypatch.setattr(recipe, "filmed_words", lambda found: [clip for clip in found if clip.text])
+    monkeypatch.setattr(recipe, "video_words", lambda found: [clip for clip in found if clip.text])
     monkeypatch.setattr(recipe, "load_head", lambda: None)
     return taken
 
@@ -82,7 +82,7 @@ def test_a_run_broken_off_goes_on_with_the_listener(steps: list[str], tmp_path: 
 
 
 def test_without_filmed_words_motion_is_of_phone_times_alone(steps: list[str], tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(recipe, "filmed_words", lambda clips: [])
+    monkeypatch.setattr(recipe, "video_words", lambda clips: [])
     make_corpus(tmp_path, tmp_path / "work")
     make_corpus(tmp_path, tmp_path / "work")
     assert steps == ["corpus", "features", "features"]

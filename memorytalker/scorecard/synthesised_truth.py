@@ -73,8 +73,11 @@ def reference_clips(
             row, effort, spoken, table, geometry, head, manner, None if hear is None else hear(root / row["sound"])
         )
         phones = TimedPhones.of(spoken)
-        clips.append(ReferenceClip(root / row["sound"], row["speaker"], row["source"], phones, curves.weights, curves.fps,
-                              hear is not None))  # fmt: skip
+        clips.append(
+            ReferenceClip(
+                root / row["sound"], row["speaker"], row["source"], phones, curves.weights, curves.fps, hear is not None
+            )
+        )
         if progress:
             progress(done, len(chosen), "truth")
     return clips

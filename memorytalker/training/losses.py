@@ -201,9 +201,14 @@ def memorizing_loss(
 
 
 def visible_loss(
-    prediction: Tensor, motion: Tensor, mask: Tensor | None, weights: LossConfig, scale: float, mouth: MouthVertices | None,
+    prediction: Tensor,
+    motion: Tensor,
+    mask: Tensor | None,
+    weights: LossConfig,
+    scale: float,
+    mouth: MouthVertices | None,
     firm: Tensor | None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """The weighted losses of stage 1 that show in the motion, of one prediction (B, T, coordinates) in metres."""
     truth, scaled = motion * scale, prediction * scale
     total = weights.motion * motion_loss(scaled, truth, mask) + weights.velocity * velocity_loss(scaled, truth, mask)

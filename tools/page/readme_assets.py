@@ -8,9 +8,9 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "readme"
 ORIGIN = """# The pictures of README
 
-`talk.gif` is made by `tools/page/readme_video.py`, the others by `tools/page/screenshots.py`: with the product itself, from
-the voices of assets/speech (CC0 and CC BY 4.0, as the README there says), the clips of assets/ground_truth and the open
-head (CC0). CC0 as well.
+`talk.gif` is made by `tools/page/readme_video.py`, the others by `tools/page/screenshots.py`: with the product itself,
+from the voices of assets/speech (CC0 and CC BY 4.0, as the README there says), the clips of assets/ground_truth and the
+open head (CC0). CC0 as well.
 
 ```
 {}
