@@ -15,14 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-#: The ARPABET phones of the CMU dictionary, silence first: the slot labels of the open model.
-PHONES: tuple[str, ...] = tuple(
-    "sil aa ae ah ao aw ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh".split()
-)
-#: The 32 CTC characters of HuBERT: the slot labels of the paper's configurations.
-CHARACTERS: tuple[str, ...] = tuple(
-    "<pad> <s> </s> <unk> | E T A O N I H S R D L U M W C F G Y P B V K ' X J Q Z".split()
-)
+from memorytalker.phones import ENGLISH
 
 #: From where a head can be pictured.
 CAMERAS: tuple[str, ...] = ("front", "three_quarter", "profile")
@@ -141,7 +134,7 @@ class ModelConfig:
     name: str = "open"
     fps: int = 30
     coordinates: int = 3 * 5023  # numbers per motion frame: 3 V for vertices in metres
-    slots: tuple[str, ...] = PHONES  # n labels
+    slots: tuple[str, ...] = ENGLISH.phones  # n labels
     width: int = 96  # c
     attention_heads: int = 4
     decoder_layers: int = 1

@@ -15,21 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from memorytalker.config import PHONES
+from memorytalker.phones import ENGLISH
 
-#: Phones by what a viewer sees: the rows of the heatmap are gathered under these names.
-PHONE_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("silence", ("sil",)),
-    ("lips closed", ("p", "b", "m")),
-    ("lip on teeth", ("f", "v")),
-    ("tongue out", ("th", "dh")),
-    ("tongue tip", ("t", "d", "n", "l", "s", "z")),
-    ("lips forward", ("sh", "zh", "ch", "jh")),
-    ("tongue back", ("k", "g", "ng", "hh")),
-    ("rounded", ("w", "r", "er", "uw", "uh", "ow", "oy", "ao")),
-    ("spread", ("y", "iy", "ih", "ey", "eh")),
-    ("open", ("aa", "ae", "ah", "aw", "ay")),
-)
 ABOVE, BELOW, PLAIN = "#e69f00", "#56a8e0", "#8595ab"  # orange: stronger than average; blue: weaker; no average known
 #: What a line of a prediction looks like: told apart by colour and by dashes.
 _CURVES = MappingProxyType(
@@ -48,15 +35,6 @@ class Sound(Protocol):
     sample_rate: int
 
 
-def slot_groups(labels: Sequence[str]) -> list[tuple[str, list[int]]]:
-    """Slots gathered for reading: (group name, slot indices). Labels that are no phones form one nameless group."""
-    if set(labels) - set(PHONES):
-        return [("", list(range(len(labels))))]
-    position = {label: index for index, label in enumerate(labels)}
-    groups = [(name, [position[phone] for phone in phones if phone in position]) for name, phones in PHONE_GROUPS]
-    return [(name, indices) for name, indices in groups if indices]
-
-
 def memory_heatmap(
     address: np.ndarray, labels: Sequence[str], fps: float, waveform: Sound | None = None, dark: bool = False
 ) -> Figure:
@@ -70,7 +48,7 @@ def memory_heatmap(
         raise ValueError(f"The address must be (T, n) with n = {len(labels)} labels, not {address.shape}.")
     if not np.isfinite(address).all() or fps <= 0:
         raise ValueError("The address must hold finite numbers and the frame rate must be positive.")
-    groups = slot_groups(labels)
+    groups = ENGLISH.grouped(labels)
     order = [index for _, indices in groups for index in indices]
     seconds = len(address) / fps
     ink, _, lines = _INK[dark]

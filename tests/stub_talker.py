@@ -16,8 +16,9 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
-from memorytalker.config import PHONES, ConfigError
+from memorytalker.config import ConfigError
 from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.phones import ENGLISH
 from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 
 IDENTITIES = {"woman": "ada", "old_man": "omar"}  # name of the stand-in -> whose face it is
@@ -49,14 +50,16 @@ class StubAnimation:
     """What `StubTalker.animate` returns. In its video identities differ in red, cameras in green."""
 
     fps = FPS
-    slot_labels = PHONES
+    slot_labels = ENGLISH.phones
 
     def __init__(self, waveform: Waveform, head: HeadMesh, style_weights: np.ndarray, talker: StubTalker) -> None:
         frames = max(1, round(waveform.seconds * self.fps))
         self.waveform, self.head, self.style_weights = waveform, head, style_weights.astype(np.float32)
         opened = envelope(waveform, frames)[:, None, None] * head.blendshape("jawOpen")
         self.vertices = head.template + opened
-        logits = np.random.default_rng(zlib.crc32(waveform.samples.tobytes())).normal(size=(frames, len(PHONES)))
+        logits = np.random.default_rng(zlib.crc32(waveform.samples.tobytes())).normal(
+            size=(frames, len(ENGLISH.phones))
+        )
         address = np.exp(4 * logits) / np.exp(4 * logits).sum(1, keepdims=True)
         self.memory_address = address.astype(np.float32)
         self._talker = talker
@@ -95,8 +98,8 @@ class StubTalker:
 
     def __init__(self) -> None:
         self.head = stub_head()
-        self.mean_style = np.full(len(PHONES), 0.98, np.float32)
-        self.config = SimpleNamespace(slots=PHONES)
+        self.mean_style = np.full(len(ENGLISH.phones), 0.98, np.float32)
+        self.config = SimpleNamespace(slots=ENGLISH.phones)
         self.fails, self.pause = "", 0.0
         self.hold: Callable[[], bool] = lambda: False
         self.hold_network: Callable[[], bool] = lambda: False
@@ -116,15 +119,15 @@ class StubTalker:
     def style_of(self, sound: Any) -> np.ndarray:
         """Style weights (n,): ones for None, otherwise of the sound's own, always the same for the same sound."""
         if sound is None:
-            return np.ones(len(PHONES), np.float32)
+            return np.ones(len(ENGLISH.phones), np.float32)
         seed = zlib.crc32(load_waveform(sound).samples.tobytes())
-        return np.random.default_rng(seed).permutation(np.linspace(0.7, 1.4, len(PHONES))).astype(np.float32)
+        return np.random.default_rng(seed).permutation(np.linspace(0.7, 1.4, len(ENGLISH.phones))).astype(np.float32)
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
         """Vertices (V, 3) in metres: the shape of that number, as far as the slot is weighed."""
-        if isinstance(slot, str) and slot not in PHONES:
+        if isinstance(slot, str) and slot not in ENGLISH.phones:
             raise ConfigError(f"There is no memory slot {slot!r}.")
-        index = PHONES.index(slot) if isinstance(slot, str) else slot
+        index = ENGLISH.index(slot) if isinstance(slot, str) else slot
         weight = 1.0 if style_weights is None else float(style_weights[index])
         return self.head.template + np.float32(weight) * self.head.blendshapes[index]
 

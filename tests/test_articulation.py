@@ -10,9 +10,10 @@ import pytest
 from memorytalker.articulation.coarticulation import TimedPhones, activations, articulate, frame_phones, with_contacts
 from memorytalker.articulation.speaker import ORDINARY, SPREAD, ArticulationStyle, Voice, style_from_voice
 from memorytalker.articulation.visemes import VisemeTable, load_visemes
-from memorytalker.config import PHONES, ConfigError
+from memorytalker.config import ConfigError
 from memorytalker.corpus.build import mouth_geometry
 from memorytalker.face.head import load_head
+from memorytalker.phones import ENGLISH
 
 FPS = 30.0
 #: "a bamafa" between half-second silences: every contact between open vowels.
@@ -46,7 +47,7 @@ def test_shares_sum_to_one_and_a_lone_phone_has_all(table: VisemeTable) -> None:
     shares = activations(TimedPhones.of(WORD), table, 75, FPS)
     np.testing.assert_allclose(shares.sum(-1), 1.0, atol=1e-9)
     alone = activations(TimedPhones.of([(0.0, 1.0, "iy")]), table, 30, FPS)
-    np.testing.assert_allclose(alone[..., PHONES.index("iy")], 1.0, atol=1e-6)
+    np.testing.assert_allclose(alone[..., ENGLISH.index("iy")], 1.0, atol=1e-6)
 
 
 @pytest.mark.parametrize("start, end", [(0.7, 0.78), (1.0, 1.07), (1.6, 1.66)])
@@ -98,8 +99,8 @@ def test_a_short_phone_is_reduced(table: VisemeTable) -> None:
     """With the power of duration above zero a short vowel keeps less than a share of what a table without it gives."""
     spoken = TimedPhones.of([(0.0, 0.5, "s"), (0.5, 0.55, "aa"), (0.55, 1.0, "s")])
     steady, power = np.zeros_like(table.reduction), np.zeros_like(table.reduction)
-    power[PHONES.index("aa")] = 1.0
-    shares = [activations(spoken, replace(table, reduction=value), 30, FPS)[..., PHONES.index("aa")].max(axis=1)
+    power[ENGLISH.index("aa")] = 1.0
+    shares = [activations(spoken, replace(table, reduction=value), 30, FPS)[..., ENGLISH.index("aa")].max(axis=1)
               for value in (steady, power)]  # fmt: skip
     assert (shares[1] < shares[0] - 0.05).all()
 
@@ -109,7 +110,7 @@ def test_a_shift_moves_the_phone(table: VisemeTable) -> None:
     middles = []
     for shift in (0.0, -0.04):
         moved = replace(table, shift=np.full_like(table.shift, shift))
-        share = activations(spoken, moved, 1000, 1000.0)[0, :, PHONES.index("aa")]
+        share = activations(spoken, moved, 1000, 1000.0)[0, :, ENGLISH.index("aa")]
         middles.append((share * np.arange(1000)).sum() / share.sum())
     assert middles[1] - middles[0] == pytest.approx(-40.0, abs=2.0)
 
@@ -125,7 +126,7 @@ def test_rounding_shows_before_the_word_while_the_lips_are_shut(table: VisemeTab
 def test_far_from_every_phone_shares_are_still_shares(table: VisemeTable) -> None:
     spoken = TimedPhones.of([(0.0, 0.1, "aa"), (0.1, 0.2, "iy")])
     shares = activations(spoken, table, 3000, FPS)[:, -1]
-    np.testing.assert_allclose(shares[:, [PHONES.index("aa"), PHONES.index("iy")]].sum(-1), 1.0)
+    np.testing.assert_allclose(shares[:, [ENGLISH.index("aa"), ENGLISH.index("iy")]].sum(-1), 1.0)
 
 
 def test_curves_are_weights(table: VisemeTable, geometry) -> None:
@@ -136,7 +137,7 @@ def test_curves_are_weights(table: VisemeTable, geometry) -> None:
 
 def test_frame_phones_says_what_is_spoken() -> None:
     labels = frame_phones(TimedPhones.of(WORD), 90, FPS)
-    assert PHONES[labels[int(0.6 * FPS)]] == "aa" and PHONES[labels[int(0.74 * FPS)]] == "b"
+    assert ENGLISH.phones[labels[int(0.6 * FPS)]] == "aa" and ENGLISH.phones[labels[int(0.74 * FPS)]] == "b"
     assert (labels[75:] == 0).all(), "after the last phone there is silence"
 
 

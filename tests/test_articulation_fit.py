@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from memorytalker.articulation.coarticulation import TimedPhones, activations
-from memorytalker.articulation.visemes import SIBILANTS, VisemeTable, load_visemes
-from memorytalker.config import PHONES
+from memorytalker.articulation.visemes import VisemeTable, load_visemes
 from memorytalker.corpus.build import FPS
+from memorytalker.phones import ENGLISH
 
 SPOKEN = ("b", "aa", "s", "iy", "w", "f", "l", "ow", "ey", "k")
 
@@ -70,17 +70,17 @@ def test_rare_phones_lean_on_a_likeness_and_silence_is_rest(fitting: ModuleType)
     clips = films(fitting, load_visemes(), 2)
     table = fitting.table_of(fitting.Articulation(), clips)
     np.testing.assert_array_equal(table.target[0], 0.0)
-    np.testing.assert_array_equal(table.target[PHONES.index("zh")], table.target[PHONES.index("sh")])
+    np.testing.assert_array_equal(table.target[ENGLISH.index("zh")], table.target[ENGLISH.index("sh")])
 
 
 def test_sibilants_keep_the_teeth_near(fitting: ModuleType) -> None:
-    rows, jaw = [PHONES.index(phone) for phone in SIBILANTS], fitting.shape_names().index("jawOpen")
+    rows, jaw = ENGLISH.indices(ENGLISH.sibilants), fitting.shape_names().index("jawOpen")
     model, clips = fitting.Articulation(), films(fitting, load_visemes(), 2)
     with torch.no_grad():
         model.target += 0.8
     for table in (fitting.table_of(model, clips), load_visemes()):
         assert table.target[rows, jaw].max() <= fitting.TEETH_NEAR
-    assert fitting.table_of(model, clips).target[PHONES.index("ey"), jaw] > 0.8
+    assert fitting.table_of(model, clips).target[ENGLISH.index("ey"), jaw] > 0.8
 
 
 def test_an_r_without_a_vowel_after_it_is_the_vowel_before_it(fitting: ModuleType) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from memorytalker.articulation.coarticulation import MouthGeometry
-from memorytalker.config import PHONES
 from memorytalker.corpus.breath import BREATH_GAP, with_breaths
+from memorytalker.phones import ENGLISH
 
-SILENCE, BREATH, VOWEL = PHONES.index("sil"), PHONES.index("hh"), PHONES.index("aa")
+SILENCE, BREATH, VOWEL = ENGLISH.silence_index, ENGLISH.index("hh"), ENGLISH.index("aa")
 
 
 def test_an_open_mouth_in_silence_is_breath() -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from memorytalker.config import CHARACTERS, PHONES
 from memorytalker.face.head import Landmarks, load_head
-from memorytalker.figures import PHONE_GROUPS
 from memorytalker.page import insight
+from memorytalker.phones import CHARACTERS, ENGLISH
 
 TIMES = "{:.2f}\N{NO-BREAK SPACE}×"
 
@@ -16,7 +15,7 @@ TIMES = "{:.2f}\N{NO-BREAK SPACE}×"
 def planted(**factors: float) -> np.ndarray:
     weights = np.full(40, 1.0)
     for phone, value in factors.items():
-        weights[PHONES.index(phone)] = value
+        weights[ENGLISH.index(phone)] = value
     return weights
 
 
@@ -72,11 +71,11 @@ def test_the_neutral_style_has_no_emphasis() -> None:
 def test_emphasis_is_measured_against_the_average_speaker() -> None:
     average = np.linspace(0.5, 2.0, 40)
     told = insight.emphasis(average * planted(ow=1.3, uw=1.3, m=0.5), average)
-    assert told.order[0] == PHONES.index("ow") and told.order[-1] == PHONES.index("m")
-    assert told.relative[PHONES.index("s")] == pytest.approx(1.0)
+    assert told.order[0] == ENGLISH.index("ow") and told.order[-1] == ENGLISH.index("m")
+    assert told.relative[ENGLISH.index("s")] == pytest.approx(1.0)
     assert told.overall == pytest.approx((1.3 * 1.3 * 0.5) ** (1 / 40))
     assert "some slots more and some less than the average training speaker" in insight.strength_text(told)
-    emphasised, suppressed = insight.extremes(told, PHONES)
+    emphasised, suppressed = insight.extremes(told, ENGLISH.phones)
     assert f"rounds /ow uw/ {TIMES.format(1.3)}" in emphasised
     assert f"closes the lips for /m/ {TIMES.format(0.5)}" in suppressed
 
@@ -88,9 +87,9 @@ def test_without_an_average_the_reference_is_neutral_and_said() -> None:
 
 def test_five_and_five_and_all_phones_once() -> None:
     told = insight.emphasis(np.linspace(0.9, 1.1, 40) * 1.01, np.ones(40))
-    for lines, slots in zip(insight.extremes(told, PHONES), (range(39, 34, -1), range(5)), strict=True):
+    for lines, slots in zip(insight.extremes(told, ENGLISH.phones), (range(39, 34, -1), range(5)), strict=True):
         named = " ".join(line[line.index("/") + 1 : line.rindex("/")] if "/" in line else "sil" for line in lines)
-        assert sorted(named.split()) == sorted(PHONES[slot] for slot in slots)
+        assert sorted(named.split()) == sorted(ENGLISH.phones[slot] for slot in slots)
 
 
 def test_a_uniform_manner_is_said_to_be_one_of_size() -> None:
@@ -116,20 +115,16 @@ def test_characters_are_named_without_groups() -> None:
 def test_silence_is_a_word_and_phones_stand_between_slashes() -> None:
     names = {("ow", "uw"): "/ow uw/", ("sil",): "silence", ("ay", "sil", "aa"): "silence and /ay aa/"}
     for phones, written in names.items():
-        assert insight.slot_names(PHONES, [PHONES.index(phone) for phone in phones]) == written
-
-
-def test_every_group_of_phones_has_its_deed() -> None:
-    assert set(insight.DEEDS) == {name for name, _ in PHONE_GROUPS}
+        assert insight.slot_names(ENGLISH.phones, ENGLISH.indices(phones)) == written
 
 
 def test_the_difference_of_two_voices_is_of_the_second_against_the_first() -> None:
     first, second = planted(), 1.2 * planted(ow=1.1, m=0.9)
-    text = insight.difference_text(first, second, PHONES)
+    text = insight.difference_text(first, second, ENGLISH.phones)
     assert "1.20 × as strongly as the first: its face moves more" in text
     assert "stresses silence and /ow " in text
     assert "(up to +10.0 %)" in text and "/m " in text and "(down to -10.0 %)" in text
-    back = insight.difference_text(second, first, PHONES)
+    back = insight.difference_text(second, first, ENGLISH.phones)
     assert "0.83 ×" in back and "moves less" in back and "stresses silence and /m " in back
-    assert "alike" in insight.difference_text(first, first, PHONES)
-    assert "in no slot by half a percent" in insight.difference_text(first, 1.3 * first, PHONES)
+    assert "alike" in insight.difference_text(first, first, ENGLISH.phones)
+    assert "in no slot by half a percent" in insight.difference_text(first, 1.3 * first, ENGLISH.phones)

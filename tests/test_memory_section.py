@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 
 from memorytalker import Animation, Waveform, load_head
-from memorytalker.config import PHONES
 from memorytalker.page import memory
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.style_view import Scale, style_html, voices_html
+from memorytalker.phones import ENGLISH
 
 AVERAGE = np.full(40, 0.9)
 
 
 def weights(**factors: float) -> np.ndarray:
-    return AVERAGE * [factors.get(phone, 1.02) for phone in PHONES]
+    return AVERAGE * [factors.get(phone, 1.02) for phone in ENGLISH.phones]
 
 
 def bars(page: str, view: str = "by-average") -> list[tuple[str, str, float]]:
@@ -32,7 +32,7 @@ def bars(page: str, view: str = "by-average") -> list[tuple[str, str, float]]:
 
 
 def test_bars_are_signed_sorted_and_named() -> None:
-    page = style_html(weights(ow=1.3, m=0.7), AVERAGE, PHONES, "measure")
+    page = style_html(weights(ow=1.3, m=0.7), AVERAGE, ENGLISH.phones, "measure")
     found = bars(page)
     assert [found[0][:2], found[-1][:2]] == [("ow", "more"), ("m", "less")] and len(found) == 40
     assert [kind for _, kind, _ in found] == ["more"] * 39 + ["less"]
@@ -42,14 +42,14 @@ def test_bars_are_signed_sorted_and_named() -> None:
 
 
 def test_against_the_voice_itself_what_all_slots_share_is_gone() -> None:
-    page = style_html(weights(ow=1.3, m=0.7) * 0.5, AVERAGE, PHONES, "measure")
+    page = style_html(weights(ow=1.3, m=0.7) * 0.5, AVERAGE, ENGLISH.phones, "measure")
     assert {kind for _, kind, _ in bars(page)} == {"less"}
     own = bars(page, "by-own")
     assert own[0][:2] == ("ow", "more") and own[-1][:2] == ("m", "less") and "though below the average" in page
 
 
 def test_the_neutral_style_is_said_and_not_drawn() -> None:
-    page = style_html(np.ones(40), AVERAGE, PHONES, "measure")
+    page = style_html(np.ones(40), AVERAGE, ENGLISH.phones, "measure")
     assert "neutral style" in page and "data-slot" not in page and "<ol" not in page
 
 
@@ -62,16 +62,16 @@ def test_scales_keep_their_data_within_their_ends() -> None:
 
 
 def test_two_voices_have_two_marks_each_in_its_place() -> None:
-    page = voices_html(weights(), weights(ow=1.3), AVERAGE, PHONES)
+    page = voices_html(weights(), weights(ow=1.3), AVERAGE, ENGLISH.phones)
     row = re.search(r'<li><button[^>]*data-slot="\d+".*?</li>', page).group()
     marks = {who: float(place) for who, place in re.findall(r'mark (\w+)" style="left:([\d.]+)%', row)}
     assert 'phone">ow<' in row and marks["second"] > marks["first"] and "1.020 / 1.300" in row
     assert "Beyond that it stresses silence and /ow" in page and "neutral" not in page
-    assert "The first is the neutral style." in voices_html(np.ones(40), weights(), AVERAGE, PHONES)
+    assert "The first is the neutral style." in voices_html(np.ones(40), weights(), AVERAGE, ENGLISH.phones)
 
 
 def test_labels_with_markup_are_text() -> None:
-    labels = [*PHONES[:-1], "<b>"]
+    labels = [*ENGLISH.phones[:-1], "<b>"]
     for page in (style_html(weights(), AVERAGE, labels, "m"), voices_html(weights(), AVERAGE, AVERAGE, labels)):
         assert "<b>" not in page and "&lt;b&gt;" in page
 
@@ -82,7 +82,7 @@ def test_the_heatmap_gets_every_frame_and_slot() -> None:
     vertices = np.repeat(head.template[None], 45, axis=0)
     vertices[30:, head.landmarks["inner_lip_lower"], 1] -= 0.010
     sound = Waveform(np.sin(np.arange(24000) / 9).astype(np.float32), 16000)
-    value = memory.memory_value(Animation(vertices, 30, address, np.ones(40, np.float32), PHONES, sound, head))
+    value = memory.memory_value(Animation(vertices, 30, address, np.ones(40, np.float32), ENGLISH.phones, sound, head))
     sent = np.frombuffer(base64.b64decode(value["address"]), np.uint8).reshape(45, 40)
     np.testing.assert_allclose(sent / 255, address, atol=0.002)
     opening = np.frombuffer(base64.b64decode(value["opening"]), "<f4")
@@ -102,7 +102,7 @@ def desk() -> JobRunner:
         return head.template + np.float32(0.5 if style_weights is None else 1.0) * head.blendshape("jawOpen")
 
     talker = SimpleNamespace(
-        head=head, config=SimpleNamespace(slots=PHONES), mean_style=AVERAGE, slot_face=slot_face, animate=None,
+        head=head, config=SimpleNamespace(slots=ENGLISH.phones), mean_style=AVERAGE, slot_face=slot_face, animate=None,
         style_of=None,
     )  # fmt: skip
     return JobRunner(talker)
@@ -113,7 +113,7 @@ def told(value: float) -> memory.MemoryState:
 
 
 def test_a_slot_is_measured_at_once_and_pictured_neutral_and_in_style(desk: JobRunner) -> None:
-    steps = list(memory.slot_steps(desk, told(1.2), PHONES.index("aa")))
+    steps = list(memory.slot_steps(desk, told(1.2), ENGLISH.index("aa")))
     assert "The face of /aa/ <small>open</small>" in steps[0] and "<img" not in steps[0]
     captions = [re.findall(r"<figcaption>(.*?)</figcaption>", step) for step in (steps[0], steps[-1])]
     assert captions[0] == captions[1] and [one.split(":")[0] for one in captions[0]] == ["Neutral", "In this style"]
@@ -131,7 +131,7 @@ def test_what_a_slot_does_in_this_sound_is_told_beside_it(desk: JobRunner) -> No
     upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
     vertices[:, lower, 1] = vertices[:, upper, 1] - np.repeat([0.002, 0.006, 0.010], 10)
     sound = Waveform(np.zeros(16000, np.float32), 16000)
-    animation = Animation(vertices, 30, address, np.full(40, 1.2, np.float32), PHONES, sound, head)
+    animation = Animation(vertices, 30, address, np.full(40, 1.2, np.float32), ENGLISH.phones, sound, head)
     found = memory.memory_state(animation, next(iter(head.identities)))
     assert found.in_speech[3] == "In this sound it is read most for 0.67 s, lips 4.0 mm apart on average."
     assert "for 0.33 s, lips 10.0 mm" in found.in_speech[7] and "never read most" in found.in_speech[5]

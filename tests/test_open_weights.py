@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from memorytalker import Talker, load_waveform
-from memorytalker.config import PHONES
 from memorytalker.evaluation.metrics import lip_gap
+from memorytalker.phones import ENGLISH
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS, SPEECH = ROOT / "weights" / "open", ROOT / "assets" / "speech"
@@ -68,10 +68,10 @@ def test_the_recording_level_does_not_matter(talker: Talker) -> None:
 
 def test_slots_recall_the_phones_they_are_named_after(talker: Talker) -> None:
     animation = talker.animate(SPEECH / "woman_blue.wav")
-    assert animation.slot_labels == PHONES
+    assert animation.slot_labels == ENGLISH.phones
     chosen = {animation.slot_labels[i] for i in animation.memory_address.argmax(1)}
     assert {"sil", "b", "uw", "s", "l", "k"} <= chosen
-    spoken = [near(animation.memory_address, second, 1)[:, [PHONES.index(p) for p in "pbm"]].sum(1).max()
+    spoken = [near(animation.memory_address, second, 1)[:, [ENGLISH.index(p) for p in "pbm"]].sum(1).max()
               for second in BILABIALS["woman_blue.wav"]]  # fmt: skip
     assert np.mean(np.array(spoken) > 0.5) >= 0.7
 

@@ -13,8 +13,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from memorytalker.config import CHARACTERS, ModelConfig, SpeechConfig
+from memorytalker.config import ModelConfig, SpeechConfig
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.phones import CHARACTERS
 from memorytalker.sound.mel import style_log_mel
 from memorytalker.training.losses import MouthVertices, memorizing_loss, stylizing_loss
 from memorytalker.weights import import_paper_checkpoint

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from memorytalker.animation import AnimationError
-from memorytalker.config import PHONES, RenderOptions
+from memorytalker.config import RenderOptions
 from memorytalker.face.head import HeadError, load_head
+from memorytalker.phones import ENGLISH
 from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError, choose_device, frame_count
 from memorytalker.sound.decode import AudioError, Waveform
 
@@ -173,7 +174,7 @@ def test_progress_arrives_at_its_total(tiny_talker: Talker, voice) -> None:
 
 def test_the_result_says_what_it_is(tiny_talker: Talker, voice) -> None:
     animation = tiny_talker.animate((voice(1.0), RATE))
-    assert animation.fps == 30 and animation.slot_labels == PHONES
+    assert animation.fps == 30 and animation.slot_labels == ENGLISH.phones
     assert isinstance(animation.waveform, Waveform) and animation.waveform.seconds == 1.0
     assert animation.style_weights.shape == tiny_talker.mean_style.shape == (40,)
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -10,9 +10,10 @@ import torch
 import toy_training
 from safetensors.torch import load_file
 
-from memorytalker.config import PHONES, ConfigError
+from memorytalker.config import ConfigError
 from memorytalker.evaluation.metrics import lip_gap
 from memorytalker.models.talker import HELD_SHARE
+from memorytalker.phones import ENGLISH
 from memorytalker.pipeline import Talker, TalkerError
 from memorytalker.training import memorize
 
@@ -20,7 +21,7 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "open"
 
 
 def test_before_training_the_face_is_the_answer_to_that_slot_alone(tiny_talker: Talker) -> None:
-    model, period, slot = tiny_talker.model, tiny_talker.config.period, PHONES.index("ow")
+    model, period, slot = tiny_talker.model, tiny_talker.config.period, ENGLISH.index("ow")
     address = torch.full((1, period, 40), (1 - HELD_SHARE) / 39)
     address[..., slot] = HELD_SHARE
     logits = (address.log() - address.log().min()) / tiny_talker.config.scaling
@@ -64,7 +65,7 @@ def test_training_finds_how_speech_reads_the_slots(tmp_path: Path, make_model) -
 
 
 def test_names_and_numbers_name_the_same_slot(tiny_talker: Talker) -> None:
-    by_name, by_number = tiny_talker.slot_face("uw"), tiny_talker.slot_face(PHONES.index("uw"))
+    by_name, by_number = tiny_talker.slot_face("uw"), tiny_talker.slot_face(ENGLISH.index("uw"))
     assert np.array_equal(by_name, by_number) and np.array_equal(by_name, tiny_talker.slot_face(np.int64(34)))
     assert by_name.shape == tiny_talker.head.template.shape and by_name.dtype == np.float32
     assert np.abs(by_name - tiny_talker.slot_face("aa")).max() > 1e-5
@@ -74,7 +75,7 @@ def test_a_style_moves_the_face_of_the_slot_that_it_weighs(tiny_talker: Talker) 
     neutral, ones = tiny_talker.slot_face("ow"), np.ones(40, np.float32)
     assert np.array_equal(tiny_talker.slot_face("ow", ones), neutral)
     own, other = ones.copy(), ones.copy()
-    own[PHONES.index("ow")] = other[PHONES.index("s")] = 1.5
+    own[ENGLISH.index("ow")] = other[ENGLISH.index("s")] = 1.5
     by_own, by_other = (np.abs(tiny_talker.slot_face("ow", style) - neutral).max() for style in (own, other))
     assert by_own > 20 * by_other > 0
 
@@ -97,7 +98,7 @@ def test_shipped_slots_store_the_faces_they_are_named_after() -> None:
     talker = Talker.from_pretrained(device="cpu")
     marks = talker.head.landmarks
     upper, lower = marks["inner_lip_upper"], marks["inner_lip_lower"]
-    gap = {phone: float(lip_gap(talker.slot_face(phone)[None], upper, lower)[0]) for phone in PHONES}
+    gap = {phone: float(lip_gap(talker.slot_face(phone)[None], upper, lower)[0]) for phone in ENGLISH.phones}
     assert max(gap[phone] for phone in "pbm") < 0.001, "lips closed"
     assert min(gap[phone] for phone in ("aa", "ae", "ay")) > 0.006, "mouth open"
     assert gap["ao"] > 0.003, "open and rounded"

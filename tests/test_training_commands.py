@@ -13,8 +13,9 @@ import torch
 from synthetic_datasets import write_vocaset
 
 from memorytalker.cli import main
-from memorytalker.config import CHARACTERS, ConfigError
+from memorytalker.config import ConfigError
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
+from memorytalker.phones import CHARACTERS
 from memorytalker.sound.decode import Waveform
 from memorytalker.training.data import TrainingError
 from memorytalker.training.processes import device_of

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from memorytalker.config import CHARACTERS, ModelConfig, SpeechConfig, StyleConfig
+from memorytalker.config import ModelConfig, SpeechConfig, StyleConfig
+from memorytalker.phones import CHARACTERS
 
 STYLE = StyleConfig(channels=12, bank_size=4, strides=(1, 2, 2), dense_blocks=2, embedding=10)
 WHISPER = SpeechConfig(hidden_size=32, layers=2, heads=2, feedforward=48, head_channels=24, head_layers=2)

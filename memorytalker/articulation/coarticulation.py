@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from memorytalker.articulation.speaker import ArticulationStyle
-from memorytalker.articulation.visemes import BILABIALS, GROUPS, LABIODENTALS, VisemeTable
-from memorytalker.config import PHONES
+from memorytalker.articulation.visemes import GROUPS, VisemeTable
+from memorytalker.phones import ENGLISH
 
 #: A phone holds its full strength on the middle part of its duration: this fraction is cut from either end.
 SHOULDER = 0.3
@@ -42,13 +42,13 @@ class Contact:
 
 
 #: Longer than filmed, where a closure lasts about one frame: a network unsure of the moment still closes then.
-LIPS_MEET = Contact(BILABIALS, shift=0.0, share=0.7, shortest=0.067, ramp=0.05)
-LIP_MEETS_TEETH = Contact(LABIODENTALS, shift=0.015, share=0.7, shortest=0.067, ramp=0.05)
+LIPS_MEET = Contact(ENGLISH.bilabials, shift=0.0, share=0.7, shortest=0.067, ramp=0.05)
+LIP_MEETS_TEETH = Contact(ENGLISH.labiodentals, shift=0.015, share=0.7, shortest=0.067, ramp=0.05)
 
 
 @dataclass(frozen=True)
 class TimedPhones:
-    """Phones of one utterance: `start`, `end` (N,) in seconds, `index` (N,) into `config.PHONES`."""
+    """Phones of one utterance: `start`, `end` (N,) in seconds, `index` (N,) into `phones.ENGLISH`."""
 
     start: np.ndarray
     end: np.ndarray
@@ -60,7 +60,7 @@ class TimedPhones:
         return cls(
             np.array([p[0] for p in phones], dtype=float),
             np.array([p[1] for p in phones], dtype=float),
-            np.array([PHONES.index(p[2]) for p in phones], dtype=int),
+            np.array([ENGLISH.index(p[2]) for p in phones], dtype=int),
         )
 
 
@@ -84,11 +84,11 @@ def frame_times(frames: int, fps: float) -> np.ndarray:
 
 
 def frame_phones(phones: TimedPhones, frames: int, fps: float) -> np.ndarray:
-    """(T,) index into `config.PHONES` of the phone spoken in each frame; silence outside the phones."""
+    """(T,) index into `phones.ENGLISH` of the phone spoken in each frame; silence outside the phones."""
     times = frame_times(frames, fps)
     at = np.clip(np.searchsorted(phones.start, times, side="right") - 1, 0, len(phones.start) - 1)
     inside = (times >= phones.start[at]) & (times < phones.end[at])
-    return np.where(inside, phones.index[at], 0)
+    return np.where(inside, phones.index[at], ENGLISH.silence_index)
 
 
 def activations(phones: TimedPhones, table: VisemeTable, frames: int, fps: float) -> np.ndarray:
@@ -96,8 +96,8 @@ def activations(phones: TimedPhones, table: VisemeTable, frames: int, fps: float
     times = frame_times(frames, fps)[:, None]
     length = phones.end - phones.start
     longer = np.log(np.clip(length, SHORTEST, LONGEST) / ORDINARY)
-    shares = np.zeros((len(GROUPS), frames, len(PHONES)))
-    one_hot = np.eye(len(PHONES))[phones.index]  # (N, P)
+    shares = np.zeros((len(GROUPS), frames, len(ENGLISH.phones)))
+    one_hot = np.eye(len(ENGLISH.phones))[phones.index]  # (N, P)
     for group in range(len(GROUPS)):
         strength, before, after, shift, reduction = (
             getattr(table, name)[phones.index, group] for name in ("strength", "before", "after", "shift", "reduction")
@@ -161,7 +161,11 @@ def _silence(phones: TimedPhones, frames: int, fps: float, lead: float) -> np.nd
     """(T,) 1 where the mouth rests shut, 0 where it speaks; it begins to open `lead` seconds before speech."""
     times = frame_times(frames, fps)
     rest = np.zeros(frames)
-    for start, end in zip(phones.start[phones.index == 0], phones.end[phones.index == 0], strict=True):
+    for start, end in zip(
+        phones.start[phones.index == ENGLISH.silence_index],
+        phones.end[phones.index == ENGLISH.silence_index],
+        strict=True,
+    ):
         if end - start < SHORT_PAUSE and start > 0:
             continue
         closing = 1.0 if start <= 0 else _ease((times - start) / CLOSING)
@@ -176,7 +180,7 @@ def _window(phones: TimedPhones, contact: Contact, frames: int, fps: float) -> n
     times = frame_times(frames, fps)
     window = np.zeros(frames)
     shortest = max(contact.shortest, 1.0 / fps)  # a contact shorter than a frame would fall between frames
-    for number in np.flatnonzero(np.isin(phones.index, [PHONES.index(label) for label in contact.labels])):
+    for number in np.flatnonzero(np.isin(phones.index, ENGLISH.indices(contact.labels))):
         start, end = phones.start[number], phones.end[number]
         middle, hold = (start + end) / 2 + contact.shift, max(contact.share * (end - start), shortest)
         outside = np.maximum(np.abs(times - middle) - hold / 2, 0.0)

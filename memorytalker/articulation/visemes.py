@@ -21,23 +21,18 @@ from importlib import resources
 
 import numpy as np
 
-from memorytalker.config import PHONES, ConfigError
+from memorytalker.config import ConfigError
+from memorytalker.phones import ENGLISH
 
 #: The groups of mouth shapes that blend with their own dominances: how far open, how wide, how round.
 GROUPS = ("jaw", "lips", "rounding")
-#: Phones that close both lips, and phones whose lower lip meets the upper teeth.
-BILABIALS = ("b", "m", "p")
-LABIODENTALS = ("f", "v")
-SIBILANTS = ("s", "z", "sh", "zh", "ch", "jh")
-VOWELS = ("aa", "ae", "ah", "ao", "aw", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw")
-
 #: What a phone has for each group of shapes.
 _DOMINANCE = ("strength", "before", "after", "shift", "reduction")
 
 
 @dataclass(frozen=True)
 class VisemeTable:
-    """Targets and dominances of every phone of `config.PHONES` (P) over `shapes` (S), in groups (G = 3).
+    """Targets and dominances of every phone of `phones.ENGLISH` (P) over `shapes` (S), in groups (G = 3).
 
     `target` (P, S) blendshape weights at ordinary effort; `effort` (P, S) what ten decibels of loudness add;
     `strength` and `reduction` (P, G) for a phone of a tenth of a second; `before`, `after`, `shift` (P, G) seconds;
@@ -55,7 +50,7 @@ class VisemeTable:
     reduction: np.ndarray
 
     def __post_init__(self) -> None:
-        phones, shapes = len(PHONES), len(self.shapes)
+        phones, shapes = len(ENGLISH.phones), len(self.shapes)
         expected = {
             "group": (shapes,),
             "target": (phones, shapes),
@@ -76,7 +71,7 @@ class VisemeTable:
                 "effort": _named(self.shapes, self.effort[index]),
                 **{key: getattr(self, key)[index].round(4).tolist() for key in _DOMINANCE},
             }
-            for index, phone in enumerate(PHONES)
+            for index, phone in enumerate(ENGLISH.phones)
         }
         return {"groups": dict(zip(self.shapes, (GROUPS[g] for g in self.group), strict=True)), "phones": phones}
 
@@ -84,10 +79,10 @@ class VisemeTable:
     def from_json(cls, values: dict) -> VisemeTable:
         """The inverse of `to_json`. Raises ConfigError when a phone is missing."""
         shapes = tuple(values["groups"])
-        missing = [phone for phone in PHONES if phone not in values["phones"]]
+        missing = [phone for phone in ENGLISH.phones if phone not in values["phones"]]
         if missing:
             raise ConfigError(f"viseme table: no entry for {', '.join(missing)}.")
-        rows = [values["phones"][phone] for phone in PHONES]
+        rows = [values["phones"][phone] for phone in ENGLISH.phones]
         return cls(
             shapes=shapes,
             group=np.array([GROUPS.index(values["groups"][shape]) for shape in shapes]),

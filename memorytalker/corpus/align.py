@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from memorytalker.config import PHONES, ConfigError
+from memorytalker.config import ConfigError
+from memorytalker.phones import ENGLISH
 
 #: Seconds a frame of the aligner lasts.
 FRAME_SECONDS = 0.01
@@ -27,7 +28,7 @@ class AlignmentError(ValueError):
 
 @dataclass(frozen=True)
 class Phone:
-    """One phone of an utterance: `start` and `end` in seconds, `label` one of `config.PHONES`."""
+    """One phone of an utterance: `start` and `end` in seconds, `label` one of `phones.ENGLISH`."""
 
     start: float
     end: float
@@ -104,13 +105,13 @@ def _covering(segments: list[tuple[float, float, str]], seconds: float) -> tuple
     phones: list[Phone] = []
     time = 0.0
     for start, end, name in segments:
-        label = name.lower() if name.lower() in PHONES else "sil"
+        label = name.lower() if name.lower() in ENGLISH.phones else ENGLISH.silence
         if start > time + 1e-6:
-            phones.append(Phone(time, start, "sil"))
+            phones.append(Phone(time, start, ENGLISH.silence))
         phones.append(Phone(max(start, time), end, label))
         time = end
     if seconds > time + 1e-6:
-        phones.append(Phone(time, seconds, "sil"))
+        phones.append(Phone(time, seconds, ENGLISH.silence))
     return tuple(_merged(phones))
 
 
@@ -118,8 +119,8 @@ def _merged(phones: list[Phone]) -> list[Phone]:
     """Neighbouring silences joined."""
     merged: list[Phone] = []
     for phone in phones:
-        if merged and phone.label == "sil" == merged[-1].label:
-            merged[-1] = Phone(merged[-1].start, phone.end, "sil")
+        if merged and phone.label == ENGLISH.silence == merged[-1].label:
+            merged[-1] = Phone(merged[-1].start, phone.end, ENGLISH.silence)
         else:
             merged.append(phone)
     return merged

@@ -10,18 +10,16 @@ from __future__ import annotations
 import numpy as np
 
 from memorytalker.articulation.coarticulation import MouthGeometry
-from memorytalker.config import PHONES
+from memorytalker.phones import ENGLISH
 
 #: Metres between the inner lips from which on a mouth is open in silence: above what a tracker leaves of closed lips.
 BREATH_GAP = 0.0015
-#: The phone whose slot holds a breath: h is a breath too, through whatever shape the mouth has.
-BREATH_PHONE = "hh"
 
 
 def with_breaths(labels: np.ndarray, weights: np.ndarray, geometry: MouthGeometry) -> np.ndarray:
     """The phone of each frame (T,), silence with an open mouth renamed breath.
 
-    labels (T,) are indices of `PHONES`, -1 unknown; weights (T, S) over `geometry`'s shapes.
+    labels (T,) are indices of `ENGLISH.phones`, -1 unknown; weights (T, S) over `geometry`'s shapes.
     """
-    breathing = (labels == PHONES.index("sil")) & (weights @ geometry.gap > BREATH_GAP)
-    return np.where(breathing, PHONES.index(BREATH_PHONE), labels)
+    breathing = (labels == ENGLISH.silence_index) & (weights @ geometry.gap > BREATH_GAP)
+    return np.where(breathing, ENGLISH.index(ENGLISH.breath), labels)

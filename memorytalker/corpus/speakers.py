@@ -12,6 +12,7 @@ import numpy as np
 from memorytalker.articulation.speaker import ORDINARY, Voice, style_from_voice
 from memorytalker.config import Progress
 from memorytalker.corpus.store import store_lines, stored_lines
+from memorytalker.phones import ENGLISH
 from memorytalker.sound.acoustics import VOWEL_WINDOW, brightness, effort, first_formants, loudness_range, pitch
 from memorytalker.sound.decode import load_waveform
 
@@ -76,7 +77,7 @@ def voices(rows: list[dict], heard: dict[str, dict], phones: dict[str, list | No
 
 
 def _voice(heard: list[dict], phones: list[list]) -> Voice:
-    spoken = [end - start for times in phones for start, end, label in times if label != "sil"]
+    spoken = [end - start for times in phones for start, end, label in times if label != ENGLISH.silence]
     pitches = [entry["pitch"] for entry in heard if entry["pitch"] > 0]
     formants = [[hertz for entry in heard for hertz in entry[kind]] for kind in ("open", "close")]
     enough = min(map(len, formants)) >= FEWEST_VOWELS

@@ -5,30 +5,14 @@ numpy only; the page draws what stands here, and says it. T frames, n slots, V v
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
 
 from memorytalker.face.head import HeadError, HeadMesh
-from memorytalker.figures import slot_groups
+from memorytalker.phones import ENGLISH
 
-#: Names of `figures.PHONE_GROUPS` -> what a mouth does there.
-DEEDS: Mapping[str, str] = MappingProxyType(
-    {
-        "silence": "rests in",
-        "lips closed": "closes the lips for",
-        "lip on teeth": "lays the lip to the teeth for",
-        "tongue out": "shows the tongue for",
-        "tongue tip": "lifts the tongue tip for",
-        "lips forward": "pushes the lips forward for",
-        "tongue back": "lifts the back of the tongue for",
-        "rounded": "rounds",
-        "spread": "spreads",
-        "open": "opens",
-    }
-)
 LISTED = 5
 #: Slots whose weights differ by no more than this factor among themselves are called alike.
 ALIKE = 1.05
@@ -160,14 +144,14 @@ def factor(value: float, told: Emphasis | None = None) -> str:
 
 
 def _in_words(told: Emphasis, labels: Sequence[str], slots: list[int]) -> list[str]:
-    home = {slot: name for name, members in slot_groups(labels) for slot in members}
+    home = {slot: name for name, members in ENGLISH.grouped(labels) for slot in members}
     gathered: dict[str, list[int]] = {}
     for slot in slots:
         gathered.setdefault(home[slot], []).append(slot)
     lines = []
     for name, members in gathered.items():
         mean = float(np.exp(np.log(told.relative[members]).mean()))
-        deed = DEEDS.get(name, name)
+        deed = ENGLISH.movements.get(name, name)
         lines.append(f"{deed} {slot_names(labels, members)} {factor(mean, told)}".strip())
     return lines
 
@@ -175,7 +159,7 @@ def _in_words(told: Emphasis, labels: Sequence[str], slots: list[int]) -> list[s
 def slot_names(labels: Sequence[str], slots: Sequence[int]) -> str:
     """Slots as they are written: '/ow uw/', the slot of silence in a word: 'silence and /ow/'."""
     names = [labels[slot] for slot in slots]
-    phones = [name for name in names if name != "sil"]
+    phones = [name for name in names if name != ENGLISH.silence]
     return " and ".join(["silence"] * (len(phones) < len(names)) + [f"/{' '.join(phones)}/"] * bool(phones))
 
 

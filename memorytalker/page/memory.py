@@ -16,13 +16,13 @@ import numpy as np
 from PIL import Image
 
 from memorytalker import Animation
-from memorytalker.figures import slot_groups
 from memorytalker.page import insight
 from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.jobs import JobRunner, Progress
 from memorytalker.page.limits import PLAIN_ERRORS, PageError, is_silent, read_sound, refused
 from memorytalker.page.scripts import start_script
 from memorytalker.page.style_view import style_html, voices_html
+from memorytalker.phones import ENGLISH
 from memorytalker.rendering.closeup import mouth_pictures
 
 WAVE_BINS = 2000
@@ -138,7 +138,7 @@ def memory_value(animation: Animation) -> dict[str, Any]:
         "seconds": seconds,
         "fps": animation.fps,
         "labels": labels,
-        "groups": [[name, slots] for name, slots in slot_groups(labels)],
+        "groups": [[name, slots] for name, slots in ENGLISH.grouped(labels)],
         "address": _base64(np.round(255 * np.clip(address, 0, 1)).astype(np.uint8)),
         "wave": _base64(np.round(127 * np.clip(wave, -1, 1)).astype(np.int8)),
         "opening": None if opening is None else _base64(opening.astype("<f4")),
@@ -227,7 +227,7 @@ def faces_html(
     """The faces (k, V, 3) of a slot, neutral first, with what can be measured on them."""
     if slot is None or faces is None:
         return f"<h3>The face of a slot</h3><p>{CHOOSE}</p>"
-    home = next(name for name, slots in slot_groups(labels) if slot in slots)
+    home = next(name for name, slots in ENGLISH.grouped(labels) if slot in slots)
     title = insight.slot_names(labels, [slot])
     title += f" <small>{html.escape(home)}</small>" if home and home != "silence" else ""
     opening, width = insight.mouth_opening(faces, head), insight.mouth_width(faces, head)

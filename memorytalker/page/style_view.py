@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from memorytalker.figures import slot_groups
 from memorytalker.page import insight
+from memorytalker.phones import ENGLISH
 
 NEUTRAL_TEXT = (
     "This is the neutral style: every slot counts as 1, so no sound is stressed and none is held back, and there is "
@@ -107,7 +107,7 @@ def _row(
 
 def _homes(labels: Sequence[str]) -> dict[int, str]:
     """What is seen of each slot, to be said after its name."""
-    pairs = [(slot, name) for name, slots in slot_groups(labels) for slot in slots]
+    pairs = [(slot, name) for name, slots in ENGLISH.grouped(labels) for slot in slots]
     return {slot: f", {name}" if name and name != "silence" else "" for slot, name in pairs}
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d
 
 from memorytalker.articulation.coarticulation import frame_phones
-from memorytalker.articulation.visemes import BILABIALS, LABIODENTALS, VOWELS
-from memorytalker.config import PHONES, Progress
+from memorytalker.config import Progress
 from memorytalker.evaluation import metrics
 from memorytalker.evaluation.evaluate import EvaluationError
 from memorytalker.evaluation.vertices import lip_vertex_error
+from memorytalker.phones import ENGLISH
 from memorytalker.pipeline import Talker
 from memorytalker.scorecard.goals import Figure, abs_at_most, at_least
 from memorytalker.scorecard.mouth import Mouth, mouth_of, mouth_of_curves
@@ -118,16 +118,16 @@ def contact_figures(spoken: Sequence[Spoken]) -> list[Figure]:
 
 def _closed(clips: list[Spoken], mouths: list[Mouth]) -> tuple[int, int]:
     """(closed, all) of one speaker's p b m, by that speaker's own vowels."""
-    return _contacts(clips, [mouth.gap for mouth in mouths], BILABIALS)
+    return _contacts(clips, [mouth.gap for mouth in mouths], ENGLISH.bilabials)
 
 
 def _met(clips: list[Spoken], mouths: list[Mouth]) -> tuple[int, int]:
     """(met, all) of one speaker's f v."""
-    return _contacts(clips, [mouth.bite for mouth in mouths], LABIODENTALS)
+    return _contacts(clips, [mouth.bite for mouth in mouths], ENGLISH.labiodentals)
 
 
 def _contacts(clips: list[Spoken], curves: list[np.ndarray], labels: tuple[str, ...]) -> tuple[int, int]:
-    limit, wanted = _limit(clips, curves), [PHONES.index(label) for label in labels]
+    limit, wanted = _limit(clips, curves), ENGLISH.indices(labels)
     counts = np.zeros(2, int)
     for one, curve in zip(clips, curves, strict=True):
         phones = one.clip.phones
@@ -156,7 +156,7 @@ def _resting(clips: list[Spoken], mouths: list[Mouth]) -> tuple[int, int]:
 def _limit(clips: list[Spoken], curves: list[np.ndarray]) -> float:
     """Metres under which a distance of this speaker's mouth counts as closed."""
     frames = [frame_phones(one.clip.phones, len(one.true.gap), one.clip.fps) for one in clips]
-    return metrics.CLOSED_SHARE * metrics.vowel_gap(curves, frames, np.array([PHONES.index(v) for v in VOWELS]))
+    return metrics.CLOSED_SHARE * metrics.vowel_gap(curves, frames, np.array(ENGLISH.indices(ENGLISH.vowels)))
 
 
 def timing_figure(spoken: Sequence[Spoken]) -> Figure:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from memorytalker.config import ModelConfig, TrainingConfig
+from memorytalker.phones import ENGLISH
 
 
 class TrainingError(ValueError):
@@ -107,7 +108,7 @@ class Batch:
         People breathe in with an open mouth, and some rest with one; between that and a shut mouth there is no middle
         that a relative error should find.
         """
-        return self.mask & ~(self.captured[:, None] & (self.labels == 0))
+        return self.mask & ~(self.captured[:, None] & (self.labels == ENGLISH.silence_index))
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on another device."""

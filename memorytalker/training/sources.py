@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from memorytalker.config import PHONES, ModelConfig
+from memorytalker.config import ModelConfig
 from memorytalker.corpus.clips import Clip, load_clip, read_clips
 from memorytalker.datasets.sequences import FaceDataset, Sequence
 from memorytalker.face.head import load_head
 from memorytalker.models.talker import MemoryTalker, to_vertex_model
+from memorytalker.phones import ENGLISH
 from memorytalker.training.cache import LONGEST_PIECE, StateCache
 from memorytalker.training.data import AnyClip, StoredClip, TrainingClip, TrainingError, split_long
 from memorytalker.training.losses import MouthVertices
@@ -126,10 +127,8 @@ def _corpus_source(dataset: FaceDataset, slots: tuple[str, ...]) -> Source:
     found = {clip.name: clip for clip in clips}
     captured = frozenset(name for name, clip in found.items() if clip.kind == "captured")
     basis = torch.from_numpy(space.basis.copy()).float()
-    return Source(
-        dataset, space.coordinates, space.mouth(head), partial(_read_curves, dataset, found, space, slots == PHONES),
-        captured, partial(_folded, basis),
-    )  # fmt: skip
+    read = partial(_read_curves, dataset, found, space, slots == ENGLISH.phones)
+    return Source(dataset, space.coordinates, space.mouth(head), read, captured, partial(_folded, basis))
 
 
 def _read_curves(

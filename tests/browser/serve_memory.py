@@ -19,10 +19,10 @@ sys.path.insert(0, str(ROOT))
 import gradio as gr  # noqa: E402
 
 from memorytalker import Animation, Talker, load_head, load_waveform  # noqa: E402
-from memorytalker.config import PHONES  # noqa: E402
 from memorytalker.page.jobs import JobRunner  # noqa: E402
 from memorytalker.page.memory import build_memory, remembered  # noqa: E402
 from memorytalker.page.theme import launch_options  # noqa: E402
+from memorytalker.phones import ENGLISH  # noqa: E402
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 
@@ -31,13 +31,13 @@ class Planted:
     """A talker whose memory is known: slot k is read from frame 3 k on, and opens the jaw by k / 40."""
 
     def __init__(self) -> None:
-        self.head, self.config = load_head(), SimpleNamespace(slots=PHONES)
+        self.head, self.config = load_head(), SimpleNamespace(slots=ENGLISH.phones)
         self.mean_style = np.ones(40) * 1.25
 
     def style_of(self, sound: Any) -> np.ndarray:
         """A manner that stresses /ow uw/; that of a shorter sound is half as strong."""
         weights = np.full(40, 1.25 if load_waveform(sound).seconds > 4 else 0.625, np.float32)
-        weights[[PHONES.index("ow"), PHONES.index("uw")]] *= 1.3
+        weights[[ENGLISH.index("ow"), ENGLISH.index("uw")]] *= 1.3
         return weights
 
     def slot_face(self, slot: int, style_weights: np.ndarray | None = None) -> np.ndarray:
@@ -51,7 +51,7 @@ class Planted:
         opening = np.linspace(0, 1, 120)[:, None, None] * self.head.blendshape("jawOpen")
         weights = np.ones(40, np.float32) if style is None else self.style_of(sound)
         waveform = load_waveform(sound)
-        return Animation(self.head.template + opening, 30, address, weights, PHONES, waveform, self.head)
+        return Animation(self.head.template + opening, 30, address, weights, ENGLISH.phones, waveform, self.head)
 
 
 if __name__ == "__main__":

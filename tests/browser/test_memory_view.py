@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from serving import ROOT, site_of
 
-from memorytalker.config import PHONES
+from memorytalker.phones import ENGLISH
 from tools.page.browser import Site, Visit
 
 SCRIPT = ROOT / "tests" / "browser" / "serve_memory.py"
@@ -89,7 +89,7 @@ def test_every_slot_lights_up_in_its_row_at_its_time(come: Callable[..., Visit])
     for slot in range(0, 40, 3):
         bright = visit.page.evaluate(COLOUR, [slot, (slot + 0.5) / 10])
         dark = visit.page.evaluate(COLOUR, [slot, ((slot + 20) % 40 + 0.5) / 10])
-        assert bright[0] > 150 > bright[2] and sum(dark) < 170, PHONES[slot]
+        assert bright[0] > 150 > bright[2] and sum(dark) < 170, ENGLISH.phones[slot]
 
 
 def test_the_playhead_keeps_the_clock_of_its_channel_and_says_what_is_read(come: Callable[..., Visit]) -> None:
@@ -98,7 +98,7 @@ def test_the_playhead_keeps_the_clock_of_its_channel_and_says_what_is_read(come:
     assert visit.page.evaluate(PLACE) == pytest.approx(1.25 / SECONDS, abs=0.003)
     pad = visit.page.locator("#memory [role=slider]")
     assert pad.get_attribute("aria-valuenow") == "1.25" and pad.get_attribute("aria-valuemax") == "4.00"
-    assert f"1.25 s: /{PHONES[12]}/ 90 %" in pad.get_attribute("aria-valuetext")
+    assert f"1.25 s: /{ENGLISH.phones[12]}/ 90 %" in pad.get_attribute("aria-valuetext")
     assert visit.page.inner_text("#memory .readout") == pad.get_attribute("aria-valuetext")
     clock(visit, 3.0, channel="compare")
     assert visit.page.evaluate(PLACE) == pytest.approx(1.25 / SECONDS, abs=0.003)
@@ -133,12 +133,12 @@ def test_the_pointer_is_told_about(come: Callable[..., Visit]) -> None:
     visit.page.mouse.move(pad["x"] + pad["width"] * 0.505, name["y"] + name["height"] / 2)
     clock(visit, 3.0)
     said = visit.page.inner_text("#memory .readout")
-    assert f"/{PHONES[20]}/ 90 %" in said and f"(/{PHONES[slot]}/ 0 %)" in said and "2.0" in said
+    assert f"/{ENGLISH.phones[20]}/ 90 %" in said and f"(/{ENGLISH.phones[slot]}/ 0 %)" in said and "2.0" in said
 
 
 def test_a_slot_shows_its_face_in_both_manners(come: Callable[..., Visit]) -> None:
     visit = come()
-    slot = PHONES.index("ow")
+    slot = ENGLISH.index("ow")
     visit.page.click(f'#memory [data-slot="{slot}"]')
     visit.says("slot-faces", "The face of /ow/")
     visit.page.wait_for_function("document.querySelectorAll('#slot-faces img').length == 2")
@@ -178,7 +178,7 @@ def test_the_manner_is_told_in_words_and_bars_and_bars_are_slots(come: Callable[
     assert not visit.page.is_visible("#style-words .by-average .bar-row")
     visit.page.locator("#style-words .by-own .bar-row").nth(1).click()
     visit.says("slot-faces", "The face of /uw/")
-    assert visit.page.get_attribute(f'#memory [data-slot="{PHONES.index("uw")}"]', "aria-pressed") == "true"
+    assert visit.page.get_attribute(f'#memory [data-slot="{ENGLISH.index("uw")}"]', "aria-pressed") == "true"
 
 
 def test_the_neutral_style_is_said_instead_of_drawn(come: Callable[..., Visit]) -> None:
@@ -222,7 +222,7 @@ def test_the_heatmap_is_there_as_text(come: Callable[..., Visit]) -> None:
     visit.page.click("#memory summary")
     visit.page.wait_for_selector("#memory table")
     rows = visit.page.locator("#memory tr").all_inner_texts()
-    assert len(rows) == 41 and rows[13].split() == [PHONES[12], "1.20", "s", "1.30", "s", "90", "%"]
+    assert len(rows) == 41 and rows[13].split() == [ENGLISH.phones[12], "1.20", "s", "1.30", "s", "90", "%"]
 
 
 def test_a_mouse_at_rest_does_not_stop_the_words_of_what_plays(come: Callable[..., Visit]) -> None:

@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from memorytalker.articulation.coarticulation import LONGEST, ORDINARY, SHORTEST, SHOULDER
-from memorytalker.articulation.visemes import GROUPS, SIBILANTS, VisemeTable, load_visemes
-from memorytalker.config import PHONES
+from memorytalker.articulation.visemes import GROUPS, VisemeTable, load_visemes
 from memorytalker.corpus.build import FPS, mouth_geometry
 from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.phones import ENGLISH
 from tools.articulation.videos import Film, compare, openings, read_films
 
 SHAPES = {
@@ -93,9 +93,9 @@ class Articulation(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        shapes, groups, phones = shape_names(), len(GROUPS), len(PHONES)
+        shapes, groups, phones = shape_names(), len(GROUPS), len(ENGLISH.phones)
         kinds = {phone: number for number, members in enumerate(CLASSES.values()) for phone in members.split()}
-        self.kind = torch.tensor([kinds[phone] for phone in PHONES])
+        self.kind = torch.tensor([kinds[phone] for phone in ENGLISH.phones])
         self.group = torch.tensor([number for number, name in enumerate(GROUPS) for _ in SHAPES[name].split()])
         self.target = torch.nn.Parameter(torch.full((phones, len(shapes)), 0.05))
         self.effort = torch.nn.Parameter(torch.zeros(phones, len(shapes)))
@@ -115,7 +115,7 @@ class Articulation(torch.nn.Module):
 
     def targets(self) -> tuple[torch.Tensor, torch.Tensor]:
         """(P, S) target and effort; silence is the face at rest, by definition."""
-        speech = torch.ones(len(PHONES), 1)
+        speech = torch.ones(len(ENGLISH.phones), 1)
         speech[0] = 0
         return self.target * speech, self.effort * speech
 
@@ -201,17 +201,17 @@ def table_of(model: Articulation, films: list[Film]) -> VisemeTable:
     with torch.no_grad():
         target, effort = (value.numpy().astype(float) for value in model.targets())
         dominance = {name: value.numpy().astype(float) for name, value in model.dominance().items()}
-    frames = np.zeros(len(PHONES))
+    frames = np.zeros(len(ENGLISH.phones))
     for film in films:
         np.add.at(frames, film.phones.index, FPS * (film.phones.end - film.phones.start))
     filled, strain = target.copy(), effort.copy()
     for phone in LIKE:
         other, hops = phone, 0
-        while (other in CONFOUNDED or frames[PHONES.index(other)] < RARE) and other in LIKE and hops < 4:
+        while (other in CONFOUNDED or frames[ENGLISH.index(other)] < RARE) and other in LIKE and hops < 4:
             other, hops = LIKE[other], hops + 1
-        filled[PHONES.index(phone)] = target[PHONES.index(other)]
-        strain[PHONES.index(phone)] = effort[PHONES.index(other)]
-    sibilants, jaw = [PHONES.index(phone) for phone in SIBILANTS], shape_names().index("jawOpen")
+        filled[ENGLISH.index(phone)] = target[ENGLISH.index(other)]
+        strain[ENGLISH.index(phone)] = effort[ENGLISH.index(other)]
+    sibilants, jaw = ENGLISH.indices(ENGLISH.sibilants), shape_names().index("jawOpen")
     filled[sibilants, jaw] = np.minimum(filled[sibilants, jaw], TEETH_NEAR)
     return VisemeTable(shape_names(), model.group.numpy(), filled, strain, **dominance)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from memorytalker.articulation.coarticulation import MouthGeometry, TimedPhones, articulate, frame_phones
-from memorytalker.articulation.visemes import BILABIALS, LABIODENTALS, VOWELS, VisemeTable
-from memorytalker.config import PHONES
+from memorytalker.articulation.visemes import VisemeTable
 from memorytalker.corpus.build import FPS, align_all
 from memorytalker.corpus.capture import head_openings, write_captured
 from memorytalker.evaluation import metrics
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
+from memorytalker.phones import ENGLISH
 from memorytalker.sound.acoustics import effort
 from memorytalker.sound.decode import load_waveform
 
@@ -72,7 +72,7 @@ def without_final_r(phones: list) -> list:
     spoken = []
     for number, (start, end, label) in enumerate(phones):
         follower = phones[number + 1][2] if number + 1 < len(phones) else "sil"
-        silent = label == "r" and follower not in VOWELS and spoken and spoken[-1][2] in VOWELS
+        silent = label == "r" and follower not in ENGLISH.vowels and spoken and spoken[-1][2] in ENGLISH.vowels
         spoken.append((start, end, spoken[-1][2] if silent else label))
     return spoken
 
@@ -115,15 +115,15 @@ def compare(table: VisemeTable, films: list[Film], head: HeadMesh, geometry: Mou
 def contacts(films: list[Film], gaps: list[np.ndarray], bites: list[np.ndarray] | None, whose: str) -> dict[str, float]:
     """Shares of p b m with closed lips, of f v with the lip at the teeth, and of silent frames with a closed mouth."""
     labels = [frame_phones(film.phones, len(film.curves), FPS) for film in films]
-    vowels = np.array([PHONES.index(phone) for phone in VOWELS])
+    vowels = np.array(ENGLISH.indices(ENGLISH.vowels))
     threshold = metrics.CLOSED_SHARE * metrics.vowel_gap(gaps, labels, vowels)
     counts = np.zeros((3, 2))
     for number, film in enumerate(films):
         start, end, index = film.phones.start, film.phones.end, film.phones.index
-        lips = np.isin(index, [PHONES.index(phone) for phone in BILABIALS])
+        lips = np.isin(index, ENGLISH.indices(ENGLISH.bilabials))
         counts[0] += metrics.closures(gaps[number], start[lips], end[lips], FPS, threshold)
         if bites is not None:
-            teeth = np.isin(index, [PHONES.index(phone) for phone in LABIODENTALS])
+            teeth = np.isin(index, ENGLISH.indices(ENGLISH.labiodentals))
             counts[1] += metrics.closures(bites[number], start[teeth], end[teeth], FPS, BITE)
         silent = metrics.silent_frames(start[index == 0], end[index == 0], len(gaps[number]), FPS)
         counts[2] += ((gaps[number][silent] < threshold).sum(), silent.sum())

@@ -1,0 +1,117 @@
+"""The sounds that memory slots are named after, as one value for each language.
+
+A phone set is data: whoever needs to know which phone is silence, which close the lips, or how phones are grouped for
+reading asks it. Another language is another `PhoneSet`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PhoneGroup:
+    """Phones that look alike on a face.
+
+    Args:
+        name: what a reader sees, such as "lips closed".
+        movement: what a mouth does there, as the verb of a sentence: "closes the lips for".
+        phones: the labels.
+    """
+
+    name: str
+    movement: str
+    phones: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PhoneSet:
+    """The phones of a language, silence among them.
+
+    Args:
+        name: the language.
+        phones: every label, in the order of the model's slots.
+        silence: the label of silence.
+        breath: the phone whose slot an open, silent mouth has.
+        bilabials: phones that close both lips.
+        labiodentals: phones whose lower lip meets the upper teeth.
+        sibilants: phones with the teeth close together.
+        vowels: phones with an open mouth and a voice.
+        groups: all phones by what a viewer sees, in the order in which they are listed.
+    """
+
+    name: str
+    phones: tuple[str, ...]
+    silence: str
+    breath: str
+    bilabials: tuple[str, ...]
+    labiodentals: tuple[str, ...]
+    sibilants: tuple[str, ...]
+    vowels: tuple[str, ...]
+    groups: tuple[PhoneGroup, ...]
+
+    def index(self, phone: str) -> int:
+        """The number of a phone. Raises ValueError for a label that is none."""
+        return self.phones.index(phone)
+
+    def indices(self, phones: Iterable[str]) -> list[int]:
+        """The numbers of several phones, in their order."""
+        return [self.index(phone) for phone in phones]
+
+    @property
+    def silence_index(self) -> int:
+        """The number of silence."""
+        return self.index(self.silence)
+
+    @property
+    def movements(self) -> dict[str, str]:
+        """Group name -> what a mouth does there."""
+        return {group.name: group.movement for group in self.groups}
+
+    def grouped(self, labels: Sequence[str]) -> list[tuple[str, list[int]]]:
+        """Slots gathered for reading.
+
+        Args:
+            labels: n slot labels, in the order of the slots.
+
+        Returns:
+            (group name, slot numbers) for every group that has a slot; one nameless group where a label is no phone.
+        """
+        if set(labels) - set(self.phones):
+            return [("", list(range(len(labels))))]
+        position = {label: index for index, label in enumerate(labels)}
+        groups = [(g.name, [position[phone] for phone in g.phones if phone in position]) for g in self.groups]
+        return [(name, slots) for name, slots in groups if slots]
+
+
+#: The ARPABET phones of the CMU pronouncing dictionary: the slot labels of the open model.
+ENGLISH = PhoneSet(
+    name="English",
+    phones=tuple(
+        "sil aa ae ah ao aw ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh"
+        "".split()
+    ),
+    silence="sil",
+    breath="hh",
+    bilabials=("b", "m", "p"),
+    labiodentals=("f", "v"),
+    sibilants=("s", "z", "sh", "zh", "ch", "jh"),
+    vowels=("aa", "ae", "ah", "ao", "aw", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw"),
+    groups=(
+        PhoneGroup("silence", "rests in", ("sil",)),
+        PhoneGroup("lips closed", "closes the lips for", ("p", "b", "m")),
+        PhoneGroup("lip on teeth", "lays the lip to the teeth for", ("f", "v")),
+        PhoneGroup("tongue out", "shows the tongue for", ("th", "dh")),
+        PhoneGroup("tongue tip", "lifts the tongue tip for", ("t", "d", "n", "l", "s", "z")),
+        PhoneGroup("lips forward", "pushes the lips forward for", ("sh", "zh", "ch", "jh")),
+        PhoneGroup("tongue back", "lifts the back of the tongue for", ("k", "g", "ng", "hh")),
+        PhoneGroup("rounded", "rounds", ("w", "r", "er", "uw", "uh", "ow", "oy", "ao")),
+        PhoneGroup("spread", "spreads", ("y", "iy", "ih", "ey", "eh")),
+        PhoneGroup("open", "opens", ("aa", "ae", "ah", "aw", "ay")),
+    ),
+)
+#: The 32 CTC characters of HuBERT: the slot labels of the paper's configurations.
+CHARACTERS: tuple[str, ...] = tuple(
+    "<pad> <s> </s> <unk> | E T A O N I H S R D L U M W C F G Y P B V K ' X J Q Z".split()
+)
