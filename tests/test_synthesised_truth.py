@@ -23,15 +23,6 @@ from memorytalker.sound.decode import Waveform, write_wav
 from memorytalker.weights import save_curve_regressor
 
 
-def test_curves_are_found_again_in_the_vertices() -> None:
-    head = load_head()
-    names = ("jawOpen", "mouthFunnel", "mouthClose", "mouthRollLower", "mouthSmileLeft")
-    weights = np.zeros((6, 52), np.float32)
-    columns = [head.blendshape_names.index(name) for name in names]
-    weights[:, columns] = np.random.default_rng(0).uniform(0, 1, (6, len(names)))
-    assert held_out_takes.solved_curves(head, head.offsets(weights)) == pytest.approx(weights, abs=1e-3)
-
-
 @pytest.mark.parametrize("sign, expected, reached", [(1, 1.0, True), (-1, -1.0, False)])
 def test_a_take_predicted_perfectly_correlates_with_itself(
     tmp_path: Path, monkeypatch, sign: int, expected: float, reached: bool
