@@ -16,8 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from memorytalker.comparison import commands as truth
-from memorytalker.comparison import sequence_commands
+from memorytalker.comparison import commands as comparison
 from memorytalker.config import CAMERAS, RenderOptions
 from memorytalker.corpus import commands as corpus
 from memorytalker.datasets import commands as datasets
@@ -288,7 +287,7 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
     """Flags of `compare`."""
-    sequence_commands.add_compare(parser)
+    comparison.add_compare(parser)
     add_talker(parser)
     add_render(parser)
 
@@ -296,9 +295,8 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 def run_compare(chosen: argparse.Namespace) -> None:
     """A video of prediction and truth: of a sequence of a data set, or of a file with its sound."""
     device = None if chosen.device == "auto" else chosen.device
-    run = truth.run_compare if truth.is_motion(chosen.folder) else sequence_commands.run_compare
     with progress_bar() as progress:
-        run(chosen, device, render_options(chosen), progress)
+        comparison.run_compare(chosen, device, render_options(chosen), progress)
 
 
 #: Every sub-command there is. Each imports what it needs when it runs, so that --help stays quick.

@@ -1,4 +1,8 @@
-"""The command `compare` for a file of known motion with its sound: a film with error in colour, and the measures."""
+"""The command `compare`: a video of a prediction beside known motion.
+
+Of a file of known motion with its sound: the error in colour, and the measures. Of a sequence of a data set: predicted
+on the left, recorded on the right.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memorytalker.config import Progress, RenderOptions
+from memorytalker.datasets.commands import add_dataset
 
 if TYPE_CHECKING:
     from memorytalker.comparison.predictions import Comparison
 
-#: Endings of files with motion (`reading.SUFFIXES`, which this file does not import before it runs).
+#: Endings of files with motion (`ground_truth.SUFFIXES`, which this file does not import before it runs).
 SUFFIXES = (".npz", ".npy", ".csv", ".json")
+
+
+def add_compare(parser: argparse.ArgumentParser) -> None:
+    """Flags of `compare`, without those that choose weights, device and picture."""
+    parser.add_argument("folder", type=Path, help="a data set of moving faces, or a file of known motion")
+    parser.add_argument("sequence", help="the name of one of its sequences, or the sound that belongs to the file")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".mp4 (default: SEQUENCE.mp4, here)")
+    parser.add_argument("--style", choices=("own", "neutral"), default="own", help="own voice, or neutral (stage 1)")
+    parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the faces (default: in the folder)")
+    group = parser.add_argument_group("known motion", "a file: vertices as .npz or .npy, curves as .csv, .json or .npz")
+    group.add_argument("--identity", metavar="NAME", help="on which head; 'doctor' lists them")
+    group.add_argument("--motion-fps", type=float, metavar="N", help="frames a second, where the file does not say it")
+    add_dataset(parser)
 
 
 def is_motion(path: Path) -> bool:
@@ -21,6 +39,39 @@ def is_motion(path: Path) -> bool:
 
 
 def run_compare(chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress) -> None:
+    """Write the video of a file of known motion, or of a sequence of a data set."""
+    run = _compare_file if is_motion(chosen.folder) else _compare_sequence
+    run(chosen, device, options, progress)
+
+
+def _compare_sequence(
+    chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress
+) -> None:
+    """Write the video of one sequence. Everything that can be refused is refused before the model is loaded."""
+    from memorytalker.comparison.sequence_video import find_sequence, write_sequence_video
+    from memorytalker.datasets.opening import open_dataset
+    from memorytalker.evaluation.evaluate import EvaluationError
+    from memorytalker.evaluation.prediction import OWN, model_predictor
+    from memorytalker.face.mesh_files import find_mesh, head_for
+    from memorytalker.pipeline import choose_device
+    from memorytalker.rendering import check_graphics
+    from memorytalker.weights import load_weights
+
+    output = Path(f"{chosen.sequence}.mp4") if chosen.output is None else chosen.output
+    if output.suffix.lower() != ".mp4" or output.is_dir() or not output.parent.is_dir():
+        raise EvaluationError(f"{output} cannot be written; name an .mp4 file in a folder that exists with -o.")
+    dataset = open_dataset(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
+    sequence = find_sequence(dataset, chosen.sequence)
+    mesh = chosen.head or find_mesh(chosen.folder, dataset.vertex_count)
+    head = head_for(dataset.vertex_count, mesh, dataset.templates, dataset.regions)
+    check_graphics()
+    model = load_weights(chosen.weights).to(choose_device(device))
+    predict = model_predictor(model, dataset, OWN if chosen.style == "own" else None)
+    write_sequence_video(output, predict, dataset, sequence, head, options, progress)
+    print(f"{output}: predicted on the left, recorded on the right, {sequence.frames / sequence.fps:.1f} s.")
+
+
+def _compare_file(chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress) -> None:
     """Write the film and print the measures. Everything that can be refused is refused before the model is loaded."""
     from memorytalker.comparison.arrays import GroundTruthError
     from memorytalker.comparison.ground_truth import read_ground_truth
