@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from memorytalker.animation import Animation, AnimationError, MotionPiece
     from memorytalker.config import ConfigError, ModelConfig, RenderOptions
+    from memorytalker.errors import ExecutionError, InputError, MemoryTalkerError
     from memorytalker.face.head import HeadError, HeadMesh, load_head
+    from memorytalker.face.motion import MotionError
     from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError
+    from memorytalker.rendering.renderer import RenderError
+    from memorytalker.rendering.video import VideoError
     from memorytalker.sound.decode import AudioError, Waveform, load_waveform
     from memorytalker.weights import WeightsError
 
@@ -23,14 +27,20 @@ _HOMES = {
     "AnimationError": "animation",
     "AudioError": "sound.decode",
     "ConfigError": "config",
+    "ExecutionError": "errors",
     "HeadError": "face.head",
     "HeadMesh": "face.head",
+    "InputError": "errors",
+    "MemoryTalkerError": "errors",
     "ModelConfig": "config",
+    "MotionError": "face.motion",
     "MotionPiece": "animation",
     "OWN_VOICE": "pipeline",
+    "RenderError": "rendering.renderer",
     "RenderOptions": "config",
     "Talker": "pipeline",
     "TalkerError": "pipeline",
+    "VideoError": "rendering.video",
     "Waveform": "sound.decode",
     "WeightsError": "weights",
     "load_head": "face.head",
@@ -42,13 +52,19 @@ __all__ = [
     "AnimationError",
     "AudioError",
     "ConfigError",
+    "ExecutionError",
     "HeadError",
     "HeadMesh",
+    "InputError",
+    "MemoryTalkerError",
     "ModelConfig",
+    "MotionError",
     "MotionPiece",
+    "RenderError",
     "RenderOptions",
     "Talker",
     "TalkerError",
+    "VideoError",
     "Waveform",
     "WeightsError",
     "load_head",

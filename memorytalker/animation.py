@@ -11,12 +11,13 @@ from types import MappingProxyType
 import numpy as np
 
 from memorytalker.config import Progress, RenderOptions
+from memorytalker.errors import InputError
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import resampled
 from memorytalker.sound.decode import Waveform
 
 
-class AnimationError(ValueError):
+class AnimationError(InputError):
     """An animation that cannot be saved as asked; the message is one plain sentence that names the remedy."""
 
 

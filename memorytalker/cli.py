@@ -20,6 +20,7 @@ from memorytalker.comparison import commands as comparison
 from memorytalker.config import CAMERAS, RenderOptions
 from memorytalker.corpus import commands as corpus
 from memorytalker.datasets import commands as datasets
+from memorytalker.errors import InputError, MemoryTalkerError
 from memorytalker.evaluation import commands as evaluation
 from memorytalker.experiments import commands as experiments
 from memorytalker.training import commands as training
@@ -43,7 +44,7 @@ RENDER_HELP = MappingProxyType(
 )
 
 
-class CommandError(ValueError):
+class CommandError(InputError):
     """A command line that cannot be carried out; the message is one plain sentence that names the remedy."""
 
 
@@ -79,10 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _tell(error: Exception) -> int:
     """Say on standard error what went wrong, and return the exit code for it."""
-    # Our own errors speak in plain sentences: a ValueError blames the input, a RuntimeError ourselves.
-    if type(error).__module__.split(".")[0] == __package__ and isinstance(error, (ValueError, RuntimeError)):
+    if isinstance(error, MemoryTalkerError):  # these speak in plain sentences
         print(f"memorytalker: {error}", file=sys.stderr)
-        return BAD_INPUT if isinstance(error, ValueError) else OUR_FAULT
+        return BAD_INPUT if isinstance(error, InputError) else OUR_FAULT
     words = " ".join(str(error).split())
     print(f"memorytalker: something broke inside ({type(error).__name__}: {words}).", file=sys.stderr)
     print("Run 'python -m memorytalker --debug ...' to see where, and please report it.", file=sys.stderr)

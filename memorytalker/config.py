@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from memorytalker.errors import InputError
 from memorytalker.phones import ENGLISH
 
 #: From where a head can be pictured.
@@ -25,7 +26,7 @@ CAMERAS: tuple[str, ...] = ("front", "three_quarter", "profile")
 Progress = Callable[[int, int, str], None]
 
 
-class ConfigError(ValueError):
+class ConfigError(InputError):
     """A configuration that cannot be used; the message says what is wrong and what is allowed."""
 
 

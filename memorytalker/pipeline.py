@@ -2,9 +2,8 @@
 
 `animate` only collects what `stream` yields. Sound is heard in windows of `config.window_seconds` that overlap by
 `config.overlap_seconds`; where two overlap, motion and memory address fade from one to the other. Windows begin at
-fixed frames, so the pieces in which sound arrives change nothing. A `Talker` keeps no state between calls. What the
-network says may be laid over: a mouth that shuts in silence, and expression above it.
-"""
+fixed frames, so the pieces in which sound arrives change nothing. A `Talker` keeps no state between calls. A mouth that
+stays closed in silence, and expression, may be laid over the motion."""
 
 from __future__ import annotations
 
@@ -19,6 +18,7 @@ import torch
 
 from memorytalker.animation import Animation, MotionPiece
 from memorytalker.config import ModelConfig, Progress
+from memorytalker.errors import InputError
 from memorytalker.face.expression import Expression, missing_shapes
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.mesh_files import expected_mesh, head_for
@@ -34,7 +34,7 @@ SHORTEST_SECONDS = 0.1  # what the encoders hear at the least; a shorter last wi
 STYLE_SECONDS = 60.0  # the style of a longer sound is the mean over pieces of about this length
 
 
-class TalkerError(ValueError):
+class TalkerError(InputError):
     """A request that cannot be met; the message is one plain sentence that names the remedy."""
 
 

@@ -22,6 +22,7 @@ from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
 
 from memorytalker.config import ConfigError, CurveRegressorConfig, ModelConfig, read, write
+from memorytalker.errors import InputError
 from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.models.layers import periodic_positions
 from memorytalker.models.talker import MemoryTalker
@@ -64,7 +65,7 @@ _OLD_SPELLINGS = (
 )
 
 
-class WeightsError(ValueError):
+class WeightsError(InputError):
     """Weights that cannot be used; the message says in plain words what was expected and what was found."""
 
 
@@ -310,10 +311,9 @@ def _download(hub_id: str) -> Path:
     try:
         folder = snapshot_download(hub_id, allow_patterns=[CONFIG_FILE, TENSOR_FILE])
     except (OSError, ValueError) as error:
-        reason = type(error).__name__
         raise WeightsError(
-            f"There is no local folder {hub_id!r} and the model hub did not give it ({reason}); check the name, or the "
-            "connection."
+            f"There is no local folder {hub_id!r} and the model hub did not give it "
+            f"({type(error).__name__}); check the name, or the connection."
         ) from None
     return Path(folder)
 

@@ -13,8 +13,9 @@ import pytest
 import memorytalker
 
 NAMES = """
-    OWN_VOICE Animation AnimationError AudioError ConfigError HeadError HeadMesh ModelConfig MotionPiece RenderOptions
-    Talker TalkerError Waveform WeightsError load_head load_waveform
+    OWN_VOICE Animation AnimationError AudioError ConfigError ExecutionError HeadError HeadMesh InputError
+    MemoryTalkerError ModelConfig MotionError MotionPiece RenderError RenderOptions Talker TalkerError VideoError
+    Waveform WeightsError load_head load_waveform
 """.split()
 
 
@@ -65,11 +66,14 @@ def test_fields() -> None:
     assert {"head", "mean_style", "config"} <= set(dir(memorytalker.Talker)) | {"head"}
 
 
-def test_errors_are_values_errors() -> None:
-    """One `except ValueError` around a visitor's request catches every refusal."""
+def test_refusals_are_value_errors_and_failures_runtime_errors() -> None:
+    """One `except ValueError` around a visitor's request catches every refusal; what failed here is no refusal."""
+    failures = {"ExecutionError", "RenderError", "VideoError"}
     for name in NAMES:
-        if name.endswith("Error"):
-            assert issubclass(getattr(memorytalker, name), ValueError)
+        if name.endswith("Error") and name != "MemoryTalkerError":
+            error = getattr(memorytalker, name)
+            assert issubclass(error, RuntimeError if name in failures else ValueError), name
+            assert issubclass(error, memorytalker.MemoryTalkerError), name
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import IO
 
 import numpy as np
 
+from memorytalker.errors import InputError
 from memorytalker.sound.decode import shown_name
 
 #: A file that unpacks to more than this is not read.
@@ -20,7 +21,7 @@ LARGEST_BYTES = 800_000_000
 HEADER_BYTES = 1_000
 
 
-class GroundTruthError(ValueError):
+class GroundTruthError(InputError):
     """Known motion that cannot be used; the message is one plain sentence that names the remedy."""
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from memorytalker.config import ConfigError
+from memorytalker.errors import InputError
 from memorytalker.phones import ENGLISH
 
 #: Seconds a frame of the aligner lasts.
@@ -22,7 +23,7 @@ FRAME_SECONDS = 0.01
 SURROUNDINGS = ((0.3, 3e-4, 0), (0.0, 1.6e-4, 0), (0.5, 3e-4, 1), (0.3, 1e-3, 0), (0.2, 2e-3, 2), (0.1, 1e-4, 3))
 
 
-class AlignmentError(ValueError):
+class AlignmentError(InputError):
     """A sentence that could not be aligned; the message says why."""
 
 

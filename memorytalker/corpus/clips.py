@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from memorytalker.errors import InputError
 from memorytalker.face.motion import FaceCurves
 
 #: In the name of a clip whose voice was shifted.
@@ -17,7 +18,7 @@ VOICE_MARK = "~"
 AUGMENTED_MARK = "+"
 
 
-class CorpusError(ValueError):
+class CorpusError(InputError):
     """A corpus or its source that cannot be used; the message names what is missing."""
 
 

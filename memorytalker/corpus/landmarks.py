@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import find_peaks
 
+from memorytalker.errors import InputError
+
 #: Values at or below this in a landmark file mark a frame in which no face was found.
 MISSING = -16000
 #: Landmark files keep sixteenths of a pixel.
@@ -46,7 +48,7 @@ _TURN_SIZE = 0.002
 _CLIP_TRUST = 20.0
 
 
-class CaptureError(ValueError):
+class CaptureError(InputError):
     """A recording that cannot be used; the message says what is wrong and what is needed."""
 
 

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from memorytalker.datasets.sequences import DatasetError
+from memorytalker.errors import InputError
 
 _NUMBERS = "biuf"  # kinds of numpy types: truth, signed, unsigned, floating
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 
 
-class _Refused(Exception):
+class _Refused(InputError):
     """The pickle asks for something that is not plain data."""
 
 

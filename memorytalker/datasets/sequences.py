@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from memorytalker.errors import InputError
 from memorytalker.sound.decode import Waveform
 
 SPLITS = ("train", "validation", "test")
 
 
-class DatasetError(ValueError):
+class DatasetError(InputError):
     """A data set that cannot be used; the message is one plain sentence that names the file and the remedy."""
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from memorytalker.config import Progress
 from memorytalker.datasets.sequences import SPLITS, DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
+from memorytalker.errors import InputError
 from memorytalker.evaluation.bootstrap import DRAWS, Interval, mean_interval, paired_difference
 from memorytalker.evaluation.measures import FRAMES, MEASURES, MISSING, measure_clip, missing, region
 from memorytalker.sound.decode import AudioError
@@ -23,7 +24,7 @@ from memorytalker.sound.decode import AudioError
 RESAMPLE = ("clips", "speakers")
 
 
-class EvaluationError(ValueError):
+class EvaluationError(InputError):
     """An evaluation that cannot be done; the message is one plain sentence that names the remedy."""
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from memorytalker.errors import InputError
+
 #: Where the shipped head lies.
 HEAD_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "head"
 #: The 52 face curves of ARKit that every head must have.
@@ -46,7 +48,7 @@ LARGEST_EXTENT = 0.6
 _FORMAT = 1
 
 
-class HeadError(ValueError):
+class HeadError(InputError):
     """A head that cannot be used; the message says in one sentence what is wrong with which file."""
 
 

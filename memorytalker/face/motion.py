@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from memorytalker.errors import InputError
+
 if TYPE_CHECKING:
     from memorytalker.face.head import HeadMesh
 
@@ -23,7 +25,7 @@ _DEVIATIONS_PER_WIDTH = 2.0 * np.sqrt(2.0 * np.log(2.0))
 SHUT_SECONDS, OPEN_BEFORE, SHORTEST_SILENCE = 0.13, 0.07, 0.3
 
 
-class MotionError(ValueError):
+class MotionError(InputError):
     """Motion that cannot be used; the message says what is wrong with it and what is needed."""
 
 

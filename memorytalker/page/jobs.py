@@ -22,13 +22,14 @@ except ImportError:
 import numpy as np
 
 from memorytalker.config import Progress
+from memorytalker.errors import MemoryTalkerError
 from memorytalker.page.limits import KEEP_SECONDS
 from memorytalker.page.session_files import SessionFiles
 
 T = TypeVar("T")
 
 
-class Stopped(Exception):
+class Stopped(MemoryTalkerError):
     """Raised inside the worker so that it lets go of a task that nobody waits for any more."""
 
 

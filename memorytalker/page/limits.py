@@ -8,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from memorytalker.config import ConfigError
+from memorytalker.errors import InputError
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
 
 LONGEST_SECONDS = 60.0
@@ -27,7 +28,7 @@ BUSY = "There are too many visitors waiting just now; please try again in a few 
 TOO_SLOW = "This takes too long; try again with a shorter recording."
 
 
-class PageError(ValueError):
+class PageError(InputError):
     """A wish that cannot be met; the message is one plain sentence that names the remedy."""
 
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from memorytalker.config import RenderOptions
+from memorytalker.errors import ExecutionError
 from memorytalker.face.head import HeadError, HeadMesh
 from memorytalker.rendering import scene
 from memorytalker.rendering.dirty_rect import Box, moving_box
@@ -61,7 +62,7 @@ print("drawn", [pixels.GetValue(k) for k in range(3)] == [255, 0, 255])
 """
 
 
-class RenderError(RuntimeError):
+class RenderError(ExecutionError):
     """A picture that could not be made; the message says in plain words what is missing or wrong."""
 
 

@@ -15,6 +15,7 @@ import imageio_ffmpeg
 import numpy as np
 
 from memorytalker.config import Progress
+from memorytalker.errors import ExecutionError
 
 #: Called after every picture with how many are done, how many there will be, and the name of the stage.
 STAGE = "render"
@@ -31,7 +32,7 @@ class Sound(Protocol):
     sample_rate: int
 
 
-class VideoError(RuntimeError):
+class VideoError(ExecutionError):
     """A video that could not be written; the message says in plain words what to do."""
 
 

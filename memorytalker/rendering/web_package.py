@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from memorytalker.errors import InputError
 from memorytalker.face.head import HeadMesh
 from memorytalker.rendering.appearance import HeadAppearance, appearance_of
 from memorytalker.rendering.error_colormap import LARGEST_MILLIMETRES, scale_colors
@@ -34,7 +35,7 @@ STRIDE = 5
 FORMAT = 1
 
 
-class PlaybackError(ValueError):
+class PlaybackError(InputError):
     """Motion that cannot be played; the message is one plain sentence that names the remedy."""
 
 

@@ -21,6 +21,8 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
+from memorytalker.errors import InputError
+
 SAMPLE_RATE = 16000  # Hz
 SHORTEST_SECONDS = 0.1
 LONGEST_SECONDS = 7200.0
@@ -41,7 +43,7 @@ CONTAINERS = tuple(
 _REMEDY = "choose a recording such as WAV, FLAC, MP3, M4A, OGG, WebM or MP4"
 
 
-class AudioError(ValueError):
+class AudioError(InputError):
     """Sound that cannot be used; the message is one plain sentence that names the remedy."""
 
 

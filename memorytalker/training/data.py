@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from memorytalker.config import ModelConfig, TrainingConfig
+from memorytalker.errors import InputError
 from memorytalker.phones import ENGLISH
 
 
-class TrainingError(ValueError):
+class TrainingError(InputError):
     """A training that cannot be done; the message is one plain sentence that names the remedy."""
 
 
