@@ -16,9 +16,10 @@ import numpy as np
 
 from memorytalker.config import RenderOptions
 from memorytalker.pipeline import Talker
+from memorytalker.places import assets_folder
 from memorytalker.sound.decode import SAMPLE_RATE, AudioError, Waveform, load_waveform
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "assets" / "speech"
+EXAMPLES = assets_folder("speech")
 #: What a visitor waits for -> the most seconds that ten seconds of speech may take on two cores, after load.
 GOALS = MappingProxyType({"memory": 2.0, "3D head": 4.0, "video": 12.0})
 GOAL_SPEECH = 10.0  # seconds

@@ -26,9 +26,10 @@ from memorytalker.errors import InputError
 from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.models.layers import periodic_positions
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.places import remedy, weights_folder
 
 #: Where the shipped weights lie, one folder for each.
-WEIGHTS_FOLDER = Path(__file__).resolve().parents[1] / "weights"
+WEIGHTS_FOLDER = weights_folder()
 DEFAULT_NAME = "open"
 CURVE_REGRESSOR_NAME = "listener"
 CONFIG_FILE = "config.json"
@@ -133,8 +134,7 @@ def load_curve_regressor(folder: str | Path | None = None) -> CurveRegressor:
 def find_weights(source: str | Path | None = None) -> Path:
     """The local folder of a source as `load_weights` takes it; only a hub id found nowhere here is downloaded."""
     source = DEFAULT_NAME if source is None else source
-    named = WEIGHTS_FOLDER / str(source)
-    for folder in (Path(source), named):
+    for folder in (Path(source), WEIGHTS_FOLDER / str(source)):
         if (folder / CONFIG_FILE).is_file():
             return folder
     if Path(source).is_dir():
@@ -142,9 +142,10 @@ def find_weights(source: str | Path | None = None) -> Path:
     if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", str(source)) and not Path(source).exists():
         return _download(str(source))
     shipped = sorted({path.parent.name for path in WEIGHTS_FOLDER.glob(f"*/{CONFIG_FILE}")} - {CURVE_REGRESSOR_NAME})
+    there = ", ".join(shipped) or f"none are installed; {remedy('weights')}"
     raise WeightsError(
         f"There are no weights {str(source)!r}; give a folder with {CONFIG_FILE} and {TENSOR_FILE}, a hub id such as "
-        f"owner/name, or one of the shipped: {', '.join(shipped) or 'none are installed'}."
+        f"owner/name, or one of the shipped: {there}."
     )
 
 
@@ -162,9 +163,8 @@ def initialise_speech(model: MemoryTalker, source: str | Path | None = None) -> 
     source = source or model.config.speech.initialise_from
     if source is None:
         raise WeightsError("No pretrained speech encoder is named; set speech.initialise_from to a folder or hub id.")
-    folder = Path(source)
     try:
-        if folder.is_dir() and not (folder / CONFIG_FILE).is_file():
+        if (folder := Path(source)).is_dir() and not (folder / CONFIG_FILE).is_file():
             found = sorted(folder.glob("*.safetensors"))
             if len(found) != 1:
                 raise WeightsError(f"{folder} needs a {CONFIG_FILE} or one .safetensors file; it has {len(found)}.")

@@ -17,6 +17,7 @@ PACKAGE = ROOT / "memorytalker"
 #: Room -> rooms it may import. A file's room is its first folder or its own name.
 ROOMS = {
     "errors": set(),
+    "places": set(),
     "config": set(),
     "audio": {"config"},
     "head": {"config"},
@@ -67,7 +68,7 @@ ROOMS = {
     },
 }  # fmt: skip
 #: What every room stands on.
-GROUND = {"errors"}
+GROUND = {"errors", "places"}
 #: Third-party package -> the only files below memorytalker/ that may import it.
 GUARDED = {
     "transformers": {"models/speech.py"},

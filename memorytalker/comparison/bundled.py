@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 from memorytalker.comparison.arrays import GroundTruthError
 from memorytalker.comparison.ground_truth import CAPTURED, FILMED, GIVEN, GroundTruth, read_ground_truth
 from memorytalker.face.head import HeadMesh
+from memorytalker.places import assets_folder, remedy
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "ground_truth"
+FOLDER = assets_folder("ground_truth")
 #: What each kind of truth is, in a sentence for people.
 KINDS = MappingProxyType(
     {
@@ -47,6 +47,4 @@ def bundled_clips() -> tuple[BundledClip, ...]:
         entries = json.loads((FOLDER / "clips.json").read_text(encoding="utf-8"))
         return tuple(BundledClip(**entry) for entry in entries)
     except (OSError, ValueError, TypeError):
-        raise GroundTruthError(
-            "The clips with known motion are not here; restore the folder assets/ground_truth."
-        ) from None
+        raise GroundTruthError(f"The clips with known motion are not here; {remedy('assets/ground_truth')}.") from None

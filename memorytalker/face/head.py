@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from memorytalker.errors import InputError
+from memorytalker.places import assets_folder, remedy
 
+_SHIPPED = "assets/head"
 #: Where the shipped head lies.
-HEAD_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "head"
+HEAD_FOLDER = assets_folder("head")
 #: The 52 face curves of ARKit that every head must have.
 ARKIT_NAMES: tuple[str, ...] = tuple(
     "browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft "
@@ -145,9 +147,9 @@ def _read_description(path: Path) -> dict:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise HeadError(f"There is no head description {path}; restore the folder assets/head.") from None
+        raise HeadError(f"There is no head description {path}; {remedy(_SHIPPED)}.") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError):
-        raise HeadError(f"The head description {path} is not readable JSON; restore the folder assets/head.") from None
+        raise HeadError(f"The head description {path} is not readable JSON; {remedy(_SHIPPED)}.") from None
     if not isinstance(description, dict) or description.get("format") != _FORMAT:
         raise HeadError(f"{path} does not describe a head of format {_FORMAT}; run tools/head/build.py again.")
     return description
@@ -158,9 +160,9 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
-        raise HeadError(f"There is no head mesh {path}; restore the folder assets/head.") from None
+        raise HeadError(f"There is no head mesh {path}; {remedy(_SHIPPED)}.") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError):
-        raise HeadError(f"The head mesh {path} is damaged; restore the folder assets/head.") from None
+        raise HeadError(f"The head mesh {path} is damaged; {remedy(_SHIPPED)}.") from None
 
 
 def _check_digest(folder: Path, description: dict) -> None:

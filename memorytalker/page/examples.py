@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 
-SPEECH_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "speech"
+from memorytalker.places import assets_folder
+
+SPEECH_FOLDER = assets_folder("speech")
 #: File name -> what a visitor reads.
 EXAMPLES: Mapping[str, str] = MappingProxyType(
     {

@@ -7,8 +7,11 @@ import urllib.parse
 from pathlib import Path
 from typing import Any
 
+from memorytalker.places import assets_folder
+
 #: Where the page's JavaScript lies. `Blocks.launch` must be given it in `allowed_paths`.
-SCRIPTS_FOLDER = Path(__file__).resolve().parent / "static"
+_OWN_FOLDER = Path(__file__).resolve().parent / "static"
+SCRIPTS_FOLDER = _OWN_FOLDER if _OWN_FOLDER.is_dir() else assets_folder("page")
 
 
 def start_script(name: str, **options: Any) -> str:

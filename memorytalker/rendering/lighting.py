@@ -12,16 +12,16 @@ import hashlib
 import math
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 
 from memorytalker.face.head import HeadMesh
+from memorytalker.places import assets_folder
 from memorytalker.rendering.surface import Surface, sphere_directions, visibility
 
 #: The shares for the shipped people, made by tools/head/bake_lighting.py.
-LIGHT_FILE = Path(__file__).resolve().parents[2] / "assets" / "light" / "light.npz"
+LIGHT_FILE = assets_folder("light") / "light.npz"
 #: Where the key stands, seen from the camera: upper right and in front; degrees (azimuth, elevation).
 KEY = (40.0, 32.0)
 #: Parts that lie close over others.
