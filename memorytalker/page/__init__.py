@@ -1,1 +1,1 @@
-"""The page's sections; app.py lays them out."""
+"""The page's sections; demo.py lays them out."""
