@@ -9,8 +9,7 @@ import argparse
 import dataclasses
 import sys
 import typing
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +22,9 @@ from memorytalker.datasets import commands as datasets
 from memorytalker.errors import InputError, MemoryTalkerError
 from memorytalker.evaluation import commands as evaluation
 from memorytalker.experiments import commands as experiments
+from memorytalker.extras import missing_extra
+from memorytalker.page import commands as page
+from memorytalker.progress import progress_bar
 from memorytalker.training import commands as training
 
 DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
@@ -55,6 +57,7 @@ class Command:
     help: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], int | None]
+    extra: str | None = None  # what of pyproject.toml installs all that it needs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, command in COMMANDS.items():
         own = commands.add_parser(name, help=command.help, description=command.help)
         command.add_arguments(own)
-        own.set_defaults(run=command.run)
+        own.set_defaults(run=command.run, extra=command.extra)
     chosen = parser.parse_args(arguments)
     try:
         return chosen.run(chosen) or DONE
@@ -75,51 +78,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if chosen.debug:
             raise
-        return _tell(error)
+        return _tell(error, chosen.extra)
 
 
-def _tell(error: Exception) -> int:
+def _tell(error: Exception, extra: str | None = None) -> int:
     """Say on standard error what went wrong, and return the exit code for it."""
-    if isinstance(error, MemoryTalkerError):  # these speak in plain sentences
-        print(f"memorytalker: {error}", file=sys.stderr)
-        return BAD_INPUT if isinstance(error, InputError) else OUR_FAULT
+    sentence = str(error) if isinstance(error, MemoryTalkerError) else missing_extra(error, extra)
+    if sentence is not None:
+        print(f"memorytalker: {sentence}", file=sys.stderr)
+        return BAD_INPUT if isinstance(error, (InputError, ImportError)) else OUR_FAULT
     words = " ".join(str(error).split())
     print(f"memorytalker: something broke inside ({type(error).__name__}: {words}).", file=sys.stderr)
     print("Run 'python -m memorytalker --debug ...' to see where, and please report it.", file=sys.stderr)
     return OUR_FAULT
 
 
-@contextmanager
-def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
-    """A `progress(done, total, stage)` callback that draws one bar per stage, on a terminal only."""
-    from tqdm import tqdm
-
-    bar: Any = None
-    shown = ""
-
-    def report(done: int, total: int, stage: str) -> None:
-        nonlocal bar, shown
-        if stage != shown or bar is None or done < bar.n:
-            if bar is not None:
-                bar.close()
-            bar, shown = tqdm(desc=stage, total=total, unit="frame", disable=None), stage
-        bar.update(done - bar.n)
-
-    try:
-        yield report
-    finally:
-        if bar is not None:
-            bar.close()
-
-
-def workshop(help: str, add: Callable[[argparse.ArgumentParser], None], run: Callable[..., None]) -> Command:
+def workshop(help: str, add: Callable[..., None], run: Callable[..., None], extra: str | None = None) -> Command:
     """A command that a room carries out as `run(chosen, progress)`."""
 
     def carry_out(chosen: argparse.Namespace) -> None:
         with progress_bar() as progress:
             run(chosen, progress)
 
-    return Command(help, add, carry_out)
+    return Command(help, add, carry_out, extra)
 
 
 # animate
@@ -225,7 +206,18 @@ def run_animate(chosen: argparse.Namespace) -> None:
     print(f"{output}: {waveform.seconds:.1f} s of speech.")
 
 
-# bench and doctor
+# page, bench and doctor
+
+
+def add_page(parser: argparse.ArgumentParser) -> None:
+    """Flags of `page`."""
+    page.add_page(parser)
+    add_talker(parser)
+
+
+def run_page(chosen: argparse.Namespace) -> None:
+    """The page, until it is stopped."""
+    page.run_page(chosen, None if chosen.device == "auto" else chosen.device)
 
 
 def add_bench(parser: argparse.ArgumentParser) -> None:
@@ -304,12 +296,15 @@ COMMANDS = MappingProxyType(
     {
         "animate": Command("Turn a sound into a video of a talking head.", add_animate, run_animate),
         "bench": Command("Measure where the time goes from a sound to a video.", add_bench, run_bench),
+        "page": Command("Serve the page with the 3D head and the memory.", add_page, run_page, "page"),
         "doctor": Command("Check what this machine, or a data set, has and lacks.", add_doctor, run_doctor),
-        "convert": workshop("Turn a data set into plain files.", datasets.add_convert, datasets.run_convert),
-        "corpus": workshop("Make training clips of speech and faces.", corpus.add_corpus, corpus.run_corpus),
-        "train": workshop("Train a model.", training.add_train, training.run_train),
+        "convert": workshop("Turn a data set into plain files.", datasets.add_convert, datasets.run_convert, "data"),
+        "corpus": workshop("Make training clips of speech and faces.", corpus.add_corpus, corpus.run_corpus, "train"),
+        "train": workshop("Train a model.", training.add_train, training.run_train, "train"),
         "evaluate": Command("Print the figures of a model on held-out voices and faces.", add_evaluate, run_evaluate),
         "compare": Command("Make a video of a prediction beside what was recorded.", add_compare, run_compare),
-        "experiments": workshop("Train and judge variants.", experiments.add_experiments, experiments.run_experiments),
+        "experiments": workshop(
+            "Train and judge variants.", experiments.add_experiments, experiments.run_experiments, "train"
+        ),
     }
 )

@@ -17,6 +17,8 @@ PACKAGE = ROOT / "memorytalker"
 #: Room -> rooms it may import. A file's room is its first folder or its own name.
 ROOMS = {
     "errors": set(),
+    "extras": set(),
+    "progress": set(),
     "places": set(),
     "config": set(),
     "audio": {"config"},
@@ -64,11 +66,12 @@ ROOMS = {
     },
     "cli": {
         "pipeline", "animation", "config", "training", "evaluation", "corpus", "exports", "audio", "head", "rendering",
-        "weights", "benchmark", "doctor", "datasets", "experiments", "meshes", "truth",
+        "weights", "benchmark", "doctor", "datasets", "experiments", "meshes", "truth", "page",
+        "progress",
     },
 }  # fmt: skip
 #: What every room stands on.
-GROUND = {"errors", "places"}
+GROUND = {"errors", "extras", "places"}
 #: Third-party package -> the only files below memorytalker/ that may import it.
 GUARDED = {
     "transformers": {"models/speech.py"},
@@ -83,6 +86,9 @@ GUARDED = {
     "pocketsphinx": {"corpus/align.py"},
     "trimesh": {"meshes.py"},
     "gradio": {"page"},
+    "tqdm": {"progress.py"},
+    "soundfile": {"datasets", "corpus/disturbance.py"},
+    "PIL": {"page/memory.py", "experiments/plots.py"},
     "spaces": {"page"},
     "torch": {
         "features.py", "models", "weights.py", "pipeline.py", "training", "experiments", "evaluation/prediction.py",

@@ -98,7 +98,8 @@ def test_every_dependency_is_pinned_for_a_space() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     pinned = {one.name for one in requirements() if str(one.specifier).startswith("==")}
-    assert {Requirement(one).name for one in project["dependencies"]} <= pinned
+    needed = project["dependencies"] + project["optional-dependencies"]["page"]
+    assert {Requirement(one).name for one in needed} <= pinned
 
 
 def test_a_space_gets_the_system_packages_that_we_install_ourselves() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from memorytalker.config import ConfigError
 from memorytalker.errors import InputError
+from memorytalker.extras import to_install
 from memorytalker.phones import ENGLISH
 
 #: Seconds a frame of the aligner lasts.
@@ -43,7 +44,7 @@ class Aligner:
         try:
             from pocketsphinx import Decoder
         except ImportError:
-            raise ConfigError("Aligning speech needs pocketsphinx; install it with: pip install pocketsphinx") from None
+            raise ConfigError(to_install("pocketsphinx")) from None
 
         self._decoder = Decoder(lm=None, loglevel="FATAL", samprate=16000)
 

@@ -30,13 +30,14 @@ def run_doctor(chosen: argparse.Namespace) -> bool | None:
 
     Raises DatasetError for a folder that is not there, and for flags of a data set without its folder.
     """
-    from memorytalker.datasets.inspection import inspect
     from memorytalker.datasets.sequences import DatasetError
 
     if chosen.folder is None:
         if chosen.layout or chosen.splits or chosen.regions or chosen.root:
             raise DatasetError("These flags are about a data set; name its folder: doctor FOLDER.")
         return None
+    from memorytalker.datasets.inspection import inspect  # whose libraries this machine may do without
+
     inspected = inspect(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
     print("\n".join(inspected.lines))
     return inspected.usable

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from memorytalker.extras import to_install
 from memorytalker.face.head import HeadError, HeadMesh, Landmarks, Regions, load_head
 
 #: Number of vertices -> the mesh with so many, and where it comes from.
@@ -164,7 +165,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     try:
         import trimesh
     except ImportError:
-        raise HeadError("Reading a head's mesh needs trimesh; run 'pip install trimesh'.") from None
+        raise HeadError(to_install("trimesh")) from None
     if suffix == ".obj":
         data = _without_seams(data)
     options = {"process": False, "maintain_order": True, "fix_texture": False, "skip_materials": True}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from memorytalker.config import ConfigError
+from memorytalker.extras import to_install
 from memorytalker.training.data import TrainingError
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ def start_processes(mixed_precision: str, device: torch.device) -> Accelerator:
         from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
         from accelerate.state import AcceleratorState, PartialState
     except ImportError:
-        raise TrainingError(
-            "Training needs the package accelerate; install what training needs with: pip install 'memorytalker[train]'"
-        ) from None
+        raise TrainingError(to_install("accelerate")) from None
     # Accelerate remembers the precision of the first training of a process; a second one may have another.
     alone = not PartialState._shared_state or PartialState().num_processes == 1
     AcceleratorState._reset_state(reset_partial_state=alone)

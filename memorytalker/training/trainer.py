@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from memorytalker.config import LossConfig, Progress, TrainingConfig, to_dict
+from memorytalker.extras import to_install
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.data import Sampler, TrainingError
 from memorytalker.training.folder import RunFolder, session
@@ -207,10 +208,7 @@ class Trainer:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise TrainingError(
-                "Training needs the package tensorboard; install what training needs with: "
-                "pip install 'memorytalker[train]'"
-            ) from None
+            raise TrainingError(to_install("tensorboard")) from None
         with SummaryWriter(str(self.folder.path / "tensorboard"), purge_step=self.step) as curves:
             for group in ("train", "validation"):
                 for name, value in line[group].items():
