@@ -20,7 +20,6 @@ from stub_talker import StubTalker  # noqa: E402
 
 from memorytalker import OWN_VOICE  # noqa: E402
 from memorytalker.page import session_files  # noqa: E402
-from memorytalker.page.about import _section  # noqa: E402
 from memorytalker.page.animation_run import Result, run_animation  # noqa: E402
 from memorytalker.page.jobs import JobRunner  # noqa: E402
 from memorytalker.page.limits import PageError  # noqa: E402
@@ -173,14 +172,6 @@ def test_status_is_text_and_not_markup():
 def test_who_waits_too_long_is_told(desk: JobRunner):
     with desk.task(lambda progress: time.sleep(1)) as task, pytest.raises(TimeoutError):
         list(stream_progress(task, 0, "Waiting", patience=0.0))
-
-
-def test_the_about_page_finds_what_it_quotes():
-    limits = _section("MODEL_CARD.md", "What it cannot do")
-    assert limits.startswith("- ") and "## " not in limits
-    assert "CC0" in _section("README.md", "Licences") and "](assets" not in _section("README.md", "Licences")
-    with pytest.raises(ValueError, match="no section"):
-        _section("README.md", "Nothing of that name")
 
 
 def luminance(color: str) -> float:

@@ -37,7 +37,7 @@ def test_only_places_looks_above_the_package() -> None:
         for path in PACKAGE.rglob("*.py")
         if ABOVE.search(path.read_text(encoding="utf-8"))
     }
-    assert found <= {"training/folder.py", "page/about.py"}
+    assert found <= {"training/folder.py"}
 
 
 def test_what_is_missing_is_told_with_a_remedy_for_a_clone_and_for_an_installed_package(
