@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from memorytalker.config import ConfigError, ModelConfig
 from memorytalker.models.layers import length_mask, mask_lengths, sample_between, stretch
-from memorytalker.models.states import instance_normalise, keep_in, mean_of_layers
+from memorytalker.models.states import instance_normalise, keep_output, kept_outputs, mean_of_layers
 from memorytalker.sound.mel import normalise_level, speech_log_mel
 
 HEAD_KERNEL = 5  # states, 100 ms
@@ -225,6 +225,8 @@ class HubertSpeech(SpeechEncoder):
         )
         self.encoder.requires_grad_(not speech.frozen)
         self.encoder.feature_extractor.requires_grad_(False)
+        for layer in self.encoder.encoder.layers if speech.mixed_layers else ():
+            layer.register_forward_hook(keep_output)
 
     def state_count(self, samples: int, frames: int | None = None) -> int:
         """The text frames when resampled "before" the transformer, else the convolutions' frames, at most `frames`."""
@@ -261,12 +263,8 @@ class HubertSpeech(SpeechEncoder):
         counts = torch.tensor([len(x) for x in features], device=waveform.device)
         projected = self.encoder.feature_projection(pad_sequence(features, batch_first=True))
         mask = None if bool((counts == counts.max()).all()) else self.state_mask(counts)
-        outputs: list[Tensor] = []
-        layers = self.encoder.encoder.layers if self.config.mixed_layers else ()
-        watched = [layer.register_forward_hook(keep_in(outputs)) for layer in layers]
-        last = self.encoder.encoder(projected, attention_mask=mask).last_hidden_state
-        for hook in watched:
-            hook.remove()
+        with kept_outputs() as outputs:
+            last = self.encoder.encoder(projected, attention_mask=mask).last_hidden_state
         return mean_of_layers([*outputs[:-1], last], self.config.mixed_layers)
 
     def pretrained_state(self, source: str) -> dict[str, Tensor]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import torch
@@ -49,10 +51,30 @@ def instance_normalise(states: Tensor, mask: Tensor | None, floor: float) -> Ten
     return centred / (spread + floor)
 
 
-def keep_in(outputs: list[Tensor]) -> Callable[[nn.Module, tuple, Any], None]:
-    """A forward hook that keeps a layer's output; how transformers gives them out differs between its versions."""
+#: The list of the call that is under way in this thread; a call elsewhere through the same layers has its own.
+_KEPT: ContextVar[list[Tensor] | None] = ContextVar("kept", default=None)
 
-    def keep(layer: nn.Module, given: tuple, output: Any) -> None:
-        outputs.append(output[0] if isinstance(output, tuple) else output)
 
-    return keep
+@contextmanager
+def kept_outputs() -> Iterator[list[Tensor]]:
+    """A list that fills with the outputs of all layers with the hook `keep_output` that run inside the block.
+
+    It belongs to the calling thread, so that a module which several threads share keeps their outputs apart. After an
+    error inside the block nothing is kept any more.
+    """
+    outputs: list[Tensor] = []
+    token = _KEPT.set(outputs)
+    try:
+        yield outputs
+    finally:
+        _KEPT.reset(token)
+
+
+def keep_output(layer: nn.Module, given: tuple, output: Any) -> None:
+    """A forward hook, registered once and for good: hands a layer's output to the `kept_outputs` of its own thread.
+
+    A hook is used because how transformers itself gives out what its layers make differs between its versions.
+    """
+    kept = _KEPT.get()
+    if kept is not None:
+        kept.append(output[0] if isinstance(output, tuple) else output)
