@@ -1,13 +1,14 @@
 """The road from a voice to a talking head: sound -> slots and style -> memory -> motion -> mesh.
 
-`animate` only collects what `stream` yields. Sound is heard in windows of `config.window_seconds` that overlap by
-`config.overlap_seconds`; where two overlap, motion and memory address fade from one to the other. Windows begin at
-fixed frames, so the pieces in which sound arrives change nothing. A `Talker` keeps no state between calls. A mouth that
-stays closed in silence, and expression, may be laid over the motion."""
+`animate` and `stream` share one road: sound is cut into overlapping windows (`windows.py`), so the pieces in which it
+arrives change nothing. A `Talker` keeps no state between calls. What the network says may be laid over: a mouth that
+shuts in silence, and expression above it.
+"""
 
 from __future__ import annotations
 
 import enum
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +26,11 @@ from memorytalker.face.mesh_files import expected_mesh, head_for
 from memorytalker.face.motion import silence_gain
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
-from memorytalker.sound.mel import loudness
 from memorytalker.sound.prosody import ProsodyTracker
 from memorytalker.weights import load_weights
+from memorytalker.windows import Window, cut_windows, faded_motion, frame_count, heard_style, window_frames
 
 Sound = str | Path | tuple[Any, int] | Waveform  # whatever `audio.load_waveform` takes
-SHORTEST_SECONDS = 0.1  # what the encoders hear at the least; a shorter last window is followed by silence
-STYLE_SECONDS = 60.0  # the style of a longer sound is the mean over pieces of about this length
 
 
 class TalkerError(InputError):
@@ -57,9 +56,8 @@ class Talker:
                 f"These weights move {config.coordinates / 3:g} vertices but the head has {len(head.template)}; "
                 f"give the head of {expected_mesh(config.vertex_count)}, or weights for this head."
             )
-        self.window = round(config.window_seconds * config.fps)  # frames
-        self.overlap = round(config.overlap_seconds * config.fps)
-        if not 0 <= self.overlap < self.window:
+        window, overlap = window_frames(config)
+        if not 0 <= overlap < window:
             raise TalkerError("The configuration's overlap_seconds must be shorter than its window_seconds.")
         self.device = torch.device(device)
         self.model = model.to(self.device).eval()
@@ -143,26 +141,18 @@ class Talker:
         """
         template = self._head(identity).template
         layers = self._layers(expression, seed, shut_silence)
-        weights = None if style is OWN_VOICE else self._blend(self.style_of(style), style_blend)
-        held = None  # frames that the next window will be faded into
-        done, level = 0, 0.0
-        for samples, frames in self._windows(chunks):
-            if weights is None:
-                weights = self._blend(self._style_of_samples(samples), style_blend)
-            waveform = self._tensor(samples)
-            level = max(level, float(loudness(waveform)))
-            heard = self._hear(waveform, frames, weights, level)
-            layers.hear(samples, done, frames)
-            faded = heard if held is None else [_fade(a, b) for a, b in zip(held, heard, strict=True)]
-            ready = max(0, frames - self.overlap)
-            held = [values[ready:] for values in faded]
-            if ready:
-                yield self._piece(done, [values[:ready] for values in faded], weights, template, layers)
-                done += ready
-        if held is None:
+        windows = cut_windows(map(_checked_chunk, chunks), self.config)
+        first = next(windows, None)
+        if first is None:
             raise AudioError("The stream ended without any sound; give at least one chunk of samples.")
-        if len(held[0]):
-            yield self._piece(done, held, weights, template, layers)
+        own = self._style_of_samples(first.samples) if style is OWN_VOICE else self.style_of(style)
+        weights = self._blend(own, style_blend)
+        neutral = (weights == 1).all()
+        given = None if neutral else torch.tensor(weights, device=self.device)[None]
+        heard = layers.listening(itertools.chain([first], windows))
+        for frame, offsets, address in faded_motion(self.model, heard, given):
+            offsets = layers.over(frame, offsets.reshape(-1, *template.shape))
+            yield MotionPiece(frame, template + offsets, address, weights, self.config.fps)
 
     def style_of(self, sound: Sound | np.ndarray | None) -> np.ndarray:
         """Style weights (n,) of a sound's manner of speaking; None is the neutral one, an array is returned as is.
@@ -190,46 +180,7 @@ class Talker:
         return self.head.template + offsets.reshape(self.head.template.shape)
 
     def _style_of_samples(self, samples: np.ndarray) -> np.ndarray:
-        pieces = np.array_split(samples, max(1, -(-len(samples) // round(STYLE_SECONDS * self.config.sample_rate))))
-        with torch.inference_mode():
-            weights = [self.model.style_of(self._tensor(piece)).weights[0] for piece in pieces]
-            return torch.stack(weights).mean(0).cpu().numpy()
-
-    def _windows(self, chunks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int]]:
-        """Cut sound into (samples, frames) windows; the first sample of a window is that of its first frame."""
-        first, received = 0, 0  # the next window's first frame; samples so far
-        kept = np.zeros(0, np.float32)  # samples from that frame on
-
-        def sample(frame: int) -> int:
-            return round(frame * self.config.sample_rate / self.config.fps)
-
-        for chunk in chunks:
-            kept = np.concatenate([kept, _checked_chunk(chunk)])
-            received += len(chunk)
-            while received >= sample(first + self.window):
-                yield kept[: sample(first + self.window) - sample(first)], self.window
-                advanced = first + self.window - self.overlap
-                kept, first = kept[sample(advanced) - sample(first) :], advanced
-        finished = first + self.overlap if first else 0
-        total = frame_count(received, self.config)
-        if received and total > finished:
-            yield kept, total - first
-
-    def _hear(self, waveform: torch.Tensor, frames: int, weights: np.ndarray, level: float) -> list[np.ndarray]:
-        """One window through the network: offsets (T, 3 V) in metres and memory address (T, n)."""
-        style = None if (weights == 1).all() else torch.tensor(weights, device=self.device)[None]
-        with torch.inference_mode():
-            levels = torch.tensor([level], device=self.device)
-            logits = self.model.text_logits(waveform, torch.tensor([frames], device=self.device), levels=levels)
-            output = self.model(logits, style_weights=style)
-            return [output.offsets[0].cpu().numpy(), output.key_address[0].cpu().numpy()]
-
-    def _piece(
-        self, first: int, values: list[np.ndarray], weights: np.ndarray, template: np.ndarray, layers: _Layers
-    ) -> MotionPiece:
-        offsets, address = values
-        offsets = layers.over(first, offsets.reshape(-1, *template.shape))
-        return MotionPiece(first, template + offsets, address, weights, self.config.fps)
+        return heard_style(self.model, samples).cpu().numpy()
 
     def _layers(self, expression: bool, seed: int, shut_silence: bool) -> _Layers:
         if not isinstance(seed, (int, np.integer)) or seed < 0:
@@ -240,11 +191,6 @@ class Talker:
             )
         listener = ProsodyTracker(self.config.fps, self.config.sample_rate) if expression or shut_silence else None
         return _Layers(self.head, listener, Expression(self.config.fps, seed) if expression else None, shut_silence)
-
-    def _tensor(self, samples: np.ndarray) -> torch.Tensor:
-        """(1, S) on the device, at least as long as the encoders can hear."""
-        missing = round(SHORTEST_SECONDS * self.config.sample_rate) - len(samples)
-        return torch.from_numpy(np.pad(samples, (0, max(0, missing)))).to(self.device)[None]
 
     def _head(self, identity: str | None) -> HeadMesh:
         return self.head if identity is None else self.head.with_identity(identity)
@@ -265,10 +211,12 @@ class _Layers:
     expression: Expression | None
     shut_silence: bool
 
-    def hear(self, samples: np.ndarray, first: int, frames: int) -> None:
-        """Take in a window of sound before its frames are asked for."""
-        if self.listener is not None:
-            self.listener.hear(samples, first, frames)
+    def listening(self, windows: Iterable[Window]) -> Iterator[Window]:
+        """The same windows, each taken in before its frames are asked for."""
+        for window in windows:
+            if self.listener is not None:
+                self.listener.hear(window.samples, window.first, window.frames)
+            yield window
 
     def over(self, first: int, offsets: np.ndarray) -> np.ndarray:
         """Offsets (t, V, 3) of the frames from `first` on, with the layers over them."""
@@ -300,21 +248,8 @@ def choose_device(name: str | None = None) -> torch.device:
     return device
 
 
-def frame_count(samples: int, config: ModelConfig) -> int:
-    """Motion frames of so many samples: seconds times fps, rounded, at least 1."""
-    return max(1, round(samples * config.fps / config.sample_rate))
-
-
 def _checked_chunk(chunk: Any) -> np.ndarray:
     samples = np.asarray(chunk)
     if samples.ndim != 1 or samples.dtype.kind != "f" or not np.isfinite(samples).all():
         raise AudioError("A stream's chunks are one-dimensional arrays of finite float samples at 16 kHz.")
     return samples.astype(np.float32)
-
-
-def _fade(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Fade linearly from `before` (O, c) into the first O frames of `after` (T, c); weights sum to 1 in each frame."""
-    ramp = (np.arange(1, len(before) + 1, dtype=np.float32) / (len(before) + 1))[:, None]
-    faded = after.copy()
-    faded[: len(before)] += (1 - ramp) * (before - after[: len(before)])
-    return faded

@@ -30,12 +30,13 @@ ROOMS = {
     "expression": {"loudness", "motion", "head", "config"},
     "models": {"features", "config"},
     "weights": {"models", "config"},
+    "windows": {"models", "features", "config"},
     "rendering": {"motion", "head", "config", "audio"},
     "figures": {"config"},
     "exports": {"motion", "head", "config"},
     "animation": {"rendering", "motion", "head", "audio", "config"},
     "pipeline": {
-        "weights", "models", "rendering", "features", "motion", "head", "meshes", "audio", "config", "animation",
+        "weights", "windows", "models", "rendering", "motion", "head", "meshes", "audio", "config", "animation",
         "expression", "loudness",
     },
     "articulation": {"config"},
@@ -46,8 +47,8 @@ ROOMS = {
         "datasets",
     },
     "evaluation": {
-        "pipeline", "animation", "weights", "models", "rendering", "features", "motion", "head", "audio", "config",
-        "articulation", "corpus", "datasets", "meshes",
+        "pipeline", "windows", "animation", "weights", "models", "rendering", "features", "motion", "head", "audio",
+        "config", "articulation", "corpus", "datasets", "meshes",
     },
     "experiments": {
         "training", "evaluation", "datasets", "corpus", "articulation", "pipeline", "animation", "weights", "models",
@@ -91,7 +92,8 @@ GUARDED = {
     "PIL": {"page/memory.py", "experiments/plots.py"},
     "spaces": {"page"},
     "torch": {
-        "features.py", "models", "weights.py", "pipeline.py", "training", "experiments", "evaluation/prediction.py",
+        "features.py", "models", "weights.py", "windows.py", "pipeline.py", "training", "experiments",
+        "evaluation/prediction.py",
     },
 }  # fmt: skip
 DANGEROUS = {"pickle.load", "pickle.loads", "os.system", "eval", "exec"}

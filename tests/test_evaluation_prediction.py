@@ -35,6 +35,7 @@ def test_predicts_what_the_talker_animates(tiny_talker, voice: Callable, seconds
     made = model_predictor(tiny_talker.model)(heard(samples, frames))
     assert made.shape == expected.shape and made.dtype == np.float32
     np.testing.assert_allclose(made, expected, atol=1e-6)
+    assert np.array_equal(tiny_talker.head.template + made, animation.vertices)  # to the last bit, across windows too
 
 
 def test_styles(tiny_talker, voice: Callable) -> None:

@@ -16,7 +16,7 @@ from memorytalker.animation import AnimationError
 from memorytalker.config import RenderOptions
 from memorytalker.face.head import HeadError, load_head
 from memorytalker.phones import ENGLISH
-from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError, choose_device, frame_count
+from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError, choose_device
 from memorytalker.sound.decode import AudioError, Waveform
 
 RATE = 16000
@@ -53,35 +53,6 @@ def test_nothing_is_truncated(tiny_talker: Talker, voice, seconds: float) -> Non
     assert animation.vertices.dtype == np.float32 and np.isfinite(animation.vertices).all()
     assert animation.memory_address.shape == (len(animation.vertices), len(animation.slot_labels))
     np.testing.assert_allclose(animation.memory_address.sum(1), 1.0, atol=1e-5)
-
-
-def test_frame_count_rounds_and_is_at_least_one(tiny_talker: Talker) -> None:
-    config = tiny_talker.config
-    assert [frame_count(n, config) for n in (1, 16000, 16000 + 266, 16000 + 267)] == [1, 30, 30, 31]
-
-
-def test_windows_begin_at_the_sample_of_their_frame_and_miss_none(tiny_talker: Talker) -> None:
-    samples = np.arange(round(7.123 * RATE), dtype=np.float32)
-    windows = list(tiny_talker._windows(cut(samples, 997)))
-    for i, (heard, frames) in enumerate(windows):
-        begin = round(45 * i * RATE / 30)
-        assert np.array_equal(heard, samples[begin : begin + len(heard)])
-        assert abs(len(heard) / RATE - frames / 30) < 0.5 / 30 + 1e-6
-    assert heard[-1] == samples[-1] and len(windows) == 5
-
-
-def test_windows_are_faded_into_each_other(tiny_talker: Talker, voice, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the overlap the result moves from the first window's answer to the second's, frame by frame."""
-    samples = voice(3.0)
-    heard, hear = [], tiny_talker._hear
-    monkeypatch.setattr(tiny_talker, "_hear", lambda *asked: heard.append(hear(*asked)) or heard[-1])
-    whole = tiny_talker.animate((samples, RATE), style=None).vertices
-    first, second = (window[0] for window in heard)
-    offsets = (whole - tiny_talker.head.template).reshape(len(whole), -1)
-    share = (np.arange(1, 16) / 16)[:, None]
-    np.testing.assert_allclose(offsets[:45], first[:45], atol=1e-6)
-    np.testing.assert_allclose(offsets[45:60], (1 - share) * first[45:] + share * second[:15], atol=1e-6)
-    np.testing.assert_allclose(offsets[60:], second[15:], atol=1e-6)
 
 
 def test_the_default_style_is_the_sound_itself(tiny_talker: Talker, voice) -> None:
@@ -137,15 +108,6 @@ def test_the_distance_from_the_microphone_does_not_matter(tiny_talker: Talker, v
     near = tiny_talker.animate((voice(3.0), RATE))
     far = tiny_talker.animate((voice(3.0) * np.float32(0.25), RATE))
     np.testing.assert_allclose(far.vertices, near.vertices, atol=1e-5)
-
-
-def test_silence_after_speech_is_heard_as_quiet(tiny_talker: Talker, voice, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A window of silence is read at the level of the speech before it, never amplified to it."""
-    levels, hear = [], tiny_talker._hear
-    monkeypatch.setattr(tiny_talker, "_hear", lambda *asked: levels.append(asked[-1]) or hear(*asked))
-    samples = np.concatenate([voice(2.0), 1e-4 * voice(4.0)])
-    tiny_talker.animate((samples, RATE), style=None)
-    assert len(levels) == 4 and levels == [levels[0]] * 4
 
 
 def test_the_first_sound_does_not_stay_in_the_talker(tiny_talker: Talker, voice) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -10,8 +10,7 @@ import torch
 from memorytalker.datasets.sequences import FaceDataset, Sequence
 from memorytalker.evaluation.evaluate import EvaluationError
 from memorytalker.models.talker import MemoryTalker
-from memorytalker.pipeline import SHORTEST_SECONDS, STYLE_SECONDS
-from memorytalker.sound.mel import loudness
+from memorytalker.windows import cut_windows, faded_motion, heard_style
 
 #: Offsets (T, V, 3) in metres from the template of the sequence's speaker, for its T frames.
 Predict = Callable[[Sequence], np.ndarray]
@@ -34,10 +33,10 @@ def neutral_predictor(vertex_count: int = 1) -> Predict:
 def model_predictor(model: MemoryTalker, dataset: FaceDataset | None = None, style: Style = OWN) -> Predict:
     """What a model of vertices makes of a sequence's sound, on the device the model is on.
 
-    A sequence longer than the model's window is heard in the pipeline's overlapping windows, with its fading between
-    them; a shorter one at once. It gets exactly the sequence's frames. Only `style` and the sound go in: the face of
-    the speaker is not known to the model. Raises EvaluationError, in plain words, for a style that it does not know,
-    and if the model's vertices or frame rate are not those of `dataset` (None: not checked).
+    A sequence longer than the model's window is heard in overlapping windows, exactly as a Talker hears it. It gets
+    exactly the sequence's frames. Only `style` and the sound go in: the face of the speaker is not known to the model.
+    Raises EvaluationError, in plain words, for a style that it does not know, and if the model's vertices or frame rate
+    are not those of `dataset` (None: not checked).
     """
     if dataset is not None:
         _check_fits(model, dataset)
@@ -60,7 +59,8 @@ def model_predictor(model: MemoryTalker, dataset: FaceDataset | None = None, sty
         try:
             with torch.inference_mode():
                 weights = _weights(model, style, sequence, samples)
-                offsets = _faded(_hear(model, samples, sequence.frames, weights), sequence.frames)
+                windows = cut_windows([samples], model.config, sequence.frames)
+                offsets = np.concatenate([offsets for _, offsets, _ in faded_motion(model, windows, weights)])
         finally:
             model.train(training)
         return offsets.reshape(sequence.frames, -1, 3)
@@ -88,53 +88,10 @@ def _weights(model: MemoryTalker, style: Style, sequence: Sequence, samples: np.
     if style is None:
         return None
     if isinstance(style, str):
-        count = max(1, -(-len(samples) // round(STYLE_SECONDS * model.config.sample_rate)))
-        pieces = [_tensor(model, piece) for piece in np.array_split(samples, count)]
-        return torch.stack([model.style_of(piece).weights for piece in pieces]).mean(0)
+        return heard_style(model, samples)[None]
     if isinstance(style, int):
         label = torch.zeros(1, len(model.config.speakers), 1, device=device)
         label[0, style] = 1
         return model.style(label).weights
     weights = style if isinstance(style, np.ndarray) else style(sequence)
     return torch.as_tensor(np.asarray(weights, np.float32), device=device)[None]
-
-
-def _hear(
-    model: MemoryTalker, samples: np.ndarray, frames: int, weights: torch.Tensor | None
-) -> Iterator[tuple[int, np.ndarray]]:
-    """(first frame, offsets (T', 3 V)) of each window, at the level of the loudest so far, as the pipeline does."""
-    config = model.config
-    window, overlap = round(config.window_seconds * config.fps), round(config.overlap_seconds * config.fps)
-    first, level = 0, 0.0
-    while True:
-        last = min(first + window, frames)
-        begin = round(first * config.sample_rate / config.fps)
-        end = round(last * config.sample_rate / config.fps) if last < frames else len(samples)
-        waveform = _tensor(model, samples[begin:end])
-        level = max(level, float(loudness(waveform)))
-        counts = torch.tensor([last - first], device=waveform.device)
-        logits = model.text_logits(waveform, counts, levels=torch.tensor([level], device=waveform.device))
-        yield first, model(logits, style_weights=weights).offsets[0].float().cpu().numpy()
-        if last == frames:
-            return
-        first += window - overlap
-
-
-def _faded(windows: Iterator[tuple[int, np.ndarray]], frames: int) -> np.ndarray:
-    """(T, 3 V): each window fades in linearly over the frames that it shares with those before it."""
-    whole, reached = None, 0
-    for first, piece in windows:
-        if whole is None:
-            whole = np.empty((frames, piece.shape[1]), np.float32)
-        shared = reached - first
-        share = (np.arange(1, shared + 1, dtype=np.float32) / (shared + 1))[:, None]
-        whole[first:reached] += share * (piece[:shared] - whole[first:reached])
-        reached = first + len(piece)
-        whole[first + shared : reached] = piece[shared:]
-    return whole
-
-
-def _tensor(model: MemoryTalker, samples: np.ndarray) -> torch.Tensor:
-    """(1, S) on the model's device, at least as long as the encoders can hear."""
-    missing = round(SHORTEST_SECONDS * model.config.sample_rate) - len(samples)
-    return torch.from_numpy(np.pad(samples, (0, max(0, missing)))).to(model.style_mean.device)[None]
