@@ -16,7 +16,7 @@ from memorytalker.face.head import HeadError, HeadMesh, load_head
 from memorytalker.rendering.appearance import appearance_of
 from memorytalker.rendering.scene import AZIMUTHS, frame_head
 from memorytalker.rendering.surface import Surface
-from memorytalker.rendering.web_package import TOLERANCE, Playback, PlaybackError, pack, packages_json
+from memorytalker.rendering.web_package import TOLERANCE, Playback, PlaybackError, pack
 from memorytalker.sound.decode import Waveform
 
 DIMENSIONS = 12
@@ -80,7 +80,7 @@ def test_short_and_still_motion(head: HeadMesh, motion: np.ndarray, frames: int)
     assert distances(pack(head, motion[40 : 40 + frames], 25), motion[40 : 40 + frames]).max() <= TOLERANCE
     still = pack(head, np.repeat(head.template[None], frames, axis=0), 25)
     assert len(still.moving) == 0 and still.weights.shape == (frames, 0) and still.error == 0
-    assert json.loads(still.to_json())["heads"][0]["weights"]["shape"] == [frames, 0]
+    assert json.loads(still.to_json())["motion"]["weights"]["shape"] == [frames, 0]
 
 
 def test_the_same_motion_gives_the_same_package(head: HeadMesh, motion: np.ndarray) -> None:
@@ -93,8 +93,8 @@ def test_the_package_says_all_that_a_browser_needs(head: HeadMesh, motion: np.nd
     text = packed.to_json(Waveform(samples))
     content = json.loads(text)
     assert len(text) < 3_000_000
-    assert (content["format"], content["fps"], content["seconds"]) == (1, 30, 3.0) and "paint" not in content
-    [moved], [dressed] = content["heads"], content["dressings"]
+    assert (content["format"], content["fps"], content["seconds"]) == (2, 30, 3.0)
+    moved, dressed = content["motion"], content["dressing"]
     offsets = np.einsum("tk,kmx->tmx", decoded(moved["weights"]), decoded(moved["shapes"]).astype(np.float32))
     places = decoded(dressed["template"])[decoded(moved["moving"])] + offsets
     assert np.linalg.norm(places - motion[:, decoded(moved["moving"])], axis=2).max() <= TOLERANCE
@@ -108,15 +108,6 @@ def test_the_package_says_all_that_a_browser_needs(head: HeadMesh, motion: np.nd
     np.testing.assert_allclose(heard, samples, atol=2 / 32767)
 
 
-def test_two_heads_share_what_they_have_in_common(head: HeadMesh, motion: np.ndarray) -> None:
-    first, second = pack(head, motion, 30, name="a"), pack(head, motion[:60], 30, name="b")
-    other = pack(head.with_identity("omar"), motion[:1], 30)
-    content = json.loads(packages_json([first, second], paint=True))
-    assert len(content["dressings"]) == 1 and [one["name"] for one in content["heads"]] == ["a", "b"]
-    assert content["seconds"] == 3.0 and decoded(content["paint"]["colors"]).shape == (256, 3)
-    assert [one["dressing"] for one in json.loads(packages_json([first, other]))["heads"]] == [0, 1]
-
-
 def test_what_cannot_be_played_is_refused_in_words(head: HeadMesh, motion: np.ndarray) -> None:
     broken = motion.copy()
     broken[5, 100] = np.nan
@@ -126,10 +117,6 @@ def test_what_cannot_be_played_is_refused_in_words(head: HeadMesh, motion: np.nd
             pack(head, wrong, 30)
     with pytest.raises(PlaybackError, match="1 to 240"):
         pack(head, motion, 0)
-    with pytest.raises(PlaybackError, match="one frame rate"):
-        packages_json([pack(head, motion, 30), pack(head, motion, 25)])
-    with pytest.raises(PlaybackError, match="same mesh"):
-        packages_json([pack(head, motion, 30)], paint=True)
     with pytest.raises(HeadError, match="no triangles"):
         pack(dataclasses.replace(head, faces=head.faces[:0]), motion, 30)
     with pytest.raises(HeadError, match="neutral face"):

@@ -10,7 +10,6 @@ import base64
 import io
 import json
 import wave
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +18,7 @@ import numpy as np
 from memorytalker.errors import InputError
 from memorytalker.face.head import HeadMesh
 from memorytalker.rendering.appearance import HeadAppearance, appearance_of
-from memorytalker.rendering.error_colormap import LARGEST_MILLIMETRES, scale_colors
-from memorytalker.rendering.scene import PAINT_BODY, fragment_body
+from memorytalker.rendering.scene import fragment_body
 from memorytalker.rendering.surface import ROUNDNESS
 from memorytalker.sound.decode import Waveform
 
@@ -32,7 +30,8 @@ STILL = 0.2
 FIRST_RANK = 48
 #: Frames between two that are looked at while the number of dimensions is chosen; the end looks at all.
 STRIDE = 5
-FORMAT = 1
+#: Of the package; memorytalker/page/static/package.js reads this one and no other.
+FORMAT = 2
 
 
 class PlaybackError(InputError):
@@ -50,7 +49,6 @@ class Playback:
     steps: np.ndarray  # (k,) float32 metres that one unit of a shape stands for at weight 1
     weights: np.ndarray  # (T, k) float32
     error: float  # metres, the largest distance of any vertex in any frame from where the motion has it
-    name: str = ""  # what the viewer is told, if there are several
 
     @property
     def seconds(self) -> float:
@@ -62,11 +60,21 @@ class Playback:
         return _unpacked(self.dressing.template.shape, self.moving, self.shapes, self.steps, self.weights[frame])
 
     def to_json(self, waveform: Waveform | None = None) -> str:
-        """This motion alone, with its sound if it has one, as the player in the page reads it."""
-        return packages_json([self], waveform)
+        """This motion, with its sound if it has one, as the player in the page reads it."""
+        content: dict[str, Any] = {
+            "format": FORMAT,
+            "fps": self.fps,
+            "seconds": self.seconds,
+            "dressing": _dressing_fields(self.dressing),
+            "motion": _motion_fields(self),
+            "material": fragment_body(),
+        }
+        if waveform is not None:
+            content["sound"] = base64.b64encode(_wav(waveform)).decode("ascii")
+        return json.dumps(content, separators=(",", ":"))
 
 
-def pack(head: HeadMesh, vertices: np.ndarray, fps: float, tolerance: float = TOLERANCE, name: str = "") -> Playback:
+def pack(head: HeadMesh, vertices: np.ndarray, fps: float, tolerance: float = TOLERANCE) -> Playback:
     """The motion `vertices` (T, V, 3) of `head`, metres, y up, at `fps` Hz, to within `tolerance` metres.
 
     What moves in few dimensions becomes small; motion in many, such as measured motion with its noise, takes as many as
@@ -92,7 +100,7 @@ def pack(head: HeadMesh, vertices: np.ndarray, fps: float, tolerance: float = TO
     shapes, steps, weights, error = _compress(offsets.reshape(len(vertices), -1), tolerance)
     error = max(error, 3**0.5 * float(reach[~moves].max(initial=0.0)))
     shapes = shapes.reshape(len(steps), len(moving), 3)
-    return Playback(dressing, float(fps), moving, shapes, steps, weights, error, name)
+    return Playback(dressing, float(fps), moving, shapes, steps, weights, error)
 
 
 def _compress(offsets: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
@@ -156,33 +164,6 @@ def _unpacked(
     return offsets
 
 
-def packages_json(playbacks: Sequence[Playback], waveform: Waveform | None = None, paint: bool = False) -> str:
-    """Heads that move together, side by side, with one sound, as the player in the page reads them.
-
-    `paint`: the first of two heads wears its distance from the second in millimetres (`rendering.errors`). Raises
-    PlaybackError for heads of different rates, or to be compared vertex by vertex and of different forms.
-    """
-    if not playbacks or len({playback.fps for playback in playbacks}) > 1:
-        raise PlaybackError("Heads side by side need one frame rate; resample one of them.")
-    if paint and (len(playbacks) != 2 or len({len(playback.dressing.template) for playback in playbacks}) > 1):
-        raise PlaybackError("Distances are shown between two heads of the same mesh; lay both on one head.")
-    dressings = list({id(playback.dressing): playback.dressing for playback in playbacks}.values())
-    places = {id(dressing): place for place, dressing in enumerate(dressings)}
-    content: dict[str, Any] = {
-        "format": FORMAT,
-        "fps": playbacks[0].fps,
-        "seconds": max(playback.seconds for playback in playbacks),
-        "dressings": [_dressing_fields(dressing) for dressing in dressings],
-        "heads": [_motion_fields(playback, places[id(playback.dressing)]) for playback in playbacks],
-        "material": fragment_body(),
-    }
-    if waveform is not None:
-        content["sound"] = base64.b64encode(_wav(waveform)).decode("ascii")
-    if paint:
-        content["paint"] = {"material": PAINT_BODY, "largest": LARGEST_MILLIMETRES, "colors": _array(scale_colors())}
-    return json.dumps(content, separators=(",", ":"))
-
-
 def _dressing_fields(dressing: HeadAppearance) -> dict[str, Any]:
     wide = len(dressing.template) + len(dressing.edges) > 65535
     index = np.uint32 if wide else np.uint16
@@ -205,10 +186,8 @@ def _dressing_fields(dressing: HeadAppearance) -> dict[str, Any]:
     }
 
 
-def _motion_fields(playback: Playback, dressing: int) -> dict[str, Any]:
+def _motion_fields(playback: Playback) -> dict[str, Any]:
     return {
-        "dressing": dressing,
-        "name": playback.name,
         "moving": _array(playback.moving.astype(np.uint32)),
         "shapes": _array(playback.shapes),
         "weights": _array(playback.weights * playback.steps),

@@ -14,8 +14,9 @@ import gradio as gr  # noqa: E402
 import numpy as np  # noqa: E402
 
 from memorytalker.face.head import load_head  # noqa: E402
-from memorytalker.page.player import pair_value, player, player_value, still_value, stills_value  # noqa: E402
+from memorytalker.page.player import player, player_value  # noqa: E402
 from memorytalker.page.scripts import SCRIPTS_FOLDER  # noqa: E402
+from memorytalker.rendering.web_package import pack  # noqa: E402
 from memorytalker.sound.decode import load_waveform  # noqa: E402
 
 FPS = 30
@@ -34,29 +35,26 @@ def planted(clip: str, identity: str, scale: float = 1.0) -> Any:
 def values() -> dict[str, str | None]:
     """Name of a button -> what it gives the player."""
     first, second = planted("woman_farming.wav", "ada"), planted("man_dove.wav", "omar")
-    small = planted("woman_farming.wav", "ada", 0.5)
-    neutral, open_face = first.head.template, first.vertices[FPS // 2]
     return {
         "run": player_value(first),
         "second": player_value(second),
         "none": None,
-        "pair": pair_value(small, first, names=("Predicted", "True")),
-        "still": still_value(first.head, open_face),
-        "stills": stills_value(first.head, {"Neutral": neutral, "In this style": open_face}),
+        "still": pack(first.head, first.vertices[FPS // 2][None], FPS).to_json(),
+        "silent": pack(first.head, first.vertices[:FPS], FPS).to_json(),
     }
 
 
 def create_demo() -> gr.Blocks:
-    """One player, one still viewer with a clock of its own, and a button for every value."""
+    """Two players, each with a clock of its own, and a button for every value; what has no sound goes to the second."""
     ready = values()
     with gr.Blocks() as demo:
         with gr.Row():
             with gr.Column():
                 moving = player("player", "animate")
             with gr.Column():
-                other = player("faces", "faces", label="Stored faces", empty="", no_3d="No 3D here.", autoplay=False)
+                other = player("faces", "faces", label="Without sound", empty="", no_3d="No 3D here.", autoplay=False)
         for name, value in ready.items():
-            target = other if name in ("still", "stills") else moving
+            target = other if name in ("still", "silent") else moving
             gr.Button(name, elem_id=name).click(lambda value=value: value, None, target)
     return demo
 

@@ -21,7 +21,6 @@ from memorytalker.config import RenderOptions  # noqa: E402
 from memorytalker.face.head import load_head  # noqa: E402
 from memorytalker.page.player import EMPTY, NO_3D  # noqa: E402
 from memorytalker.rendering import render_frames  # noqa: E402
-from memorytalker.rendering.error_colormap import error_colors  # noqa: E402
 from memorytalker.rendering.web_package import TOLERANCE  # noqa: E402
 
 CLIP, CLIP_SECONDS = "woman_farming.wav", 4.578
@@ -76,11 +75,11 @@ def give(visit: Visit, name: str, elem_id: str = "player") -> None:
     visit.page.wait_for_function(arrived, arg=[elem_id, before])
 
 
-def positions(visit: Visit, elem_id: str = "player", figure: int = 0) -> np.ndarray:
+def positions(visit: Visit, elem_id: str = "player") -> np.ndarray:
     """The given vertices (V, 3) as the player has them now."""
     values = visit.page.evaluate(
-        """([id, figure]) => { const { motion } = playerOf(id).view.figures[figure];
-        return Array.from(motion.positions.subarray(0, 3 * motion.dressing.count)) }""", [elem_id, figure],
+        """id => { const { motion } = playerOf(id).view.figure;
+        return Array.from(motion.positions.subarray(0, 3 * motion.dressing.count)) }""", elem_id,
     )  # fmt: skip
     return np.array(values, np.float32).reshape(-1, 3)
 
@@ -205,11 +204,10 @@ def test_nothing_is_kept_of_values_before(come: Callable[..., Visit]) -> None:
         "() => { const { memory, programs } = playerOf('player').view.renderer.info;"
         " return [memory.geometries, programs.length, addresses.size, document.querySelectorAll('audio').length] }"
     )
-    for name in ("run", "second", "run", "pair", "run", "second"):
+    for name in ("run", "second", "run", "second"):
         give(visit, name)
         visit.page.wait_for_timeout(150)
-        heads = 2 if name == "pair" else 1
-        assert visit.page.evaluate(held) == [heads, heads, 1, 1], name
+        assert visit.page.evaluate(held) == [1, 1, 1, 1], name
     visit.page.click("#none")
     visit.page.wait_for_function("playerOf('player').length === 0")
     assert visit.page.evaluate(held) == [0, 0, 0, 0]
@@ -274,7 +272,7 @@ def test_a_drag_turns_the_head_and_its_light(come: Callable[..., Visit]) -> None
     give(visit, "run")
     box = visit.page.locator("#player canvas").bounding_box()
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    light = "Array.from(playerOf('player').view.figures[0].light.array.subarray(0, 8000))"
+    light = "Array.from(playerOf('player').view.figure.light.array.subarray(0, 8000))"
     before = visit.page.evaluate(light)
     visit.page.mouse.move(*middle)
     visit.page.mouse.down()
@@ -289,36 +287,19 @@ def test_a_drag_turns_the_head_and_its_light(come: Callable[..., Visit]) -> None
     assert visit.page.evaluate("playerOf('player').view.controls.getDistance()") == pytest.approx(far)
 
 
-def test_two_heads_and_the_distance_between_them(come: Callable[..., Visit]) -> None:
-    visit = come()
-    give(visit, "pair")
-    visit.page.evaluate("playerOf('player').seek(0.9)")
-    true, predicted = planted(CLIP, "ada").vertices[27], planted(CLIP, "ada", 0.5).vertices[27]
-    for figure, motion in enumerate((predicted, true)):
-        assert np.linalg.norm(positions(visit, figure=figure) - motion, axis=1).max() <= TOLERANCE + ROUNDING
-    painted = visit.page.evaluate("""() => { const { color, motion } = playerOf('player').view.figures[0];
-        return Array.from(color.array.subarray(0, 3 * motion.dressing.count)) }""")
-    expected = error_colors(np.linalg.norm(true - predicted, axis=1)).astype(int)
-    assert np.abs(np.array(painted).reshape(-1, 3) - expected).max() <= 3  # of 256 steps
-    assert "6 mm" in visit.page.inner_text("#player .scale")
-    assert visit.page.inner_text("#player .names").split() == ["Predicted", "True"]
-    seen = picture(visit)
-    height, width = seen.shape[:2]
-    assert width == pytest.approx(2 * height, abs=3)
-    yellow = (seen[..., 0] > 150) & (seen[..., 1] > 150) & (seen[..., 2] < 110)  # the chin is far off, on the left
-    assert yellow[:, : width // 2].sum() > 200 and yellow[height // 5 :, width // 2 :].sum() == 0
-
-
-def test_faces_that_do_not_move(come: Callable[..., Visit]) -> None:
-    visit, animation = come(), planted(CLIP, "ada")
-    give(visit, "stills", "faces")
-    assert visit.page.inner_text("#faces .names").split("\n") == ["Neutral", "In this style"]
-    assert np.linalg.norm(positions(visit, "faces", 1) - animation.vertices[15], axis=1).max() <= TOLERANCE + ROUNDING
-    assert np.abs(positions(visit, "faces", 0) - animation.head.template).max() == 0
-    assert visit.page.is_hidden("#faces .transport") and visit.page.is_visible("#faces .cameras")
+def test_motion_without_sound_keeps_a_clock_of_its_own(come: Callable[..., Visit]) -> None:
+    visit, motion = come(), planted(CLIP, "ada").vertices
+    page = visit.page
     give(visit, "still", "faces")
-    assert visit.page.inner_text("#faces .names") == ""
-    assert visit.page.evaluate("ticks.filter(({ channel }) => channel === 'animate').length") == 0
+    assert np.linalg.norm(positions(visit, "faces") - motion[15], axis=1).max() <= TOLERANCE + ROUNDING
+    assert page.is_hidden("#faces .transport") and page.is_visible("#faces .cameras")
+    give(visit, "silent", "faces")
+    assert page.is_visible("#faces .transport") and page.is_hidden("#faces button.mute")
+    page.evaluate("playerOf('faces').seek(0.5)")
+    page.click("#faces button.play")
+    page.wait_for_function("!playerOf('faces').playing && playerOf('faces').seconds === 1")
+    assert np.linalg.norm(positions(visit, "faces") - motion[29], axis=1).max() <= TOLERANCE + ROUNDING
+    assert page.evaluate("ticks.filter(({ channel }) => channel === 'animate').length") == 0
 
 
 def test_one_sound_at_a_time(come: Callable[..., Visit]) -> None:

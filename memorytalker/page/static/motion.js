@@ -21,7 +21,7 @@ export function bytesOf(text) {
   return bytes;
 }
 
-/** What one head looks like at rest, decoded once for all heads that share it. */
+/** What a head looks like at rest. */
 export function dressingOf(fields) {
   const names = ["template", "faces", "edges", "fineFaces", "colors", "finishes", "sky", "keys"];
   const arrays = Object.fromEntries(names.map((name) => [name, decoded(fields[name])]));
@@ -155,14 +155,5 @@ export class MovingHead {
       const length = Math.max(Math.hypot(n[out], n[out + 1], n[out + 2]), 1e-20);
       n[out] /= length; n[out + 1] /= length; n[out + 2] /= length;
     }
-  }
-
-  /** Every given vertex' distance from the same of `other`, in metres, into `result` (count). */
-  distances(other, result) {
-    const p = this.positions, q = other.positions;
-    for (let v = 0, i = 0; v < this.dressing.count; v += 1, i += 3) {
-      result[v] = Math.hypot(p[i] - q[i], p[i + 1] - q[i + 1], p[i + 2] - q[i + 2]);
-    }
-    return result;
   }
 }

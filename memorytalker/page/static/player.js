@@ -35,8 +35,7 @@ class Player {
   #build() {
     const { label = "Talking head in 3D", empty = "" } = this.options;
     this.element.innerHTML = `<div class="head-player" role="group">
-      <div class="stage"><canvas tabindex="0" role="application" hidden></canvas><p class="notice"></p>
-        <div class="names"></div><div class="scale" hidden></div></div>
+      <div class="stage"><canvas tabindex="0" role="application" hidden></canvas><p class="notice"></p></div>
       <div class="transport" hidden>
         <button type="button" class="play"></button>
         <input type="range" class="seek" min="0" value="0" aria-label="Position in the recording">
@@ -49,8 +48,8 @@ class Player {
     const find = (name) => this.element.querySelector(name);
     this.root = find(".head-player");
     this.canvas = find("canvas");
-    [this.notice, this.names, this.scale, this.transport, this.play, this.seekBar, this.clock, this.mute, this.cameras, this.hint] =
-      [".notice", ".names", ".scale", ".transport", ".play", ".seek", ".clock", ".mute", ".cameras", ".hint"].map(find);
+    [this.notice, this.transport, this.play, this.seekBar, this.clock, this.mute, this.cameras, this.hint] =
+      [".notice", ".transport", ".play", ".seek", ".clock", ".mute", ".cameras", ".hint"].map(find);
     this.root.setAttribute("aria-label", label);
     this.canvas.setAttribute("aria-label", `${label}. Arrow keys turn it, plus and minus zoom, 0 looks from the front, space plays.`);
     this.notice.textContent = empty;
@@ -128,13 +127,6 @@ class Player {
     this.mute.hidden = !content.sound;
     this.seekBar.max = this.length;
     this.seekBar.step = 1 / content.fps;
-    this.names.replaceChildren(...content.heads.filter(({ name }) => name).map(({ name }) => {
-      const label = document.createElement("span");
-      label.textContent = name;
-      return label;
-    }));
-    this.canvas.parentElement.classList.toggle("pair", content.heads.length > 1);
-    this.#showScale(content.paint);
     if (!problem) {
       this.view.load(content);
       this.view.resize();
@@ -239,20 +231,6 @@ class Player {
     this.mute.innerHTML = icon(`M3 9h4l5-5v16l-5-5H3z ${muted ? "M15 9.4 16.4 8 22 13.6 20.6 15z M20.6 8 22 9.4 16.4 15 15 13.6z" : "M15 8a5 5 0 0 1 0 8z M17 4a9 9 0 0 1 0 16v-2.2a7 7 0 0 0 0-11.6z"}`);
   }
 
-  #showScale(paint) {
-    this.scale.hidden = !paint;
-    if (!paint) return;
-    const colors = bytesOf(paint.colors.data);
-    const stops = Array.from({ length: 9 }, (_, k) => {
-      const at = 3 * Math.round((k / 8) * (colors.length / 3 - 1));
-      return `rgb(${colors[at]} ${colors[at + 1]} ${colors[at + 2]})`;
-    });
-    this.scale.innerHTML = `<span>0</span><i></i><span>${Number(paint.largest)} mm and more</span>`;
-    this.scale.querySelector("i").style.background = `linear-gradient(to right, ${stops.join(", ")})`;
-    this.scale.setAttribute("role", "img");
-    this.scale.setAttribute("aria-label", `Colours of the distance, from 0 to ${Number(paint.largest)} millimetres and more`);
-  }
-
   // ---- where it is seen from ----
 
   choose(name) {
@@ -290,8 +268,7 @@ class Player {
     this.address = "";
     this.view?.clear();
     this.seconds = this.length = 0;
-    this.canvas.hidden = this.transport.hidden = this.cameras.hidden = this.hint.hidden = this.scale.hidden = true;
-    this.names.replaceChildren();
+    this.canvas.hidden = this.transport.hidden = this.cameras.hidden = this.hint.hidden = true;
     this.notice.textContent = this.options.empty ?? "";
     this.#showPlaying();
   }

@@ -1,10 +1,10 @@
-// View: draws one or two heads that move (motion.js) with three.js, in the materials of memorytalker.rendering.scene.
+// View: draws a head that moves (motion.js) with three.js, in the materials of memorytalker.rendering.scene.
 
 import {
   BufferAttribute, BufferGeometry, DynamicDrawUsage, GLSL3, Mesh, OrbitControls, PerspectiveCamera, RawShaderMaterial,
   Scene, Spherical, Vector3, WebGLRenderer,
 } from "./three/three.js";
-import { decoded, dressingOf, MovingHead, spread } from "./motion.js";
+import { dressingOf, MovingHead, spread } from "./motion.js";
 
 const NEAREST = 0.55, FURTHEST = 1.9; // times the distance of the chosen camera
 const LOWEST = 0.62 * Math.PI, HIGHEST = 0.24 * Math.PI; // from straight up
@@ -38,7 +38,7 @@ ${body.replace("gl_FragData[0]", "picture")}
 }`;
 }
 
-/** One head on the stage: its motion, its mesh, and the scene that it has to itself. */
+/** The head on the stage: its motion, its mesh, and its scene. */
 class Figure {
   constructor(motion, material) {
     this.motion = motion;
@@ -90,25 +90,13 @@ class Figure {
     this.light.needsUpdate = true;
   }
 
-  /** Give every vertex the colour of its distance (count, metres) on a scale of `colors` that ends at `largest` mm. */
-  paint(distances, { colors, largest }) {
-    const last = colors.length / 3 - 1;
-    const values = (this.painted ??= new Float32Array(3 * distances.length));
-    for (let v = 0; v < distances.length; v += 1) {
-      const step = 3 * Math.min(Math.round((1000 * distances[v] * last) / largest), last);
-      for (let k = 0; k < 3; k += 1) values[3 * v + k] = colors[step + k];
-    }
-    spread(this.motion.dressing, values, 3, this.color.array);
-    this.color.needsUpdate = true;
-  }
-
   dispose() {
     this.mesh.geometry.dispose();
     this.material.dispose();
   }
 }
 
-/** A canvas with heads on it that can be turned; draws only when something has changed. */
+/** A canvas with a head on it that can be turned; draws only when something has changed. */
 export class View {
   /** `changed` is called whenever the view turned; throws where there is no WebGL 2. */
   constructor(canvas, changed) {
@@ -117,30 +105,21 @@ export class View {
     if (!context) throw new Error("There is no WebGL 2 here.");
     this.renderer = new WebGLRenderer({ canvas, context });
     this.renderer.setClearColor(0x000000, 0);
-    this.renderer.autoClear = false;
     this.camera = new PerspectiveCamera(20, 1, 0.05, 5);
-    this.follower = this.camera.clone();
     this.controls = new OrbitControls(this.camera, canvas);
     Object.assign(this.controls, { enablePan: false, minPolarAngle: HIGHEST, maxPolarAngle: LOWEST });
     // One finger across turns the head, up and down still moves the page; the wheel zooms only with the control key.
     canvas.style.touchAction = "pan-y";
     canvas.addEventListener("wheel", (event) => { this.controls.enableZoom = event.ctrlKey; }, { capture: true, passive: true });
     this.controls.addEventListener("change", () => { this.request(); changed(); });
-    this.figures = [];
-    this.frame = 0;
+    this.figure = null;
     canvas.addEventListener("webglcontextrestored", () => this.request());
   }
 
-  /** Put the heads of a package on the stage in place of those before; the camera stays if there was one. */
+  /** Put the head of a package on the stage in place of the one before; the camera stays if there was one. */
   load(content) {
     this.clear();
-    const dressings = content.dressings.map(dressingOf);
-    const { paint } = content;
-    this.scale = paint ? { colors: decoded(paint.colors), largest: paint.largest } : null;
-    this.figures = content.heads.map((head, place) => new Figure(
-      new MovingHead(dressings[head.dressing], head), paint && place === 0 ? paint.material : content.material,
-    ));
-    this.errors = paint ? new Float32Array(this.figures[0].motion.dressing.count) : null;
+    this.figure = new Figure(new MovingHead(dressingOf(content.dressing), content.motion), content.material);
     this.fps = content.fps;
     if (!this.chosen) this.choose("front", false);
     else this.request();
@@ -149,18 +128,13 @@ export class View {
 
   /** Show the moment `seconds` after the beginning. */
   show(seconds) {
-    const frame = seconds * this.fps;
-    for (const figure of this.figures) figure.show(frame);
-    if (this.errors) {
-      const [first, second] = this.figures;
-      first.paint(first.motion.distances(second.motion, this.errors), this.scale);
-    }
+    this.figure?.show(seconds * this.fps);
     this.request();
   }
 
   /** Look from a named camera, turning there unless that is not wanted. */
   choose(name, smooth) {
-    const { position, target } = this.figures[0].motion.dressing.cameras[name];
+    const { position, target } = this.figure.motion.dressing.cameras[name];
     this.chosen = name;
     const toTarget = new Vector3(...target);
     const to = new Spherical().setFromVector3(new Vector3(...position).sub(toTarget));
@@ -220,38 +194,20 @@ export class View {
 
   draw() {
     const { width, height } = this.renderer.domElement;
-    const ratio = this.renderer.getPixelRatio();
-    if (!this.figures.length || !this.canvas.clientWidth || this.disposed) return;
-    const wide = width / ratio / this.figures.length, high = height / ratio;
-    const offset = this.camera.position.clone().sub(this.controls.target);
-    const first = this.figures[0].motion.dressing;
-    this.renderer.setScissorTest(true);
-    this.figures.forEach((figure, place) => {
-      const camera = this.follower.copy(this.camera);
-      const own = figure.motion.dressing;
-      if (own !== first) { // a head of another size is seen from its own distance
-        const name = this.chosen || "front";
-        const [mine, theirs] = [own, first].map((one) => one.cameras[name]);
-        const length = ({ position, target }) => new Vector3(...position).distanceTo(new Vector3(...target));
-        camera.position.copy(offset).multiplyScalar(length(mine) / length(theirs)).add(new Vector3(...mine.target));
-      }
-      camera.aspect = wide / high;
-      const half = Math.tan((own.viewAngle / 2) * DEGREE) / Math.min(camera.aspect, 1); // narrow: as wide as it was high
-      camera.fov = (2 * Math.atan(half)) / DEGREE;
-      camera.updateProjectionMatrix();
-      figure.lightFrom(this.azimuth);
-      this.renderer.setViewport(place * wide, 0, wide, high);
-      this.renderer.setScissor(place * wide, 0, wide, high);
-      this.renderer.clear();
-      this.renderer.render(figure.scene, camera);
-    });
-    this.frame += 1;
+    if (!this.figure || !this.canvas.clientWidth || this.disposed) return;
+    const { camera } = this;
+    camera.aspect = width / height;
+    const half = Math.tan((this.figure.motion.dressing.viewAngle / 2) * DEGREE) / Math.min(camera.aspect, 1); // narrow: as wide as it was high
+    camera.fov = (2 * Math.atan(half)) / DEGREE;
+    camera.updateProjectionMatrix();
+    this.figure.lightFrom(this.azimuth);
+    this.renderer.render(this.figure.scene, camera);
   }
 
-  /** Give back what the heads hold on the graphics card. */
+  /** Give back what the head holds on the graphics card. */
   clear() {
-    for (const figure of this.figures) figure.dispose();
-    this.figures = [];
+    this.figure?.dispose();
+    this.figure = null;
   }
 
   dispose() {
