@@ -96,7 +96,7 @@ class SpeechConfig:
     layers: int = 4
     heads: int = 6
     feedforward: int = 1536
-    mel_bins: int = 80  # whisper only
+    mel_bins: int = 80  # whisper only: that of the pretrained encoder
     state_rate: int = 50  # hidden states per second
     resample: str = "after"  # features go to the motion rate "before" the transformer (VOCASET) or "after" it
     head_channels: int = 192  # 0: one linear layer, the paper's CTC head; else width of a temporal convolution head
@@ -116,10 +116,8 @@ class StyleConfig:
     window: int = 400  # samples at 16 kHz
     hop: int = 160
     channels: int = 128
-    bank_size: int = 8  # kernels 1..bank_size
     strides: tuple[int, ...] = (1, 2, 1, 2, 1, 2)
     kernel: int = 5
-    dense_blocks: int = 6
     embedding: int = 256
     dropout: float = 0.0
     statistics: bool = False  # `voice_statistics` of the clip join the embedding ...
@@ -210,8 +208,7 @@ class LossConfig:
     shut: float = 0.0  # by how much more the opening loss counts where the mouth is truly shut
     bite: float = 0.0  # relative error of the gap between lower lip and upper teeth, as `opening`
     lips_in_stage_one: float = 0.0  # the lip loss in stage 1 as well
-    shown: float = 0.0  # stage 1 decodes once more in the style that recorded motion shows; stage 2 should hear it
-    identity: float = 0.0  # the style weights of a speaker's two clips should be nearest among a batch's
+    shown: float = 0.0  # stage 1 decodes once more in the style that recorded motion shows
 
 
 @dataclass(frozen=True)
@@ -229,12 +226,8 @@ class TrainingConfig:
     crop_seconds: float = 0.0  # longer clips are cut at random to this length; 0: whole clips
     captured_share: float = 0.0  # share of each epoch drawn from recorded motion; 0: every clip once
     style_seconds: float = 0.0  # longer clips show the style encoder a random piece of this length; 0: all
-    strangers_in_batch: bool = False  # triplets among a batch's clips and one more of each speaker
     validate_every: int = 1  # epochs
-    checkpoint_every: int = 500  # steps
     seed: int = 0
-    checkpoint_seconds: float = 600.0  # a checkpoint at least so often as well; 0: by steps alone
-    clips_at_once: int = 0  # a batch passes in pieces of so many clips, gradients summed; 0: all at once
     mixed_precision: str = "no"  # "no", "bf16" or "fp16" (a GPU only)
     losses: LossConfig = field(default_factory=LossConfig)
 

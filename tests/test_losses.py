@@ -18,7 +18,6 @@ from memorytalker.training.losses import (
     MouthVertices,
     align_loss,
     estimated_style,
-    identity_loss,
     lip_loss,
     memorizing_loss,
     memory_loss,
@@ -248,20 +247,3 @@ def test_the_shown_pass_counts_as_the_general_one_does() -> None:
     with_shown = memorizing_loss(output, motion, mask, weights, 1.0, None, mouth, shown=offsets)
     torch.testing.assert_close(with_shown.parts["shown"], without.total)
     torch.testing.assert_close(with_shown.total, 1.5 * without.total)
-
-
-def test_identity_is_told_by_slots_that_hardly_move() -> None:
-    """Pairs that share a small mark of their own are nearest; strangers' pairs are not; neutral weights give chance."""
-    generator = torch.Generator().manual_seed(0)
-    marks = 0.1 * torch.randn(6, 20, generator=generator)
-    weights = 1.0 + torch.cat([marks, marks]) + 0.01 * torch.randn(12, 20, generator=generator)
-    own = [(place + 6) % 12 for place in range(12)]
-    strangers = [(place + 5) % 12 for place in range(12)]
-    assert identity_loss(weights, own) < 0.1 < 3 < identity_loss(weights, strangers)
-    loud = weights.clone()
-    loud[:, 0] += 3.0 * torch.randn(12, generator=generator)  # one slot that moves much does not drown the others
-    assert identity_loss(loud, own) < 0.3
-    neutral = torch.ones(12, 20, requires_grad=True)
-    chance = identity_loss(neutral, own)
-    chance.backward()
-    assert float(chance.detach()) == pytest.approx(math.log(11), abs=1e-3) and neutral.grad.abs().max() < 1e-3

@@ -14,16 +14,17 @@ from toy_training import clips as toy_clips
 
 from memorytalker.config import ConfigError, LossConfig, TrainingConfig
 from memorytalker.face.head import load_head
+from memorytalker.training import trainer
 from memorytalker.training.data import Sampler, TrainingClip, Triplets, collate, cropped, split_long
 from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorize, stage_one
 from memorytalker.training.space import blendshape_space
-from memorytalker.training.stylize import _roles, stylize, stylizing
+from memorytalker.training.stylize import stylize
 from memorytalker.training.trainer import Trainer
 
 LOSSES = LossConfig(slots=0.1, opening=0.1, lips_in_stage_one=1.0)
 CONFIG = TrainingConfig(epochs=2, batch_size=3, learning_rate=1e-3, captured_share=0.4, crop_seconds=1.0,
-                        checkpoint_every=1, losses=LOSSES)  # fmt: skip
+                        losses=LOSSES)  # fmt: skip
 
 
 @pytest.fixture
@@ -111,6 +112,7 @@ def test_padded_batch_equals_single_clips(make_model, clips: list[TrainingClip])
 
 
 def test_broken_run_ends_where_an_unbroken_one_does(make_model, clips, mouth, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(trainer, "CHECKPOINT_STEPS", 1)
     whole = make_model()
     memorize(whole, clips, clips[:3], mouth, CONFIG, tmp_path / "whole")
     broken = make_model()
@@ -141,6 +143,7 @@ def test_a_run_broken_off_before_its_judgement_is_judged_when_resumed(
     def dies(self, epoch, validate):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(trainer, "CHECKPOINT_STEPS", 1)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Trainer, "_judge", dies)
         memorize(make_model(), clips, clips[:3], mouth, CONFIG, tmp_path)
@@ -210,45 +213,3 @@ def test_silence_on_film_need_not_be_shut(clips: list[TrainingClip]) -> None:
     assert not batch.firm[0, 0] and batch.firm[0, 1], "silence on film does not count, speech does"
     assert batch.firm[1, : len(made.motion)].all(), "synthesised silence is shut"
     assert not (batch.firm & ~batch.mask).any()
-
-
-@pytest.mark.parametrize("speakers", [["a", "b"], ["a", "a", "b"], ["c", "a", "b", "a", "c"]])
-def test_a_batch_gives_every_clip_a_friend_and_a_stranger(speakers: list[str]) -> None:
-    everyone = speakers * 2  # the clips, and one more of each one's speaker
-    friends, strangers = _roles(everyone)
-    assert all(everyone[f] == own and f != place for place, (f, own) in enumerate(zip(friends, everyone, strict=True)))
-    assert all(everyone[s] != own for s, own in zip(strangers, everyone, strict=True))
-
-
-def test_triplets_in_a_batch_hear_each_clip_once(make_model, clips, mouth, monkeypatch) -> None:
-    """The batch and one more clip of each speaker are heard, all of them learn, and nobody else is heard."""
-    model, heard = make_model().eval(), []
-    hear = model.style.forward
-    monkeypatch.setattr(model.style, "forward", lambda mel, counts: (heard.append(len(mel)), hear(mel, counts))[1])
-    config = dataclasses.replace(CONFIG, stage="stylize", strangers_in_batch=True)
-    chosen = [0, next(i for i, clip in enumerate(clips) if clip.speaker != clips[0].speaker)]
-    randoms = [np.random.default_rng(i) for i in range(2)]
-    losses = stylizing(model, clips, chosen, Triplets(clips), mouth, config, randoms)
-    assert heard == [4] and "style" in losses.parts
-    heard.clear()
-    same = [i for i, clip in enumerate(clips) if clip.speaker == clips[0].speaker][:2]
-    stylizing(model, clips, same, Triplets(clips), mouth, config, [np.random.default_rng(i) for i in range(2)])
-    assert heard == [2, 2, 2], "a batch of one speaker draws its strangers from outside"
-
-
-def test_stage_two_learns_the_style_that_motion_shows_and_who_speaks(make_model, clips, mouth) -> None:
-    """Both enter with a weight alone; identity needs both clips of each speaker in the batch."""
-    model, triplets = make_model().eval(), Triplets(clips)
-    chosen = [0, next(i for i, one in enumerate(clips) if one.speaker != clips[0].speaker)]
-
-    def parts(strangers: bool, **weights: float) -> dict[str, torch.Tensor]:
-        losses, randoms = LossConfig(**weights), [np.random.default_rng(i) for i in (0, 1)]
-        config = dataclasses.replace(CONFIG, stage="stylize", strangers_in_batch=strangers, losses=losses)
-        return stylizing(model, clips, chosen, triplets, mouth, config, randoms).parts
-
-    assert not {"shown", "identity"} & set(parts(True))
-    both = parts(True, shown=1.0, identity=1.0)
-    assert both["shown"] > 0 and both["identity"] > 0
-    assert "identity" not in parts(False, identity=1.0)
-    both["shown"].backward()
-    assert model.style.feature.weight.grad.abs().max() > 0 and model.decoder.output.weight.grad is None

@@ -24,7 +24,7 @@ from memorytalker.training.settings import read_settings
 from memorytalker.weights import load_weights
 
 VERTICES = 40
-STYLE = {"channels": 12, "bank_size": 4, "strides": [1, 2, 2], "dense_blocks": 2, "embedding": 10}
+STYLE = {"channels": 12, "strides": [1, 2, 2], "embedding": 10}
 HUBERT = {"form": "hubert", "hidden_size": 16, "layers": 2, "heads": 2, "feedforward": 24, "head_channels": 0,
           "target_level": 0.0, "frozen": False, "resample": "before"}  # fmt: skip
 MODEL = {"name": "toy", "width": 16, "slots": list(CHARACTERS), "style": STYLE, "speech": HUBERT}

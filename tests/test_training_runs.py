@@ -17,7 +17,7 @@ import toy_training
 
 from memorytalker.config import ConfigError
 from memorytalker.training.folder import RunFolder, commit
-from memorytalker.training.processes import shares, start_processes
+from memorytalker.training.processes import share, start_processes
 
 TESTS = Path(__file__).resolve().parent
 
@@ -102,17 +102,13 @@ def test_two_processes_train_what_one_does(stage: str, start: Callable, tmp_path
         assert second["train"] == pytest.approx(first["train"], rel=1e-4)
 
 
-@pytest.mark.parametrize(("count", "processes", "at_once"), [(8, 3, 2), (3, 2, 0), (1, 4, 0), (5, 1, 2)])
-def test_shares_make_up_the_batch(count: int, processes: int, at_once: int) -> None:
+@pytest.mark.parametrize(("count", "processes"), [(8, 3), (3, 2), (1, 4), (5, 1)])
+def test_shares_make_up_the_batch(count: int, processes: int) -> None:
     losses = torch.arange(1.0, count + 1)
-    pieces = [list(shares(count, processes, rank, at_once)) for rank in range(processes)]
-    assert len({len(own) for own in pieces}) == 1, "no process waits for another that has finished"
-    seen = [place for own in pieces for places, weight, _ in own if weight for place in places]
-    assert sorted(seen) == list(range(count))
-    total = sum(losses[list(places)].mean() * weight for own in pieces for places, weight, _ in own) / processes
+    own = [share(count, processes, rank) for rank in range(processes)]
+    assert sorted(place for places, weight in own if weight for place in places) == list(range(count))
+    total = sum(losses[list(places)].mean() * weight for places, weight in own) / processes
     torch.testing.assert_close(total, losses.mean())
-    assert all([last for _, _, last in own] == [False] * (len(own) - 1) + [True] for own in pieces)
-    assert not at_once or all(len(places) <= at_once for own in pieces for places, _, _ in own)
 
 
 def test_a_run_may_go_on_under_another_commit_but_not_on_other_data(tmp_path: Path) -> None:
@@ -122,7 +118,7 @@ def test_a_run_may_go_on_under_another_commit_but_not_on_other_data(tmp_path: Pa
     folder.save({"step": 1})
     folder.describe(claim, {"commit": "two"})
     # A field that came later counts at its default.
-    folder.check({"training": {"epochs": 3, "clips_at_once": 0}, "data": "a"})
+    folder.check({"training": {"epochs": 3, "captured_share": 0.0}, "data": "a"})
     assert [session["commit"] for session in folder.about()["sessions"]] == ["one", "two"]
     with pytest.raises(ConfigError, match="other settings .data"):
         folder.check({**claim, "data": "b"})

@@ -7,7 +7,7 @@ import dataclasses
 from memorytalker.config import ModelConfig, SpeechConfig, StyleConfig
 from memorytalker.phones import CHARACTERS
 
-STYLE = StyleConfig(channels=12, bank_size=4, strides=(1, 2, 2), dense_blocks=2, embedding=10)
+STYLE = StyleConfig(channels=12, strides=(1, 2, 2), embedding=10)
 WHISPER = SpeechConfig(hidden_size=32, layers=2, heads=2, feedforward=48, head_channels=24, head_layers=2)
 HUBERT = SpeechConfig(
     form="hubert", hidden_size=32, layers=1, heads=2, feedforward=48, head_channels=0, target_level=0.0, frozen=False

@@ -16,6 +16,7 @@ from transformers.models.whisper import modeling_whisper  # noqa: F401
 
 from memorytalker.config import LossConfig, TrainingConfig
 from memorytalker.training import folder as run_folder
+from memorytalker.training import trainer
 from memorytalker.training.data import TrainingClip
 from memorytalker.training.folder import RunFolder
 from memorytalker.training.losses import MouthVertices
@@ -23,7 +24,7 @@ from memorytalker.training.memorize import memorize
 from memorytalker.training.stylize import stylize
 
 CONFIG = TrainingConfig(
-    epochs=3, batch_size=3, learning_rate=1e-3, captured_share=0.4, crop_seconds=1.0, checkpoint_every=3,
+    epochs=3, batch_size=3, learning_rate=1e-3, captured_share=0.4, crop_seconds=1.0,
     clip_norm=1.0, losses=LossConfig(slots=0.1, opening=0.1, lips_in_stage_one=1.0),
 )  # fmt: skip
 MOUTH = MouthVertices(lips=torch.eye(60)[:, :12], opening=torch.eye(60)[0])
@@ -52,8 +53,9 @@ def clips() -> list[TrainingClip]:
 
 
 def train(folder: Path, moment: str | None = None, seed: int = 0) -> None:
-    """Stage 1 from weights of `seed`, with dropout; killed at `moment`."""
+    """Stage 1 from weights of `seed`, with dropout and a checkpoint every third step; killed at `moment`."""
     torch.set_num_threads(1)
+    trainer.CHECKPOINT_STEPS = 3
     if moment:
         _die_at(moment)
     memorize(random_model(FAMILIES["open"], seed), clips(), clips()[:3], MOUTH, CONFIG, folder)

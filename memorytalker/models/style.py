@@ -17,6 +17,8 @@ from memorytalker.config import ConfigError, StyleConfig
 from memorytalker.models.layers import length_mask
 from memorytalker.sound.mel import mel_centres
 
+#: Of AdaIN-VC's trunk: kernels 1 to so many in its bank of convolutions, and residual dense layers behind the average.
+BANK_SIZE, DENSE_BLOCKS = 8, 6
 #: Standard deviations from the training voices beyond which a statistic counts no further: digital silence is no voice.
 FARTHEST = 3.0
 #: dB below the loudest frames (98 of 100 are not louder) from which on nobody speaks clearly, or there is a pause.
@@ -63,13 +65,13 @@ class StyleEncoder(nn.Module):
     def _build_trunk(self, config: StyleConfig) -> None:
         channels, kernel = config.channels, config.kernel
         self.strides = config.strides
-        bank_width = config.bank_size * channels + config.mel_bins
-        self.bank = nn.ModuleList(nn.Conv1d(config.mel_bins, channels, k + 1) for k in range(config.bank_size))
+        bank_width = BANK_SIZE * channels + config.mel_bins
+        self.bank = nn.ModuleList(nn.Conv1d(config.mel_bins, channels, k + 1) for k in range(BANK_SIZE))
         self.gather = nn.Conv1d(bank_width, channels, 1)
         self.first_convolutions = nn.ModuleList(nn.Conv1d(channels, channels, kernel) for _ in self.strides)
         self.second_convolutions = nn.ModuleList(nn.Conv1d(channels, channels, kernel, stride=s) for s in self.strides)
-        self.first_dense = nn.ModuleList(nn.Linear(channels, channels) for _ in range(config.dense_blocks))
-        self.second_dense = nn.ModuleList(nn.Linear(channels, channels) for _ in range(config.dense_blocks))
+        self.first_dense = nn.ModuleList(nn.Linear(channels, channels) for _ in range(DENSE_BLOCKS))
+        self.second_dense = nn.ModuleList(nn.Linear(channels, channels) for _ in range(DENSE_BLOCKS))
         self.embedding = nn.Linear(channels, config.embedding)
 
     def start_neutral(self) -> None:

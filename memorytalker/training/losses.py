@@ -10,7 +10,6 @@ scale times metres.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -62,21 +61,6 @@ def align_loss(key_address: Tensor, value_address: Tensor, mask: Tensor | None =
 def style_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float = 5.0) -> Tensor:
     """Clips of one speaker should look alike and clips of two should not: projections (B, n) each. Eq. 13"""
     return F.triplet_margin_loss(anchor, positive, negative, margin=margin)
-
-
-def identity_loss(
-    weights: Tensor, positives: Sequence[int], temperature: float = 0.1, smallest: float = 0.02
-) -> Tensor:
-    """Every row of style weights (B, n) should be most like that of its speaker's other clip, row `positives[i]`.
-
-    Cross entropy of the likeness among the batch's rows, each slot against its spread in the batch but no less than
-    `smallest` (N pairs: Sohn 2016, NIPS 29): what tells people apart may be small and need not show in the motion.
-    Weights that are all neutral have no gradient here. Not in the paper.
-    """
-    rows = (weights - weights.mean(0)) / (weights.var(0, correction=0) + smallest**2).sqrt()
-    likeness = rows @ rows.T / (rows.shape[1] * temperature)
-    likeness = likeness.masked_fill(torch.eye(len(rows), dtype=torch.bool, device=rows.device), -torch.inf)
-    return F.cross_entropy(likeness, torch.tensor(positives, device=rows.device))
 
 
 def lip_loss(prediction: Tensor, truth: Tensor, lips: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -243,14 +227,11 @@ def stylizing_loss(
     mask: Tensor | None = None,
     weights: LossConfig = LossConfig(),
     scale: float = 1.0,
-    shown: Tensor | None = None,
-    positives: Sequence[int] = (),
 ) -> Losses:
     """Stage 2: L_2 = L_mse + L_vel + 0.01 (L_lip + L_style), one decoder pass.
 
     `styles` of the clip itself (anchor), of another clip of its speaker (positive), of another speaker's (negative).
-    The losses that are not in the paper enter only with a weight: opening, shown (needs `shown`, the style weights
-    (B, n) that the motion shows) and identity (needs `positives`, see `identity_loss`).
+    The losses that are not in the paper, opening and bite, enter only with a weight.
     """
     truth, prediction = motion * scale, output.offsets * scale
     parts = {
@@ -260,10 +241,6 @@ def stylizing_loss(
         "style": style_loss(*(style.projection for style in styles), margin=weights.margin),
     }
     parts |= _gaps((output.offsets,), motion, mask, weights, mouth)
-    if shown is not None and weights.shown:
-        parts["shown"] = (styles[0].weights - shown).square().mean()
-    if positives and weights.identity:
-        parts["identity"] = identity_loss(styles[0].weights, positives)
     return _weigh(parts, weights)
 
 

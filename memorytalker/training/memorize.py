@@ -52,9 +52,8 @@ def memorize(
 
     def validate() -> dict[str, float]:
         return mean_losses(
-            lambda batch: memorizing(model, batch, mouth, config),
-            validation, config.clips_at_once or config.batch_size, device, config.losses,
-        )  # fmt: skip
+            lambda batch: memorizing(model, batch, mouth, config), validation, config.batch_size, device, config.losses
+        )
 
     trainer.run(step, validate, provenance or {}, progress, lambda: set_slot_logits(model, clips), fold)
 

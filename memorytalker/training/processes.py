@@ -6,7 +6,6 @@ Several processes are started by `accelerate launch`; by oneself there is one. I
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -57,18 +56,11 @@ def device_of(name: str) -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if name == "cuda" else torch.device(name)
 
 
-def shares(count: int, processes: int, rank: int, at_once: int) -> Iterator[tuple[range, float, bool]]:
-    """How one process works through a batch of `count` clips: (places in the batch, weight, whether it is the last).
+def share(count: int, processes: int, rank: int) -> tuple[range, float]:
+    """Which clips of a batch of `count` one of several processes takes: (places in the batch, weight of their mean).
 
-    Gradients are summed over the pieces of a process and averaged over processes. The weights make the result the mean
-    over the whole batch, however it is divided. Every process has equally many pieces; one with nothing left to do
-    goes through the first clip with weight 0, because the others wait for it.
+    Gradients are averaged over processes; the weights make the result the mean over the whole batch, however it is
+    divided. A process with nothing to do goes through the first clip with weight 0, because the others wait for it.
     """
     own = range(count * rank // processes, count * (rank + 1) // processes)
-    largest = -(-count // processes)
-    size = at_once or largest
-    pieces = -(-largest // size)
-    for number in range(pieces):
-        places = own[number * size : (number + 1) * size]
-        weight = len(places) * processes / count
-        yield (places, weight, number == pieces - 1) if places else (range(1), 0.0, number == pieces - 1)
+    return (own, len(own) * processes / count) if own else (range(1), 0.0)

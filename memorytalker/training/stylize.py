@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from memorytalker.config import Progress, TrainingConfig
 from memorytalker.models.style import StyleOutput
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.data import AnyClip, Batch, Sampler, TrainingError, Triplets, collate, cropped
-from memorytalker.training.losses import Losses, MouthVertices, estimated_style, motion_loss, stylizing_loss
+from memorytalker.training.losses import Losses, MouthVertices, motion_loss, stylizing_loss
 from memorytalker.training.memorize import in_full, stage_one
 from memorytalker.training.trainer import Means, Trainer
 
@@ -44,7 +43,6 @@ def stylize(
     model.requires_grad_(False)
     model.style.requires_grad_(True)
     frames = round(config.crop_seconds * model.config.fps)
-    judged = replace(config, strangers_in_batch=False)  # the same measure whatever the way of training
     training = Triplets(clips)
     try:
         held = Triplets(validation)
@@ -60,10 +58,10 @@ def stylize(
     def validate() -> dict[str, float]:
         random = np.random.default_rng(config.seed)  # the same triplets every time
         anchors = sorted(held.anchors() if held else range(len(validation)), key=lambda i: validation[i].frames)
-        size, means, neutral = config.clips_at_once or config.batch_size, Means(config.losses), 0.0
+        size, means, neutral = config.batch_size, Means(config.losses), 0.0
         for start in range(0, len(anchors), size):
             chosen = anchors[start : start + size]
-            means.add(stylizing(model, validation, chosen, held, mouth, judged, [random] * len(chosen)), len(chosen))
+            means.add(stylizing(model, validation, chosen, held, mouth, config, [random] * len(chosen)), len(chosen))
             neutral += float(_neutral(model, [validation[i] for i in chosen])) * len(chosen)
         return {**means.figures(), "neutral_motion": neutral / len(anchors)}
 
@@ -86,60 +84,26 @@ def stylizing(
     """
     batch, styles = styled_batch(model, clips, chosen, triplets, config, randoms, frames)
     output = stage_one(model, batch, styles[0].weights, motion=False)
-    shown = _shown(model, batch) if config.losses.shown else None
-    paired = config.losses.identity and len(batch.names) == 2 * len(chosen)  # every clip brought another of its speaker
-    positives = [(place + len(chosen)) % len(batch.names) for place in range(len(batch.names))] if paired else ()
     with torch.autocast(batch.motion.device.type, enabled=False):
         losses = stylizing_loss(
-            output, batch.motion, styles, mouth, batch.mask, config.losses, model.config.motion_scale, shown, positives
+            output, batch.motion, styles, mouth, batch.mask, config.losses, model.config.motion_scale
         )
     return losses if triplets else Losses(losses.total, {k: v for k, v in losses.parts.items() if k != "style"})
-
-
-@torch.no_grad()
-def _shown(model: MemoryTalker, batch: Batch) -> torch.Tensor:
-    """The style weights (B, n) that the batch's motion shows against the neutral style."""
-    neutral = stage_one(model, batch, motion=False)
-    return estimated_style(neutral.key_address, neutral.offsets, batch.motion, batch.mask)
 
 
 def styled_batch(
     model: MemoryTalker, clips: Sequence[AnyClip], chosen: list[int], triplets: Triplets | None,
     config: TrainingConfig, randoms: Sequence[np.random.Generator], frames: int,
 ) -> tuple[Batch, tuple[StyleOutput, StyleOutput, StyleOutput]]:  # fmt: skip
-    """The batch of the clips `chosen` and the styles of anchors, positives and strangers; see `stylizing`.
-
-    With `config.strangers_in_batch` every clip brings another one of its speaker, which counts as well, and the batch
-    holds the strangers: each clip is heard once instead of in three roles.
-    """
+    """The batch of the clips `chosen` and the styles of anchors, positives and negatives; see `stylizing`."""
     pairs = [triplets.draw(i, random) if triplets else (i, i) for i, random in zip(chosen, randoms, strict=True)]
-    speakers = [clips[i].speaker for i in chosen]
-    if config.strangers_in_batch and triplets and len(set(speakers)) > 1:
-        chosen, randoms = [*chosen, *(pair[0] for pair in pairs)], [*randoms, *randoms]
-        anchor = style_of(model, [clips[i] for i in chosen], config, randoms)
-        others = [_pick(anchor, places) for places in _roles(speakers * 2)]
-    else:
-        anchor = style_of(model, [clips[i] for i in chosen], config, randoms)
-        others = [style_of(model, [clips[pair[k]] for pair in pairs], config, randoms) for k in (0, 1)]
+    anchor = style_of(model, [clips[i] for i in chosen], config, randoms)
+    others = [style_of(model, [clips[pair[k]] for pair in pairs], config, randoms) for k in (0, 1)]
     picked = [
         cropped(clips[i], frames, random, model.config) if frames else clips[i]
         for i, random in zip(chosen, randoms, strict=True)
     ]
     return collate(picked).to(next(model.parameters()).device), (anchor, *others)
-
-
-def _roles(speakers: list[str]) -> tuple[list[int], list[int]]:
-    """For each place of a batch that holds every speaker twice, half a batch apart: its positive's and stranger's."""
-    count = len(speakers)
-    strangers = []
-    for place, speaker in enumerate(speakers):
-        after = [(place + k) % count for k in range(1, count)]
-        strangers.append(next(other for other in after if speakers[other] != speaker))
-    return [(place + count // 2) % count for place in range(count)], strangers
-
-
-def _pick(style: StyleOutput, places: list[int]) -> StyleOutput:
-    return StyleOutput(style.weights[places], style.feature[places], style.projection[places])
 
 
 def _neutral(model: MemoryTalker, clips: list[AnyClip]) -> torch.Tensor:

@@ -47,7 +47,7 @@ def train_together(
     def validate() -> dict[str, float]:
         random = np.random.default_rng(config.seed)  # the same triplets every time
         anchors = sorted(held.anchors(), key=lambda i: validation[i].frames)
-        size, means = config.clips_at_once or config.batch_size, Means(config.losses)
+        size, means = config.batch_size, Means(config.losses)
         for start in range(0, len(anchors), size):
             chosen = anchors[start : start + size]
             means.add(_losses(model, validation, chosen, held, mouth, config, [random] * len(chosen)), len(chosen))

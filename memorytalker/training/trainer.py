@@ -9,7 +9,6 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.data import Sampler, TrainingError
 from memorytalker.training.folder import RunFolder, session
 from memorytalker.training.losses import Losses
-from memorytalker.training.processes import shares, start_processes
+from memorytalker.training.processes import share, start_processes
 from memorytalker.weights import save_weights
 
 #: step number, clip numbers -> losses: their mean over these clips
@@ -31,6 +30,8 @@ Step = Callable[[int, list[int]], Losses]
 Validate = Callable[[], dict[str, float]]
 
 
+#: A checkpoint is written after so many steps, and at least so often (seconds).
+CHECKPOINT_STEPS, CHECKPOINT_SECONDS = 500, 600.0
 #: What a visitor sees; the other losses shape the memory and the style and do not choose between weights.
 VISIBLE = ("motion", "velocity", "lip", "lips_in_stage_one", "opening", "bite")
 
@@ -141,8 +142,8 @@ class Trainer:
             started = time.monotonic()
             self._train(stepper, clips)
             self.sums["seconds"] += time.monotonic() - started
-            due = self.step % self.config.checkpoint_every == 0
-            due |= 0 < self.config.checkpoint_seconds <= time.monotonic() - saved
+            due = self.step % CHECKPOINT_STEPS == 0
+            due |= CHECKPOINT_SECONDS <= time.monotonic() - saved
             # Not at an epoch's end: a run broken off there would resume past the judgement of that epoch.
             if due and self.step % self.sampler.steps_per_epoch:
                 self._save()
@@ -156,14 +157,10 @@ class Trainer:
         # Dropout is drawn from the step's own number, so that a resumed run draws what an unbroken one would.
         torch.manual_seed(self.config.seed * 1_000_003 + self.step + rank * 7_919_000_029)
         self.optimizer.zero_grad(set_to_none=True)
-        sums: dict[str, Tensor] = {}
-        for places, weight, last in shares(len(clips), processes, rank, self.config.clips_at_once):
-            self._places = places
-            with self._quietly(stepper, last):
-                total, parts = stepper(self.step, [clips[place] for place in places])
-                self.processes.backward(total * weight)
-            for name, value in {"total": total, **parts}.items():
-                sums[name] = sums.get(name, 0.0) + value.detach().float() * weight
+        self._places, weight = share(len(clips), processes, rank)
+        total, parts = stepper(self.step, [clips[place] for place in self._places])
+        self.processes.backward(total * weight)
+        sums = {name: value.detach().float() * weight for name, value in {"total": total, **parts}.items()}
         if self.config.clip_norm:
             self.processes.clip_grad_norm_(self.parameters, self.config.clip_norm)
         self.optimizer.step()
@@ -175,10 +172,6 @@ class Trainer:
         for name, value in zip(sums, means.tolist(), strict=True):
             self.sums[name] += value
         self.sums["steps"] += 1
-
-    def _quietly(self, stepper: nn.Module, last: bool) -> AbstractContextManager:
-        """Gradients travel between processes with the last piece of a batch, not before."""
-        return nullcontext() if last else self.processes.no_sync(stepper)
 
     def _judge(self, epoch: int, validate: Validate) -> None:
         """Validate, log, keep the best weights, save. The first process does it while the others wait."""
