@@ -330,8 +330,8 @@ def test_a_changed_recipe_is_not_mistaken_for_the_old_one(
 ) -> None:
     trained: list[str] = []
 
-    def note(model, clips, validation, mouth, config, folder, *rest) -> None:
-        trained.append(folder.name)
+    def note(model, inputs, config) -> None:
+        trained.append(inputs.folder.name)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(running, "memorize", note)

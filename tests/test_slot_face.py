@@ -16,6 +16,7 @@ from memorytalker.models.talker import HELD_SHARE
 from memorytalker.phones import ENGLISH
 from memorytalker.pipeline import Talker, TalkerError
 from memorytalker.training import memorize
+from memorytalker.training.trainer import StageInputs
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "open"
 
@@ -56,8 +57,8 @@ def test_a_trained_slot_is_held_as_training_speech_reads_it(make_model) -> None:
 def test_training_finds_how_speech_reads_the_slots(tmp_path: Path, make_model) -> None:
     model = make_model("open")
     before = model.slot_logits.clone()
-    memorize.memorize(model, toy_training.clips(), toy_training.clips()[:3], toy_training.MOUTH,
-                      toy_training.CONFIG, tmp_path)  # fmt: skip
+    inputs = StageInputs(toy_training.clips(), toy_training.clips()[:3], toy_training.MOUTH, tmp_path)
+    memorize.memorize(model, inputs, toy_training.CONFIG)
     assert not torch.equal(model.slot_logits, before)
     assert torch.equal(load_file(tmp_path / "best.safetensors")["slot_logits"], model.slot_logits), "for stage 2"
     kept = load_file(tmp_path / "weights" / "model.safetensors")["slot_logits"]

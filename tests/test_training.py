@@ -20,7 +20,7 @@ from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorize, stage_one
 from memorytalker.training.space import blendshape_space
 from memorytalker.training.stylize import stylize
-from memorytalker.training.trainer import Trainer
+from memorytalker.training.trainer import StageInputs, Trainer
 
 LOSSES = LossConfig(slots=0.1, opening=0.1, lips_in_stage_one=1.0)
 CONFIG = TrainingConfig(epochs=2, batch_size=3, learning_rate=1e-3, captured_share=0.4, crop_seconds=1.0,
@@ -114,7 +114,7 @@ def test_padded_batch_equals_single_clips(make_model, clips: list[TrainingClip])
 def test_broken_run_ends_where_an_unbroken_one_does(make_model, clips, mouth, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(trainer, "CHECKPOINT_STEPS", 1)
     whole = make_model()
-    memorize(whole, clips, clips[:3], mouth, CONFIG, tmp_path / "whole")
+    memorize(whole, StageInputs(clips, clips[:3], mouth, tmp_path / "whole"), CONFIG)
     broken = make_model()
     real = torch.optim.AdamW.step
     steps = iter(range(5))
@@ -125,10 +125,10 @@ def test_broken_run_ends_where_an_unbroken_one_does(make_model, clips, mouth, tm
 
     monkeypatch.setattr(torch.optim.AdamW, "step", stops)
     with pytest.raises((StopIteration, RuntimeError)):
-        memorize(broken, clips, clips[:3], mouth, CONFIG, tmp_path / "broken")
+        memorize(broken, StageInputs(clips, clips[:3], mouth, tmp_path / "broken"), CONFIG)
     monkeypatch.setattr(torch.optim.AdamW, "step", real)
     resumed = make_model(seed=3)  # whatever it starts from, the checkpoint decides
-    memorize(resumed, clips, clips[:3], mouth, CONFIG, tmp_path / "broken")
+    memorize(resumed, StageInputs(clips, clips[:3], mouth, tmp_path / "broken"), CONFIG)
     ends = [torch.load(tmp_path / run / "last.pt", weights_only=True) for run in ("whole", "broken")]
     assert ends[0]["step"] == ends[1]["step"] == 8
     for name, value in ends[0]["model"].items():  # the last weights, not only the best
@@ -146,23 +146,23 @@ def test_a_run_broken_off_before_its_judgement_is_judged_when_resumed(
     monkeypatch.setattr(trainer, "CHECKPOINT_STEPS", 1)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(Trainer, "_judge", dies)
-        memorize(make_model(), clips, clips[:3], mouth, CONFIG, tmp_path)
-    memorize(make_model(), clips, clips[:3], mouth, CONFIG, tmp_path)
+        memorize(make_model(), StageInputs(clips, clips[:3], mouth, tmp_path), CONFIG)
+    memorize(make_model(), StageInputs(clips, clips[:3], mouth, tmp_path), CONFIG)
     judged = [json.loads(line)["epoch"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert judged == [1, 2]
 
 
 def test_a_folder_with_another_run_is_refused(make_model, clips, mouth, tmp_path: Path) -> None:
-    memorize(make_model(), clips, clips[:3], mouth, CONFIG, tmp_path)
+    memorize(make_model(), StageInputs(clips, clips[:3], mouth, tmp_path), CONFIG)
     with pytest.raises(ConfigError, match="other settings .training"):
-        memorize(make_model(), clips, clips[:3], mouth, dataclasses.replace(CONFIG, seed=1), tmp_path)
+        memorize(make_model(), StageInputs(clips, clips[:3], mouth, tmp_path), dataclasses.replace(CONFIG, seed=1))
 
 
 def test_stage_one_learns_and_leaves_style_and_frozen_encoder_alone(make_model, clips, mouth, tmp_path) -> None:
     model = make_model()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     config = dataclasses.replace(CONFIG, epochs=12, learning_rate=5e-3)
-    memorize(model, clips, clips, mouth, config, tmp_path / "run")
+    memorize(model, StageInputs(clips, clips, mouth, tmp_path / "run"), config)
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert not {name for name in changed if name.startswith(("style", "speech.encoder"))}
     assert {"memory.slots", "motion.weight", "decoder.output.weight"} <= changed
@@ -175,7 +175,7 @@ def test_stage_two_teaches_the_style_encoder_alone(make_model, clips, mouth, tmp
     model = make_model()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     config = dataclasses.replace(CONFIG, stage="stylize", style_seconds=0.5)
-    stylize(model, clips, clips, mouth, config, tmp_path / "run")
+    stylize(model, StageInputs(clips, clips, mouth, tmp_path / "run"), config)
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert changed and all(name.startswith("style") for name in changed)
     assert "style_mean" in changed
@@ -199,9 +199,11 @@ def test_coordinates_keep_distances_and_openings() -> None:
     np.testing.assert_allclose(coordinates @ mouth.opening.numpy(), gap, atol=2e-5)
 
 
-def test_empty_corpus_is_refused(make_model, tmp_path: Path) -> None:
+def test_empty_corpus_is_refused(make_model, clips, mouth, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no training clips"):
-        Trainer(make_model(), CONFIG, tmp_path, Sampler([], CONFIG))
+        Trainer(make_model(), StageInputs([], clips, mouth, tmp_path), CONFIG, Sampler([], CONFIG))
+    with pytest.raises(ValueError, match="no validation clips"):
+        StageInputs(clips, [], mouth, tmp_path)
 
 
 def test_silence_on_film_need_not_be_shut(clips: list[TrainingClip]) -> None:

@@ -17,6 +17,7 @@ from memorytalker.training.losses import Losses, MouthVertices, memorizing_loss,
 from memorytalker.training.memorize import memorize
 from memorytalker.training.stylize import stylize
 from memorytalker.training.together import train_together
+from memorytalker.training.trainer import StageInputs
 from memorytalker.weights import load_weights, save_weights
 
 CONFIG = TrainingConfig(epochs=2, batch_size=3, learning_rate=1e-3, losses=LossConfig(slots=0.1, opening=0.1))
@@ -81,7 +82,7 @@ def test_without_memory_there_are_no_losses_of_the_memory(make_model, mouth: Mou
 def test_without_memory_stage_one_trains_all_but_the_memory(make_model, clips, mouth, tmp_path: Path) -> None:
     model = make_model(use_memory=False)
     before = state(model)
-    memorize(model, clips, clips[:3], mouth, CONFIG, tmp_path)
+    memorize(model, StageInputs(clips, clips[:3], mouth, tmp_path), CONFIG)
     names = changed(model, before)
     assert "decoder.output.weight" in names and not names & {"memory.slots", "motion.weight"}
 
@@ -104,7 +105,7 @@ def test_a_labelled_model_learns_a_vector_for_each_speaker(make_model, clips, mo
     model = labelled(make_model, speakers)
     before = state(model)
     config = dataclasses.replace(CONFIG, stage="stylize", losses=LossConfig(style=0.0), crop_seconds=0.5)
-    stylize(model, own, own, mouth, config, tmp_path)
+    stylize(model, StageInputs(own, own, mouth, tmp_path), config)
     assert changed(model, before) == {"style.weights.weight", "style_mean"}
     moved = torch.linalg.vector_norm(model.style.weights.weight.detach(), dim=0) > 0
     assert moved.tolist() == [True, True, False], "a speaker without clips stays neutral"
@@ -135,7 +136,7 @@ def test_together_everything_learns_that_is_not_frozen(make_model, clips, mouth,
     model = make_model()
     model.requires_grad_(False)  # as stage 2 leaves it
     before = state(model)
-    train_together(model, clips, clips, mouth, dataclasses.replace(CONFIG, stage="together"), tmp_path)
+    train_together(model, StageInputs(clips, clips, mouth, tmp_path), dataclasses.replace(CONFIG, stage="together"))
     names = changed(model, before)
     assert {"memory.slots", "motion.weight", "decoder.output.weight", "style.feature.weight", "style_mean"} <= names
     assert not any(name.startswith("speech.encoder") for name in names)

@@ -22,6 +22,7 @@ from memorytalker.training.folder import RunFolder
 from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorize
 from memorytalker.training.stylize import stylize
+from memorytalker.training.trainer import StageInputs
 
 CONFIG = TrainingConfig(
     epochs=3, batch_size=3, learning_rate=1e-3, captured_share=0.4, crop_seconds=1.0,
@@ -58,7 +59,7 @@ def train(folder: Path, moment: str | None = None, seed: int = 0) -> None:
     trainer.CHECKPOINT_STEPS = 3
     if moment:
         _die_at(moment)
-    memorize(random_model(FAMILIES["open"], seed), clips(), clips()[:3], MOUTH, CONFIG, folder)
+    memorize(random_model(FAMILIES["open"], seed), StageInputs(clips(), clips()[:3], MOUTH, folder), CONFIG)
 
 
 def train_shared(folder: Path, stage: str, rank: int, processes: int, port: int) -> None:
@@ -73,7 +74,8 @@ def train_shared(folder: Path, stage: str, rank: int, processes: int, port: int)
     torch.optim.AdamW = functools.partial(torch.optim.AdamW, eps=1e-4)
     model = random_model(dataclasses.replace(FAMILIES["open"], dropout=0.0))
     config = dataclasses.replace(CONFIG, stage=stage, epochs=2, style_seconds=0.5)
-    {"memorize": memorize, "stylize": stylize}[stage](model, clips(), clips()[:5], MOUTH, config, folder)
+    inputs = StageInputs(clips(), clips()[:5], MOUTH, folder)
+    {"memorize": memorize, "stylize": stylize}[stage](model, inputs, config)
     torch.save(model.state_dict(), folder / f"rank{rank}.pt")
 
 

@@ -28,6 +28,7 @@ from memorytalker.training.memorize import memorize
 from memorytalker.training.sources import mouth_on
 from memorytalker.training.stylize import stylize
 from memorytalker.training.together import train_together
+from memorytalker.training.trainer import StageInputs
 
 Say = Callable[[str], None]
 
@@ -182,7 +183,8 @@ def _train_stage(
         selection = with_labels(selection, model.config.speakers)
     started, resumed = time.monotonic(), (folder / "last.pt").is_file()
     mouth = mouth_on(job.material.mouth, torch.device(job.device))
-    train(model, clips, selection, mouth, config, folder, {"data": job.material.digest, "key": key}, progress)
+    provenance = {"data": job.material.digest, "key": key}
+    train(model, StageInputs(clips, selection, mouth, folder, provenance, progress), config)
     lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
     done = Trained(key, config.stage, time.monotonic() - started, json.loads(lines[-1])["step"], len(clips),
                    len(job.speakers), resumed)  # fmt: skip

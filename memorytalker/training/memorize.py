@@ -4,45 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
 
-from memorytalker.config import LossConfig, Progress, TrainingConfig
+from memorytalker.config import LossConfig, TrainingConfig
 from memorytalker.models.talker import MemoryTalker, TalkerOutput
-from memorytalker.training.data import AnyClip, Batch, Sampler, TrainingError, collate, cropped
+from memorytalker.training.data import AnyClip, Batch, Sampler, collate, cropped
 from memorytalker.training.losses import Losses, MouthVertices, estimated_style, memorizing_loss
-from memorytalker.training.trainer import Means, Trainer
+from memorytalker.training.trainer import Means, StageInputs, Trainer
 
 Output = TypeVar("Output")
 
 
-def memorize(
-    model: MemoryTalker,
-    clips: Sequence[AnyClip],
-    validation: Sequence[AnyClip],
-    mouth: MouthVertices | None,
-    config: TrainingConfig,
-    folder: Path,
-    provenance: dict | None = None,
-    progress: Progress | None = None,
-    fold: Callable[[MemoryTalker], MemoryTalker] | None = None,
-) -> None:
+def memorize(model: MemoryTalker, inputs: StageInputs, config: TrainingConfig) -> None:
     """Train stage 1 in place. The style encoder stays as it is: neutral.
 
-    `fold` makes of the trained model the one that is written to `folder`/weights, by default the model as it is.
-    Raises TrainingError without training or validation clips.
+    Raises TrainingError without training clips.
     """
-    if not validation:
-        raise TrainingError("There are no validation clips to choose the weights by: check the data and its splits.")
+    clips, mouth = inputs.clips, inputs.mouth
     model.requires_grad_(True)
     model.style.requires_grad_(False)
     freeze_speech(model)
     device = next(model.parameters()).device
     frames = round(config.crop_seconds * model.config.fps)
-    trainer = Trainer(model, config, folder, Sampler(clips, config))
+    trainer = Trainer(model, inputs, config, Sampler(clips, config))
 
     def step(number: int, chosen: list[int]) -> Losses:
         model.train()
@@ -52,10 +39,11 @@ def memorize(
 
     def validate() -> dict[str, float]:
         return mean_losses(
-            lambda batch: memorizing(model, batch, mouth, config), validation, config.batch_size, device, config.losses
-        )
+            lambda batch: memorizing(model, batch, mouth, config), inputs.validation, config.batch_size, device,
+            config.losses,
+        )  # fmt: skip
 
-    trainer.run(step, validate, provenance or {}, progress, lambda: set_slot_logits(model, clips), fold)
+    trainer.run(step, validate, lambda: set_slot_logits(model, clips))
 
 
 @torch.no_grad()

@@ -34,6 +34,7 @@ from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorize
 from memorytalker.training.space import MotionSpace, blendshape_space
 from memorytalker.training.style_regression import StyleRegression, fit_style_encoder
+from memorytalker.training.trainer import StageInputs
 from memorytalker.weights import (
     CONFIG_FILE,
     CURVE_REGRESSOR_NAME,
@@ -155,7 +156,8 @@ def make_weights(
     def fold(trained: MemoryTalker) -> MemoryTalker:
         return to_vertex_model(trained, basis)
 
-    memorize(model, clips, validation, mouth, recipe.memorize, work / "memorize", provenance, progress, fold)
+    inputs = StageInputs(clips, validation, mouth, work / "memorize", provenance, progress, fold)
+    memorize(model, inputs, recipe.memorize)
     voices = [_as_somebody_else(clip) for clip in clips if clip.speaker != "nobody"]
     fit_style_encoder(model, voices, mouth, recipe.manners, work / "manners" / "style.pt", progress)
     hours = sum(len(clip.motion) for clip in clips) / recipe.model.fps / 3600

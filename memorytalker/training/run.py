@@ -20,6 +20,7 @@ from memorytalker.training.processes import start_processes
 from memorytalker.training.settings import MemorizeSettings, StylizeSettings
 from memorytalker.training.sources import Source, mouth_on, open_source
 from memorytalker.training.stylize import stylize
+from memorytalker.training.trainer import StageInputs
 from memorytalker.weights import WEIGHTS_FOLDER, WeightsError, initialise_speech, load_weights, read_manifest
 
 #: What the paper says its model has, in millions (arXiv 2507.20562).
@@ -70,7 +71,7 @@ def memorize_dataset(
     clips = _heard_clips(model, source, config, place, frozen, progress)
     provenance = {"data": source.digest, "encoder": start}
     mouth = mouth_on(source.mouth, place.device)
-    memorize(model, *clips, mouth, config, place.out, provenance, progress, source.fold)
+    memorize(model, StageInputs(*clips, mouth, place.out, provenance, progress, source.fold), config)
 
 
 def stylize_dataset(
@@ -106,7 +107,7 @@ def stylize_dataset(
     if mouth is None:  # its weight is 0, see _check
         mouth = MouthVertices(torch.arange(dataset.vertex_count, device=place.device))
     provenance = {"data": source.digest, "stage_one": start}
-    stylize(model, *clips, mouth, config, place.out, provenance, progress, source.fold)
+    stylize(model, StageInputs(*clips, mouth, place.out, provenance, progress, source.fold), config)
 
 
 def load_run(folder: Path) -> tuple[MemoryTalker, str]:

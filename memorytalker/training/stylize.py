@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from memorytalker.config import Progress, TrainingConfig
+from memorytalker.config import TrainingConfig
 from memorytalker.models.style import StyleOutput
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.data import AnyClip, Batch, Sampler, TrainingError, Triplets, collate, cropped
 from memorytalker.training.losses import Losses, MouthVertices, motion_loss, stylizing_loss
 from memorytalker.training.memorize import in_full, stage_one
-from memorytalker.training.trainer import Means, Trainer
+from memorytalker.training.trainer import Means, StageInputs, Trainer
 
 #: Chance for each clip, or one source of it for all in turn.
 Chance = np.random.Generator | Sequence[np.random.Generator]
 
 
-def stylize(
-    model: MemoryTalker,
-    clips: Sequence[AnyClip],
-    validation: Sequence[AnyClip],
-    mouth: MouthVertices,
-    config: TrainingConfig,
-    folder: Path,
-    provenance: dict | None = None,
-    progress: Progress | None = None,
-    fold: Callable[[MemoryTalker], MemoryTalker] | None = None,
-) -> None:
+def stylize(model: MemoryTalker, inputs: StageInputs, config: TrainingConfig) -> None:
     """Train stage 2 in place; afterwards `model.style_mean` is the mean style weight of the training speakers.
 
     Clips of a speaker who has no other clip are no anchors, but strangers to others. Validation clips that make no
-    triplets are judged without the style loss, which does not choose between weights. `fold` as in `memorize`.
-    Raises TrainingError where the training clips make no triplets, or where there are no validation clips.
+    triplets are judged without the style loss, which does not choose between weights.
+    Raises TrainingError where the training clips make no triplets.
     """
-    if not validation:
-        raise TrainingError("There are no validation clips to choose the weights by: check the data and its splits.")
+    clips, validation, mouth = inputs.clips, inputs.validation, inputs.mouth
     model.requires_grad_(False)
     model.style.requires_grad_(True)
     frames = round(config.crop_seconds * model.config.fps)
@@ -48,7 +36,7 @@ def stylize(
         held = Triplets(validation)
     except TrainingError:
         held = None
-    trainer = Trainer(model, config, folder, Sampler(clips, config, training.anchors()))
+    trainer = Trainer(model, inputs, config, Sampler(clips, config, training.anchors()))
 
     def step(number: int, chosen: list[int]) -> Losses:
         model.eval()
@@ -65,7 +53,7 @@ def stylize(
             neutral += float(_neutral(model, [validation[i] for i in chosen])) * len(chosen)
         return {**means.figures(), "neutral_motion": neutral / len(anchors)}
 
-    trainer.run(step, validate, provenance or {}, progress, lambda: set_style_mean(model, clips), fold)
+    trainer.run(step, validate, lambda: set_style_mean(model, clips))
 
 
 def stylizing(

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 
-from memorytalker.config import Progress, TrainingConfig
+from memorytalker.config import TrainingConfig
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.data import AnyClip, Sampler, Triplets
 from memorytalker.training.losses import Losses, MouthVertices, memorizing_loss, stylizing_loss, together_loss
 from memorytalker.training.memorize import freeze_speech, set_slot_logits, stage_one
 from memorytalker.training.stylize import set_style_mean, styled_batch
-from memorytalker.training.trainer import Means, Trainer
+from memorytalker.training.trainer import Means, StageInputs, Trainer
 
 
-def train_together(
-    model: MemoryTalker,
-    clips: Sequence[AnyClip],
-    validation: Sequence[AnyClip],
-    mouth: MouthVertices,
-    config: TrainingConfig,
-    folder: Path,
-    provenance: dict | None = None,
-    progress: Progress | None = None,
-    fold: Callable[[MemoryTalker], MemoryTalker] | None = None,
-) -> None:
+def train_together(model: MemoryTalker, inputs: StageInputs, config: TrainingConfig) -> None:
     """Train everything in place in one stage; afterwards `model.style_mean` is the mean of the training speakers.
 
-    Clips of a speaker who has no other clip are no anchors, but strangers to others. `fold` as in `memorize`.
+    Clips of a speaker who has no other clip are no anchors, but strangers to others.
     The loss `shown` belongs to stage 1 alone and is not taken here: the style is heard, not shown.
     Raises TrainingError where the clips make no triplets.
     """
+    clips, validation, mouth = inputs.clips, inputs.validation, inputs.mouth
     model.requires_grad_(True)
     freeze_speech(model)
     frames = round(config.crop_seconds * model.config.fps)
     training, held = Triplets(clips), Triplets(validation, "validation")
-    trainer = Trainer(model, config, folder, Sampler(clips, config, training.anchors()))
+    trainer = Trainer(model, inputs, config, Sampler(clips, config, training.anchors()))
 
     def step(number: int, chosen: list[int]) -> Losses:
         model.train()
@@ -57,7 +47,7 @@ def train_together(
         set_slot_logits(model, clips)
         set_style_mean(model, clips)
 
-    trainer.run(step, validate, provenance or {}, progress, finish, fold)
+    trainer.run(step, validate, finish)
 
 
 def _losses(

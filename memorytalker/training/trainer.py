@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +20,9 @@ from torch import Tensor, nn
 from memorytalker.config import LossConfig, Progress, TrainingConfig, to_dict
 from memorytalker.extras import to_install
 from memorytalker.models.talker import MemoryTalker
-from memorytalker.training.data import Sampler, TrainingError
+from memorytalker.training.data import AnyClip, Sampler, TrainingError
 from memorytalker.training.folder import RunFolder, session
-from memorytalker.training.losses import Losses
+from memorytalker.training.losses import Losses, MouthVertices
 from memorytalker.training.processes import share, start_processes
 from memorytalker.weights import save_weights
 
@@ -54,6 +56,32 @@ class Means:
         return {"loss": sum(getattr(self._weights, name) * means.get(name, 0.0) for name in VISIBLE), **means}
 
 
+@dataclass(frozen=True)
+class StageInputs:
+    """What every stage is given beside the model and its settings.
+
+    clips and validation: the training clips, and those that choose the best weights. mouth: where the coordinates hold
+    the mouth, None where nobody knows. folder: of the run. provenance: names the data; a folder that holds a run on
+    other data is refused. fold: makes of the trained model the one that is written to `folder`/weights, by default the
+    model as it is.
+    """
+
+    clips: Sequence[AnyClip]
+    validation: Sequence[AnyClip]
+    mouth: MouthVertices | None
+    folder: Path
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    progress: Progress | None = None
+    fold: Callable[[MemoryTalker], MemoryTalker] | None = None
+
+    def __post_init__(self) -> None:
+        """Raise TrainingError without validation clips."""
+        if not self.validation:
+            raise TrainingError(
+                "There are no validation clips to choose the weights by: check the data and its splits."
+            )
+
+
 class _Stepper(nn.Module):
     """A step as a module, so that Accelerate can put its precision and its averaging of gradients around it."""
 
@@ -70,8 +98,9 @@ class _Stepper(nn.Module):
 class Trainer:
     """Trains the parameters of `model` that require gradients, in `folder`."""
 
-    def __init__(self, model: MemoryTalker, config: TrainingConfig, folder: Path, sampler: Sampler) -> None:
-        self.model, self.config, self.folder, self.sampler = model, config, RunFolder(folder), sampler
+    def __init__(self, model: MemoryTalker, inputs: StageInputs, config: TrainingConfig, sampler: Sampler) -> None:
+        self.model, self.inputs, self.config, self.sampler = model, inputs, config, sampler
+        self.folder = RunFolder(inputs.folder)
         self.processes = start_processes(config.mixed_precision, next(model.parameters()).device)
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(
@@ -87,20 +116,13 @@ class Trainer:
         self.sums: dict[str, float] = defaultdict(float)  # of the present epoch
         self._places = range(0)
 
-    def run(
-        self,
-        step: Step,
-        validate: Validate,
-        provenance: dict,
-        progress: Progress | None = None,
-        finish: Callable[[], None] | None = None,
-        fold: Callable[[MemoryTalker], MemoryTalker] | None = None,
-    ) -> None:
-        """Train to the end, or from where `folder` stands; then load the best weights into the model.
+    def run(self, step: Step, validate: Validate, finish: Callable[[], None] | None = None) -> None:
+        """Train to the end, or from where the folder stands; then load the best weights into the model.
 
-        `provenance` names the data: a folder with a run on other data or with another configuration is refused.
-        `finish` completes the best model before it is written to `weights/`, as `fold(model)` if that is given.
+        `finish` completes the best model before it is written to `weights/`. Raises ConfigError for a folder with a run
+        on other data or with another configuration.
         """
+        provenance, fold = self.inputs.provenance, self.inputs.fold
         claim = {"training": to_dict(self.config), "model": to_dict(self.model.config), **provenance}
         self.folder.check(claim)
         self.processes.wait_for_everyone()
@@ -111,7 +133,7 @@ class Trainer:
         self.processes.wait_for_everyone()
         stepper, per_epoch = self.processes.prepare(_Stepper(self.model, step)), self.sampler.steps_per_epoch
         for epoch in range(self.step // per_epoch, self.config.epochs):
-            self._epoch(epoch, stepper, progress)
+            self._epoch(epoch, stepper)
             last = epoch + 1 == self.config.epochs
             if last or (epoch + 1) % self.config.validate_every == 0:
                 self._judge(epoch, validate)
@@ -131,7 +153,7 @@ class Trainer:
         """Chance for each clip of the step in hand: the same for the same place in the batch, whoever trains it."""
         return [np.random.default_rng((self.config.seed, self.step, place, purpose)) for place in self._places]
 
-    def _epoch(self, epoch: int, stepper: nn.Module, progress: Progress | None) -> None:
+    def _epoch(self, epoch: int, stepper: nn.Module) -> None:
         done_before = self.step - epoch * self.sampler.steps_per_epoch
         if not done_before:
             self.sums = defaultdict(float)
@@ -148,8 +170,8 @@ class Trainer:
             if due and self.step % self.sampler.steps_per_epoch:
                 self._save()
                 saved = time.monotonic()
-            if progress and self.processes.is_main_process:
-                progress(self.step, self.total, f"{self.config.stage} {epoch + 1}/{self.config.epochs}")
+            if self.inputs.progress and self.processes.is_main_process:
+                self.inputs.progress(self.step, self.total, f"{self.config.stage} {epoch + 1}/{self.config.epochs}")
 
     def _train(self, stepper: nn.Module, clips: list[int]) -> None:
         """One step on a batch, of which this process takes its share."""
