@@ -25,7 +25,7 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
-from memorytalker.page import comparison_run, limits, theme  # noqa: E402
+from memorytalker.page import api, comparison_run, limits, theme  # noqa: E402
 from memorytalker.page.examples import EXAMPLES, SPEECH_FOLDER  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL  # noqa: E402
 
@@ -91,7 +91,8 @@ def healthy(page: Page) -> Iterator[None]:
     page.talker.calls.clear()
     page.talker.frames.clear()
     yield
-    page.talker.pause, page.talker.hold = 0.0, lambda: False
+    page.talker.pause = 0.0
+    page.talker.hold = page.talker.hold_network = lambda: False
     assert page.leftovers() == []
 
 
@@ -209,6 +210,13 @@ def test_the_health_probe_goes_through_network_and_renderer(page: Page):
     assert len(page.talker.calls) == 1
     page.talker.fails = "listening"
     with pytest.raises(AppError, match="on our side"):
+        page.visitor().predict(api_name="/health")
+
+
+def test_an_endpoint_that_has_no_answer_in_time_says_so(page: Page, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(api, "ANSWER_SECONDS", 0.1)
+    page.talker.hold_network = lambda: True
+    with pytest.raises(AppError, match="too busy to answer just now; please try again"):
         page.visitor().predict(api_name="/health")
 
 

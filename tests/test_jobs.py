@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memorytalker.page.jobs import Job, JobRunner
+from memorytalker.page.jobs import Job, JobRunner, NotDone
+from memorytalker.page.status import stream_progress
 
 
 @pytest.fixture
@@ -37,7 +38,8 @@ def written(words: str, folder: Path, progress: Callable) -> Path:
 
 def test_the_result_lies_in_the_tasks_own_folder(worker):
     with Job(worker, written, "hello") as task, Job(worker, written, "other") as other:
-        path = task.wait(10)
+        assert task.wait(10)
+        path = task.result
         assert path.read_text() == "hello" and path.parent == task.folder != other.folder
         task.close()  # closing twice is harmless
     assert until(lambda: not task.folder.exists() and not other.folder.exists())
@@ -45,7 +47,19 @@ def test_the_result_lies_in_the_tasks_own_folder(worker):
 
 def test_work_that_wants_no_folder_is_given_none(worker):
     with Job(worker, lambda a, progress, b: (a, b), 1, b=2) as task:
-        assert task.wait(10) == (1, 2)
+        assert task.wait(10) and task.result == (1, 2)
+
+
+def test_work_that_returns_nothing_has_ended_and_work_that_runs_has_no_result(worker):
+    go = threading.Event()
+    with Job(worker, lambda progress: go.wait(10) and None) as task:
+        with pytest.raises(NotDone):
+            _ = task.result
+        go.set()
+        assert task.wait(10) and task.result is None
+        assert (
+            list(stream_progress(task, 0, "Doing"))[1:] == []
+        )  # told once, and not polled for as long as patience lasts
 
 
 def test_progress_and_pace_are_seen(worker):
@@ -59,11 +73,11 @@ def test_progress_and_pace_are_seen(worker):
 
     with Job(worker, work) as task:
         assert reported.wait(10)
-        assert task.wait(0) is None and task.progress == (3, 12, "pictures")
+        assert not task.wait(0) and task.progress == (3, 12, "pictures")
         task._stage_began -= 6  # as if the three of twelve had taken six seconds
         assert task.seconds_left() == pytest.approx(18, rel=0.1)
         go.set()
-        assert task.wait(10) == "done"
+        assert task.wait(10) and task.result == "done"
 
 
 def test_closing_stops_the_work_and_then_removes_the_folder(worker):
@@ -101,8 +115,9 @@ def test_what_the_worker_raises_reaches_whoever_waits(worker):
         raise TimeoutError("of its own")
 
     task = Job(worker, fail)
+    assert task.wait(10)
     with pytest.raises(TimeoutError, match="of its own"):
-        task.wait(10)
+        _ = task.result
     task.close()
     assert not task.folder.exists()
 
@@ -114,7 +129,7 @@ def talker(**calls: Any) -> Any:
 def test_a_desk_has_one_thread_for_all(monkeypatch):
     desk, threads = JobRunner(talker()), set()
     tasks = [desk.task(lambda progress: threads.add(threading.get_ident()) or True) for _ in range(6)]
-    assert all(task.wait(10) for task in tasks) and len(threads) == 1
+    assert all(task.wait(10) and task.result for task in tasks) and len(threads) == 1
     for task in tasks:
         task.close()
 
@@ -133,7 +148,7 @@ def test_a_borrowed_gpu_is_not_asked_to_call_back(monkeypatch):
     one.animate = lambda sound, progress, **options: seen.append((sound, progress, options)) or "moved"
     desk = JobRunner(one)
     with desk.task(desk.animate, "voice", identity="ada") as task:
-        assert task.wait(10) == "moved"
+        assert task.wait(10) and task.result == "moved"
     assert seen == [("voice", None, {"identity": "ada"})]
 
 

@@ -74,7 +74,7 @@ def test_closing_stops_at_every_stage(desk: JobRunner, stage: str):
     steps.close()
     desk.talker.hold = lambda: False
     with desk.task(lambda progress: "free") as task:  # the thread has let go
-        assert task.wait(10) == "free"
+        assert task.wait(10) and task.result == "free"
     assert not any(isinstance(step, Result) and step.kind == "file" for step in seen)
 
 

@@ -27,6 +27,8 @@ from memorytalker.page.request import NO_SOUND, THIS_VOICE, AnimateRequest
 
 ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker"}
 OURS = "Something failed on our side; please try again in a moment."
+ANSWER_SECONDS = 600.0  # for what has no progress to be told of
+NO_ANSWER = "The server is too busy to answer just now; please try again in a few minutes."
 log = logging.getLogger("memorytalker.page")
 
 
@@ -164,7 +166,9 @@ def _health(desk: JobRunner) -> Callable[..., Any]:
 
 def _done(desk: JobRunner, work: Callable[..., Any], *arguments: Any) -> Any:
     with desk.task(work, *arguments) as task:
-        return task.wait(600)
+        if not task.wait(ANSWER_SECONDS):
+            raise PageError(NO_ANSWER)
+        return task.result
 
 
 def _path(given: Any) -> str | None:

@@ -10,8 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -31,6 +30,10 @@ T = TypeVar("T")
 
 class Stopped(MemoryTalkerError):
     """Raised inside the worker so that it lets go of a task that nobody waits for any more."""
+
+
+class NotDone(RuntimeError):
+    """Raised where a result is asked for that is not there yet."""
 
 
 class Job(Generic[T]):
@@ -55,14 +58,16 @@ class Job(Generic[T]):
         context = contextvars.copy_context()
         self._future: Future[T] = worker.submit(context.run, self._work, work, arguments, options)
 
-    def wait(self, seconds: float) -> T | None:
-        """What the work returned, or None after `seconds`. Raises what the work raised."""
-        try:
-            return self._future.result(seconds)
-        except NotYet:
-            if self._future.done():
-                raise
-            return None
+    def wait(self, seconds: float) -> bool:
+        """Wait for at most so many seconds; whether the work has ended, well or badly."""
+        return bool(wait([self._future], seconds).done)
+
+    @property
+    def result(self) -> T:
+        """What the work returned, None if that is what it returned. Raises what the work raised, NotDone before."""
+        if not self._future.done():
+            raise NotDone("This work has not ended; wait for it first.")
+        return self._future.result()
 
     def seconds_left(self) -> float | None:
         """Estimated from the pace of the present stage; None as long as that says nothing."""

@@ -204,10 +204,10 @@ def slot_steps(desk: JobRunner, told: MemoryState | None, asked: Any) -> Iterato
     yield shown()
     try:
         with desk.task(_pictures, head, faces) as task:
-            pictures = None
-            while pictures is None:
+            yield shown(waiting=True)
+            while not task.wait(0.25):
                 yield shown(waiting=True)
-                pictures = task.wait(0.25)
+            pictures = task.result
         yield shown(pictures=pictures)
     except Exception as error:
         log.exception("The face of a slot could not be drawn")

@@ -61,8 +61,7 @@ def stream_progress(
     deadline = time.monotonic() + patience
     while True:
         yield progress_html(task, step, doing, steps)
-        result = task.wait(POLL_SECONDS)
-        if result is not None:
-            return result
+        if task.wait(POLL_SECONDS):
+            return task.result
         if time.monotonic() > deadline:
             raise TimeoutError
