@@ -135,9 +135,9 @@ class Talker:
     ) -> Iterator[MotionPiece]:
         """Yield motion while sound arrives: `chunks` are samples at 16 kHz, mono, float, in pieces of any size.
 
-        `style` is as in `animate`, or style weights (n,); the default is the manner of the first window. A piece comes
-        when its window is complete, `window_seconds` after the sound began and then every window less its overlap.
-        `expression`, `seed` and `shut_silence` are as in `animate`; loud and silent mean against the voice so far.
+        They are taken as they are: an offset, which `animate` takes away, stays. `style` is as in `animate`, or style
+        weights (n,); the default is the manner of the first window. A piece comes when its window is complete, then
+        every window less its overlap. The other choices are as in `animate`; loudness counts against the voice so far.
         """
         template = self._head(identity).template
         layers = self._layers(expression, seed, shut_silence)

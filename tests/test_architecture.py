@@ -21,7 +21,10 @@ ROOMS = {
     "progress": set(),
     "places": set(),
     "config": set(),
-    "audio": {"config"},
+    "mixing": set(),
+    "decoder": {"mixing"},
+    "audio": {"decoder", "mixing"},
+    "remarks": {"animation", "audio", "head"},
     "head": {"config"},
     "meshes": {"head", "config"},
     "features": {"config"},
@@ -64,6 +67,7 @@ ROOMS = {
     },
     "page": {
         "figures", "rendering", "playback", "insight", "truth", "evaluation", "exports", "config", "animation", "audio",
+        "remarks",
     },
     "cli": {
         "pipeline", "animation", "config", "training", "evaluation", "corpus", "exports", "audio", "head", "rendering",
@@ -78,7 +82,7 @@ GUARDED = {
     "transformers": {"models/speech.py"},
     "pyvista": {"rendering"},
     "vtkmodules": {"rendering"},
-    "imageio_ffmpeg": {"rendering", "audio.py", "doctor.py"},
+    "imageio_ffmpeg": {"rendering", "decoder.py", "doctor.py"},
     "matplotlib": {"figures.py", "experiments/plots.py"},
     "accelerate": {"training"},
     "tensorboard": {"training"},

@@ -57,7 +57,7 @@ def test_fields() -> None:
     fields = {
         "Animation": "vertices fps memory_address style_weights slot_labels waveform head",
         "MotionPiece": "first_frame vertices memory_address style_weights fps",
-        "Waveform": "samples sample_rate",
+        "Waveform": "samples sample_rate remarks",
     }
     for name, expected in fields.items():
         cls = getattr(memorytalker, name)

@@ -96,7 +96,7 @@ def read_ground_truth(
         )
     waveform = load_waveform(sound, longest_seconds=longest_seconds * (1 + LARGEST_DIFFERENCE))
     shown = name or shown_name(path)
-    return _cut(GroundTruth(shown, kind, head, moved, waveform, remarks))
+    return _cut(GroundTruth(shown, kind, head, moved, waveform, remarks + waveform.remarks))
 
 
 def _readers(path: Path) -> Callable[..., tuple[Motion, tuple[str, ...]]]:
