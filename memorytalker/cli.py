@@ -186,6 +186,7 @@ def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
 def run_animate(chosen: argparse.Namespace) -> None:
     """Everything that can be refused is refused before the model is loaded."""
     from memorytalker import OWN_VOICE, Talker, load_waveform
+    from memorytalker.remarks import remarks_on
     from memorytalker.rendering import check_graphics
 
     options = render_options(chosen)
@@ -202,6 +203,8 @@ def run_animate(chosen: argparse.Namespace) -> None:
     extras = {"expression": chosen.expression, "seed": chosen.seed, "shut_silence": chosen.shut_silence}
     with progress_bar() as progress:
         animation = talker.animate(waveform, style=style, identity=chosen.identity, progress=progress, **extras)
+        for remark in remarks_on(animation, style):
+            print(f"memorytalker: {remark}", file=sys.stderr)
         animation.save(output, render=options, progress=progress)
     print(f"{output}: {waveform.seconds:.1f} s of speech.")
 

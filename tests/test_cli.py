@@ -287,3 +287,15 @@ def test_progress_has_one_bar_per_stage(monkeypatch: pytest.MonkeyPatch) -> None
     assert [(bar.desc, bar.total, bar.n, bar.closed) for bar in bars] == [
         ("motion", 2, 2, True), ("render", 9, 9, True), ("render", 9, 1, True),
     ]  # fmt: skip
+
+
+def test_what_was_decided_for_the_user_is_said(run, tmp_path: Path, voice) -> None:
+    pair = tmp_path / "pair.wav"
+    soundfile.write(pair, np.stack([voice(0.7), -voice(0.7)], 1), 16000)
+    code, out, err = run("animate", pair, "-o", tmp_path / "pair.npz", "--style", pair)
+    cancel = "The two channels cancel each other, so the left one is used."
+    assert code == 0 and "pair.npz" in out
+    assert err == f"memorytalker: {cancel}\nmemorytalker: Of the second sound: {cancel}\n"
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16000), 16000)
+    code, _, err = run("animate", tmp_path / "silence.wav", "-o", tmp_path / "silence.npz", "--shut-silence")
+    assert (code, err) == (0, "memorytalker: The sound is silent, so the mouth stays closed.\n")

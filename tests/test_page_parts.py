@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
+import soundfile
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in sys.path]
@@ -96,6 +97,19 @@ def test_manners_become_what_the_talker_takes(desk: JobRunner):
 def test_a_file_that_is_gone_is_said_plainly(desk: JobRunner):
     with pytest.raises(PageError, match="no longer on this server"):
         AnimateRequest("/nowhere/voice.wav", "woman").checked(desk.talker.head.identities)
+
+
+def test_what_was_decided_for_the_visitor_is_told_with_the_result(desk: JobRunner, tmp_path: Path):
+    sound = np.sin(np.arange(16000) * 0.1)
+    soundfile.write(tmp_path / "pair.wav", np.stack([sound, -sound], 1) * 0.3, 16000)
+    soundfile.write(tmp_path / "silence.wav", np.zeros(16000), 16000)
+    for name, said in (
+        ("pair", "The two channels cancel each other, so the left one is used."),
+        ("silence", "The sound is silent, so the mouth stays closed."),
+    ):
+        found = results(desk, AnimateRequest(str(tmp_path / f"{name}.wav"), "woman"), with_player=False)
+        assert [step.value for step in found if step.kind == "note"] == [said]
+        assert [step.kind for step in found] == ["note", "animation", "file"]
 
 
 def test_captions_tell_every_setting():

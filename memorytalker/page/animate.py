@@ -182,8 +182,8 @@ def _handler(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, Any])
                     yield {status: step}
                     continue
                 if step.kind == "note":
-                    note = " " + step.value
-                    gr.Info(step.value)
+                    note += " " + step.value
+                    gr.Info(html.escape(step.value, quote=False))
                     continue
                 doing = "drawing the video"
                 times.append(time.monotonic() - began)

@@ -10,16 +10,15 @@ from typing import Any
 
 from memorytalker.config import RenderOptions
 from memorytalker.page.jobs import JobRunner
-from memorytalker.page.limits import is_silent
 from memorytalker.page.player import player_value
 from memorytalker.page.request import AnimateRequest
 from memorytalker.page.status import STEPS, stream_progress
+from memorytalker.remarks import remarks_on
 
 #: Format -> what a visitor reads of it.
 FORMATS: Mapping[str, str] = MappingProxyType(
     {"mp4": "MP4: the video", "npz": "NPZ: every vertex of every frame, with the memory and the weights, for Python"}
 )
-SILENT = "The clip is silent, so the mouth stays closed and still."
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +39,10 @@ def run_animation(
     fails in the work.
     """
     voices = wish.checked(desk.talker.head.identities)
-    if is_silent(voices.speech):
-        yield Result("note", SILENT)
     with desk.task(desk.animate, voices.speech, **wish.options(voices)) as listening:
         animation = yield from stream_progress(listening, 0, "Listening to the voice", steps)
+    for remark in remarks_on(animation, voices.manner):
+        yield Result("note", remark)
     yield Result("animation", animation)
     if with_player:
         with desk.task(_packed, animation) as packing:

@@ -81,7 +81,7 @@ def _animate(desk: JobRunner) -> Callable[..., Any]:
             if not isinstance(step, Result):
                 yield None, about  # a place where a client may stop
             elif step.kind == "note":
-                about["note"] = step.value
+                about["note"] = f"{about['note']} {step.value}" if "note" in about else step.value
             elif step.kind == "animation":
                 about |= _told(step.value) | {"settings": wish.caption(identity)}
             else:

@@ -17,7 +17,6 @@ LONGEST_QUEUE = 16
 KEEP_SECONDS = 3600
 PATIENCE_SECONDS = 900.0
 LARGEST_SEED = 2**31 - 1
-SILENT_LEVEL = 0.001  # no sample above this (-60 dB): nobody speaks
 
 LIMITS_TEXT = (
     f"WAV, FLAC, MP3, M4A, OGG, WebM, or the sound of a film; 0.1 to {LONGEST_SECONDS:.0f} seconds; at most "
@@ -42,11 +41,6 @@ def read_sound(path: str | Path | None, missing: str) -> Waveform:
     if not Path(path).exists():
         raise PageError("The sound is no longer on this server; please give it again.")
     return load_waveform(path, longest_seconds=LONGEST_SECONDS)
-
-
-def is_silent(waveform: Waveform) -> bool:
-    """Whether nobody speaks: no sample is above -60 dB."""
-    return float(abs(waveform.samples).max()) < SILENT_LEVEL
 
 
 def refused(error: Exception) -> gr.Error:

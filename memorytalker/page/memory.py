@@ -19,11 +19,12 @@ from memorytalker import Animation
 from memorytalker.page import insight
 from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.jobs import JobRunner, Progress
-from memorytalker.page.limits import PLAIN_ERRORS, PageError, is_silent, read_sound, refused
+from memorytalker.page.limits import PLAIN_ERRORS, PageError, read_sound, refused
 from memorytalker.page.scripts import start_script
 from memorytalker.page.style_view import style_html, voices_html
 from memorytalker.phones import ENGLISH
 from memorytalker.rendering.closeup import mouth_pictures
+from memorytalker.sound.decode import is_silent
 
 WAVE_BINS = 2000
 EMPTY = "Once a head has talked, you can watch here which memories its face was made of."

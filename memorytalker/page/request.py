@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from memorytalker.config import CAMERAS
-from memorytalker.page.limits import LARGEST_SEED, PageError, is_silent, read_sound
-from memorytalker.sound.decode import Waveform
+from memorytalker.page.limits import LARGEST_SEED, PageError, read_sound
+from memorytalker.sound.decode import Waveform, is_silent
 
 THIS_VOICE, ANOTHER_VOICE, NEUTRAL = "this voice", "another voice", "neutral"
 STYLE_SOURCES = (THIS_VOICE, ANOTHER_VOICE, NEUTRAL)
