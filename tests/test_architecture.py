@@ -95,6 +95,7 @@ GUARDED = {
     "soundfile": {"datasets", "corpus/disturbance.py"},
     "PIL": {"page/memory.py", "experiments/plots.py"},
     "spaces": {"page"},
+    "starlette": {"page"},
     "torch": {
         "features.py", "models", "weights.py", "windows.py", "pipeline.py", "training", "experiments",
         "evaluation/prediction.py",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from memorytalker.page.examples import SPEECH_FOLDER
 from memorytalker.page.limits import LARGEST_MEGABYTES
-from memorytalker.page.scripts import SCRIPTS_FOLDER
+from memorytalker.page.scripts import SCRIPTS_FOLDER, scripts_route
 
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # nothing is fetched from another host
 CODE_FONT = ("ui-monospace", "Consolas", "monospace")
@@ -120,6 +119,6 @@ def launch_options() -> dict[str, Any]:
         "theme": Calm(), "js": MENDED, "css_paths": sorted(SCRIPTS_FOLDER.glob("*.css")),
         "max_file_size": f"{LARGEST_MEGABYTES}mb",
         "show_error": False, "run_history": False, "enable_monitoring": False, "footer_links": ["api", "settings"],
-        "ssr_mode": False, "allowed_paths": [str(SPEECH_FOLDER), str(Path(SCRIPTS_FOLDER))],
+        "ssr_mode": False, "allowed_paths": [str(SPEECH_FOLDER)], "app_kwargs": {"routes": [scripts_route()]},
         "state_session_capacity": SESSIONS_REMEMBERED,
     }  # fmt: skip

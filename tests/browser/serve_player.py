@@ -15,7 +15,7 @@ import numpy as np  # noqa: E402
 
 from memorytalker.face.head import load_head  # noqa: E402
 from memorytalker.page.player import player, player_value  # noqa: E402
-from memorytalker.page.scripts import SCRIPTS_FOLDER  # noqa: E402
+from memorytalker.page.scripts import scripts_route  # noqa: E402
 from memorytalker.rendering.web_package import pack  # noqa: E402
 from memorytalker.sound.decode import load_waveform  # noqa: E402
 
@@ -60,4 +60,4 @@ def create_demo() -> gr.Blocks:
 
 
 if __name__ == "__main__":
-    create_demo().launch(allowed_paths=[str(SCRIPTS_FOLDER)])
+    create_demo().launch(app_kwargs={"routes": [scripts_route()]})

@@ -20,6 +20,7 @@ from serve_player import FPS, planted  # noqa: E402
 from memorytalker.config import RenderOptions  # noqa: E402
 from memorytalker.face.head import load_head  # noqa: E402
 from memorytalker.page.player import EMPTY, NO_3D  # noqa: E402
+from memorytalker.page.scripts import ROUTE, scripts_version  # noqa: E402
 from memorytalker.rendering import render_frames  # noqa: E402
 from memorytalker.rendering.web_package import TOLERANCE  # noqa: E402
 
@@ -196,6 +197,16 @@ def test_one_value_after_another(come: Callable[..., Visit]) -> None:
     assert visit.page.is_hidden("#player canvas") and visit.page.is_hidden("#player .transport")
     give(visit, "run")
     assert visit.page.is_visible("#player canvas") and visit.page.inner_text("#player .notice") == ""
+
+
+def test_every_script_comes_in_the_version_of_the_first(come: Callable[..., Visit]) -> None:
+    visit = come()
+    give(visit, "run")
+    loaded = visit.page.evaluate("performance.getEntriesByType('resource').map(({ name }) => new URL(name).pathname)")
+    here = f"{ROUTE}/{scripts_version()}/"
+    own = {path.removeprefix(here) for path in loaded if path.startswith(here)}
+    assert own >= {"player.js", "view.js", "motion.js", "three/three.js", "player.css"}
+    assert not [path for path in loaded if path.endswith(tuple(own)) and not path.startswith(here)]
 
 
 def test_nothing_is_kept_of_values_before(come: Callable[..., Visit]) -> None:

@@ -1,0 +1,65 @@
+"""The page's own JavaScript: its address names its version."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from memorytalker.page.scripts import ROUTE, SCRIPTS_FOLDER, scripts_route, scripts_version, start_script
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "a.js").write_text('import "./inner/b.js";\n')
+    (tmp_path / "inner" / "b.js").write_text("export {};\n")
+    return tmp_path
+
+
+def test_version_follows_names_and_contents(folder: Path) -> None:
+    first = scripts_version(folder)
+    assert re.fullmatch("[0-9a-f]{12}", first) and scripts_version(folder) == first
+    (folder / "inner" / "b.js").write_text("export [];\n")
+    second = scripts_version(folder)
+    (folder / "inner" / "b.js").rename(folder / "inner" / "c.js")
+    third = scripts_version(folder)
+    assert len({first, second, third}) == 3
+
+
+def test_scripts_and_their_imports_are_served_in_this_version_alone(folder: Path) -> None:
+    client = TestClient(Starlette(routes=[scripts_route(folder)]))
+    here = f"{ROUTE}/{scripts_version(folder)}"
+    for name in ("a.js", "inner/b.js"):
+        answer = client.get(f"{here}/{name}")
+        assert answer.status_code == 200 and answer.text == (folder / name).read_text()
+        assert "javascript" in answer.headers["content-type"] and "immutable" in answer.headers["cache-control"]
+    (folder / "a.js").write_text("new\n")
+    new = TestClient(Starlette(routes=[scripts_route(folder)]))
+    assert new.get(f"{here}/a.js").status_code == 404
+    for wrong in ("", "/", "/../x", "/%2e%2e/%2e%2e/etc/passwd", "/inner"):
+        assert client.get(here + wrong).status_code == 404, wrong
+
+
+def test_what_the_page_loads_is_in_the_folder() -> None:
+    [address] = re.findall(r'"(/[^"]+[.]js)"', start_script("memory.js", channel="x"))
+    assert address.startswith(f"{ROUTE}/{scripts_version()}/") and (SCRIPTS_FOLDER / Path(address).name).exists()
+
+
+def imports() -> Iterator[tuple[Path, str]]:
+    for path in SCRIPTS_FOLDER.rglob("*.js"):
+        if path.name != "three.js":
+            for name in re.findall(r'(?:from|import)\s*\(?"([^"]+)"', path.read_text(encoding="utf-8")):
+                yield path, name
+
+
+def test_scripts_import_each_other_by_relative_addresses() -> None:
+    """So that the version in the path of the first holds for all."""
+    found = [(path, name) for path, name in imports() if path.name != "entry.js"]  # which is read by esbuild alone
+    assert len(found) > 5
+    for path, name in found:
+        assert name.startswith("./") and (path.parent / name).is_file(), f"{path.name} imports {name}"
