@@ -1,7 +1,8 @@
-"""The page's own JavaScript: its address names its version."""
+"""The page's own JavaScript: its address names its version, and it lies in files."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,15 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from memorytalker.page.scripts import ROUTE, SCRIPTS_FOLDER, scripts_route, scripts_version, start_script
+from memorytalker.page.scripts import ROUTE, SCRIPTS_FOLDER, call_script, scripts_route, scripts_version, start_script
+
+ROOT = Path(__file__).resolve().parents[1]
+#: What is more than a short expression belongs into a file.
+LONGEST = 80
+#: The one place that may hold some: what loads those files.
+LOADER = "memorytalker/page/scripts.py"
+#: What stands in JavaScript and neither in prose, nor in HTML, style sheets and shaders.
+JAVASCRIPT = re.compile(r"=>|\bfunction\s*\w*\(|\b(?:document|window)\.[a-z]|\b(?:const|let) \w+ =")
 
 
 @pytest.fixture
@@ -46,8 +55,9 @@ def test_scripts_and_their_imports_are_served_in_this_version_alone(folder: Path
 
 
 def test_what_the_page_loads_is_in_the_folder() -> None:
-    [address] = re.findall(r'"(/[^"]+[.]js)"', start_script("memory.js", channel="x"))
-    assert address.startswith(f"{ROUTE}/{scripts_version()}/") and (SCRIPTS_FOLDER / Path(address).name).exists()
+    for script in (start_script("memory.js", channel="x"), call_script("page.js", "start")):
+        [address] = re.findall(r'"(/[^"]+[.]js)"', script)
+        assert address.startswith(f"{ROUTE}/{scripts_version()}/") and (SCRIPTS_FOLDER / Path(address).name).exists()
 
 
 def imports() -> Iterator[tuple[Path, str]]:
@@ -63,3 +73,35 @@ def test_scripts_import_each_other_by_relative_addresses() -> None:
     assert len(found) > 5
     for path, name in found:
         assert name.startswith("./") and (path.parent / name).is_file(), f"{path.name} imports {name}"
+
+
+def javascript_in(source: str) -> list[int]:
+    """Lines of the long strings with JavaScript in a Python source, docstrings apart."""
+    tree = ast.parse(source)
+    described = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    prose = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, described)}
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [
+        node.lineno
+        for node in texts
+        if node.value not in prose and len(node.value) > LONGEST and JAVASCRIPT.search(node.value)
+    ]
+
+
+def test_javascript_lies_in_files() -> None:
+    found = {path.relative_to(ROOT).as_posix(): javascript_in(path.read_text(encoding="utf-8"))
+             for path in (ROOT / "memorytalker").rglob("*.py")}  # fmt: skip
+    assert not {name: lines for name, lines in found.items() if lines and name != LOADER}
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "() => { document.getElementById('status')?.scrollIntoView({ block: 'nearest' }); return []; }",
+        "function (sound) { return { interactive: sound !== null, __type__: 'update', value: sound.value } }",
+        "watch('value', look); if ((props.value ?? '').length) window.scrollTo(0, element.offsetTop - props.margin);",
+    ],
+)
+def test_javascript_in_python_is_found(script: str) -> None:
+    assert javascript_in(f'"""A docstring: {script}"""\n\nOTHER = 1\nSCRIPT = {script!r}\n') == [4]
+    assert javascript_in(f"SHORT = {script[:60]!r}\n") == []

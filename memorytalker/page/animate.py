@@ -18,18 +18,12 @@ from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import BUSY, LIMITS_TEXT, PLAIN_ERRORS, TOO_SLOW, refused
 from memorytalker.page.player import player
 from memorytalker.page.request import ANOTHER_VOICE, CAMERA_NAMES, NEUTRAL, THIS_VOICE, AnimateRequest, seen_name
+from memorytalker.page.scripts import call_script
 from memorytalker.page.status import STEPS, status_html
 
 WELCOME = "Give a voice, then press “Make it talk”."
 WAITING = "Waiting for a free place…"
-#: On a phone the results are below the choices.
-SHOW_STATUS = "() => { document.getElementById('status')?.scrollIntoView({ block: 'nearest' }); return []; }"
 INSTANT = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-#: In the browser, so that the button knows at once: answers of the server to "taken away" and "there" may cross.
-RUNNABLE = """sound => ({
-    __type__: 'update', interactive: sound !== null && document.getElementById('stop').disabled,
-})"""
-NOT_NOW = "() => ({ __type__: 'update', interactive: false })"
 #: Whatever draws or hears shares one place: one request is worked on at a time.
 ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibility": "private"}
 log = logging.getLogger("memorytalker.page")
@@ -124,7 +118,8 @@ def wire_animate(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, A
     def switch(text: str, busy: bool) -> tuple[Any, ...]:
         return status_html(-1, text), gr.Button(interactive=not busy), gr.Button(interactive=busy)
 
-    event = run.click(partial(switch, WAITING, True), None, [status, run, stop], js=SHOW_STATUS, **INSTANT).then(
+    see = call_script("page.js", "showPlace", "status")  # on a phone the results are below the choices
+    event = run.click(partial(switch, WAITING, True), None, [status, run, stop], js=see, **INSTANT).then(
         _handler(desk, parts, remembered), asked, outputs, show_progress="hidden", **ONE_AT_A_TIME
     )
     # A full queue, or a choice that a component itself refuses, ends an event before it begins.
@@ -143,9 +138,10 @@ def wire_animate(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, A
         lambda: status_html(-1, "Stopped."), None, status, **INSTANT
     )
     # A recording reaches the server a moment after it ends: until then there is nothing to run.
+    # The button knows it in the browser, at once: answers of the server to "taken away" and "there" may cross.
     for voice in (parts["sound"], parts["style-sound"]):
-        voice.start_recording(None, None, run, js=NOT_NOW, **INSTANT)
-        voice.change(None, parts["sound"], run, js=RUNNABLE, **INSTANT)
+        voice.start_recording(None, None, run, js=call_script("page.js", "notNow"), **INSTANT)
+        voice.change(None, parts["sound"], run, js=call_script("page.js", "runnable"), **INSTANT)
     return event
 
 

@@ -26,6 +26,7 @@ from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import BUSY, LARGEST_MEGABYTES, PLAIN_ERRORS, TOO_SLOW, PageError, refused
 from memorytalker.page.measures_view import measures_html, words_html
 from memorytalker.page.request import seen_name
+from memorytalker.page.scripts import call_script
 from memorytalker.page.status import status_html
 
 INTRODUCTION = """<p>How near does the network come? It hears the sound alone. Left is what it makes of it, painted with
@@ -42,7 +43,6 @@ WAITING = "Waiting for a free place…"
 OURS = "Something failed on our side while comparing; please try again in a moment."
 INSTANT = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
 ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibility": "private"}
-SHOW_STATUS = "() => { document.getElementById('compare-status')?.scrollIntoView({ block: 'nearest' }); return []; }"
 CURVES_ALT = (
     "Curves over time in seconds: the sound; the lip opening of truth, stage 1 and stages 1 + 2 in millimetres; the "
     "largest lip error of both in millimetres. The sentences above them tell their gist."
@@ -126,8 +126,9 @@ def _wire(desk: JobRunner, parts: dict[str, Any]) -> None:
     def switch(text: str, busy: bool) -> tuple[Any, ...]:
         return status_html(-1, text, steps=STEPS), gr.Button(interactive=not busy), gr.Button(interactive=busy)
 
+    see = call_script("page.js", "showPlace", "compare-status")  # on a phone the results are below the choices
     event = run.click(
-        partial(switch, WAITING, True), None, [status, run, stop], js=SHOW_STATUS, **INSTANT
+        partial(switch, WAITING, True), None, [status, run, stop], js=see, **INSTANT
     ).then(
         _handler(desk, parts), [parts[name] for name in names], [status, run, stop, *results],
         show_progress="hidden", **ONE_AT_A_TIME,

@@ -43,18 +43,6 @@ ALONE = "Read alone and steadily, without the sound around it: in speech a slot 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 #: Light work beside the one place in which videos are drawn.
 BESIDE = PRIVATE | {"concurrency_limit": 4, "concurrency_id": "memory"}
-#: Tells the section which slot a row of bars stands for, and the heatmap that it was chosen.
-BARS_SCRIPT = """element.addEventListener("click", (event) => {
-  const row = event.target.closest("[data-slot]");
-  if (!row) return;
-  const slot = Number(row.dataset.slot);
-  document.dispatchEvent(new CustomEvent("memorytalker:slot", { detail: { channel: "CHANNEL", slot } }));
-  trigger("slot", { index: slot });
-});"""
-FACES_SCRIPT = """watch("value", () => {
-  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
-  if ((props.value ?? "").includes("data-slot")) element.scrollIntoView({ block: "nearest", behavior });
-});"""
 log = logging.getLogger("memorytalker.page")
 
 
@@ -84,14 +72,14 @@ def memory_state(animation: Animation, identity: str) -> MemoryState:
 
 def build_memory(desk: JobRunner, channel: str = "animate") -> dict[str, Any]:
     """Lay the section out and set it to work; returns its components by their element ids, and its states."""
-    bars = BARS_SCRIPT.replace("CHANNEL", channel)
+    bars = start_script("bars.js", channel=channel, event="slot")
     with gr.Column(elem_id="memory-section"):
         gr.HTML(INTRODUCTION)
         memory = gr.HTML(
             None, label="Memory heatmap", elem_id="memory", html_template='<div class="memory-view"></div>',
             js_on_load=start_script("memory.js", channel=channel, event="slot", empty=EMPTY), apply_default_css=False,
         )  # fmt: skip
-        faces = gr.HTML(faces_html(), label="Face of a slot", elem_id="slot-faces", js_on_load=FACES_SCRIPT)
+        faces = gr.HTML(faces_html(), label="Face of a slot", elem_id="slot-faces", js_on_load=start_script("faces.js"))
         gr.HTML(MANNER)
         words = gr.HTML(
             "", label="Manner in words", elem_id="style-words", js_on_load=bars,

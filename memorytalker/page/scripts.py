@@ -52,7 +52,8 @@ def start_script(name: str, **options: Any) -> str:
     """A `js_on_load` for `gr.HTML` that loads the module `name` of `SCRIPTS_FOLDER` and mounts it in the component.
 
     The module exports `mount(element, options, tools)`, with `tools` of {props, trigger, watch} as Gradio gives them.
-    Where it cannot be loaded, one plain sentence stands in the component.
+    Where it cannot be loaded, one plain sentence stands in the component. Events that it triggers must be named in
+    `options`, for Gradio knows only those that it finds in this text.
     """
     return f"""
 {_import(name)}.then(
@@ -62,6 +63,15 @@ def start_script(name: str, **options: Any) -> str:
   element.textContent = "This part of the page could not be started; please load the page again.";
 }});
 """
+
+
+def call_script(name: str, function: str, *arguments: Any) -> str:
+    """A `js` for `Blocks.launch` or an event that calls `function` of the module `name` of `SCRIPTS_FOLDER`.
+
+    `arguments`, values of JSON, come before those that Gradio gives.
+    """
+    given = "".join(f"{json.dumps(argument)}, " for argument in arguments)
+    return f"(...values) => {_import(name)}.then((module) => module.{function}({given}...values))"
 
 
 def _import(name: str) -> str:

@@ -8,44 +8,12 @@ import gradio as gr
 
 from memorytalker.page.examples import SPEECH_FOLDER
 from memorytalker.page.limits import LARGEST_MEGABYTES
-from memorytalker.page.scripts import SCRIPTS_FOLDER, scripts_route
+from memorytalker.page.scripts import SCRIPTS_FOLDER, call_script, scripts_route
 
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # nothing is fetched from another host
 CODE_FONT = ("ui-monospace", "Consolas", "monospace")
 #: Sessions whose page Gradio remembers; each may hold a 3D head of some megabytes until its visitor leaves.
 SESSIONS_REMEMBERED = 100
-
-#: What Gradio's own components are helped with. They name their empty boxes with a label that plain boxes may not have;
-#: as pictures they may. And they turn away, in a sentence that nobody understands, any sound whose file the browser
-#: takes for a film, as it does WebM, and any film; under another type all reach the server, which reads them or not.
-MENDED = """() => {
-  const films = ", video/webm, video/mp4, video/quicktime";
-  const mend = () => {
-    document.querySelectorAll(".empty[aria-label]:not([role])").forEach((box) => box.setAttribute("role", "img"));
-    document.querySelectorAll("input[type=file][accept*='audio/']:not([accept*='video/'])")
-      .forEach((input) => input.accept += films);
-  };
-  new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
-  mend();
-  const strange = (files) => [...files].some((file) => !file.type.startsWith("audio/"));
-  const asSounds = (files) => {
-    const carrier = new DataTransfer();
-    for (const file of files) carrier.items.add(new File([file], file.name, { type: "audio/x-any" }));
-    return carrier.files;
-  };
-  document.addEventListener("change", ({ target }) => {
-    const takesSound = target.type === "file" && target.accept.includes("audio/");
-    if (takesSound && strange(target.files)) target.files = asSounds(target.files);
-  }, true);
-  document.addEventListener("drop", (event) => {
-    const input = event.target.closest(".block")?.querySelector("input[type=file][accept*='audio/']");
-    if (!input || !strange(event.dataTransfer.files)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    input.files = asSounds(event.dataTransfer.files);
-    input.dispatchEvent(new Event("change", { bubbles: true }));
-  }, true);
-}"""
 
 #: Deep sea over paper: one accent, quiet greys that lean towards it. Every pair of text and ground is at least 4.5 : 1.
 ACCENT = gr.themes.Color(
@@ -116,7 +84,7 @@ def _both(name: str, light: str, dark: str) -> dict[str, str]:
 def launch_options() -> dict[str, Any]:
     """Keyword arguments for `Blocks.launch`: the looks, and the settings of a public page."""
     return {
-        "theme": Calm(), "js": MENDED, "css_paths": sorted(SCRIPTS_FOLDER.glob("*.css")),
+        "theme": Calm(), "js": call_script("page.js", "start"), "css_paths": sorted(SCRIPTS_FOLDER.glob("*.css")),
         "max_file_size": f"{LARGEST_MEGABYTES}mb",
         "show_error": False, "run_history": False, "enable_monitoring": False, "footer_links": ["api", "settings"],
         "ssr_mode": False, "allowed_paths": [str(SPEECH_FOLDER)], "app_kwargs": {"routes": [scripts_route()]},
