@@ -1,4 +1,4 @@
-"""The page's own JavaScript: its address names its version, and it lies in files."""
+"""The page's own JavaScript: its address names its version, it lies in files, and it reads what Python writes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from memorytalker.page.scripts import ROUTE, SCRIPTS_FOLDER, call_script, scripts_route, scripts_version, start_script
+from memorytalker.rendering import web_package
 
 ROOT = Path(__file__).resolve().parents[1]
 #: What is more than a short expression belongs into a file.
@@ -73,6 +74,11 @@ def test_scripts_import_each_other_by_relative_addresses() -> None:
     assert len(found) > 5
     for path, name in found:
         assert name.startswith("./") and (path.parent / name).is_file(), f"{path.name} imports {name}"
+
+
+def test_the_player_reads_the_format_that_python_writes() -> None:
+    text = (SCRIPTS_FOLDER / "package.js").read_text(encoding="utf-8")
+    assert re.search(r"export const FORMAT = (\d+);", text)[1] == str(web_package.FORMAT)
 
 
 def javascript_in(source: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ import numpy as np  # noqa: E402
 from memorytalker.face.head import load_head  # noqa: E402
 from memorytalker.page.player import player, player_value  # noqa: E402
 from memorytalker.page.scripts import scripts_route  # noqa: E402
-from memorytalker.rendering.web_package import pack  # noqa: E402
+from memorytalker.rendering.web_package import FORMAT, pack  # noqa: E402
 from memorytalker.sound.decode import load_waveform  # noqa: E402
 
 FPS = 30
@@ -39,6 +40,7 @@ def values() -> dict[str, str | None]:
         "run": player_value(first),
         "second": player_value(second),
         "none": None,
+        "newer": json.dumps({"format": FORMAT + 1}),
         "still": pack(first.head, first.vertices[FPS // 2][None], FPS).to_json(),
         "silent": pack(first.head, first.vertices[:FPS], FPS).to_json(),
     }

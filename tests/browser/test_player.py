@@ -199,6 +199,17 @@ def test_one_value_after_another(come: Callable[..., Visit]) -> None:
     assert visit.page.is_visible("#player canvas") and visit.page.inner_text("#player .notice") == ""
 
 
+def test_a_package_of_another_format_is_refused_in_a_sentence(come: Callable[..., Visit]) -> None:
+    """As a page meets it that was loaded before an update of its server."""
+    visit = come()
+    give(visit, "run")
+    visit.page.click("#newer")
+    visit.says("player", "This page was loaded before an update; reload it.")
+    assert visit.page.is_hidden("#player canvas") and visit.page.is_hidden("#player .transport")
+    give(visit, "run")
+    assert visit.page.is_visible("#player canvas")
+
+
 def test_every_script_comes_in_the_version_of_the_first(come: Callable[..., Visit]) -> None:
     visit = come()
     give(visit, "run")

@@ -5,11 +5,12 @@
 // wave: base64 of pairs of signed bytes (smallest, largest), opening: base64 of T float32 in millimetres or null,
 // readings: [[slot, start, end, share]], summary: text}
 
-import { heatLane, legend, make, openingLane, setAll, unpacked, waveLane } from "./memory_lanes.js";
+import { marks, steppedBy, within } from "./clock.js";
+import { rowAt, slotName, unpacked, walkedBy, wordsAt } from "./memory_data.js";
+import { heatLane, legend, make, openingLane, setAll, waveLane } from "./memory_lanes.js";
 
 const PIXELS_PER_SECOND = 60; // at the least; longer sound scrolls sideways
 const HOVER = 1000; // milliseconds for which a mouse that came to rest is answered while the head goes on talking
-const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10];
 
 export function mount(element, options, tools) {
   const view = new MemoryView(element.querySelector(".memory-view") ?? element, options, tools);
@@ -71,9 +72,8 @@ class MemoryView {
       const list = make("div", "names");
       for (const slot of slots) {
         const button = make("button", "slot", labels[slot]);
-        const called = labels[slot] === "sil" ? "silence" : `/${labels[slot]}/`;
         setAll(button, { type: "button", "data-slot": slot, "aria-pressed": "false", tabindex: this.buttons.size ? -1 : 0 });
-        setAll(button, { "aria-label": `${called}${name && name !== "silence" ? `, ${name}` : ""}: show its face` });
+        setAll(button, { "aria-label": `${slotName(labels[slot])}${name && name !== "silence" ? `, ${name}` : ""}: show its face` });
         button.addEventListener("click", () => {
           this.choose(slot);
           this.tools.trigger(this.options.event, { index: slot });
@@ -118,17 +118,15 @@ class MemoryView {
     const free = this.scroller.clientWidth - this.side.offsetWidth - 12;
     const width = Math.max(free, this.data.seconds * PIXELS_PER_SECOND, 120);
     this.lanes.style.width = `${width}px`;
-    const wanted = (70 * this.data.seconds) / width;
-    const step = STEPS.find((one) => one >= wanted) ?? STEPS.at(-1);
-    const ticks = [];
-    for (let count = 0; count * step <= this.data.seconds + 1e-6; count += 1) {
-      const share = (count * step) / this.data.seconds;
-      const tick = make("span", "tick", `${(count * step).toFixed(step < 1 ? 1 : 0)} s`);
+    const { step, times } = marks(this.data.seconds, width);
+    const ticks = times.map((time) => {
+      const share = time / this.data.seconds;
+      const tick = make("span", "tick", `${time.toFixed(step < 1 ? 1 : 0)} s`);
       tick.style.left = `${100 * share}%`;
       if (share * width < 8) tick.classList.add("first");
       if ((1 - share) * width < 16) tick.classList.add("last");
-      ticks.push(tick);
-    }
+      return tick;
+    });
     this.axis.replaceChildren(...ticks);
   }
 
@@ -137,15 +135,11 @@ class MemoryView {
     return ((event.clientX - box.left) / box.width) * this.data.seconds;
   }
 
-  rowAt(event) {
-    const names = [...this.buttons].map(([slot, button]) => [slot, button.getBoundingClientRect()]);
-    return names.find(([, box]) => event.clientY >= box.top && event.clientY < box.bottom);
-  }
-
   hover(event) {
     this.hovered = event ? performance.now() : 0;
     this.marked?.classList.remove("marked");
-    const row = event && this.rowAt(event);
+    const boxes = [...this.buttons].map(([slot, button]) => [slot, button.getBoundingClientRect()]);
+    const row = event && rowAt(boxes, event.clientY);
     this.cursor.hidden = !row;
     if (row) {
       this.marked = this.buttons.get(row[0]);
@@ -153,31 +147,14 @@ class MemoryView {
       this.cursor.style.top = `${row[1].top - this.pad.getBoundingClientRect().top}px`;
       this.cursor.style.height = `${row[1].height}px`;
     }
-    this.readout.textContent = event ? this.words(this.timeAt(event), row?.[0]) : this.words(this.seconds);
-  }
-
-  frameAt(seconds) {
-    return Math.min(this.data.frames - 1, Math.max(0, Math.floor(seconds * this.data.fps)));
-  }
-
-  words(seconds, row = null) {
-    const { labels, opening, address } = this.data;
-    const frame = this.frameAt(seconds);
-    const start = frame * labels.length;
-    const share = (slot) => Math.round(address[start + slot] / 2.55);
-    const top = labels.map((_, slot) => slot).sort((a, b) => address[start + b] - address[start + a]).slice(0, 3);
-    const named = (slot) => `${labels[slot] === "sil" ? "silence" : `/${labels[slot]}/`} ${share(slot)} %`;
-    const read = top.filter((slot, place) => place === 0 || share(slot) >= 5).map(named).join(", ");
-    const apart = opening ? `; lips ${opening[frame].toFixed(1)} mm apart` : "";
-    const here = row === null || top.includes(row) ? "" : ` (${named(row)})`;
-    return `${Math.max(0, seconds).toFixed(2)} s: ${read}${here}${apart}`;
+    this.readout.textContent = event ? wordsAt(this.data, this.timeAt(event), row?.[0]) : wordsAt(this.data, this.seconds);
   }
 
   moveTo(seconds) {
-    this.seconds = Math.min(Math.max(seconds, 0), this.data.seconds);
+    this.seconds = within(seconds, this.data.seconds);
     const share = this.seconds / this.data.seconds;
     this.playhead.style.left = `${100 * share}%`;
-    const text = this.words(this.seconds);
+    const text = wordsAt(this.data, this.seconds);
     const asked = this.pad.matches(":hover") && (!this.playing || performance.now() - this.hovered < HOVER);
     if (!asked) this.readout.textContent = text;
     setAll(this.pad, { "aria-valuenow": this.seconds.toFixed(2), "aria-valuetext": text });
@@ -193,31 +170,25 @@ class MemoryView {
   }
 
   seek(seconds) {
-    const within = Math.min(Math.max(seconds, 0), this.data.seconds);
-    const detail = { channel: this.options.channel, seconds: within };
+    const place = within(seconds, this.data.seconds);
+    const detail = { channel: this.options.channel, seconds: place };
     document.dispatchEvent(new CustomEvent("memorytalker:seek", { detail }));
-    this.moveTo(within);
+    this.moveTo(place);
   }
 
   step(event) {
-    const frame = 1 / this.data.fps;
-    const steps = { ArrowLeft: -frame, ArrowRight: frame, ArrowDown: -frame, ArrowUp: frame, PageDown: -1, PageUp: 1 };
-    const ends = { Home: 0, End: this.data.seconds };
-    if (!(event.key in steps) && !(event.key in ends)) return;
+    const place = steppedBy(event.key, event.shiftKey, this.seconds, this.data.seconds, this.data.fps);
+    if (place === null) return;
     event.preventDefault();
-    if (event.key in ends) return this.seek(ends[event.key]);
-    const pace = event.shiftKey ? 10 : 1;
-    // From the middle of a frame, so that rounding never keeps the playhead where it is.
-    this.seek((Math.floor(this.seconds * this.data.fps + 1e-3) + 0.5) / this.data.fps + pace * steps[event.key] - frame / 2);
+    this.seek(place);
   }
 
   walk(event) {
     const all = [...this.buttons.values()];
-    const here = all.indexOf(document.activeElement);
-    const there = { ArrowDown: here + 1, ArrowRight: here + 1, ArrowUp: here - 1, ArrowLeft: here - 1, Home: 0, End: all.length - 1 };
-    if (here < 0 || !(event.key in there)) return;
+    const there = walkedBy(event.key, all.indexOf(document.activeElement), all.length);
+    if (there === null) return;
     event.preventDefault();
-    const next = all[(there[event.key] + all.length) % all.length];
+    const next = all[there];
     all.forEach((button) => (button.tabIndex = button === next ? 0 : -1));
     next.focus();
   }

@@ -1,25 +1,7 @@
 // Motion: a package of memorytalker.playback becomes positions and normals of a head's fine mesh, frame by frame.
 // Arithmetic only, the same as memorytalker.rendering.surface does; nothing here knows of WebGL.
 
-const TYPES = {
-  float32: Float32Array, int16: Int16Array, uint8: Uint8Array, uint16: Uint16Array, uint32: Uint32Array,
-};
-
-/** The numbers of one array of a package: {type, shape, data in base64} -> a typed array with its `shape`. */
-export function decoded(array) {
-  const bytes = bytesOf(array.data);
-  const values = new TYPES[array.type](bytes.buffer);
-  values.shape = array.shape;
-  return values;
-}
-
-/** Base64 -> Uint8Array. */
-export function bytesOf(text) {
-  const plain = atob(text);
-  const bytes = new Uint8Array(plain.length);
-  for (let k = 0; k < plain.length; k += 1) bytes[k] = plain.charCodeAt(k);
-  return bytes;
-}
+import { decoded } from "./bytes.js";
 
 /** What a head looks like at rest. */
 export function dressingOf(fields) {

@@ -3,7 +3,9 @@
 // On `document` it sends "memorytalker:time" {channel, seconds, playing} with every picture while it plays and whenever
 // the time changes, and obeys "memorytalker:seek" {channel, seconds}. Its element carries `player`, for whoever asks.
 
-import { bytesOf } from "./motion.js";
+import { bytesOf } from "./bytes.js";
+import { clockTime, within } from "./clock.js";
+import { FormatError, opened } from "./package.js";
 
 const CAMERAS = { front: "Front", three_quarter: "Three-quarter", profile: "Profile" };
 const TURN = 8, NEARER = 0.88; // degrees and factor of one press of a key
@@ -108,7 +110,7 @@ class Player {
     const turn = (this.turnOf = (this.turnOf ?? 0) + 1);
     this.#clear();
     if (!text) return;
-    const content = JSON.parse(text);
+    const content = opened(text);
     let problem = null;
     try {
       await this.#openView();
@@ -179,7 +181,7 @@ class Player {
 
   /** Go to a time in seconds; the sound goes there too, and goes on if it was playing. */
   seek(seconds) {
-    this.seconds = Math.min(Math.max(Number(seconds) || 0, 0), this.length);
+    this.seconds = within(seconds, this.length);
     if (this.sound) this.sound.currentTime = this.seconds;
     if (this.silent) this.silent.begun = performance.now() - 1000 * this.seconds;
     this.#show();
@@ -253,9 +255,10 @@ class Player {
 
   /** Say in one sentence that this cannot be shown. */
   fail(problem) {
-    console.error(problem);
+    const known = problem instanceof FormatError;
+    if (!known) console.error(problem);
     this.#clear();
-    this.notice.textContent = "The 3D head could not be shown; please try again.";
+    this.notice.textContent = known ? problem.message : "The 3D head could not be shown; please try again.";
   }
 
   #clear() {
@@ -284,11 +287,6 @@ class Player {
 
 function icon(path) {
   return `<svg viewBox="0 0 24 24" width="20" height="20" aria-hidden="true" fill="currentColor"><path d="${path}"/></svg>`;
-}
-
-function clockTime(seconds) {
-  const tenths = Math.round(10 * seconds);
-  return `${Math.floor(tenths / 600)}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}.${tenths % 10}`;
 }
 
 function useStyle() {

@@ -5,6 +5,7 @@ import {
   Scene, Spherical, Vector3, WebGLRenderer,
 } from "./three/three.js";
 import { dressingOf, MovingHead, spread } from "./motion.js";
+import { between, fieldOfView, shorterTurn } from "./viewing.js";
 
 const NEAREST = 0.55, FURTHEST = 1.9; // times the distance of the chosen camera
 const LOWEST = 0.62 * Math.PI, HIGHEST = 0.24 * Math.PI; // from straight up
@@ -76,11 +77,7 @@ class Figure {
     if (Math.abs(azimuth - this.lit) < SMALLEST_TURN) return;
     this.lit = azimuth;
     const { azimuths, keys, sky, count } = this.motion.dressing;
-    let second = azimuths.findIndex((one) => one > azimuth);
-    if (second < 0) second = 0;
-    const first = (second + azimuths.length - 1) % azimuths.length;
-    const turn = (to, from) => (to - from + 720) % 360;
-    const share = azimuths.length > 1 ? turn(azimuth, azimuths[first]) / (turn(azimuths[second], azimuths[first]) || 360) : 0;
+    const { first, second, share } = between(azimuth, azimuths);
     const values = (this.shares ??= new Float32Array(2 * count));
     for (let v = 0; v < count; v += 1) {
       values[2 * v] = sky[v];
@@ -142,7 +139,7 @@ export class View {
     const fromTarget = this.controls.target.clone();
     this.controls.minDistance = Math.min(NEAREST * to.radius, from.radius || Infinity);
     this.controls.maxDistance = Math.max(FURTHEST * to.radius, from.radius);
-    const turn = ((to.theta - from.theta + 3 * Math.PI) % (2 * Math.PI)) - Math.PI; // the shorter way round
+    const turn = shorterTurn(from.theta, to.theta);
     const begun = performance.now();
     cancelAnimationFrame(this.turning);
     const step = () => {
@@ -197,8 +194,7 @@ export class View {
     if (!this.figure || !this.canvas.clientWidth || this.disposed) return;
     const { camera } = this;
     camera.aspect = width / height;
-    const half = Math.tan((this.figure.motion.dressing.viewAngle / 2) * DEGREE) / Math.min(camera.aspect, 1); // narrow: as wide as it was high
-    camera.fov = (2 * Math.atan(half)) / DEGREE;
+    camera.fov = fieldOfView(this.figure.motion.dressing.viewAngle, camera.aspect);
     camera.updateProjectionMatrix();
     this.figure.lightFrom(this.azimuth);
     this.renderer.render(this.figure.scene, camera);
