@@ -1,4 +1,4 @@
-# make install | demo | test | walks | bench | weights | evaluate-open | experiments.  A fresh machine needs only Python 3.11 or 3.12 and make.
+# make install | demo | lint | test | walks | bench | weights | evaluate-open | experiments.  A fresh machine needs only Python 3.11 or 3.12 and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,15 +31,24 @@ graphics:
 browser:
 	@$(PYTHON) tools/system_packages.py libegl1 libgl1 libgl1-mesa-dri libx11-6 chromium
 
+# eslint, which only the checks of the page's JavaScript need.
+node_modules/.installed: package.json package-lock.json
+	@$(PYTHON) tools/system_packages.py nodejs:node npm:npm
+	@command -v npm > /dev/null || { echo "npm is missing, which brings the checks of the page's JavaScript; install Node.js 18.18 or newer with npm and try again." >&2; exit 1; }
+	npm ci --loglevel=error --no-audit --no-fund
+	touch $@
+
 demo: install graphics
 	mkdir -p out
 	$(BIN)/python -m memorytalker animate assets/speech/woman_farming.wav -o out/demo.mp4
 	@if [ "$(SERVE)" != "0" ]; then $(BIN)/python app.py; fi
 
-lint: install-test
+lint: install-test node_modules/.installed
 	$(BIN)/ruff check .
+	npm run --silent lint
 
-test: install-test browser
+# tests/test_javascript.py runs eslint and the tests of the page's JavaScript.
+test: install-test browser node_modules/.installed
 	$(BIN)/ruff check .
 	$(BIN)/python -m pytest -m "not walk"
 
@@ -68,4 +77,4 @@ experiments: install-test
 	$(BIN)/python -m memorytalker experiments report $(WORK)/experiments --folder $(WORK)/corpus --root $(SOURCE) --weights open
 
 clean:
-	rm -rf $(VENV) out runs
+	rm -rf $(VENV) node_modules out runs

@@ -1,5 +1,6 @@
 """Install the Debian packages named that are missing: `python3 tools/system_packages.py NAME...`.
 
+NAME may be PACKAGE:COMMAND, whose package is wanted only where the command is not there, whoever brought it.
 Does nothing where dpkg is not the package manager or all are there; says what to run where it may not install.
 """
 
@@ -12,9 +13,11 @@ import sys
 
 
 def missing(names: list[str]) -> list[str]:
-    """Those of `names` that dpkg does not know as installed."""
+    """The packages among `names` that dpkg does not know as installed and whose commands, if named, are not there."""
     found = []
-    for name in names:
+    for name, _, command in (name.partition(":") for name in names):
+        if command and shutil.which(command):
+            continue
         status = subprocess.run(["dpkg-query", "-W", "-f=${Status}", name], capture_output=True, text=True, check=False)
         if "install ok installed" not in status.stdout:
             found.append(name)
