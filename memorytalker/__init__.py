@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from memorytalker.errors import ExecutionError, InputError, MemoryTalkerError
     from memorytalker.face.head import HeadError, HeadMesh, load_head
     from memorytalker.face.motion import MotionError
+    from memorytalker.options import AnimateOptions
     from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError
     from memorytalker.rendering.renderer import RenderError
     from memorytalker.rendering.video import VideoError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 #: Where each public name lives.
 _HOMES = {
+    "AnimateOptions": "options",
     "Animation": "animation",
     "AnimationError": "animation",
     "AudioError": "sound.decode",
@@ -48,6 +50,7 @@ _HOMES = {
 }
 __all__ = [
     "OWN_VOICE",
+    "AnimateOptions",
     "Animation",
     "AnimationError",
     "AudioError",

@@ -6,9 +6,7 @@ Exit codes: 0 done, 2 input that cannot be used (one sentence on standard error)
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
-import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +14,15 @@ from types import MappingProxyType
 from typing import Any
 
 from memorytalker.comparison import commands as comparison
-from memorytalker.config import CAMERAS, RenderOptions
+from memorytalker.config import RenderOptions
 from memorytalker.corpus import commands as corpus
 from memorytalker.datasets import commands as datasets
 from memorytalker.errors import InputError, MemoryTalkerError
 from memorytalker.evaluation import commands as evaluation
 from memorytalker.experiments import commands as experiments
 from memorytalker.extras import missing_extra
+from memorytalker.flags import add_flags, from_flags
+from memorytalker.options import AnimateOptions
 from memorytalker.page import commands as page
 from memorytalker.progress import progress_bar
 from memorytalker.training import commands as training
@@ -32,18 +32,6 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 SELF, NEUTRAL = "self", "neutral"
 #: Endings that `Animation.save` knows.
 OUTPUTS = (".mp4", ".npz")
-#: What the fields of RenderOptions mean, for --help.
-RENDER_HELP = MappingProxyType(
-    {
-        "width": "pixels, even",
-        "height": "pixels, even",
-        "fps": "pictures a second",
-        "camera": ", ".join(CAMERAS),
-        "antialias": "smooth edges",
-        "background_top": "colour at the top, #rrggbb",
-        "background_bottom": "colour at the bottom, #rrggbb",
-    }
-)
 
 
 class CommandError(InputError):
@@ -116,12 +104,7 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
         metavar="SOUND",
         help=f"whose manner of speaking: a sound file, '{SELF}' (the clip's own voice, default) or '{NEUTRAL}'",
     )
-    expression = "blinks, gaze, brow accents and idle motion; the mouth stays as it is (default: off)"
-    parser.add_argument("--expression", action="store_true", help=expression)
-    parser.add_argument("--seed", type=int, default=0, help="other blinks and glances for each (default: %(default)s)")
-    shut = "close the mouth wherever the sound pauses, whatever the network says (default: off)"
-    parser.add_argument("--shut-silence", action="store_true", help=shut)
-    parser.add_argument("--identity", metavar="NAME", help="which head; 'doctor' lists them (with --data: a subject)")
+    add_flags(parser, AnimateOptions)
     parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the head that the weights move")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="data set with neutral faces, and perhaps the mesh")
     add_talker(parser)
@@ -138,21 +121,13 @@ def add_render(parser: argparse.ArgumentParser) -> None:
     """One flag per field of RenderOptions, and --size for a square picture."""
     group = parser.add_argument_group("picture")
     group.add_argument("--size", type=int, metavar="PIXELS", help="width and height at once")
-    hints = typing.get_type_hints(RenderOptions)
-    for field in dataclasses.fields(RenderOptions):
-        flag, text = "--" + field.name.replace("_", "-"), f"{RENDER_HELP.get(field.name, '')} (default: %(default)s)"
-        if hints[field.name] is bool:
-            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=field.default, help=text)
-        else:
-            group.add_argument(flag, type=hints[field.name], default=field.default, help=text)
+    add_flags(group, RenderOptions)
 
 
 def render_options(chosen: argparse.Namespace) -> RenderOptions:
     """The RenderOptions of a parsed command line. Raises ConfigError for a picture that cannot be made."""
-    values = {field.name: getattr(chosen, field.name) for field in dataclasses.fields(RenderOptions)}
-    if chosen.size is not None:
-        values |= {"width": chosen.size, "height": chosen.size}
-    return RenderOptions(**values)
+    size = {} if chosen.size is None else {"width": chosen.size, "height": chosen.size}
+    return from_flags(RenderOptions, chosen, **size)
 
 
 def check_output(output: Path, given: Sequence[Path]) -> None:
@@ -189,7 +164,7 @@ def run_animate(chosen: argparse.Namespace) -> None:
     from memorytalker.remarks import remarks_on
     from memorytalker.rendering import check_graphics
 
-    options = render_options(chosen)
+    options, render = from_flags(AnimateOptions, chosen), render_options(chosen)
     output = Path(f"{chosen.sound.stem}.mp4") if chosen.output is None else chosen.output
     check_output(output, (chosen.sound, Path(chosen.style)))
     waveform = load_waveform(chosen.sound)
@@ -200,12 +175,11 @@ def run_animate(chosen: argparse.Namespace) -> None:
     if drawn:
         check_graphics()
     talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device, head)
-    extras = {"expression": chosen.expression, "seed": chosen.seed, "shut_silence": chosen.shut_silence}
     with progress_bar() as progress:
-        animation = talker.animate(waveform, style=style, identity=chosen.identity, progress=progress, **extras)
+        animation = talker.animate(waveform, style, options=options, progress=progress)
         for remark in remarks_on(animation, style):
             print(f"memorytalker: {remark}", file=sys.stderr)
-        animation.save(output, render=options, progress=progress)
+        animation.save(output, render=render, progress=progress)
     print(f"{output}: {waveform.seconds:.1f} s of speech.")
 
 

@@ -30,6 +30,21 @@ class ConfigError(InputError):
     """A configuration that cannot be used; the message says what is wrong and what is allowed."""
 
 
+def described(
+    default: typing.Any, help: str, unit: str = "", lowest: float | None = None, highest: float | None = None
+) -> typing.Any:
+    """A field of a dataclass of options with what is said of it.
+
+    Args:
+        default: an immutable value.
+        help: what it means, for `--help`.
+        unit: its unit or range in words.
+        lowest: the least number that is accepted; None: no such bound.
+        highest: the largest.
+    """
+    return field(default=default, metadata={"help": help, "unit": unit, "lowest": lowest, "highest": highest})
+
+
 def from_dict(cls: type, values: dict) -> typing.Any:
     """Build the frozen dataclass `cls` from plain JSON values, descending into nested dataclasses.
 
@@ -234,15 +249,28 @@ class TrainingConfig:
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """How a talking head is pictured. Even sizes only (H.264 in 4:2:0)."""
+    """How a talking head is drawn. Even sizes only (H.264 in 4:2:0).
 
-    width: int = 512
-    height: int = 512
-    fps: int = 30
-    camera: str = "front"  # front, three_quarter, profile
-    antialias: bool = True
-    background_top: str = "#2b313b"
-    background_bottom: str = "#14171c"
+    Args:
+        width: of the frames, in pixels: an even number from 64 to 4096.
+        height: likewise.
+        fps: frames a second of the video, 1 to 120; motion is resampled to it.
+        camera: one of `CAMERAS`: "front", "three_quarter" or "profile".
+        antialias: whether edges are smoothed.
+        background_top: colour at the top, as "#rrggbb".
+        background_bottom: colour at the bottom; between them it changes evenly.
+
+    Raises:
+        ConfigError: frames that cannot be made, in one sentence.
+    """
+
+    width: int = described(512, "width of the frames", "pixels, even, 64 to 4096", 64, 4096)
+    height: int = described(512, "height of the frames", "pixels, even, 64 to 4096", 64, 4096)
+    fps: int = described(30, "frames a second of the video", "1 to 120", 1, 120)
+    camera: str = described("front", "from where the head is seen", ", ".join(CAMERAS))
+    antialias: bool = described(True, "smooth edges")
+    background_top: str = described("#2b313b", "colour at the top", "#rrggbb")
+    background_bottom: str = described("#14171c", "colour at the bottom", "#rrggbb")
 
     def __post_init__(self) -> None:
         """Raise ConfigError, in plain words, for a picture that cannot be made."""

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from memorytalker.face.head import HeadMesh
 from memorytalker.face.mesh_files import expected_mesh, head_for
 from memorytalker.face.motion import silence_gain
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
 from memorytalker.sound.prosody import ProsodyTracker
 from memorytalker.weights import load_weights
@@ -47,7 +48,16 @@ OWN_VOICE = StyleSource.OWN_VOICE  # the sound that is animated; in a stream, it
 
 
 class Talker:
-    """A model and a head on a device. Safe to share: choices are arguments, nothing is remembered."""
+    """A model and a head on a device. Safe to share between threads: choices are arguments, nothing is remembered.
+
+    Args:
+        model: the network; it is moved to the device and put into evaluation mode.
+        head: the mesh whose vertices the network moves; `meshes.head_for` gives that of a number of vertices.
+        device: a torch device or its name, "cpu", "cuda" or "mps".
+
+    Raises:
+        TalkerError: a model that moves another mesh, or whose windows do not outlast their overlap.
+    """
 
     def __init__(self, model: MemoryTalker, head: HeadMesh, device: str | torch.device = "cpu") -> None:
         config = model.config
@@ -67,11 +77,19 @@ class Talker:
     def from_pretrained(
         cls, source: str | Path | None = None, device: str | None = None, head: HeadMesh | None = None
     ) -> Talker:
-        """A talker with the weights of `source`: a folder, a hub id, or None for the shipped open model.
+        """A talker with stored weights.
 
-        `device` is "cuda", "mps", "cpu" or None for the first of these that is there. `head` is the mesh that the
-        weights move (`meshes.load_mesh_head` reads one), None for the shipped head. Raises WeightsError, HeadError or
-        TalkerError in plain words.
+        Args:
+            source: a weights folder or a hub id; None: the shipped open model.
+            device: "cuda", "mps" or "cpu"; None: the first of these that is there.
+            head: the mesh that the weights move (`meshes.load_mesh_head` reads one); None: the shipped head.
+
+        Returns:
+            The talker, ready to animate.
+
+        Raises:
+            WeightsError: no weights there, or damaged ones.
+            HeadError, TalkerError: no head that these weights move, or a device that is not there.
         """
         model = load_weights(source)
         return cls(model, head_for(model.config.vertex_count) if head is None else head, choose_device(device))
@@ -83,33 +101,45 @@ class Talker:
 
     @property
     def mean_style(self) -> np.ndarray:
-        """Style weights (n,) of the average training speaker, to compare a person's weights with."""
+        """Style weights (n,) float32 of the average training speaker, to compare a person's weights with."""
         return self.model.style_mean.cpu().numpy()
 
     def animate(
         self,
         sound: Sound,
-        style: Sound | StyleSource | None = OWN_VOICE,
-        identity: str | None = None,
-        expression: bool = False,
+        style: Sound | np.ndarray | StyleSource | None = OWN_VOICE,
+        *,
+        options: AnimateOptions = AnimateOptions(),
         progress: Progress | None = None,
-        style_blend: float = 1.0,
-        seed: int = 0,
-        shut_silence: bool = False,
+        **changes: Unpack[AnimateChanges],
     ) -> Animation:
-        """Make the head say `sound`, a path or (samples, rate in Hz), however long.
+        """Make the head say a sound, however long.
 
-        `style` is a sound whose manner of speaking to take: by default the sound itself; None is the neutral style.
-        `style_blend` from 0 to 1 goes from the neutral style to that one. `identity` is a name of `head.identities`.
-        `expression` adds blinks, gaze, brow accents and idle motion, drawn from `seed`; the mouth stays as it is.
-        `shut_silence` closes the mouth where the sound pauses, whatever the network says (see `motion.silence_gain`).
-        Raises AudioError, HeadError or TalkerError in plain words.
+        Args:
+            sound: a path, a pair (samples, rate in Hz) or a Waveform, as `load_waveform` takes it.
+            style: the speaking style: another such sound, style weights (n,), None for the neutral style; by default
+                that of the whole sound itself.
+            options: everything else that may be chosen.
+            progress: called as progress(frames done, frames in all, "motion") after each window.
+            changes: fields of AnimateOptions as keywords, in the place of those of `options`.
+
+        Returns:
+            The animation at `config.fps` frames a second: T = seconds times fps, rounded, at least 1.
+
+        Raises:
+            AudioError: a sound that cannot be read, is shorter than 0.1 s or too long.
+            ConfigError: an option out of range, or a style of a model that knows its speakers by label.
+            HeadError: an identity that the head does not have.
+            TalkerError: style weights of another shape, or expression on a head without blendshapes.
+            TypeError: a keyword that is no option.
         """
+        options = options.changed(**changes)
+        head, layers = self._head(options.identity), self._layers(options)
         waveform = load_waveform(sound)
-        weights = self.style_of(waveform if style is OWN_VOICE else style)
+        weights = self._style_of_samples(waveform.samples) if style is OWN_VOICE else self.style_of(style)
         total = frame_count(len(waveform.samples), self.config)
         pieces = []
-        for piece in self.stream([waveform.samples], weights, identity, style_blend, expression, seed, shut_silence):
+        for piece in self._motion([waveform.samples], weights, options.style_blend, head, layers):
             pieces.append(piece)
             if progress is not None:
                 progress(piece.first_frame + len(piece.vertices), total, "motion")
@@ -120,86 +150,114 @@ class Talker:
             style_weights=pieces[0].style_weights,
             slot_labels=self.config.slots,
             waveform=waveform,
-            head=self._head(identity),
+            head=head,
         )
 
     def stream(
         self,
         chunks: Iterable[np.ndarray],
         style: Sound | np.ndarray | StyleSource | None = OWN_VOICE,
-        identity: str | None = None,
-        style_blend: float = 1.0,
-        expression: bool = False,
-        seed: int = 0,
-        shut_silence: bool = False,
+        *,
+        options: AnimateOptions = AnimateOptions(),
+        **changes: Unpack[AnimateChanges],
     ) -> Iterator[MotionPiece]:
-        """Yield motion while sound arrives: `chunks` are samples at 16 kHz, mono, float, in pieces of any size.
+        """Yield motion window by window while sound arrives; this is not live, for a piece waits for its window.
 
-        They are taken as they are: an offset, which `animate` takes away, stays. `style` is as in `animate`, or style
-        weights (n,); the default is the manner of the first window. A piece comes when its window is complete, then
-        every window less its overlap. The other choices are as in `animate`; loudness counts against the voice so far.
+        With the shipped weights the first piece, ten seconds of motion, comes when twelve seconds of sound are there
+        (`config.window_seconds`, less `config.overlap_seconds`), then one every ten, and the rest at the end. Given the
+        same style, the pieces are the frames of `animate` to the last bit, however the sound is cut. Loud and silent
+        mean against the voice so far.
+
+        Args:
+            chunks: samples (s,), float in [-1, 1], 16 kHz, mono, in pieces of any size, taken as they are: a constant
+                offset, which `animate` takes away, stays.
+            style: as in `animate`, but by default that of the first window, for the rest has not been heard.
+            options, changes: as in `animate`.
+
+        Returns:
+            Pieces that follow each other without a gap.
+
+        Raises:
+            AudioError: chunks that are no such samples, or none at all; when it comes to them.
+            ConfigError, HeadError, TalkerError, TypeError: as `animate`, before any chunk is taken.
         """
-        template = self._head(identity).template
-        layers = self._layers(expression, seed, shut_silence)
-        windows = cut_windows(map(_checked_chunk, chunks), self.config)
-        first = next(windows, None)
-        if first is None:
-            raise AudioError("The stream ended without any sound; give at least one chunk of samples.")
-        own = self._style_of_samples(first.samples) if style is OWN_VOICE else self.style_of(style)
-        weights = self._blend(own, style_blend)
-        neutral = (weights == 1).all()
-        given = None if neutral else torch.tensor(weights, device=self.device)[None]
-        heard = layers.listening(itertools.chain([first], windows))
-        for frame, offsets, address in faded_motion(self.model, heard, given):
-            offsets = layers.over(frame, offsets.reshape(-1, *template.shape))
-            yield MotionPiece(frame, template + offsets, address, weights, self.config.fps)
+        options = options.changed(**changes)
+        head, layers = self._head(options.identity), self._layers(options)
+        weights = None if style is OWN_VOICE else self.style_of(style)
+        return self._motion(map(_checked_chunk, chunks), weights, options.style_blend, head, layers)
 
     def style_of(self, sound: Sound | np.ndarray | None) -> np.ndarray:
-        """Style weights (n,) of a sound's manner of speaking; None is the neutral one, an array is returned as is.
+        """The speaking style of a sound, as one weight for each memory slot.
 
-        The style of a sound longer than a minute is the mean over equal pieces of at most a minute.
+        Args:
+            sound: a path, a pair (samples, rate in Hz) or a Waveform; None: the neutral style; an array: style weights
+                (n,), which are checked and returned as they are.
+
+        Returns:
+            Style weights (n,) float32, ones for the neutral style. That of a sound longer than a minute is the mean
+            over equal pieces of at most a minute.
+
+        Raises:
+            AudioError: a sound that cannot be used.
+            ConfigError: a model that knows its speakers by label and hears no style.
+            TalkerError: style weights of another shape, or not finite.
         """
-        slots = self.config.slot_count
         if sound is None:
-            return np.ones(slots, np.float32)
-        if isinstance(sound, np.ndarray):
-            weights = np.asarray(sound, np.float32)
-            if weights.shape != (slots,) or not np.isfinite(weights).all():
-                raise TalkerError(f"Style weights are {slots} finite numbers; a sound is given as (samples, rate).")
-            return weights
-        return self._style_of_samples(load_waveform(sound).samples)
+            return np.ones(self.config.slot_count, np.float32)
+        if not isinstance(sound, np.ndarray):
+            return self._style_of_samples(load_waveform(sound).samples)
+        weights, slots = np.asarray(sound, np.float32), self.config.slot_count
+        if weights.shape != (slots,) or not np.isfinite(weights).all():
+            raise TalkerError(f"Style weights are {slots} finite numbers; a sound is given as (samples, rate).")
+        return weights
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
-        """The face (V, 3) in metres that a memory slot, by number or label, stores: the head while speech dwells on it.
+        """The face that a memory slot stores: the head while speech dwells on that slot.
 
-        `style_weights` (n,) are as `style_of` gives them, None is the neutral style. Raises ConfigError for a slot that
-        is not there, TalkerError for other weights.
+        Args:
+            slot: its number from 0, or its label, such as "aa".
+            style_weights: (n,) as `style_of` gives them; None: the neutral style.
+
+        Returns:
+            Vertices (V, 3) float32 in metres, y up.
+
+        Raises:
+            ConfigError: a slot that is not there.
+            TalkerError: style weights of another shape.
         """
         weights = torch.tensor(self.style_of(style_weights), device=self.device)
         offsets = self.model.held_slot(self.config.slot_index(slot), weights).cpu().numpy()
         return self.head.template + offsets.reshape(self.head.template.shape)
 
+    def _motion(
+        self, chunks: Iterable[np.ndarray], style: np.ndarray | None, blend: float, head: HeadMesh, layers: _Layers
+    ) -> Iterator[MotionPiece]:
+        """What `animate` and `stream` share: checked samples -> pieces, without `style` in that of the first window."""
+        windows = cut_windows(chunks, self.config)
+        first = next(windows, None)
+        if first is None:
+            raise AudioError("The stream ended without any sound; give at least one chunk of samples.")
+        weights = _blended(self._style_of_samples(first.samples) if style is None else style, blend)
+        given = None if (weights == 1).all() else torch.tensor(weights, device=self.device)[None]
+        heard = layers.listening(itertools.chain([first], windows))
+        for frame, offsets, address in faded_motion(self.model, heard, given):
+            offsets = layers.over(frame, offsets.reshape(-1, *head.template.shape))
+            yield MotionPiece(frame, head.template + offsets, address, weights, self.config.fps)
+
     def _style_of_samples(self, samples: np.ndarray) -> np.ndarray:
         return heard_style(self.model, samples).cpu().numpy()
 
-    def _layers(self, expression: bool, seed: int, shut_silence: bool) -> _Layers:
-        if not isinstance(seed, (int, np.integer)) or seed < 0:
-            raise TalkerError(f"The seed of an expression is a whole number from 0 on, not {seed!r}.")
+    def _layers(self, options: AnimateOptions) -> _Layers:
+        expression, shut = options.expression, options.shut_silence
         if expression and missing_shapes(self.head):
             raise TalkerError(
                 "This head has no blendshapes for eyes and brows; leave expression off, or use the shipped head."
             )
-        listener = ProsodyTracker(self.config.fps, self.config.sample_rate) if expression or shut_silence else None
-        return _Layers(self.head, listener, Expression(self.config.fps, seed) if expression else None, shut_silence)
+        listener = ProsodyTracker(self.config.fps, self.config.sample_rate) if expression or shut else None
+        return _Layers(self.head, listener, Expression(self.config.fps, options.seed) if expression else None, shut)
 
     def _head(self, identity: str | None) -> HeadMesh:
         return self.head if identity is None else self.head.with_identity(identity)
-
-    @staticmethod
-    def _blend(weights: np.ndarray, blend: float) -> np.ndarray:
-        if not 0 <= blend <= 1:
-            raise TalkerError(f"style_blend goes from 0 (neutral) to 1 (the whole style), not {blend!r}.")
-        return (1 + np.float32(blend) * (weights - 1)).astype(np.float32) if blend < 1 else weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,3 +311,8 @@ def _checked_chunk(chunk: Any) -> np.ndarray:
     if samples.ndim != 1 or samples.dtype.kind != "f" or not np.isfinite(samples).all():
         raise AudioError("A stream's chunks are one-dimensional arrays of finite float samples at 16 kHz.")
     return samples.astype(np.float32)
+
+
+def _blended(weights: np.ndarray, blend: float) -> np.ndarray:
+    """Style weights (n,) between neutral (blend 0) and the whole style (1)."""
+    return (1 + np.float32(blend) * (weights - 1)).astype(np.float32) if blend < 1 else weights

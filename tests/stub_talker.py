@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import subprocess
 import threading
@@ -18,6 +19,7 @@ import numpy as np
 
 from memorytalker.config import ConfigError
 from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.options import AnimateOptions
 from memorytalker.phones import ENGLISH
 from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 
@@ -135,26 +137,14 @@ class StubTalker:
         self,
         sound: Any,
         style: Any = ...,
-        identity: str | None = None,
-        expression: bool = False,
+        *,
+        options: AnimateOptions = AnimateOptions(),
         progress: Any = None,
-        style_blend: float = 1.0,
-        seed: int = 0,
-        shut_silence: bool = False,
+        **changes: Any,
     ) -> StubAnimation:
         """Remember what was asked and answer at once."""
-        waveform = load_waveform(sound)
-        self.calls.append(
-            {
-                "seconds": waveform.seconds,
-                "style": style,
-                "identity": identity,
-                "expression": expression,
-                "style_blend": style_blend,
-                "seed": seed,
-                "shut_silence": shut_silence,
-            }  # fmt: skip
-        )
+        options, waveform = options.changed(**changes), load_waveform(sound)
+        self.calls.append({"seconds": waveform.seconds, "style": style} | dataclasses.asdict(options))
         self.threads.add(threading.get_ident())
         deadline = time.monotonic() + 120
         while True:
@@ -166,6 +156,6 @@ class StubTalker:
         if self.fails == "listening":
             raise RuntimeError("the network broke at /secret/place")
         own = isinstance(style, type(...)) or type(style).__name__ == "StyleSource"
-        weights = 1 + style_blend * (self.style_of(waveform if own else style) - 1)
-        head = self.head if identity is None else self.head.with_identity(identity)
+        weights = 1 + options.style_blend * (self.style_of(waveform if own else style) - 1)
+        head = self.head if options.identity is None else self.head.with_identity(options.identity)
         return StubAnimation(waveform, head, weights, self)

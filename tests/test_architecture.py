@@ -40,7 +40,7 @@ ROOMS = {
     "animation": {"rendering", "motion", "head", "audio", "config"},
     "pipeline": {
         "weights", "windows", "models", "rendering", "motion", "head", "meshes", "audio", "config", "animation",
-        "expression", "loudness",
+        "expression", "loudness", "options",
     },
     "articulation": {"config"},
     "corpus": {"articulation", "audio", "head", "motion", "config"},

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in sys.path]
 from stub_talker import StubTalker  # noqa: E402
 
-from memorytalker import OWN_VOICE  # noqa: E402
+from memorytalker import OWN_VOICE, AnimateOptions  # noqa: E402
 from memorytalker.page import session_files  # noqa: E402
 from memorytalker.page.animation_run import Result, run_animation  # noqa: E402
 from memorytalker.page.jobs import JobRunner  # noqa: E402
@@ -80,7 +80,7 @@ def test_closing_stops_at_every_stage(desk: JobRunner, stage: str):
 
 
 def test_the_same_wish_gives_the_same_animation(desk: JobRunner):
-    wish = AnimateRequest(CLIP, "woman", seed=3, expression=True)
+    wish = AnimateRequest(CLIP, "woman", options=AnimateOptions(seed=3, expression=True))
     first, second = (results(desk, wish, with_player=False, format="npz")[0].value for _ in range(2))
     assert (first.vertices == second.vertices).all() and (first.memory_address == second.memory_address).all()
 
@@ -89,9 +89,9 @@ def test_manners_become_what_the_talker_takes(desk: JobRunner):
     heads = desk.talker.head.identities
     for style, expected in ((THIS_VOICE, OWN_VOICE), (NEUTRAL, None)):
         wish = AnimateRequest(CLIP, "woman", style=style, style_sound=OTHER)
-        assert wish.options(wish.checked(heads)).get("style", OWN_VOICE) is expected
+        assert wish.arguments(wish.checked(heads)).get("style", OWN_VOICE) is expected
     wish = AnimateRequest(CLIP, "woman", style=ANOTHER_VOICE, style_sound=OTHER)
-    assert wish.options(wish.checked(heads))["style"].seconds == pytest.approx(5.89, abs=0.01)
+    assert wish.arguments(wish.checked(heads))["style"].seconds == pytest.approx(5.89, abs=0.01)
 
 
 def test_a_file_that_is_gone_is_said_plainly(desk: JobRunner):
@@ -113,7 +113,8 @@ def test_what_was_decided_for_the_visitor_is_told_with_the_result(desk: JobRunne
 
 
 def test_captions_tell_every_setting():
-    wish = AnimateRequest(CLIP, "ada", "profile", ANOTHER_VOICE, OTHER, 0.35, True, 12, True)
+    options = AnimateOptions(style_blend=0.35, expression=True, seed=12, shut_silence=True)
+    wish = AnimateRequest(CLIP, "ada", "profile", ANOTHER_VOICE, OTHER, options)
     caption = wish.caption("Ada")
     for words in ("Ada", "profile", "another voice", "35 %", "expression on, seed 12", "shut in pauses"):
         assert words in caption

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from memorytalker.animation import AnimationError
-from memorytalker.config import RenderOptions
+from memorytalker.config import ConfigError, RenderOptions
 from memorytalker.face.head import HeadError, load_head
 from memorytalker.phones import ENGLISH
 from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError, choose_device
@@ -84,7 +84,7 @@ def test_style_blend_goes_from_neutral_to_style(tiny_talker: Talker, voice) -> N
     )
     half = tiny_talker.animate(sound, style_blend=0.5).style_weights
     np.testing.assert_allclose(half, (1 + styled.style_weights) / 2, rtol=1e-6)
-    with pytest.raises(TalkerError, match="style_blend"):
+    with pytest.raises(ConfigError, match="style_blend"):
         tiny_talker.animate(sound, style_blend=1.5)
 
 
@@ -166,7 +166,7 @@ def test_requests_that_cannot_be_met_are_refused(tiny_talker: Talker, voice, mak
     with pytest.raises(AudioError, match="finite float"):
         list(tiny_talker.stream([np.zeros((2, 800))], style=None))
     for seed in (-1, 0.5, None):
-        with pytest.raises(TalkerError, match="whole number from 0"):
+        with pytest.raises(ConfigError, match="whole number from 0"):
             tiny_talker.animate((voice(1.0), RATE), expression=True, seed=seed)
     with pytest.raises(TalkerError, match="no device 'tpu'"):
         choose_device("tpu")

@@ -13,9 +13,9 @@ import pytest
 import memorytalker
 
 NAMES = """
-    OWN_VOICE Animation AnimationError AudioError ConfigError ExecutionError HeadError HeadMesh InputError
-    MemoryTalkerError ModelConfig MotionError MotionPiece RenderError RenderOptions Talker TalkerError VideoError
-    Waveform WeightsError load_head load_waveform
+    OWN_VOICE AnimateOptions Animation AnimationError AudioError ConfigError ExecutionError HeadError HeadMesh
+    InputError MemoryTalkerError ModelConfig MotionError MotionPiece RenderError RenderOptions Talker TalkerError
+    VideoError Waveform WeightsError load_head load_waveform
 """.split()
 
 
@@ -39,14 +39,9 @@ def test_signatures() -> None:
     from memorytalker import OWN_VOICE, Animation, Talker
 
     assert parameters(Talker.from_pretrained) == "(source=None, device=None, head=None)"
-    assert parameters(Talker.animate) == (
-        f"(self, sound, style={OWN_VOICE!r}, identity=None, expression=False, progress=None, style_blend=1.0, "
-        "seed=0, shut_silence=False)"
-    )
-    assert parameters(Talker.stream) == (
-        f"(self, chunks, style={OWN_VOICE!r}, identity=None, style_blend=1.0, expression=False, seed=0, "
-        "shut_silence=False)"
-    )
+    options = f"options={memorytalker.AnimateOptions()!r}"
+    assert parameters(Talker.animate) == f"(self, sound, style={OWN_VOICE!r}, *, {options}, progress=None, **changes)"
+    assert parameters(Talker.stream) == f"(self, chunks, style={OWN_VOICE!r}, *, {options}, **changes)"
     assert parameters(Talker.style_of) == "(self, sound)"
     assert parameters(Talker.slot_face) == "(self, slot, style_weights=None)"
     render = memorytalker.RenderOptions()
@@ -55,6 +50,7 @@ def test_signatures() -> None:
 
 def test_fields() -> None:
     fields = {
+        "AnimateOptions": "identity style_blend expression seed shut_silence",
         "Animation": "vertices fps memory_address style_weights slot_labels waveform head",
         "MotionPiece": "first_frame vertices memory_address style_weights fps",
         "Waveform": "samples sample_rate remarks",

@@ -17,7 +17,15 @@ from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import BUSY, LIMITS_TEXT, PLAIN_ERRORS, TOO_SLOW, refused
 from memorytalker.page.player import player
-from memorytalker.page.request import ANOTHER_VOICE, CAMERA_NAMES, NEUTRAL, THIS_VOICE, AnimateRequest, seen_name
+from memorytalker.page.request import (
+    ANOTHER_VOICE,
+    CAMERA_NAMES,
+    NEUTRAL,
+    THIS_VOICE,
+    AnimateRequest,
+    options_of,
+    seen_name,
+)
 from memorytalker.page.scripts import call_script
 from memorytalker.page.status import STEPS, status_html
 
@@ -167,12 +175,13 @@ def _handler(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, Any])
         sound: str | None, identity: str, camera: str, source: str, second: str | None, blend: float,
         expression: bool, seed: float, shut: bool, request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:  # fmt: skip
-        wish = AnimateRequest(sound, identity, camera, source, second, blend, expression, seed, shut)
         began, doing, times, note = time.monotonic(), "listening", [], ""
         empty = {part: None for part in (parts["player"], parts["video"], last, *remembered)} | {caption: ""}
         buttons = {run: gr.Button(interactive=False), stop: gr.Button(interactive=True)}
         yield empty | buttons
         try:
+            options = options_of(style_blend=blend, expression=expression, seed=seed, shut_silence=shut)
+            wish = AnimateRequest(sound, identity, camera, source, second, options)
             for step in run_animation(desk, wish):
                 if isinstance(step, str):
                     yield {status: step}

@@ -39,7 +39,7 @@ def run_animation(
     fails in the work.
     """
     voices = wish.checked(desk.talker.head.identities)
-    with desk.task(desk.animate, voices.speech, **wish.options(voices)) as listening:
+    with desk.task(desk.animate, voices.speech, **wish.arguments(voices)) as listening:
         animation = yield from stream_progress(listening, 0, "Listening to the voice", steps)
     for remark in remarks_on(animation, voices.manner):
         yield Result("note", remark)

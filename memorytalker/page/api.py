@@ -17,15 +17,17 @@ import numpy as np
 
 from memorytalker.comparison.predictions import Comparison
 from memorytalker.evaluation.measures import MEASURES
+from memorytalker.options import AnimateOptions
 from memorytalker.page import health as probing
 from memorytalker.page.animation_run import FORMATS, Result, run_animation
 from memorytalker.page.comparison_run import OWN, SHOWN, CompareRequest, run_comparison
 from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, read_sound, refused
-from memorytalker.page.request import NO_SOUND, THIS_VOICE, AnimateRequest
+from memorytalker.page.request import NO_SOUND, THIS_VOICE, AnimateRequest, options_of
 
 ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker"}
+DEFAULTS = AnimateOptions()
 OURS = "Something failed on our side; please try again in a moment."
 ANSWER_SECONDS = 600.0  # for what has no progress to be told of
 NO_ANSWER = "The server is too busy to answer just now; please try again in a few minutes."
@@ -58,10 +60,10 @@ def _animate(desk: JobRunner) -> Callable[..., Any]:
         camera: str = "front",
         style: str = THIS_VOICE,
         style_sound: gr.FileData | None = None,
-        style_blend: float = 1.0,
-        expression: bool = False,
-        seed: int = 0,
-        shut_silence: bool = False,
+        style_blend: float = DEFAULTS.style_blend,
+        expression: bool = DEFAULTS.expression,
+        seed: int = DEFAULTS.seed,
+        shut_silence: bool = DEFAULTS.shut_silence,
         format: str = "mp4",
     ) -> tuple[gr.FileData, dict]:
         """Make a head say a sound: the video (or its arrays, format "npz"), and what was asked, heard and weighed.
@@ -71,9 +73,8 @@ def _animate(desk: JobRunner) -> Callable[..., Any]:
         blinks, glances and brows, drawn from the seed. shut_silence: keep the mouth closed in pauses.
         """
         identity = identity or next(iter(desk.talker.head.identities))
-        wish = AnimateRequest(
-            _path(sound), identity, camera, style, _path(style_sound), style_blend, expression, seed, shut_silence
-        )
+        options = options_of(style_blend=style_blend, expression=expression, seed=seed, shut_silence=shut_silence)
+        wish = AnimateRequest(_path(sound), identity, camera, style, _path(style_sound), options)
         if format not in FORMATS:
             raise PageError(f"There is no such format; choose one of {', '.join(FORMATS)}.")
         about: dict[str, Any] = {}

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from memorytalker.config import CAMERAS
+from memorytalker.options import AnimateOptions
 from memorytalker.page.limits import LARGEST_SEED, PageError, read_sound
 from memorytalker.sound.decode import Waveform, is_silent
 
@@ -22,17 +23,18 @@ NO_STYLE_SOUND = "There is no second clip yet; give the voice whose manner you w
 
 @dataclass(frozen=True)
 class AnimateRequest:
-    """One animation as asked for. `sound` and `style_sound` are paths on this server."""
+    """One animation as asked for.
+
+    `sound` and `style_sound` are paths on this server; `identity` is the head, and `options` all else that the talker
+    takes.
+    """
 
     sound: str | None
     identity: str
     camera: str = "front"
     style: str = THIS_VOICE
     style_sound: str | None = None
-    style_blend: float = 1.0
-    expression: bool = False
-    seed: int = 0
-    shut_silence: bool = False
+    options: AnimateOptions = AnimateOptions()
 
     def checked(self, identities: Any) -> RequestAudio:
         """The sounds of this wish; raises PageError or AudioError, in plain words, for what cannot be met."""
@@ -42,9 +44,7 @@ class AnimateRequest:
             raise PageError(f"There is no such camera; choose one of {', '.join(CAMERAS)}.")
         if self.style not in STYLE_SOURCES:
             raise PageError(f"There is no such manner of speaking; choose one of: {', '.join(STYLE_SOURCES)}.")
-        if not _is_number(self.style_blend) or not 0 <= self.style_blend <= 1:
-            raise PageError("The blend goes from 0, neutral, to 1, the whole manner.")
-        if not _is_number(self.seed) or not 0 <= self.seed <= LARGEST_SEED or self.seed != int(self.seed):
+        if self.options.seed > LARGEST_SEED:
             raise PageError(f"The seed is a whole number from 0 to {LARGEST_SEED}.")
         speech = read_sound(self.sound, NO_SOUND)
         if self.style != ANOTHER_VOICE:
@@ -54,27 +54,22 @@ class AnimateRequest:
             raise PageError("The second clip is silent, and silence has no manner; give one in which somebody speaks.")
         return RequestAudio(speech, manner)
 
-    def options(self, voices: RequestAudio) -> dict[str, Any]:
+    def arguments(self, voices: RequestAudio) -> dict[str, Any]:
         """Keyword arguments of `Talker.animate`."""
         style = {ANOTHER_VOICE: {"style": voices.manner}, NEUTRAL: {"style": None}}.get(self.style, {})
-        return style | {
-            "identity": self.identity,
-            "style_blend": float(self.style_blend),
-            "expression": bool(self.expression),
-            "seed": int(self.seed),
-            "shut_silence": bool(self.shut_silence),
-        }
+        return style | {"options": self.options.changed(identity=self.identity)}
 
     def caption(self, head_name: str) -> str:
         """The settings in one line of words."""
-        share = f"{100 * self.style_blend:.0f} %"
+        options = self.options
+        share = f"{100 * options.style_blend:.0f} %"
         manner = "neutral manner" if self.style == NEUTRAL else f"manner of {self.style}, {share}"
         parts = [
             head_name,
             f"camera {CAMERA_NAMES[self.camera].lower()}",
             manner,
-            f"expression {f'on, seed {int(self.seed)}' if self.expression else 'off'}",
-            f"mouth {'kept shut in pauses' if self.shut_silence else 'as the network moves it in pauses'}",
+            f"expression {f'on, seed {options.seed}' if options.expression else 'off'}",
+            f"mouth {'kept shut in pauses' if options.shut_silence else 'as the network moves it in pauses'}",
         ]
         return "; ".join(parts) + "."
 
@@ -92,5 +87,9 @@ def seen_name(name: str, description: str = "") -> str:
     return name.replace("_", " ").capitalize() + (f", {description}" if description else "")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def options_of(seed: Any = 0, **chosen: Any) -> AnimateOptions:
+    """The options that a visitor chose, fields of AnimateOptions; some programs write whole numbers as 7.0.
+
+    Raises ConfigError, in plain words, for a value that cannot be used.
+    """
+    return AnimateOptions(seed=int(seed) if isinstance(seed, float) and seed.is_integer() else seed, **chosen)
