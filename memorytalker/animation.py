@@ -23,26 +23,44 @@ class AnimationError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class MotionPiece:
-    """A few frames of a stream, which follow those of the piece before."""
+    """A few frames of a stream, which follow those of the piece before.
+
+    Args:
+        first_frame: number of the piece's first frame in the whole, from 0.
+        vertices: (t, V, 3) float32 in metres, y up, of the t frames of the piece.
+        memory_address: (t, n) float32, how much of each of the n memory slots is read; rows sum to 1.
+        style_weights: (n,) float32, the same in all pieces of a stream; ones for the neutral style.
+        fps: frames a second.
+    """
 
     first_frame: int
-    vertices: np.ndarray  # (t, V, 3) float32 metres, y up
-    memory_address: np.ndarray  # (t, n) float32, rows sum to 1
-    style_weights: np.ndarray  # (n,) float32, the same in all pieces
+    vertices: np.ndarray
+    memory_address: np.ndarray
+    style_weights: np.ndarray
     fps: int
 
 
 @dataclass(frozen=True, eq=False)
 class Animation:
-    """A talking head over time. Metres, y up, the face towards +z, the head's own left towards +x."""
+    """A talking head over time. Metres, y up, the face towards +z, the head's own left towards +x.
 
-    vertices: np.ndarray  # (T, V, 3) float32
+    Args:
+        vertices: (T, V, 3) float32 in metres.
+        fps: frames a second.
+        memory_address: (T, n) float32, how much of each of the n memory slots is read; rows sum to 1.
+        style_weights: (n,) float32, how much each slot counts in this speaking style; ones for the neutral one.
+        slot_labels: n names of the slots.
+        waveform: the sound that is said, 16 kHz, mono.
+        head: the mesh, of the identity that was asked for.
+    """
+
+    vertices: np.ndarray
     fps: int
-    memory_address: np.ndarray  # (T, n) float32, rows sum to 1
-    style_weights: np.ndarray  # (n,) float32; ones for the neutral style
-    slot_labels: tuple[str, ...]  # n
+    memory_address: np.ndarray
+    style_weights: np.ndarray
+    slot_labels: tuple[str, ...]
     waveform: Waveform
-    head: HeadMesh  # of the identity that was asked for
+    head: HeadMesh
 
     def save(
         self,
@@ -50,13 +68,23 @@ class Animation:
         render: RenderOptions = RenderOptions(),
         progress: Progress | None = None,
     ) -> Path:
-        """Write the animation in the format of the suffix, and return the path.
+        """Write the animation to a file, which appears when it is complete; a failure leaves none.
 
-        .mp4: a video with the sound, pictured as `render` says. .npz: arrays `vertices` (T, V, 3) and `fps`, with
-        `memory_address`, `style_weights` and `slot_labels`; of a head whose neutral face is unknown (a bare head of
-        `meshes`) `offsets` (T, V, 3) in place of `vertices`. The file appears when complete; a failure leaves none.
-        Raises AnimationError for another suffix or a folder that cannot be written, HeadError for a video of a head
-        without triangles, RenderError or VideoError if the video fails.
+        Args:
+            path: its suffix is the format. .mp4: a video with the sound. .npz: arrays `vertices` (T, V, 3), `fps`,
+                `memory_address`, `style_weights` and `slot_labels`; of a head whose neutral face is unknown (a bare
+                head of `meshes`) `offsets` (T, V, 3) in place of `vertices`.
+            render: how a video is drawn, and its frame rate.
+            progress: called as progress(done, frames, stage) while a video is drawn.
+
+        Returns:
+            The path.
+
+        Raises:
+            AnimationError: another suffix, or a folder that cannot be written to.
+            HeadError: a video of a head without triangles.
+            RenderError: frames that cannot be drawn, such as without OpenGL.
+            VideoError: a video that cannot be written.
         """
         path = Path(path)
         write = _FORMATS.get(path.suffix.lower())
