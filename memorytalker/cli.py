@@ -251,7 +251,7 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
     """Figures on held-out voices and faces."""
     device = None if chosen.device == "auto" else chosen.device
     with progress_bar() as progress:
-        evaluation.run_evaluate(chosen, device, progress)
+        evaluation.run_evaluate(chosen, training.corpus_config(chosen.recipe), device, progress)
 
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
@@ -276,7 +276,7 @@ COMMANDS = MappingProxyType(
         "page": Command("Serve the page with the 3D head and the memory.", add_page, run_page, "page"),
         "doctor": Command("Check what this machine, or a data set, has and lacks.", add_doctor, run_doctor),
         "convert": workshop("Turn a data set into plain files.", datasets.add_convert, datasets.run_convert, "data"),
-        "corpus": workshop("Make training clips of speech and faces.", corpus.add_corpus, corpus.run_corpus, "train"),
+        "corpus": workshop("Make training clips of speech and faces.", corpus.add_corpus, training.run_corpus, "train"),
         "train": workshop("Train a model.", training.add_train, training.run_train, "train"),
         "evaluate": Command("Print the figures of a model on held-out voices and faces.", add_evaluate, run_evaluate),
         "compare": Command("Make a video of a prediction beside what was recorded.", add_compare, run_compare),

@@ -11,7 +11,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,7 +59,23 @@ def from_dict(cls: type, values: dict) -> typing.Any:
         raise ConfigError(
             f"Unknown key {', '.join(map(repr, unknown))} in {cls.__name__}; valid keys: {', '.join(sorted(known))}."
         )
+    missing = sorted(f.name for f in dataclasses.fields(cls) if f.name not in values and not _has_default(f))
+    if missing:
+        raise ConfigError(f"{cls.__name__} needs the key {', '.join(map(repr, missing))}; add it.")
     return cls(**{key: _convert(hints[key], value, f"{cls.__name__}.{key}") for key, value in values.items()})
+
+
+def _has_default(one: dataclasses.Field) -> bool:
+    return one.default is not dataclasses.MISSING or one.default_factory is not dataclasses.MISSING
+
+
+def merged(values: Mapping[str, typing.Any], edit: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
+    """`values` with the fields of `edit` put in, objects in depth; both plain JSON values, neither is changed."""
+    result = dict(values)
+    for key, value in edit.items():
+        inside = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if inside else value
+    return result
 
 
 def _convert(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
@@ -87,6 +103,11 @@ def to_dict(config: typing.Any) -> dict:
 
 def read(cls: type, path: str | Path) -> typing.Any:
     """Read a configuration of class `cls` from a JSON file. Raises ConfigError in plain words."""
+    return from_dict(cls, read_values(path))
+
+
+def read_values(path: str | Path) -> dict[str, typing.Any]:
+    """The plain values of a JSON file that holds an object. Raises ConfigError in plain words."""
     path = Path(path)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -94,7 +115,9 @@ def read(cls: type, path: str | Path) -> typing.Any:
         raise ConfigError(f"There is no configuration file {path}.") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ConfigError(f"{path} is not readable JSON: {error}.") from None
-    return from_dict(cls, values)
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} needs to hold a JSON object, not {type(values).__name__}.")
+    return values
 
 
 def write(config: typing.Any, path: str | Path) -> None:

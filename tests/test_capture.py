@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from toy_tracker import filmed, planted, rest_of, toy_basis
 
+from memorytalker.config import ConfigError
 from memorytalker.corpus import capture, landmark_solver, landmarks
+from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.corpus.landmarks import CaptureError
 from memorytalker.face.head import load_head
 
@@ -124,8 +126,8 @@ def write_folder(folder: Path, basis: landmark_solver.Basis, clips: int = 3) -> 
 def test_clips_are_written_with_missing_frames_filled_or_dropped(tmp_path, head, basis, monkeypatch) -> None:
     write_folder(tmp_path / "in", basis)
     monkeypatch.setattr(capture, "read_basis", lambda path, head: basis)
-    monkeypatch.setitem(capture.HELD_OUT, "grid_s1", 2)
-    assert capture.write_captured(tmp_path / "in", tmp_path / "out", ("grid_s1",), head) == 2
+    source = CaptureSource("grid_s1", "landmarks", held_out_last=2)
+    assert capture.write_captured(tmp_path / "in", tmp_path / "out", [source], head) == 2
     entries = [json.loads(line) for line in (tmp_path / "out" / "clips.jsonl").read_text().splitlines()]
     assert [(e["name"], e["split"], e["frames"], e["fps"]) for e in entries] == [
         ("clip0", "train", 90, 30.0),
@@ -141,8 +143,10 @@ def test_clips_are_written_with_missing_frames_filled_or_dropped(tmp_path, head,
 def test_bad_captures_are_refused_in_plain_words(tmp_path, basis) -> None:
     with pytest.raises(CaptureError, match="manifest.jsonl"):
         list(landmarks.read_landmark_clips(tmp_path))
-    with pytest.raises(CaptureError, match="no capture source 'nobody'"):
-        list(capture.captured_clips(tmp_path, ("nobody",)))
+    with pytest.raises(CaptureError, match="manifest.jsonl"):
+        list(landmarks.read_landmark_clips(tmp_path / "nobody"))
+    with pytest.raises(ConfigError, match="'nobody' is of kind 'film'; choose one of landmarks, curves"):
+        CaptureSource("nobody", "film")
     with pytest.raises(CaptureError, match="tracker basis"):
         landmark_solver.read_basis(tmp_path / "none.npz", load_head())
     with pytest.raises(CaptureError, match="without a face"):
@@ -157,7 +161,7 @@ def test_bad_captures_are_refused_in_plain_words(tmp_path, basis) -> None:
 
 @needs_shared
 def test_recorded_lips_match_on_the_head(head) -> None:
-    clips = list(capture.captured_clips(SHARED, ("grid_s4",), head))
+    clips = list(capture.captured_clips(SHARED, [CaptureSource("grid_s4", "landmarks", train=False)], head))
     assert len(clips) == 40 and {clip.split for clip in clips} == {"test"}
     for clip in clips:
         gap, _ = capture.head_openings(head, clip.curves)
@@ -168,7 +172,8 @@ def test_recorded_lips_match_on_the_head(head) -> None:
 
 @needs_shared
 def test_recorded_curves_keep_their_split_and_close_their_lips(head) -> None:
-    takes = {clip.name: clip for clip in capture.captured_clips(SHARED, ("facegood",), head)}
+    source = CaptureSource("facegood", "curves", held_out=("1114_3_15",))
+    takes = {clip.name: clip for clip in capture.captured_clips(SHARED, [source], head)}
     assert [name for name, clip in takes.items() if clip.split == "test"] == ["1114_3_15"]
     for clip in takes.values():
         assert clip.curves.fps == 30 and np.percentile(clip.film_gap, 10) < 0.01

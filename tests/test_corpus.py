@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from memorytalker.corpus import build
+from memorytalker.corpus.build import BuildContext
 from memorytalker.corpus.clips import Clip, CorpusError, load_clip, read_clips, save_clip, write_clips
 from memorytalker.corpus.speakers import voices
 from memorytalker.corpus.synthetic_speakers import SYNTHETIC_MARK, draw_change
@@ -18,8 +20,10 @@ from memorytalker.face.motion import FaceCurves
 from memorytalker.phones import ENGLISH
 from memorytalker.sound.acoustics import brightness, effort, first_formants, loudness_range, pitch
 from memorytalker.sound.decode import Waveform, write_wav
+from memorytalker.training.open_recipe import read_recipe
 
 RATE = 16000
+CORPUS = read_recipe().corpus
 
 
 def tone(hertz: float, seconds: float, level: float = 0.3) -> np.ndarray:
@@ -139,7 +143,7 @@ def test_missing_corpus_and_missing_source_say_so(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="holds no corpus"):
         read_clips(tmp_path)
     with pytest.raises(CorpusError, match="manifest"):
-        build.build_corpus(tmp_path, tmp_path / "out", load_head())
+        build.build_corpus(BuildContext(tmp_path, tmp_path / "out", CORPUS), load_head())
 
 
 def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +159,8 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (root / "speech" / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
     times = [[0.0, 0.2, "sil"], [0.2, 0.4, "m"], [0.4, 0.8, "aa"], [0.8, 1.0, "sil"]]
     monkeypatch.setattr(build, "_align_one", lambda job: {"sound": job[1], "phones": times if job[2] == "ma" else None})
-    counts = build.build_corpus(root, out, load_head(), workers=1)
+    context = BuildContext(root, out, CORPUS, workers=1)
+    counts = build.build_corpus(context, load_head())
     assert counts["synthesised train"] == 2 * 3 and counts["not aligned"] == 1
     clips, names = read_clips(out)
     spoken = [clip for clip in clips if clip.kind == "synthesised"]
@@ -178,9 +183,19 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (root / "noise" / "noise").mkdir(parents=True)
     for name in ("a", "b"):
         write_wav(root / "noise" / "noise" / f"{name}.wav", Waveform(tone(700, 1.0)))
-    monkeypatch.setattr(build, "AUGMENTED_SHARE", 1.0)
-    wide = {clip.name: np.tile(np.eye(len(build.synthesised_shapes()))[0], (clip.frames, 1)) for clip in spoken}
-    build.build_corpus(root, out, load_head(), workers=1, heard=lambda name, frames: wide[name][:frames])
+    for clip in spoken[1:]:
+        build.save_curves(
+            out / "curves", clip.name, np.tile(np.eye(len(build.synthesised_shapes()))[0], (clip.frames, 1))
+        )
+    again = replace(context, config=replace(CORPUS, augmented_share=1.0, silent_clips=3), curves=out / "curves")
+    with pytest.raises(CorpusError, match=f"no curves of the clip {spoken[0].name}; delete the folder"):
+        build.build_corpus(again, load_head())
+    wide = np.tile(np.eye(len(build.synthesised_shapes()))[0], (spoken[0].frames, 1))
+    build.save_curves(out / "curves", spoken[0].name, wide[1:])
+    with pytest.raises(CorpusError, match=f"holds {len(wide) - 1} x 22 numbers, but its clip has {len(wide)} frames"):
+        build.build_corpus(again, load_head())
+    build.save_curves(out / "curves", spoken[0].name, wide)
+    assert build.build_corpus(again, load_head())["silence train"] == 3
     again = {clip.name: clip for clip in read_clips(out)[0]}
     versions = [clip for clip in again.values() if clip.disturbed]
     assert len(versions) == len(spoken) and all(not clip.as_recorded for clip in versions)

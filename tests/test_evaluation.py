@@ -11,6 +11,7 @@ import pytest
 
 from memorytalker.articulation.coarticulation import TimedPhones
 from memorytalker.evaluation.evaluate import EvaluationError
+from memorytalker.evaluation.scorecard import read_scorecard
 from memorytalker.face.head import load_head
 from memorytalker.scorecard import (
     held_out_videos,
@@ -22,10 +23,14 @@ from memorytalker.scorecard import (
     synthesised_truth,
     unseen_speakers,
 )
-from memorytalker.scorecard.goals import Figure, abs_at_most, at_least, at_most, between, markdown, to_json
+from memorytalker.scorecard.goals import Figure, Goal, markdown, to_json
 from memorytalker.scorecard.mouth import MARKS, Mouth, at_frames, mouth_of, mouth_of_curves
 from memorytalker.sound.decode import Waveform, write_wav
+from memorytalker.training.open_recipe import read_recipe
 
+CARD = read_scorecard()
+VIDEOS = {video.folder: video for video in CARD.videos}
+SOURCES = {source.folder: source for source in read_recipe().corpus.sources}
 FPS, SECONDS = 30, 4.0
 FRAMES = round(FPS * SECONDS)
 TIMES = [[0.0, 0.5, "sil"], [0.5, 1.0, "aa"], [1.0, 1.1, "b"], [1.1, 1.6, "aa"], [1.6, 1.7, "f"], [1.7, 2.0, "iy"],
@@ -94,12 +99,14 @@ def clip(tmp_path: Path) -> synthesised_truth.ReferenceClip:
 
 
 def contacts(talker: Puppet, clip: synthesised_truth.ReferenceClip) -> list[float]:
-    return [figure.value for figure in held_out_voices.contact_figures([held_out_voices.speak(talker, clip)])]
+    return [figure.value for figure in held_out_voices.contact_figures([held_out_voices.speak(talker, clip)], CARD)]
 
 
 def test_a_mouth_that_does_right_gets_full_marks(clip: synthesised_truth.ReferenceClip) -> None:
     assert contacts(Puppet(), clip) == [1.0, 1.0, 1.0, 1.0]
-    assert held_out_voices.timing_figure([held_out_voices.speak(Puppet(), clip)]).value == pytest.approx(0, abs=1e-6)
+    assert held_out_voices.timing_figure([held_out_voices.speak(Puppet(), clip)], CARD).value == pytest.approx(
+        0, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("gap", [lambda times: speaking(times) + 0.002, lambda times: np.zeros_like(times)])
@@ -123,7 +130,9 @@ def test_a_mouth_that_moves_where_the_aligner_was_wrong_is_judged_in_the_quiet_a
 
 def test_lateness_is_measured_in_milliseconds(clip: synthesised_truth.ReferenceClip) -> None:
     late = Puppet(lambda times: speaking(times - 2 / FPS))
-    assert held_out_voices.timing_figure([held_out_voices.speak(late, clip)]).value == pytest.approx(2000 / FPS, abs=3)
+    assert held_out_voices.timing_figure([held_out_voices.speak(late, clip)], CARD).value == pytest.approx(
+        2000 / FPS, abs=3
+    )
 
 
 def test_quiet_is_relative_to_the_speech_of_the_clip(clip: synthesised_truth.ReferenceClip) -> None:
@@ -168,7 +177,7 @@ def stranger(
 def test_strangers_are_compared_speaker_by_speaker(clip: synthesised_truth.ReferenceClip) -> None:
     people = [stranger(clip, name, size, 1 + (size - 1) / 2, 1.0, [size, 0])
               for name, size in (("a", 0.5), ("b", 1.5), ("c", 2.0)) for _ in range(2)]  # fmt: skip
-    figures = {figure.name: figure for figure in unseen_speakers.unseen_speaker_figures(people)}
+    figures = {figure.name: figure for figure in unseen_speakers.unseen_speaker_figures(people, CARD)}
     less = figures["unseen speakers: LVE lowered by the style in %"]
     assert less.value == pytest.approx(75) and less.interval == pytest.approx((75, 75)) and less.reached
     assert figures["unseen speakers: mean opening, predicted with true"].value == pytest.approx(1)
@@ -195,9 +204,8 @@ def film(clip: synthesised_truth.ReferenceClip, delay: float = 0.0, scale: float
 
 def test_a_face_against_its_own_film(clip: synthesised_truth.ReferenceClip) -> None:
     compared = held_out_videos.compare_videos(Puppet(wave), [film(clip)], "grid_s1")
-    figures = {
-        figure.name.removeprefix("grid_s1: "): figure for figure in held_out_videos.face_figures("grid_s1", compared)
-    }
+    said = held_out_videos.face_figures(VIDEOS["grid_s1"], compared, CARD)
+    figures = {figure.name.removeprefix("grid_s1: "): figure for figure in said}
     for what in ("lip gap", "lip width", "jaw"):
         assert figures[f"{what}, median correlation with film"].value == pytest.approx(1.0, abs=1e-4)
     assert figures["timing: median lag behind film in ms"].value == pytest.approx(0, abs=0.5)
@@ -208,10 +216,8 @@ def test_a_face_against_its_own_film(clip: synthesised_truth.ReferenceClip) -> N
 
 def test_a_late_small_face_against_film(clip: synthesised_truth.ReferenceClip) -> None:
     compared = held_out_videos.compare_videos(Puppet(wave), [film(clip, delay=0.12, scale=0.5)], "grid_s4")
-    figures = {
-        figure.name.removeprefix("grid_s4: "): figure.value
-        for figure in held_out_videos.face_figures("grid_s4", compared)
-    }
+    said = held_out_videos.face_figures(VIDEOS["grid_s4"], compared, CARD)
+    figures = {figure.name.removeprefix("grid_s4: "): figure.value for figure in said}
     assert figures["lip gap, median amplitude against film"] == pytest.approx(0.5, rel=0.02)
     assert figures["jitter: lip acceleration against film"] == pytest.approx(0.5, rel=0.05)
     assert figures["timing: median lag behind film in ms"] == pytest.approx(120, abs=15)
@@ -221,16 +227,16 @@ def test_a_late_small_face_against_film(clip: synthesised_truth.ReferenceClip) -
 def test_only_what_was_kept_out_of_training_is_compared(tmp_path: Path, monkeypatch) -> None:
     curves = (25.0, np.zeros(3), np.zeros(3), np.zeros(3))
     monkeypatch.setattr(held_out_videos, "video_openings", lambda root, which: {f"clip{n}": curves for n in range(100)})
-    names = [one.sound.stem for one in held_out_videos.tracked_videos(tmp_path, "grid_s1")]
+    names = [one.sound.stem for one in held_out_videos.tracked_videos(tmp_path, SOURCES["grid_s1"])]
     assert names == [f"clip{n}" for n in range(9, 100)]
-    assert len(held_out_videos.tracked_videos(tmp_path, "grid_s4")) == 100
-    assert len(held_out_videos.tracked_videos(tmp_path, "grid_s1", limit=7)) == 7
+    assert len(held_out_videos.tracked_videos(tmp_path, SOURCES["grid_s4"])) == 100
+    assert len(held_out_videos.tracked_videos(tmp_path, SOURCES["grid_s1"], limit=7)) == 7
 
 
 def test_what_changes_nothing_costs_nothing(clip: synthesised_truth.ReferenceClip) -> None:
     clean = held_out_videos.compare_videos(Puppet(wave), [film(clip)], "grid_s1")
     kinds = {"nothing": {"a": lambda samples, random: samples, "b": lambda samples, random: 0 * samples}, "none": {}}
-    figures = robustness.condition_figures(Puppet(wave), clean, kinds)
+    figures = robustness.condition_figures(Puppet(wave), clean, kinds, CARD)
     assert [figure.value for figure in figures] == [0.0, 0.0, 0.0] and figures[0].reached is True
     assert [figure.reached for figure in figures[1:]] == [None, None]
 
@@ -258,7 +264,7 @@ def test_noises_that_training_hears_are_not_measured(shared: Path) -> None:
 def test_steady_jittery_and_frozen_mouths_are_told_apart() -> None:
     plain = [wave(middles()), wave(middles() + 1)]
     same, jitter, frozen = (
-        [figure.value for figure in speech_modes.steadiness("x", plain, gaps)]
+        [figure.value for figure in speech_modes.steadiness("x", plain, gaps, CARD)]
         for gaps in (plain, [gap + 0.002 * (-1) ** np.arange(FRAMES) for gap in plain], [0.1 * gap for gap in plain])
     )
     assert same == [1, 1, 1]
@@ -319,10 +325,10 @@ def test_two_clips_of_every_speaker_are_imitated(clip: synthesised_truth.Referen
 
 
 def test_report_says_what_is_reached() -> None:
-    figures = [Figure("a", 0.9, "3 clips", at_least(0.85)), Figure("b", 0.5, "3 clips", at_least(0.85)),
-               Figure("c", 1.0, "3 clips"), Figure("d", -9.0, "", abs_at_most(17), (-11.0, -7.0)),
-               Figure("e", 1.2, "", between(0.85, 1.15)), Figure("f", 0.09, "", at_most(0.08)),
-               Figure("g", float("nan"), "", at_most(0.08))]  # fmt: skip
+    figures = [Figure("a", 0.9, "3 clips", Goal(least=0.85)), Figure("b", 0.5, "3 clips", Goal(least=0.85)),
+               Figure("c", 1.0, "3 clips"), Figure("d", -9.0, "", Goal(-17, 17), (-11.0, -7.0)),
+               Figure("e", 1.2, "", Goal(0.85, 1.15)), Figure("f", 0.09, "", Goal(most=0.08)),
+               Figure("g", float("nan"), "", Goal(most=0.08))]  # fmt: skip
     rows = markdown(figures).splitlines()
     said = [row.split(" | ")[3].strip() for row in rows[2:9]]
     assert said == ["yes", "no", "", "yes", "no", "no", "no"]

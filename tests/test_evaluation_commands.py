@@ -10,11 +10,15 @@ import numpy as np
 import pytest
 
 from memorytalker.cli import main
+from memorytalker.config import ConfigError
+from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.datasets import opening
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
+from memorytalker.evaluation.scorecard import Scorecard, VideoGoals, read_scorecard
 from memorytalker.scorecard import scorecard
-from memorytalker.scorecard.goals import Figure, at_least
+from memorytalker.scorecard.goals import Figure, Goal
 from memorytalker.sound.decode import Waveform
+from memorytalker.training.open_recipe import read_recipe
 from memorytalker.weights import read_manifest, save_weights
 
 
@@ -78,17 +82,39 @@ def test_source_folder_gives_the_open_figures(tmp_path: Path, tiny_weights: Path
     (tmp_path / "speech" / "manifest.jsonl").write_text("")
     asked = []
 
-    def evaluate_open(talker, root, work, limit, progress) -> list[Figure]:
-        asked.append((root, work, limit))
-        return [Figure("lips closed on p b m", 0.9, "3 phones", at_least(0.85))]
+    def evaluate_open(talker, root, work, card, config, limit, progress) -> list[Figure]:
+        asked.append((root, work, card, config, limit))
+        return [Figure("lips closed on p b m", 0.9, "3 phones", Goal(least=0.85))]
 
     monkeypatch.setattr(scorecard, "evaluate_open", evaluate_open)
     out = tmp_path / "figures.json"
     line = ["evaluate", str(tmp_path), "--work", str(tmp_path / "work"), "--weights", str(tiny_weights)]
     assert main([*line, "--device", "cpu", "--limit", "3", "--json", str(out)]) == 0
-    assert asked == [(tmp_path, tmp_path / "work", 3)]
+    assert asked == [(tmp_path, tmp_path / "work", read_scorecard(), read_recipe().corpus, 3)]
     assert "| lips closed on p b m | 0.900 | >= 0.85 | yes | 3 phones |" in capsys.readouterr().out
     assert json.loads(out.read_text())[0]["value"] == 0.9
+
+    (tmp_path / "mine.json").write_text('{"videos": [{"folder": "my_videos", "gap": {"least": 0.5}}]}')
+    (tmp_path / "recipe.json").write_text('{"corpus": {"sources": [{"folder": "my_videos", "kind": "landmarks"}]}}')
+    own = ["--scorecard", str(tmp_path / "mine.json"), "--recipe", str(tmp_path / "recipe.json")]
+    assert main([*line, "--device", "cpu", *own]) == 0
+    card, config = asked[-1][2:4]
+    assert [video.folder for video in card.videos] == [source.folder for source in config.sources] == ["my_videos"]
+    assert card.videos[0].gap == Goal(least=0.5) and card.lips_closed is None
+    capsys.readouterr()
+    (tmp_path / "mine.json").write_text('{"film": []}')
+    assert main([*line, "--device", "cpu", *own]) == 2 and len(asked) == 2
+    assert "Unknown key 'film' in Scorecard; valid keys: closed_when_quiet," in capsys.readouterr().err
+
+
+def test_a_scorecard_names_only_what_it_can_measure() -> None:
+    known = [CaptureSource("a", "landmarks"), CaptureSource("b", "curves"), CaptureSource("c", "landmarks")]
+    card = Scorecard((VideoGoals("c"), VideoGoals("a")), robust="a")
+    assert [source.folder for source in card.sources(known)] == ["c", "a"]
+    with pytest.raises(ConfigError, match="video folder 'b' and the recipe does not; add it"):
+        Scorecard((VideoGoals("b"),)).sources(known)
+    with pytest.raises(ConfigError, match="'b' heard in noise.*names c, a"):
+        Scorecard(card.videos, robust="b")
 
 
 def test_bad_input_is_refused_in_a_sentence(faces: Path, weights: Path, tmp_path: Path, make_model, capsys) -> None:

@@ -11,13 +11,13 @@ import pytest
 import torch
 from toy_models import FAMILIES, random_model
 
-from memorytalker.config import ConfigError, LossConfig, TrainingConfig
+from memorytalker.config import ConfigError, LossConfig, TrainingConfig, merged
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
 from memorytalker.evaluation.evaluate import evaluate
 from memorytalker.experiments import run as running
 from memorytalker.experiments.material import Material, hold_out, joined, nested_speakers
 from memorytalker.experiments.measurement import face_errors, from_json, lip_errors, measure, openness, to_json
-from memorytalker.experiments.plan import Budget, Plan, load_plan, merged, settings
+from memorytalker.experiments.plan import Budget, Plan, load_plan, settings
 from memorytalker.experiments.predict import (
     batches,
     best_styles,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,8 +10,12 @@ import numpy as np
 import pytest
 
 from memorytalker import Talker, load_waveform
+from memorytalker.config import to_dict
 from memorytalker.evaluation.metrics import lip_gap
 from memorytalker.phones import ENGLISH
+from memorytalker.training.audio_to_curves import curve_regressor_for
+from memorytalker.training.open_recipe import OPEN_RECIPE, read_recipe
+from memorytalker.weights import read_manifest
 
 ROOT = Path(__file__).resolve().parents[1]
 WEIGHTS, SPEECH = ROOT / "weights" / "open", ROOT / "assets" / "speech"
@@ -105,3 +110,20 @@ def test_long_sound_keeps_its_mouth_moving_across_windows(talker: Talker) -> Non
     meetings = [bends[round(start * 30) - 2 : round((start + fade) * 30)] for start in np.arange(step, 30, step)]
     assert len(meetings) == 2
     assert np.concatenate(meetings).max() < 1.1 * sharpest.max(), "no jump where windows meet"
+
+
+def test_the_recipe_names_every_figure_of_the_shipped_model() -> None:
+    """Field by field, with speech and style inside; nothing of a configuration is computed from data."""
+    shipped = json.loads((WEIGHTS / "config.json").read_text())["model"]
+    written = json.loads(OPEN_RECIPE.read_text())["model"]
+    assert written == shipped, "the file itself says all of it, not the defaults of a class"
+    assert read_recipe().model == read_manifest(WEIGHTS).model
+
+
+def test_the_recipe_is_that_of_the_shipped_listener_and_notes() -> None:
+    recipe, notes = read_recipe(), json.loads((WEIGHTS / "config.json").read_text())["extra"]
+    listener = json.loads((WEIGHTS.parent / "listener" / "config.json").read_text())
+    assert dataclasses.asdict(recipe.listener) == listener["extra"]["listener"]
+    assert notes["seed"] == recipe.seed
+    made = curve_regressor_for(recipe.model, tuple(listener["listener"]["shapes"]))
+    assert to_dict(made) == listener["listener"]

@@ -20,6 +20,7 @@ from memorytalker.training.stylize import style_of
 CONFIG = StyleRegression(
     fit_steps=250, fit_speakers=3, fit_rate=0.03, fit_pull=0.0, crop_seconds=0.0, losses=LossConfig(),
     restraint=0.01, restraint_of_measures=0.01, style_seconds=0.0,
+    undisturbed=8.0, seed=0,
 )  # fmt: skip
 
 

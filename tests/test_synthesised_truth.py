@@ -14,13 +14,18 @@ import torch
 from memorytalker import weights
 from memorytalker.config import ConfigError, CurveRegressorConfig, SpeechConfig
 from memorytalker.corpus.build import read_manifest, synthesised_shapes
+from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.corpus.speakers import articulation_styles, voices
 from memorytalker.evaluation import metrics
+from memorytalker.evaluation.scorecard import read_scorecard
 from memorytalker.face.head import load_head
 from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.scorecard import held_out_takes, synthesised_truth
 from memorytalker.sound.decode import Waveform, write_wav
+from memorytalker.training.open_recipe import read_recipe
 from memorytalker.weights import save_curve_regressor
+
+CORPUS = read_recipe().corpus
 
 
 @pytest.mark.parametrize("sign, expected, reached", [(1, 1.0, True), (-1, -1.0, False)])
@@ -33,13 +38,14 @@ def test_a_take_predicted_perfectly_correlates_with_itself(
     folder.mkdir(parents=True)
     names = np.array(["jawOpen", "mouthFunnel"])
     np.savez(folder / "take.npz", weights=np.stack([captured, 1 - captured], 1), names=names, fps=np.float32(30))
-    monkeypatch.setattr(held_out_takes, "HELD_OUT", {"facegood": ("take",)})
+    sources = [CaptureSource("facegood", "curves", held_out=("take",)), CaptureSource("other", "landmarks")]
     monkeypatch.setattr(held_out_takes, "load_waveform", lambda path: path)
     weights = np.zeros((60, 52), np.float32)
     weights[:, head.blendshape_names.index("jawOpen")] = 0.4 + sign * (captured - 0.4)
     weights[:, head.blendshape_names.index("mouthFunnel")] = 0.5
     moved = SimpleNamespace(vertices=head.template + head.offsets(weights), fps=30)
-    (figure,) = held_out_takes.take_figures(SimpleNamespace(head=head, animate=lambda sound: moved), tmp_path)
+    talker = SimpleNamespace(head=head, animate=lambda sound: moved)
+    (figure,) = held_out_takes.take_figures(talker, tmp_path, sources, read_scorecard())
     assert figure.value == pytest.approx(expected, abs=1e-4) and figure.reached is reached
     assert figure.count == "60 frames"
 
@@ -102,12 +108,12 @@ def source(tmp_path: Path, monkeypatch) -> Path:
 
 def test_truth_is_made_of_what_a_corpus_knows(source: Path) -> None:
     head = load_head()
-    clips = synthesised_truth.reference_clips(source, source / "work", head)
+    clips = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
     assert [(clip.sound.name, clip.speaker) for clip in clips] == [("a.wav", "ann"), ("b.wav", "ann"), ("c.wav", "bob")]
     assert all(clip.weights.shape == (30, 52) and clip.weights.max() > 0.05 for clip in clips)
     assert not (clips[0].weights == clips[2].weights).all()  # each speaks in a manner of their own
     assert not (source / "work" / "evaluation").exists()
-    some = synthesised_truth.reference_clips(source, source / "work", head, limit=1)
+    some = synthesised_truth.reference_clips(source, source / "work", head, CORPUS, limit=1)
     assert len(some) == 1 and (some[0].weights == clips[0].weights).all()  # of all that was heard of her
 
 
@@ -116,7 +122,7 @@ def test_truth_is_made_of_what_the_shipped_listener_hears_too(source: Path, monk
     states = lambda sound: torch.zeros(1, sound.shape[1] // 320, 8)  # noqa: E731
     ear = SimpleNamespace(config=SpeechConfig(hidden_size=8), states=states)
     monkeypatch.setattr(synthesised_truth, "load_weights", lambda: SimpleNamespace(speech=ear))
-    alone = synthesised_truth.reference_clips(source, source / "work", head)
+    alone = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
     assert (
         not any(clip.heard for clip in alone) and synthesised_truth.source_note(alone) == " made of phone times alone"
     )
@@ -127,7 +133,7 @@ def test_truth_is_made_of_what_the_shipped_listener_hears_too(source: Path, monk
     for name in "abc":
         samples = 0.1 * np.random.default_rng(0).standard_normal(16000)
         write_wav(source / "speech" / f"{name}.wav", Waveform(samples.astype(np.float32)))
-    heard = synthesised_truth.reference_clips(source, source / "work", head)
+    heard = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
     assert all(clip.heard for clip in heard) and synthesised_truth.source_note(heard) == ""
     pucker = head.blendshape_names.index("mouthPucker")
     for with_sound, without in zip(heard, alone, strict=True):
@@ -136,7 +142,7 @@ def test_truth_is_made_of_what_the_shipped_listener_hears_too(source: Path, monk
         CurveRegressor(dataclasses.replace(listener.config, mixed_layers=2)), source / "weights" / "listener"
     )
     with pytest.raises(ConfigError, match="mixed_layers"):
-        synthesised_truth.reference_clips(source, source / "work", head)
+        synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
 
 
 def test_a_corpus_that_does_not_know_a_clip_is_left_alone(source: Path, monkeypatch) -> None:
@@ -149,9 +155,9 @@ def test_a_corpus_that_does_not_know_a_clip_is_left_alone(source: Path, monkeypa
         return {row["sound"]: None for row in rows}
 
     monkeypatch.setattr(synthesised_truth, "align_all", align)
-    synthesised_truth.reference_clips(source, source / "work", load_head())
+    synthesised_truth.reference_clips(source, source / "work", load_head(), CORPUS)
     store.write_text("".join(kept[1:]))
-    synthesised_truth.reference_clips(source, source / "work", load_head())
+    synthesised_truth.reference_clips(source, source / "work", load_head(), CORPUS)
     assert asked == [source / "work" / "corpus", source / "work" / "evaluation"]
 
 
@@ -161,7 +167,7 @@ def test_a_manner_does_not_depend_on_who_else_is_in_the_corpus(source: Path) -> 
                      for name in ("phones.jsonl", "heard.jsonl"))  # fmt: skip
     times = {sound: entry["phones"] for sound, entry in phones.items()}
     rows = [row for row in read_manifest(source) if times[row["sound"]]]
-    everybody = articulation_styles(voices(rows, heard, times), synthesised_truth.SEED)
+    everybody = articulation_styles(voices(rows, heard, times), CORPUS.seed)
     for speaker in ("ann", "bob"):
         own = [row for row in rows if row["speaker"] == speaker]
-        assert articulation_styles(voices(own, heard, times), synthesised_truth.SEED) == {speaker: everybody[speaker]}
+        assert articulation_styles(voices(own, heard, times), CORPUS.seed) == {speaker: everybody[speaker]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import numpy as np
 import pytest
 
 from memorytalker.cli import main
-from memorytalker.corpus import commands
+from memorytalker.corpus import build, commands
 from memorytalker.corpus.capture import keep_recording, recorded_clips
 from memorytalker.corpus.clips import load_clip, save_clip
 from memorytalker.corpus.landmarks import CaptureError
 from memorytalker.corpus.takes import find_takes, read_take
 from memorytalker.face.head import load_head
 from memorytalker.sound.decode import Waveform, load_waveform, write_wav
+from memorytalker.training.open_recipe import read_recipe
 
 RATE, FPS = 16000, 60
 
@@ -181,12 +183,15 @@ def test_the_command_hands_the_recordings_on(tmp_path: Path, monkeypatch, capsys
     record(tmp_path / "dir")
     told = {}
 
-    def build(*values, **named):
-        told.update(named)
+    def make(context, head):
+        told.update(vars(context))
         return {"captured train": 1}
 
-    monkeypatch.setattr("memorytalker.corpus.build.build_corpus", build)
+    monkeypatch.setattr(build, "build_corpus", make)
     parser = argparse.ArgumentParser()
     commands.add_corpus(parser)
-    commands.run_corpus(parser.parse_args(["root", "out", "--recordings", str(tmp_path / "dir")]), None)
-    assert told["recordings"] == tmp_path / "dir" and "1 captured train" in capsys.readouterr().out
+    given = parser.parse_args(["root", "out", "--recordings", str(tmp_path / "dir"), "--seed", "7"])
+    config = read_recipe().corpus
+    commands.run_corpus(given, config, None)
+    assert told["recordings"] == tmp_path / "dir" and told["config"] == dataclasses.replace(config, seed=7)
+    assert "1 captured train" in capsys.readouterr().out

@@ -18,6 +18,7 @@ from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
 from memorytalker.phones import CHARACTERS
 from memorytalker.sound.decode import Waveform
 from memorytalker.training.data import TrainingError
+from memorytalker.training.open_recipe import read_recipe
 from memorytalker.training.processes import device_of
 from memorytalker.training.run import DatasetLocation, load_run, memorize_dataset
 from memorytalker.training.settings import read_settings
@@ -126,10 +127,8 @@ def test_presets_read_and_are_the_papers(name: str) -> None:
     model = first.model
     assert (model.width, model.scaling, model.attention_heads) == (96, 16.0, 4)
     if name == "open":
-        from memorytalker.training.recipe import Recipe
-
-        assert first.training == Recipe().memorize
-        assert model.motion_scale == Recipe().model.motion_scale
+        assert first.training == read_recipe().memorize
+        assert model.motion_scale == read_recipe().model.motion_scale
         return
     assert (first.training.learning_rate, second.training.learning_rate) == (1e-4, 5e-5)
     for training in (first.training, second.training):

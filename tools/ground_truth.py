@@ -1,6 +1,6 @@
 """Make assets/ground_truth from recordings of real faces: `python tools/ground_truth.py SOURCE/capture`.
 
-Only clips that the shipped weights were not trained on (`corpus.capture.HELD_OUT`), taken by rule and not by how well
+Only clips that the shipped weights were not trained on (the recipe says which), taken by rule and not by how well
 the model does on them: the first, middle and last of the man's held-out clips that have an unbroken film, the first and
 last of the woman's, and two stretches of the captured take between pauses.
 """
@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from memorytalker.corpus.capture import FPS, HELD_OUT, CapturedClip, captured_clips
+from memorytalker.corpus.capture import FPS, CapturedClip, captured_clips
+from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.corpus.landmarks import fill_missing, read_landmark_clips
 from memorytalker.sound.decode import SAMPLE_RATE, load_waveform
+from memorytalker.training.open_recipe import read_recipe
 
 TARGET = Path(__file__).resolve().parents[1] / "assets" / "ground_truth"
 #: Folder of the film -> who speaks, and at which of the held-out clips, in shares of their number, one is taken.
@@ -46,14 +48,20 @@ def main() -> None:
             print(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}")
 
 
+def source_of(folder: str) -> CaptureSource:
+    """What the recipe of the shipped weights says of a folder."""
+    return next(source for source in read_recipe().corpus.sources if source.folder == folder)
+
+
 def filmed(root: Path, folder: str) -> list[dict]:
     """Write the chosen clips of a folder of film, with the sound file as it is; their entries in clips.json."""
     who, shares = FILMS[folder]
-    held_out = list(read_landmark_clips(root / folder))[-int(HELD_OUT[folder]) :]
+    source, clips = source_of(folder), list(read_landmark_clips(root / folder))
+    held_out = [clip for number, clip in enumerate(clips) if source.holds_out(clip.name, number, len(clips))]
     held_out = [clip.name for clip in held_out if fill_missing(clip.points, clip.fps) is not None]
     chosen = {held_out[round(share * (len(held_out) - 1))] for share in shares}
     entries = []
-    for clip in captured_clips(root, (folder,), only=chosen):
+    for clip in captured_clips(root, [source], only=chosen):
         sound = f"{clip.name}{clip.sound.suffix}"
         shutil.copyfile(clip.sound, TARGET / sound)
         entries.append(written(clip, clip.name, clip.curves.weights, sound, "filmed", f"{who}: “{clip.text}”"))
@@ -62,7 +70,7 @@ def filmed(root: Path, folder: str) -> list[dict]:
 
 def captured(root: Path) -> list[dict]:
     """Write the stretches of the captured take; their entries in clips.json."""
-    (clip,) = captured_clips(root, ("facegood",), only={TAKE})
+    (clip,) = captured_clips(root, [source_of("facegood")], only={TAKE})
     samples = load_waveform(clip.sound).samples
     entries = []
     for number, (start, end) in enumerate(STRETCHES, start=1):

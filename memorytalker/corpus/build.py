@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,14 +29,9 @@ from memorytalker.config import Progress
 from memorytalker.corpus.align import Aligner, AlignmentError
 from memorytalker.corpus.augmentation import training_noises, training_rooms
 from memorytalker.corpus.breath import with_breaths
-from memorytalker.corpus.capture import (
-    CURVE_SOURCES,
-    LANDMARK_SOURCES,
-    keep_recording,
-    recorded_clips,
-    write_captured,
-)
+from memorytalker.corpus.capture import keep_recording, recorded_clips, write_captured
 from memorytalker.corpus.clips import VOICE_MARK, Clip, CorpusError, augmented_version, save_clip, write_clips
+from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.corpus.silence import silent_clips
 from memorytalker.corpus.speakers import articulation_styles as manners_of
 from memorytalker.corpus.speakers import in_parallel, measure_voices, voices
@@ -49,50 +44,71 @@ from memorytalker.sound.acoustics import pitch
 from memorytalker.sound.decode import load_waveform, write_wav
 
 FPS = 30
-#: Every filmed training clip is heard in so many more voices, of a median pitch between these (Hz), as far as the
-#: voice may be shifted. Their clips carry the mark in their name.
-VOICES, PITCHES, SHIFTS = 2, (95.0, 270.0), (0.75, 1.5)
-#: The share of synthesised training clips that are heard once more, disturbed; captured ones all are.
-AUGMENTED_SHARE = 0.5
-#: How much of a synthesised mouth is heard from the sound by what film taught, the rest being made of phone times.
-REGRESSED_SHARE = 0.7
-
-#: From a clip's name and frames T to the curves (T, S), over the viseme table's shapes, that film taught to hear in it.
-Heard = Callable[[str, int], np.ndarray]
 
 
-def build_corpus(
-    root: Path,
-    folder: Path,
-    head: HeadMesh,
-    workers: int = 2,
-    seed: int = 0,
-    manners: bool = True,
-    progress: Progress | None = None,
-    heard: Heard | None = None,
-    recordings: Path | None = None,
-) -> dict[str, int]:
-    """Make a corpus in `folder` from the source folder `root`; returns counts of clips by kind and of what was left.
+@dataclass(frozen=True)
+class BuildContext:
+    """Where a corpus is made, of what and with how much help; handed through its steps unchanged.
 
-    `manners`: give every synthesised speaker a manner of their own, and every training speaker a twin. `heard`: make
-    synthesised motion of this as well as of phone times; the other clips stay as they are. `recordings`: a folder of a
-    user's own takes (`capture.recorded_clips`) to learn from as well.
-    Raises CorpusError if `root` has no manifest.
+    root: the source folder. folder: where the corpus goes. config: its figures. recordings: a folder of a user's own
+    takes (`capture.recorded_clips`) to learn from as well. curves: a folder of files as `save_curves` writes them, one
+    for every synthesised clip: motion is made of these as well as of phone times; the other clips stay as they are.
     """
+
+    root: Path
+    folder: Path
+    config: CorpusConfig
+    recordings: Path | None = None
+    curves: Path | None = None
+    workers: int = 2
+    progress: Progress | None = None
+
+    def tell(self, done: int, total: int, stage: str) -> None:
+        """Say how far it has come, to whoever wants to know."""
+        if self.progress:
+            self.progress(done, total, stage)
+
+
+def build_corpus(context: BuildContext, head: HeadMesh) -> dict[str, int]:
+    """Make a corpus as `context` says, on `head`; returns counts of clips by kind and of what was left out.
+
+    Raises CorpusError if the source folder has no manifest, or the folder of curves lacks one.
+    """
+    root, folder = context.root, context.folder
     folder.mkdir(parents=True, exist_ok=True)
     rows = read_manifest(root)
-    phones = align_all(root, folder, rows + list(_captured_rows(root)), workers, progress)
-    clips = _captured(root, folder, head, phones, seed)
-    clips += _recorded(recordings, folder, head, seed) if recordings else []
-    clips += _synthesised(root, folder, head, rows, phones, workers, seed, manners, progress, heard)
-    clips += _augmented(root, folder, clips, seed)
-    clips += silent_clips(root, folder, head.blendshape_names, FPS, seed)
+    phones = align_all(root, folder, rows + list(_captured_rows(root)), context.workers, context.progress)
+    clips = _captured(context, head, phones)
+    clips += _recorded(context, head) if context.recordings else []
+    clips += _synthesised(context, head, rows, phones)
+    clips += _augmented(context, clips)
+    clips += silent_clips(root, folder, head.blendshape_names, FPS, context.config.seed, context.config.silent_clips)
     write_clips(folder, clips, head.blendshape_names)
     counts: dict[str, int] = defaultdict(int)
     for clip in clips:
         counts[f"{clip.kind} {clip.split}"] += 1
     counts["not aligned"] = sum(times is None for times in phones.values())
     return dict(counts)
+
+
+def save_curves(folder: Path, name: str, curves: np.ndarray) -> None:
+    """Write the curves (T, S) of a clip's mouth, over `synthesised_shapes`, into `folder`, under the clip's name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    np.save(folder / f"{name}.npy", curves, allow_pickle=False)
+
+
+def read_saved_curves(folder: Path, name: str, frames: int) -> np.ndarray:
+    """The curves (T, S) of a clip of T `frames`, as `save_curves` wrote them. Raises CorpusError if there are none."""
+    path = folder / f"{name}.npy"
+    if not path.is_file():
+        raise CorpusError(f"{folder} has no curves of the clip {name}; delete the folder and make the corpus anew.")
+    curves = np.load(path, allow_pickle=False)
+    if curves.shape != (frames, len(synthesised_shapes())):
+        raise CorpusError(
+            f"{path} holds {' x '.join(map(str, curves.shape))} numbers, but its clip has {frames} frames of "
+            f"{len(synthesised_shapes())} curves; delete the folder and make the corpus anew."
+        )
+    return curves
 
 
 def read_manifest(root: Path) -> list[dict]:
@@ -145,7 +161,7 @@ def _aligner() -> Aligner:
 
 
 def synthesised_shapes() -> tuple[str, ...]:
-    """The curves that synthesised motion moves, in the order that `Prosody` gives them in."""
+    """The curves that synthesised motion moves, in order."""
     return load_visemes().shapes
 
 
@@ -162,9 +178,10 @@ def mouth_geometry(head: HeadMesh, shapes: tuple[str, ...]) -> MouthGeometry:
     )
 
 
-def _captured(root: Path, folder: Path, head: HeadMesh, phones: dict[str, list | None], seed: int) -> list[Clip]:
+def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | None]) -> list[Clip]:
     """Recorded motion, solved once into `folder/captured`, as clips."""
-    there = tuple(name for name in LANDMARK_SOURCES + CURVE_SOURCES if (root / "capture" / name).is_dir())
+    root, folder = context.root, context.folder
+    there = [source for source in context.config.sources if (root / "capture" / source.folder).is_dir()]
     if not there:
         return []
     solved = folder / "captured"
@@ -185,97 +202,107 @@ def _captured(root: Path, folder: Path, head: HeadMesh, phones: dict[str, list |
         save_clip(folder, clip, curves, labels)
         clips.append(clip)
         if clip.split == "train":
-            clips += _revoiced(root / sound, folder, clip, curves, labels, seed)
+            clips += _revoiced(context, root / sound, clip, curves, labels)
     return clips
 
 
-def _recorded(recordings: Path, folder: Path, head: HeadMesh, seed: int) -> list[Clip]:
+def _recorded(context: BuildContext, head: HeadMesh) -> list[Clip]:
     """A user's own takes as clips; what is said in them is not known."""
-    clips = []
-    for take in recorded_clips(recordings, head):
+    clips, folder = [], context.folder
+    for take in recorded_clips(context.recordings, head):
         clip, labels = keep_recording(take, folder), np.full(len(take.curves.weights), -1)
         save_clip(folder, clip, take.curves, labels)
         clips.append(clip)
         if clip.split == "train":
-            clips += _revoiced(folder / clip.sound, folder, clip, take.curves, labels, seed)
+            clips += _revoiced(context, folder / clip.sound, clip, take.curves, labels)
     return clips
 
 
-def _revoiced(sound: Path, folder: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray, seed: int) -> list[Clip]:
+def _revoiced(context: BuildContext, sound: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray) -> list[Clip]:
     """The same filmed face with other voices: few people were filmed, and their motion should serve for all throats."""
+    folder, config = context.folder, context.config
     (folder / "voices").mkdir(exist_ok=True)
     own = load_waveform(sound)
     height = pitch(own.samples) or 150.0
-    random = np.random.default_rng([seed, *clip.name.encode()])
+    random = np.random.default_rng([config.seed, *clip.name.encode()])
     clips = []
-    for number in range(1, VOICES + 1):
-        wanted = float(np.exp(random.uniform(*np.log(PITCHES))))
+    for number in range(1, config.augmented_voices + 1):
+        wanted = float(np.exp(random.uniform(*np.log(config.voice_pitches))))
         path = f"voices/{clip.name}{VOICE_MARK}{number}.wav"
         if not (folder / path).is_file():
-            write_wav(folder / path, shifted_voice(own, float(np.clip(wanted / height, *SHIFTS))))
+            write_wav(folder / path, shifted_voice(own, float(np.clip(wanted / height, *config.voice_shifts))))
         clips.append(replace(clip, name=f"{clip.name}{VOICE_MARK}{number}", sound=path, base="corpus"))
         save_clip(folder, clips[-1], curves, labels)
     return clips
 
 
-def _synthesised(
-    root: Path, folder: Path, head: HeadMesh, rows: list[dict], phones: dict[str, list | None],
-    workers: int, seed: int, manners: bool, progress: Progress | None, heard_by_film: Heard | None,
-) -> list[Clip]:  # fmt: skip
+def _synthesised(context: BuildContext, head: HeadMesh, rows: list[dict], phones: dict[str, list | None]) -> list[Clip]:
     """Motion made from phone times, each speaker, and the twin of each training speaker, in their own manner."""
+    root, folder, config = context.root, context.folder, context.config
+    helped = (context.workers, context.progress)
     rows = [row for row in rows if phones[row["sound"]] is not None]
-    heard = measure_voices(root, folder, rows, phones, FPS, workers, progress)
-    people = voices(rows, heard, phones)
-    if manners:
-        heights = {speaker: voice.pitch for speaker, voice in people.items()}
-        more, times = synthetic_speakers(root, folder, rows, phones, heights, seed, workers, progress)
-        rows, phones = rows + more, {**phones, **times}
-        heard = measure_voices(root, folder, rows, phones, FPS, workers, progress)
-        people = voices(rows, heard, phones)
-    speakers = manners_of(people, seed) if manners else {}
+    heard = measure_voices(root, folder, rows, phones, FPS, *helped)
+    heights = {speaker: voice.pitch for speaker, voice in voices(rows, heard, phones).items()}
+    more, times = synthetic_speakers(
+        root, folder, rows, phones, heights, config.seed, config.synthetic_speaker_clips, *helped
+    )
+    rows, phones = rows + more, {**phones, **times}
+    heard = measure_voices(root, folder, rows, phones, FPS, *helped)
+    speakers = manners_of(voices(rows, heard, phones), config.seed)
     (folder / "speakers.json").write_text(json.dumps(speakers, indent=1) + "\n", encoding="utf-8")
     table = load_visemes()
     geometry = mouth_geometry(head, table.shapes)
     clips = []
     for done, row in enumerate(rows, start=1):
-        manner = ArticulationStyle(**speakers[row["speaker"]]["manner"]) if manners else None
-        clip, curves, labels = synthesise(row, heard[row["sound"]]["effort"], phones[row["sound"]], table, geometry,
-                                          head, manner, heard_by_film)  # fmt: skip
+        manner = ArticulationStyle(**speakers[row["speaker"]]["manner"])
+        loud, regressed = heard[row["sound"]]["effort"], None
+        if context.curves is not None:
+            regressed = read_saved_curves(context.curves, clip_name(row), len(loud))
+        clip, curves, labels = synthesise(
+            row, loud, phones[row["sound"]], table, geometry, head, manner, regressed, config.regressed_share
+        )
         save_clip(folder, clip, curves, labels)
         clips.append(clip)
-        if progress:
-            progress(done, len(rows), "articulate")
+        context.tell(done, len(rows), "articulate")
     return clips
+
+
+def clip_name(row: dict) -> str:
+    """The name of the clip that a line of the manifest becomes."""
+    return Path(row["file"]).with_suffix("").as_posix().replace("/", "_")
 
 
 def synthesise(
     row: dict, loud: np.ndarray, times: list, table: VisemeTable, geometry: MouthGeometry, head: HeadMesh,
-    manner: ArticulationStyle | None, heard: Heard | None = None,
+    manner: ArticulationStyle, regressed: np.ndarray | None = None, share: float = 0.0,
 ) -> tuple[Clip, FaceCurves, np.ndarray]:  # fmt: skip
-    """One clip of synthesised motion: its entry, its face curves and its phone in each frame."""
+    """One clip of synthesised motion: its entry, its face curves and its phone in each frame.
+
+    regressed: curves (T, S) of the mouth over the table's shapes, as the listener hears them in the sound, which make
+    up `share` of the motion; None: the motion is of phone times alone.
+    """
     phones, frames = TimedPhones.of(times), len(loud)
-    name = Path(row["file"]).with_suffix("").as_posix().replace("/", "_")
-    mouth = articulate(phones, table, geometry, frames, FPS, np.asarray(loud), manner if heard is None else None)
-    if heard is not None:
-        mouth = (1 - REGRESSED_SHARE) * mouth + REGRESSED_SHARE * heard(name, frames)
-        if manner is not None:
-            mouth = manner.apply(mouth, table.shapes, FPS)
+    mouth = articulate(phones, table, geometry, frames, FPS, np.asarray(loud), manner if regressed is None else None)
+    if regressed is not None:
+        mouth = (1 - share) * mouth + share * regressed
+        mouth = manner.apply(mouth, table.shapes, FPS)
         mouth = with_contacts(mouth, phones, geometry, FPS)
     weights = np.zeros((frames, len(head.blendshape_names)), np.float32)
     weights[:, [head.blendshape_names.index(name) for name in table.shapes]] = mouth
-    clip = Clip(name, row["speaker"], row["split"], row["source"], "synthesised", row["sound"], frames, FPS,
+    clip = Clip(clip_name(row), row["speaker"], row["split"], row["source"], "synthesised", row["sound"], frames, FPS,
                 base=row.get("base", "root"), text=row["text"])  # fmt: skip
     return clip, FaceCurves(weights, head.blendshape_names, FPS), frame_phones(phones, frames, FPS)
 
 
-def _augmented(root: Path, folder: Path, clips: list[Clip], seed: int) -> list[Clip]:
+def _augmented(context: BuildContext, clips: list[Clip]) -> list[Clip]:
     """Training clips once more, with the same motion, under sound as worse recordings hold it; none without noises."""
-    if not training_noises(root) and not training_rooms(root):
+    folder, config = context.folder, context.config
+    if not training_noises(context.root) and not training_rooms(context.root):
         return []
     versions = []
     for clip in clips:
-        drawn = np.random.default_rng([seed, *clip.name.encode()]).random()
-        if clip.split == "train" and (clip.kind == "captured" or drawn < AUGMENTED_SHARE):
+        drawn = np.random.default_rng([config.seed, *clip.name.encode()]).random()
+        if clip.split == "train" and (clip.kind == "captured" or drawn < config.augmented_share):
             versions.append(augmented_version(clip, 1))
             shutil.copyfile(folder / "clips" / f"{clip.name}.npz", folder / "clips" / f"{versions[-1].name}.npz")
     return versions

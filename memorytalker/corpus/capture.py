@@ -1,7 +1,8 @@
 """Recorded face motion -> training clips: face curves at 30 fps with their sound.
 
-Two kinds of recording are read from one root: filmed landmarks (`grid_s1`, `grid_s4`: a folder with
-`manifest.jsonl` and `landmarks.npz`) and solved face curves (`facegood`: one npz per take), each with its sound.
+Two kinds of recording are read from one root: filmed landmarks (a folder with `manifest.jsonl` and `landmarks.npz`)
+and solved face curves (a folder with one npz per take), each with its sound. Which folders, and what of each is never
+trained on, the caller says (`config.CaptureSource`).
 Whoever has recordings of their own brings them as takes in a folder (`recorded_clips`).
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from memorytalker.config import Progress
 from memorytalker.corpus.clips import Clip
+from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.corpus.landmark_solver import Basis, open_gap, read_basis, solve_landmarks
 from memorytalker.corpus.landmarks import (
     CaptureError,
@@ -35,12 +37,8 @@ from memorytalker.face.motion import FaceCurves, resampled
 from memorytalker.sound.decode import SAMPLE_RATE, Waveform, load_waveform, write_wav
 
 FPS = 30.0
-LANDMARK_SOURCES = ("grid_s1", "grid_s4")
-CURVE_SOURCES = ("facegood",)
 #: The source of clips from a user's own folder.
 RECORDINGS = "recordings"
-#: Never trained on: a whole source, its last clips, or named takes.
-HELD_OUT: dict[str, int | tuple[str, ...]] = {"grid_s1": 91, "grid_s4": 10**9, "facegood": ("1114_3_15",)}
 
 _log = logging.getLogger(__name__)
 
@@ -66,35 +64,32 @@ class CapturedClip:
 
 def captured_clips(
     root: str | Path,
-    which: tuple[str, ...] = LANDMARK_SOURCES + CURVE_SOURCES,
+    sources: Sequence[CaptureSource],
     head: HeadMesh | None = None,
     only: Collection[str] | None = None,
 ) -> Iterator[CapturedClip]:
-    """The clips of the sources `which` under `root`, one at a time. A clip with a long gap in its film is left out.
+    """The clips of the `sources` under `root`, one at a time. A clip with a long gap in its film is left out.
 
     only: names of clips, to solve no others; a speaker's face at rest is found in all of the speaker's clips even so.
     head: the head whose lips are to match the film's, by default the shipped one.
-    Raises CaptureError when a source is missing, unknown or damaged.
+    Raises CaptureError when a source is missing or damaged.
     """
     root, head = Path(root), head or load_head()
-    for source in which:
-        if source in CURVE_SOURCES:
-            yield from _curve_clips(root / source, source, head, only)
-        elif source in LANDMARK_SOURCES:
-            basis = read_basis(root / "tracker_basis.npz", head)
-            yield from _landmark_clips(root / source, source, basis, only)
+    for source in sources:
+        if source.kind == "curves":
+            yield from _curve_clips(root / source.folder, source, head, only)
         else:
-            known = ", ".join(LANDMARK_SOURCES + CURVE_SOURCES)
-            raise CaptureError(f"There is no capture source {source!r}; choose from {known}.")
+            basis = read_basis(root / "tracker_basis.npz", head)
+            yield from _landmark_clips(root / source.folder, source, basis, only)
 
 
 def video_openings(
-    root: str | Path, which: tuple[str, ...] = LANDMARK_SOURCES
+    root: str | Path, folders: Sequence[str]
 ) -> dict[str, tuple[float, np.ndarray, np.ndarray, np.ndarray]]:
     """Clip -> (fps, lip gap, lip width, jaw), each (T,) in eye distances at the film's own rate; nothing is solved."""
     result = {}
-    for source in which:
-        for clip in read_landmark_clips(Path(root) / source):
+    for folder in folders:
+        for clip in read_landmark_clips(Path(root) / folder):
             points = fill_missing(clip.points, clip.fps)
             if points is not None:
                 result[clip.name] = (clip.fps, *openings(points, clip.index))
@@ -132,11 +127,13 @@ def keep_recording(recorded: CapturedClip, folder: Path) -> Clip:
 def write_captured(
     root: str | Path,
     out_folder: str | Path,
-    which: tuple[str, ...] = LANDMARK_SOURCES + CURVE_SOURCES,
+    sources: Sequence[CaptureSource],
     head: HeadMesh | None = None,
     progress: Progress | None = None,
 ) -> int:
-    """Solve every clip under `root`; write `<name>.npz` each and `clips.jsonl` into `out_folder`. The number written.
+    """Solve every clip of the `sources` under `root`; the number written.
+
+    `<name>.npz` each and `clips.jsonl` go into `out_folder`.
 
     npz: weights (T, 52) float16, names (52,), film_gap and film_width (T,) float32, fps. A line of clips.jsonl: name,
     speaker, sound (relative to root), frames, fps, text, source, split.
@@ -144,7 +141,7 @@ def write_captured(
     root, out_folder = Path(root), Path(out_folder)
     out_folder.mkdir(parents=True, exist_ok=True)
     lines = []
-    for clip in captured_clips(root, which, head):
+    for clip in captured_clips(root, sources, head):
         np.savez_compressed(
             out_folder / f"{clip.name}.npz",
             weights=clip.curves.weights.astype(np.float16),
@@ -171,25 +168,26 @@ def write_captured(
 
 
 def _landmark_clips(
-    folder: Path, source: str, basis: Basis, only: Collection[str] | None = None
+    folder: Path, source: CaptureSource, basis: Basis, only: Collection[str] | None = None
 ) -> Iterator[CapturedClip]:
     clips, dropped = [], 0
     everyone = list(read_landmark_clips(folder))
-    held_out = HELD_OUT[source]
     for number, clip in enumerate(everyone):
         points = fill_missing(clip.points, clip.fps)
         if points is None:
             dropped += 1
             continue
-        clips.append((clip, points, "test" if number >= len(everyone) - held_out else "train"))
+        split = "test" if source.holds_out(clip.name, number, len(everyone)) else "train"
+        clips.append((clip, points, split))
     if dropped:
-        _log.warning("%s: %d of %d clips left out: no face was found for too long.", source, dropped, len(everyone))
+        words = "%s: %d of %d clips left out: no face was found for too long."
+        _log.warning(words, source.folder, dropped, len(everyone))
     for speaker in dict.fromkeys(clip.speaker for clip, _, _ in clips):
         own = [entry for entry in clips if entry[0].speaker == speaker]
         neutral = find_neutral([points for _, points, _ in own], own[0][0].index)
         for clip, points, split in own:
             if only is None or clip.name in only:
-                yield _solved(clip, points, split, source, basis, refine_neutral(neutral, points))
+                yield _solved(clip, points, split, source.folder, basis, refine_neutral(neutral, points))
 
 
 def _solved(
@@ -216,12 +214,12 @@ def keep_closures(goal: np.ndarray, filmed: np.ndarray, fps: float, neutral: Neu
 
 
 def _curve_clips(
-    folder: Path, source: str, head: HeadMesh, only: Collection[str] | None = None
+    folder: Path, source: CaptureSource, head: HeadMesh, only: Collection[str] | None = None
 ) -> Iterator[CapturedClip]:
-    takes = sorted(path for suffix in ("*.npz", "*.csv") for path in folder.glob(suffix))
+    takes = curve_takes(folder)
     if not takes:
         raise CaptureError(f"There are no takes (npz with weights, names, fps; or CSV) in {folder}.")
-    for take in takes:
+    for number, take in enumerate(takes):
         if only is not None and take.stem not in only:
             continue
         sound = take.with_suffix(".opus")
@@ -229,8 +227,13 @@ def _curve_clips(
             raise CaptureError(f"The take {take} has no sound {sound.name} beside it.")
         curves = read_curves(take).resample(FPS).reordered(head.blendshape_names)
         gap, width = head_openings(head, curves)
-        split = "test" if take.stem in HELD_OUT[source] else "train"
-        yield CapturedClip(take.stem, source, source, split, curves, sound, None, gap, width)
+        split = "test" if source.holds_out(take.stem, number, len(takes)) else "train"
+        yield CapturedClip(take.stem, source.folder, source.folder, split, curves, sound, None, gap, width)
+
+
+def curve_takes(folder: Path) -> list[Path]:
+    """The files of face curves in a folder, in order."""
+    return sorted(path for suffix in ("*.npz", "*.csv") for path in folder.glob(suffix))
 
 
 def head_openings(head: HeadMesh, curves: FaceCurves) -> tuple[np.ndarray, np.ndarray]:

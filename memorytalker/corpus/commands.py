@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from memorytalker.config import Progress
+from memorytalker.corpus.corpus_config import CorpusConfig
 
 
 def add_corpus(parser: argparse.ArgumentParser) -> None:
@@ -18,12 +20,19 @@ def add_corpus(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--check", action="store_true", help="only tell what the recordings hold, and make nothing")
     parser.add_argument("--workers", type=int, default=2, help="clips worked on side by side (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the personal manners (default: %(default)s)")
+    parser.add_argument("--seed", type=int, help="of whatever is drawn (default: the recipe's)")
+    parser.add_argument(
+        "--recipe", type=Path, metavar="FILE",
+        help="a JSON file laid over the shipped recipe, whose key 'corpus' names figures and captured sources",
+    )  # fmt: skip
 
 
-def run_corpus(chosen: argparse.Namespace, progress: Progress) -> None:
-    """Make the corpus and print how many clips of each kind it holds; of recordings, first what is in each take."""
-    from memorytalker.corpus.build import build_corpus
+def run_corpus(chosen: argparse.Namespace, config: CorpusConfig, progress: Progress) -> None:
+    """Make the corpus and print how many clips of each kind it holds; of recordings, first what is in each take.
+
+    config: the figures of the corpus, as the recipe says them; `--seed` goes before its seed.
+    """
+    from memorytalker.corpus.build import BuildContext, build_corpus
     from memorytalker.corpus.clips import CorpusError
     from memorytalker.face.head import load_head
 
@@ -33,10 +42,11 @@ def run_corpus(chosen: argparse.Namespace, progress: Progress) -> None:
         print_takes(chosen.recordings)
     if chosen.check:
         return
-    counts = build_corpus(
-        chosen.root, chosen.folder, load_head(), chosen.workers, chosen.seed, progress=progress,
-        recordings=chosen.recordings,
-    )  # fmt: skip
+    config = config if chosen.seed is None else replace(config, seed=chosen.seed)
+    context = BuildContext(
+        chosen.root, chosen.folder, config, chosen.recordings, workers=chosen.workers, progress=progress
+    )
+    counts = build_corpus(context, load_head())
     for kind, count in counts.items():
         print(f"{count:7d} {kind}")
 

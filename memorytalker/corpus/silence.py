@@ -15,7 +15,7 @@ from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 WITH_VOICES = ("babble", "restaurant")
 
 
-def silent_clips(root: Path, folder: Path, names: tuple[str, ...], fps: int, seed: int, count: int = 150) -> list[Clip]:
+def silent_clips(root: Path, folder: Path, names: tuple[str, ...], fps: int, seed: int, count: int) -> list[Clip]:
     """`count` clips of silence and noise over a still face of the curves `names`; noise from `root`/noise if there."""
     random = np.random.default_rng(seed)
     # Babble is made of voices: a mouth that follows it is not wrong, so it teaches nothing here.

@@ -18,8 +18,6 @@ from memorytalker.sound.decode import load_waveform, write_wav
 
 #: In the name of a twin and of its clips.
 SYNTHETIC_MARK = ".twin"
-#: Clips of each speaker that the twin says as well.
-MOST_CLIPS = 30
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,11 @@ def draw_change(speaker: str, height: float, seed: int) -> Change:
 
 def synthetic_speakers(
     root: Path, folder: Path, rows: list[dict], phones: dict[str, list | None], heights: dict[str, float], seed: int,
-    workers: int, progress: Progress | None = None,
+    clips: int, workers: int, progress: Progress | None = None,
 ) -> tuple[list[dict], dict[str, list]]:  # fmt: skip
     """Rows of the twins of the training speakers in `rows`, their sounds written below `folder`, and their phones.
 
-    `heights` are the median pitches of the speakers in Hz.
+    `heights` are the median pitches of the speakers in Hz; `clips` of each are said once more.
     """
     by_speaker: dict[str, list[dict]] = defaultdict(list)
     for row in rows:
@@ -57,7 +55,7 @@ def synthetic_speakers(
     made, times, jobs = [], {}, []
     for speaker, own in sorted(by_speaker.items()):
         change = draw_change(speaker, heights[speaker], seed)
-        own = sorted(own, key=lambda row: zlib.crc32(row["sound"].encode()))[:MOST_CLIPS]  # any, but always the same
+        own = sorted(own, key=lambda row: zlib.crc32(row["sound"].encode()))[:clips]  # any, but always the same
         for row in own:
             file = Path(row["file"]).with_suffix("").as_posix().replace("/", "_") + SYNTHETIC_MARK
             sound = f"voices/{file}.wav"

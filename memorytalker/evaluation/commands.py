@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from memorytalker.config import Progress
+from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.datasets.commands import add_dataset
 
 #: What --style takes.
@@ -26,6 +27,11 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything to this file")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table to this file")
     parser.add_argument("--work", type=Path, default=Path("runs/open"), help="keeps phone times (default: %(default)s)")
+    own = parser.add_argument_group("the open model's table", "for a folder with speech/ and capture/")
+    own.add_argument("--scorecard", type=Path, metavar="FILE", help="folders of video and goals (default: the shipped)")
+    own.add_argument(
+        "--recipe", type=Path, metavar="FILE", help="what the weights were trained with, as for 'train weights'"
+    )
     group = parser.add_argument_group("measuring", "for a data set of moving faces")
     group.add_argument("--split", default="test", metavar="NAME", help="train, validation or test (default: test)")
     group.add_argument(
@@ -38,8 +44,11 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
     add_dataset(parser)
 
 
-def run_evaluate(chosen: argparse.Namespace, device: str | None, progress: Progress) -> None:
-    """Print the figures as a Markdown table. Raises EvaluationError for files that cannot be written, before work."""
+def run_evaluate(chosen: argparse.Namespace, config: CorpusConfig, device: str | None, progress: Progress) -> None:
+    """Print the figures as a Markdown table. Raises EvaluationError for files that cannot be written, before work.
+
+    config: the corpus figures of the recipe, which say what of a source folder was never trained on.
+    """
     from memorytalker.evaluation.evaluate import EvaluationError
 
     for path in (chosen.json, chosen.markdown):
@@ -48,7 +57,10 @@ def run_evaluate(chosen: argparse.Namespace, device: str | None, progress: Progr
     if chosen.limit < 0:
         raise EvaluationError("--limit counts clips; give 0 for all, or a number from 1.")
     source = chosen.layout is None and (chosen.folder / SOURCE_MARK).is_file()
-    table, everything = (_open_figures if source else _vertex_figures)(chosen, device, progress)
+    if source:
+        table, everything = _open_figures(chosen, config, device, progress)
+    else:
+        table, everything = _vertex_figures(chosen, device, progress)
     print(table)
     if chosen.json is not None:
         chosen.json.write_text(everything, encoding="utf-8")
@@ -56,14 +68,18 @@ def run_evaluate(chosen: argparse.Namespace, device: str | None, progress: Progr
         chosen.markdown.write_text(table + "\n", encoding="utf-8")
 
 
-def _open_figures(chosen: argparse.Namespace, device: str | None, progress: Progress) -> tuple[str, str]:
+def _open_figures(
+    chosen: argparse.Namespace, config: CorpusConfig, device: str | None, progress: Progress
+) -> tuple[str, str]:
     """(Markdown, JSON) of the open model on held-out voices and films."""
+    from memorytalker.evaluation.scorecard import read_scorecard
     from memorytalker.pipeline import Talker
     from memorytalker.scorecard.goals import markdown, to_json
     from memorytalker.scorecard.scorecard import evaluate_open
 
+    card = read_scorecard(chosen.scorecard)
     talker = Talker.from_pretrained(chosen.weights, device)
-    figures = evaluate_open(talker, chosen.folder, chosen.work, chosen.limit, progress)
+    figures = evaluate_open(talker, chosen.folder, chosen.work, card, config, chosen.limit, progress)
     return markdown(figures), to_json(figures)
 
 

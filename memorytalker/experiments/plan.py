@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict, read, to_dict
+from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict, merged, read, to_dict
 from memorytalker.experiments.variants import Variant, all_variants
 
 
@@ -101,15 +100,6 @@ def _budgeted(config: TrainingConfig, steps: int, budget: Budget, clips: int) ->
         return config
     epochs = max(1, round(steps / max(1, clips // config.batch_size)))
     return replace(config, epochs=epochs, validate_every=max(1, round(epochs / max(1, budget.judgements))))
-
-
-def merged(values: Mapping[str, Any], edit: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with the fields of `edit` put in, objects in depth."""
-    result = dict(values)
-    for key, value in edit.items():
-        inside = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        result[key] = merged(result[key], value) if inside else value
-    return result
 
 
 def digest(*parts: Any) -> str:

@@ -25,26 +25,6 @@ class Goal:
         return f">= {self.least:g}" if self.most is None else f"<= {self.most:g}"
 
 
-def at_least(value: float) -> Goal:
-    """A figure that should be high."""
-    return Goal(least=value)
-
-
-def at_most(value: float) -> Goal:
-    """A figure that should be low."""
-    return Goal(most=value)
-
-
-def between(least: float, most: float) -> Goal:
-    """A figure that should lie between two values."""
-    return Goal(least, most)
-
-
-def abs_at_most(most: float) -> Goal:
-    """A figure with a sign that should be small in size."""
-    return Goal(-most, most)
-
-
 @dataclass(frozen=True)
 class Figure:
     """One line of a report: what was measured, its value (nan: it could not be), on how much, where it should lie.

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from memorytalker.config import Progress
-from memorytalker.corpus.capture import CURVE_SOURCES, FPS, HELD_OUT
+from memorytalker.corpus.capture import FPS, curve_takes
+from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation import metrics
+from memorytalker.evaluation.scorecard import Scorecard
 from memorytalker.face.curve_files import read_curves
 from memorytalker.face.solve import solve_curves
 from memorytalker.pipeline import Talker
-from memorytalker.scorecard.goals import Figure, at_least
+from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.mouth import at_frames
 from memorytalker.sound.decode import load_waveform
 
 CURVE = "jawOpen"
 
 
-def take_figures(talker: Talker, root: Path, progress: Progress | None = None) -> list[Figure]:
-    """The correlation of `CURVE` on every take that nothing was trained on. Raises CaptureError if one is missing."""
+def take_figures(
+    talker: Talker, root: Path, sources: Sequence[CaptureSource], card: Scorecard, progress: Progress | None = None
+) -> list[Figure]:
+    """The correlation of `CURVE` on every take of the `sources` that nothing was trained on.
+
+    Raises CaptureError if one that a source names is missing.
+    """
     figures = []
-    for source in CURVE_SOURCES:
-        for take in HELD_OUT[source]:
-            path = root / "capture" / source / f"{take}.npz"
+    for source in (source for source in sources if source.kind == "curves"):
+        for path in held_out_takes(root / "capture" / source.folder, source):
             captured = read_curves(path).resample(FPS).curve(CURVE)
             animation = talker.animate(load_waveform(path.with_suffix(".opus")))
             weights = solve_curves(talker.head, animation.vertices - talker.head.template)
             predicted = weights[:, talker.head.blendshape_names.index(CURVE)]
             predicted = at_frames(predicted, animation.fps, len(captured), FPS)
-            name = f"{source} {take}: {CURVE}, correlation with capture"
-            figures.append(
-                Figure(name, metrics.correlation(predicted, captured), f"{len(captured)} frames", at_least(0.75))
-            )
+            name = f"{source.folder} {path.stem}: {CURVE}, correlation with capture"
+            figures.append(Figure(name, metrics.correlation(predicted, captured), f"{len(captured)} frames", card.jaw))
             if progress:
-                progress(1, 1, source)
+                progress(1, 1, source.folder)
     return figures
+
+
+def held_out_takes(folder: Path, source: CaptureSource) -> list[Path]:
+    """The files of a source's takes that nothing was trained on; those that it names come first, there or not."""
+    takes = curve_takes(folder)
+    named = {path.stem: path for path in takes}
+    held = [path.stem for number, path in enumerate(takes) if source.holds_out(path.stem, number, len(takes))]
+    return [named.get(name, folder / f"{name}.npz") for name in dict.fromkeys((*source.held_out, *held))]

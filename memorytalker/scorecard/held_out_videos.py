@@ -10,20 +10,17 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from memorytalker.config import Progress
-from memorytalker.corpus.capture import HELD_OUT, video_openings
+from memorytalker.corpus.capture import video_openings
+from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation import metrics
+from memorytalker.evaluation.scorecard import Scorecard, VideoGoals
 from memorytalker.pipeline import Talker
-from memorytalker.scorecard.goals import Figure, Goal, abs_at_most, at_least, between
+from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.mouth import at_frames, eye_distance, mouth_of
 from memorytalker.scorecard.synthesised_truth import subsample
 from memorytalker.sound.acoustics import RATE, loudness_contour
 from memorytalker.sound.decode import Waveform, load_waveform
 
-#: The goals of each filmed folder: lip gap and lip width (correlation), amplitude (ratio); None where there is none.
-GOALS: dict[str, tuple[Goal, Goal, Goal | None]] = {
-    "grid_s1": (at_least(0.90), at_least(0.65), between(0.85, 1.15)),
-    "grid_s4": (at_least(0.82), at_least(0.65), None),
-}
 #: Seconds: standard deviation of the Gaussian on loudness before it is compared with film.
 LOUDNESS_SMOOTHING = 0.05
 
@@ -55,20 +52,14 @@ class Compared:
         return metrics.correlation(self.gap, self.film.gap)
 
 
-def tracked_videos(root: Path, folder: str, limit: int = 0) -> list[TrackedVideo]:
-    """The clips of `root`/capture/`folder` that nothing was trained on, or about `limit` of them, evenly chosen.
+def tracked_videos(root: Path, source: CaptureSource, limit: int = 0) -> list[TrackedVideo]:
+    """The clips of a source below `root`/capture that nothing was trained on, or about `limit` of them, evenly chosen.
 
-    Raises CaptureError when the folder is missing or damaged.
+    Raises CaptureError when its folder is missing or damaged.
     """
-    films = video_openings(root / "capture", (folder,))
-    held = min(int(HELD_OUT[folder]), len(films))  # all but the last ones may be trained on
-    return subsample(
-        [
-            TrackedVideo(root / "capture" / folder / f"{name}.opus", *films[name])
-            for name in list(films)[len(films) - held :]
-        ],
-        limit,
-    )
+    films, folder = video_openings(root / "capture", (source.folder,)), root / "capture" / source.folder
+    held = [name for number, name in enumerate(films) if source.holds_out(name, number, len(films))]
+    return subsample([TrackedVideo(folder / f"{name}.opus", *films[name]) for name in held], limit)
 
 
 def compare_videos(
@@ -93,9 +84,8 @@ def compare_video(talker: Talker, film: TrackedVideo, waveform: Waveform) -> Com
     return Compared(film, np.maximum(gap, 0.0), width, jaw, at_frames(contour, RATE, len(frames), film.fps))
 
 
-def face_figures(folder: str, compared: Sequence[Compared]) -> list[Figure]:
-    """Everything that is said about the clips of one filmed folder."""
-    goal, width_goal, ratio_goal = GOALS[folder]
+def face_figures(video: VideoGoals, compared: Sequence[Compared], card: Scorecard) -> list[Figure]:
+    """Everything that is said about the clips of one folder of video."""
     gaps = [one.correlation for one in compared]
     widths = [metrics.correlation(one.width, one.film.width) for one in compared]
     jaws = [metrics.correlation(one.jaw, one.film.jaw) for one in compared]
@@ -103,19 +93,19 @@ def face_figures(folder: str, compared: Sequence[Compared]) -> list[Figure]:
     ratios = [metrics.amplitude_ratio(one.gap, one.film.gap) for one in compared]
     lags = [metrics.lag_seconds(one.gap, one.film.gap, one.film.fps) for one in compared]
     rows = [
-        ("lip gap, median correlation with film", np.median(gaps), goal),
-        ("lip gap, mean correlation with film", np.mean(gaps), goal),
-        ("lip gap, median amplitude against film", np.median(ratios), ratio_goal),
-        ("timing: median lag behind film in ms", 1000 * np.median(lags), abs_at_most(17)),
-        ("lip width, median correlation with film", np.median(widths), width_goal),
-        ("lip width, mean correlation with film", np.mean(widths), width_goal),
+        ("lip gap, median correlation with film", np.median(gaps), video.gap),
+        ("lip gap, mean correlation with film", np.mean(gaps), video.gap),
+        ("lip gap, median amplitude against film", np.median(ratios), video.amplitude),
+        ("timing: median lag behind film in ms", 1000 * np.median(lags), card.video_lag_ms),
+        ("lip width, median correlation with film", np.median(widths), video.width),
+        ("lip width, mean correlation with film", np.mean(widths), video.width),
         ("jaw, median correlation with film", np.median(jaws), None),
-        ("jitter: lip acceleration against film", acceleration_ratio(compared), between(0.7, 1.3)),
+        ("jitter: lip acceleration against film", acceleration_ratio(compared), card.video_jitter),
         ("for scale: loudness alone, median correlation of lip gap", np.median(loud), None),
         ("for scale: loudness alone, mean correlation of lip gap", np.mean(loud), None),
     ]
     count = f"{len(compared)} clips, {sum(len(one.film.gap) for one in compared)} film frames"
-    return [Figure(f"{folder}: {name}", float(value), count, wanted) for name, value, wanted in rows]
+    return [Figure(f"{video.folder}: {name}", float(value), count, wanted) for name, value, wanted in rows]
 
 
 def acceleration_ratio(compared: Sequence[Compared]) -> float:

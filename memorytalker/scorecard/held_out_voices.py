@@ -12,10 +12,11 @@ from memorytalker.articulation.coarticulation import frame_phones
 from memorytalker.config import Progress
 from memorytalker.evaluation import metrics
 from memorytalker.evaluation.evaluate import EvaluationError
+from memorytalker.evaluation.scorecard import Scorecard
 from memorytalker.evaluation.vertices import lip_vertex_error
 from memorytalker.phones import ENGLISH
 from memorytalker.pipeline import Talker
-from memorytalker.scorecard.goals import Figure, abs_at_most, at_least
+from memorytalker.scorecard.goals import Figure, Goal
 from memorytalker.scorecard.mouth import Mouth, mouth_of, mouth_of_curves
 from memorytalker.scorecard.synthesised_truth import ReferenceClip, source_note
 from memorytalker.sound.acoustics import RATE, loudness_contour
@@ -93,7 +94,7 @@ def by_speaker(spoken: Sequence[Spoken]) -> Iterator[tuple[str, list[Spoken]]]:
         yield speaker, [one for one in spoken if one.clip.speaker == speaker]
 
 
-def contact_figures(spoken: Sequence[Spoken]) -> list[Figure]:
+def contact_figures(spoken: Sequence[Spoken], card: Scorecard) -> list[Figure]:
     """Lips on p b m, lip to teeth on f v, and the mouth in silence; beside each what the synthesised motion has."""
     groups = [clips for _, clips in by_speaker(spoken)]
     closed, met, shut, resting = (
@@ -102,17 +103,22 @@ def contact_figures(spoken: Sequence[Spoken]) -> list[Figure]:
     )  # fmt: skip
     people = f"{len(groups)} speakers"
 
-    def figure(name: str, counts: list[np.ndarray], what: str, goal: float | None) -> Figure:
+    def figure(name: str, counts: list[np.ndarray], what: str, goal: Goal | None) -> Figure:
         (did, should), true = counts
         share, itself = (hit / all_ if all_ else float("nan") for hit, all_ in (counts[0], true))
         said = f"{should} {what}, {people}; the synthesised motion itself {itself:.3f}"
-        return Figure(name, float(share), said, None if goal is None else at_least(goal))
+        return Figure(name, float(share), said, goal)
 
     return [
-        figure("lips closed on p b m", closed, "phones", 0.97),
-        figure("lower lip to upper teeth on f v", met, "phones", 0.90),
+        figure("lips closed on p b m", closed, "phones", card.lips_closed),
+        figure("lower lip to upper teeth on f v", met, "phones", card.lip_to_teeth),
         figure("mouth closed in silence", shut, "frames of aligned silence", None),
-        figure(f"mouth closed in silence, {QUIET_DECIBELS:g} dB below speech", resting, "quiet frames", 0.98),
+        figure(
+            f"mouth closed in silence, {QUIET_DECIBELS:g} dB below speech",
+            resting,
+            "quiet frames",
+            card.closed_when_quiet,
+        ),
     ]
 
 
@@ -159,9 +165,9 @@ def _limit(clips: list[Spoken], curves: list[np.ndarray]) -> float:
     return metrics.CLOSED_SHARE * metrics.vowel_gap(curves, frames, np.array(ENGLISH.indices(ENGLISH.vowels)))
 
 
-def timing_figure(spoken: Sequence[Spoken]) -> Figure:
+def timing_figure(spoken: Sequence[Spoken], card: Scorecard) -> Figure:
     """By how much the predicted lip gap lags behind that of the synthesised motion of the same phone times."""
     lags = [metrics.lag_seconds(one.own.gap, one.true.gap, one.clip.fps) for one in spoken]
     name = "timing: median lag behind phone times in ms"
     count = f"{len(lags)} clips of synthesised motion{source_note([one.clip for one in spoken])}"
-    return Figure(name, 1000 * float(np.median(lags)), count, abs_at_most(17))
+    return Figure(name, 1000 * float(np.median(lags)), count, card.lag_ms)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from memorytalker.config import Progress
+from memorytalker.corpus.corpus_config import CorpusConfig
+from memorytalker.evaluation.scorecard import Scorecard
 from memorytalker.pipeline import Talker
 from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.held_out_takes import take_figures
@@ -20,31 +22,34 @@ from memorytalker.scorecard.speech_modes import CLIPS_EACH, imitation_figures
 from memorytalker.scorecard.synthesised_truth import ReferenceClip, reference_clips, subsample
 from memorytalker.scorecard.unseen_speakers import unseen_speaker_figures
 
-#: The filmed folder whose clips are also heard in noise and rooms.
-ROBUST = "grid_s1"
-FILMED = (ROBUST, "grid_s4")
-
 
 def evaluate_open(
-    talker: Talker, root: Path, work: Path, limit: int = 0, progress: Progress | None = None
-) -> list[Figure]:
+    talker: Talker, root: Path, work: Path, card: Scorecard, config: CorpusConfig, limit: int = 0,
+    progress: Progress | None = None,
+) -> list[Figure]:  # fmt: skip
     """All figures, in the order of the table; `limit`: about so many clips of each kind, 0 for all.
 
+    `card` says on which videos, and where the figures should lie; `config`, the corpus figures of the weights' recipe,
+    what was never trained on and how synthesised motion is made.
+
     `work` keeps phone times between runs, in `work`/evaluation, unless `work`/corpus has them. Raises CorpusError,
-    CaptureError or EvaluationError, in plain words, when a part of the source folder `root` is missing.
+    CaptureError or EvaluationError, in plain words, when a part of the source folder `root` is missing, and ConfigError
+    for a video that `config` does not name.
     """
-    kinds = conditions(root)  # what is missing is said before any work
-    films = {folder: tracked_videos(root, folder, limit) for folder in FILMED}
-    clips = reference_clips(root, work, talker.head, limit, progress)
+    sources = card.sources(config.sources)
+    kinds = conditions(root) if card.robust else {}  # what is missing is said before any work
+    films = {source.folder: tracked_videos(root, source, limit) for source in sources}
+    clips = reference_clips(root, work, talker.head, config, limit, progress)
     spoken = speak_all(talker, clips, progress)
-    figures = [*contact_figures(spoken), timing_figure(spoken)]
-    compared = {folder: compare_videos(talker, films[folder], folder, progress) for folder in FILMED}
-    for folder in FILMED:
-        figures += face_figures(folder, compared[folder])
-    figures += take_figures(talker, root, progress)
-    figures += unseen_speaker_figures(spoken)
-    figures += condition_figures(talker, compared[ROBUST], kinds, progress)
-    return figures + imitation_figures(talker, [clip.sound for clip in imitated(clips, limit)], progress)
+    figures = [*contact_figures(spoken, card), timing_figure(spoken, card)]
+    compared = {folder: compare_videos(talker, film, folder, progress) for folder, film in films.items()}
+    for video in card.videos:
+        figures += face_figures(video, compared[video.folder], card)
+    figures += take_figures(talker, root, config.sources, card, progress)
+    figures += unseen_speaker_figures(spoken, card)
+    if card.robust:
+        figures += condition_figures(talker, compared[card.robust], kinds, card, progress)
+    return figures + imitation_figures(talker, [clip.sound for clip in imitated(clips, limit)], card, progress)
 
 
 def imitated(clips: list[ReferenceClip], limit: int = 0) -> list[ReferenceClip]:

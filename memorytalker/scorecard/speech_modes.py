@@ -19,16 +19,13 @@ from memorytalker.config import Progress
 from memorytalker.corpus.augmentation import through_codec, with_gain, with_tilt
 from memorytalker.corpus.voice_augmentation import changed_voice
 from memorytalker.evaluation import metrics
+from memorytalker.evaluation.scorecard import Scorecard
 from memorytalker.pipeline import Talker
-from memorytalker.scorecard.goals import Figure, at_least, at_most
+from memorytalker.scorecard.goals import Figure, Goal
 from memorytalker.scorecard.mouth import mouth_of
 from memorytalker.sound.acoustics import pitch
 from memorytalker.sound.decode import SAMPLE_RATE, Waveform, load_waveform
 
-#: Accelerations up to so many times those of the ordinary voice are no jitter.
-MOST_ACCELERATION = 2.0
-#: A mouth whose gap varies less than this share of its variation with the ordinary voice is frozen.
-LEAST_MOVEMENT = 0.3
 #: Clips of every validation speaker that are imitated.
 CLIPS_EACH = 2
 #: Samples of the window and step of the vocoder, and of the longest quefrency that is no pitch (2.5 ms: below 400 Hz).
@@ -75,31 +72,37 @@ IMITATIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
 )
 
 
-def imitation_figures(talker: Talker, sounds: Sequence[Path], progress: Progress | None = None) -> list[Figure]:
+def imitation_figures(
+    talker: Talker, sounds: Sequence[Path], card: Scorecard, progress: Progress | None = None
+) -> list[Figure]:
     """Whether the mouth jitters or freezes under each imitation of the same sounds, against the ordinary voice."""
     figures = []
     plain = [_gap(talker, load_waveform(sound).samples) for sound in sounds]
     for number, (name, imitate) in enumerate(IMITATIONS.items(), start=1):
         gaps = [_gap(talker, imitate(load_waveform(sound).samples)) for sound in sounds]
-        figures += steadiness(name, plain, gaps)
+        figures += steadiness(name, plain, gaps, card)
         if progress:
             progress(number, len(IMITATIONS), "imitations")
     return figures
 
 
-def steadiness(name: str, plain: Sequence[np.ndarray], gaps: Sequence[np.ndarray]) -> list[Figure]:
-    """The three figures of one imitation: lip gaps (T,) of clips spoken plainly and imitated, in the same order."""
+def steadiness(name: str, plain: Sequence[np.ndarray], gaps: Sequence[np.ndarray], card: Scorecard) -> list[Figure]:
+    """The three figures of one imitation: lip gaps (T,) of clips spoken plainly and imitated, in the same order.
+
+    A clip jitters or freezes where it misses the goals of the two medians by itself; without these, none does.
+    """
+    jitter, movement = card.imitation_acceleration or Goal(), card.imitation_movement or Goal()
     faster = np.array([_ratio(metrics.acceleration(b)[1], metrics.acceleration(a)[1])
                        for a, b in zip(plain, gaps, strict=True)])  # fmt: skip
     moving = np.array([_ratio(b.std(), a.std()) for a, b in zip(plain, gaps, strict=True)])
-    fine = (faster <= MOST_ACCELERATION) & (moving >= LEAST_MOVEMENT)
+    fine = np.array([jitter.reached(a) and movement.reached(m) for a, m in zip(faster, moving, strict=True)])
     count = f"{len(gaps)} clips, imitated"
     return [
         Figure(f"{name}: lip acceleration against the plain voice, median", float(np.median(faster)), count,
-               at_most(MOST_ACCELERATION)),
+               card.imitation_acceleration),
         Figure(f"{name}: movement against the plain voice, median", float(np.median(moving)), count,
-               at_least(LEAST_MOVEMENT)),
-        Figure(f"{name}: clips that neither jitter nor freeze", float(fine.mean()), count, at_least(1.0)),
+               card.imitation_movement),
+        Figure(f"{name}: clips that neither jitter nor freeze", float(fine.mean()), count, card.imitation_steady),
     ]  # fmt: skip
 
 

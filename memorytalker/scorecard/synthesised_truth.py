@@ -17,15 +17,16 @@ from memorytalker.articulation.coarticulation import TimedPhones
 from memorytalker.articulation.speaker import ArticulationStyle
 from memorytalker.articulation.visemes import load_visemes
 from memorytalker.config import Progress
-from memorytalker.corpus.build import FPS, Heard, align_all, mouth_geometry, read_manifest, synthesise
+from memorytalker.corpus.build import FPS, align_all, mouth_geometry, read_manifest, synthesise
+from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.corpus.speakers import articulation_styles, measure_voices, voices
 from memorytalker.corpus.store import stored_lines
 from memorytalker.face.head import HeadMesh
 from memorytalker.sound.decode import load_waveform
 from memorytalker.weights import CURVE_REGRESSOR_NAME, WEIGHTS_FOLDER, load_curve_regressor, load_weights
 
-#: The seed of the personal part of the manners, and processes for alignment and listening.
-SEED, WORKERS = 0, 2
+#: Processes for alignment and listening.
+WORKERS = 2
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,13 @@ class ReferenceClip:
 
 
 def reference_clips(
-    root: Path, work: Path, head: HeadMesh, limit: int = 0, progress: Progress | None = None
+    root: Path, work: Path, head: HeadMesh, config: CorpusConfig, limit: int = 0, progress: Progress | None = None
 ) -> list[ReferenceClip]:
     """The validation clips of the source folder `root` whose sentence could be aligned, as the manifest orders them.
 
     `work`/corpus is read when it knows all of them; otherwise they are aligned and heard into `work`/evaluation.
-    `limit`: about so many, evenly chosen (0: all); a speaker's manner comes from all of the speaker's clips anyway.
+    `config`: how a corpus makes its motion, as the recipe says. `limit`: about so many, evenly chosen (0: all); a
+    speaker's manner comes from all of the speaker's clips anyway.
     The motion is of phone times alone where no listener is shipped. Raises CorpusError if `root` has no manifest,
     WeightsError or ConfigError if the shipped weights or the listener cannot be used.
     """
@@ -59,7 +61,7 @@ def reference_clips(
     times = align_all(root, folder, rows, WORKERS, progress)
     rows = [row for row in rows if times[row["sound"]] is not None]
     heard = measure_voices(root, folder, rows, times, FPS, WORKERS, progress)
-    people = articulation_styles(voices(rows, heard, times), SEED)
+    people = articulation_styles(voices(rows, heard, times), config.seed)
     table = load_visemes()
     geometry = mouth_geometry(head, table.shapes)
     hear = _listener(table.shapes)
@@ -70,8 +72,9 @@ def reference_clips(
         spoken = times[row["sound"]]
         effort = np.asarray(heard[row["sound"]]["effort"])
         _, curves, _ = synthesise(
-            row, effort, spoken, table, geometry, head, manner, None if hear is None else hear(root / row["sound"])
-        )
+            row, effort, spoken, table, geometry, head, manner,
+            None if hear is None else hear(root / row["sound"], len(effort)), config.regressed_share,
+        )  # fmt: skip
         phones = TimedPhones.of(spoken)
         clips.append(
             ReferenceClip(
@@ -83,15 +86,18 @@ def reference_clips(
     return clips
 
 
-def _listener(shapes: tuple[str, ...]) -> Callable[[Path], Heard] | None:
-    """What the shipped listener hears in a sound file, through the shipped encoder whatever talker is judged."""
+def _listener(shapes: tuple[str, ...]) -> Callable[[Path, int], np.ndarray] | None:
+    """From a sound file and T frames to the curves (T, S) that the shipped listener hears in it.
+
+    It hears through the shipped encoder, whatever talker is judged.
+    """
     if not (WEIGHTS_FOLDER / CURVE_REGRESSOR_NAME).is_dir():
         return None
     listener, speech = load_curve_regressor(), load_weights().speech
     listener.check(speech, shapes)
 
-    def hear(sound: Path) -> Heard:
-        return lambda name, frames: listener.hear(speech, load_waveform(sound).samples, frames)
+    def hear(sound: Path, frames: int) -> np.ndarray:
+        return listener.hear(speech, load_waveform(sound).samples, frames)
 
     return hear
 

@@ -9,13 +9,14 @@ import numpy as np
 from memorytalker.articulation.coarticulation import frame_phones
 from memorytalker.evaluation import metrics
 from memorytalker.evaluation.bootstrap import Interval, mean_interval
-from memorytalker.scorecard.goals import Figure, at_least
+from memorytalker.evaluation.scorecard import Scorecard
+from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.held_out_voices import Spoken, by_speaker
 from memorytalker.scorecard.mouth import Mouth
 from memorytalker.scorecard.synthesised_truth import source_note
 
 
-def unseen_speaker_figures(spoken: Sequence[Spoken]) -> list[Figure]:
+def unseen_speaker_figures(spoken: Sequence[Spoken], card: Scorecard) -> list[Figure]:
     """Stages 1 and 2 against stage 1, on the synthesised motion of speakers never trained on; and their styles."""
     people = list(by_speaker(spoken))
     frames = np.array([len(one.quiet) for one in spoken])
@@ -34,12 +35,13 @@ def unseen_speaker_figures(spoken: Sequence[Spoken]) -> list[Figure]:
     alike = {which: metrics.correlation(means[which], means["true"]) for which in ("own", "neutral")}
     return [
         Figure("unseen speakers: LVE lowered by the style in %", 100 * less.value, f"{count}, {frames.sum()} frames",
-               at_least(10), (100 * less.low, 100 * less.high)),
-        Figure("unseen speakers: the same, lower end of the 95 % interval", 100 * less.low, lower, at_least(0)),
-        Figure("unseen speakers: mean opening, predicted with true", alike["own"], count, at_least(0.6)),
+               card.error_lowered, (100 * less.low, 100 * less.high)),
+        Figure("unseen speakers: the same, lower end of the 95 % interval", 100 * less.low, lower,
+               card.error_lowered_low_end),
+        Figure("unseen speakers: mean opening, predicted with true", alike["own"], count, card.mean_opening),
         Figure("unseen speakers: mean opening in the neutral style, with true", alike["neutral"], count),
         Figure("style weights: nearest other clip is the same speaker's", metrics.nearest_is_same(styles, speakers),
-               clips, at_least(0.70)),
+               clips, card.same_speaker),
         Figure("style weights: nearest other clip, by chance", metrics.chance_of_same(speakers), clips),
     ]  # fmt: skip
 

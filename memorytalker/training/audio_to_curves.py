@@ -24,13 +24,13 @@ from memorytalker.training.space import MotionSpace
 
 @dataclass(frozen=True)
 class CurveRegressorTraining:
-    """How the listener is trained; found on filmed clips that were left out."""
+    """How the listener is trained; the recipe says it."""
 
-    epochs: int = 4
-    batch_size: int = 16
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    seed: int = 0  # of the first member; the others follow
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    seed: int  # of the first member; the others follow
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def train_curve_regressor(
     space: MotionSpace,
     head: HeadMesh,
     config: CurveRegressorConfig,
-    training: CurveRegressorTraining = CurveRegressorTraining(),
+    training: CurveRegressorTraining,
     progress: Progress | None = None,
 ) -> CurveRegressor:
     """Train on the filmed training clips of the corpus `folder` whose words are known, in every voice and

@@ -11,7 +11,8 @@ from memorytalker.config import Progress
 from memorytalker.datasets.commands import add_dataset
 
 if TYPE_CHECKING:
-    from memorytalker.training.recipe import Recipe
+    from memorytalker.corpus.corpus_config import CorpusConfig
+    from memorytalker.training.recipe import WeightsContext
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -67,7 +68,7 @@ def _add_corpus(parser: argparse.ArgumentParser) -> None:
         "--recordings", type=Path, metavar="DIR", help="your own takes to learn from too, as the command 'corpus' reads"
     )
     parser.add_argument("--encoder", type=Path, help="folder of the pretrained speech encoder (default: ROOT/encoder)")
-    parser.add_argument("--recipe", type=Path, help="a JSON file with the fields of Recipe (default: the shipped one)")
+    parser.add_argument("--recipe", type=Path, help="a JSON file laid over the shipped recipe, open_recipe.json")
     parser.add_argument("--device", default="cpu", help="where to train (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="clips worked on side by side (default: %(default)s)")
 
@@ -91,13 +92,24 @@ def run_train(chosen: argparse.Namespace, progress: Progress) -> None:
     runs[chosen.what](chosen, progress)
 
 
+def corpus_config(recipe: Path | None) -> CorpusConfig:
+    """The figures of a corpus: those of the shipped recipe, with the file `recipe` laid over it. Raises ConfigError."""
+    from memorytalker.training.open_recipe import read_recipe
+
+    return read_recipe(recipe).corpus
+
+
+def run_corpus(chosen: argparse.Namespace, progress: Progress) -> None:
+    """Carry out `corpus`, by the figures of the recipe that was chosen."""
+    from memorytalker.corpus import commands
+
+    commands.run_corpus(chosen, corpus_config(chosen.recipe), progress)
+
+
 def _run_weights(chosen: argparse.Namespace, progress: Progress) -> None:
     from memorytalker.training.recipe import make_weights
 
-    make_weights(
-        chosen.root, chosen.work, chosen.out, chosen.encoder, _recipe(chosen), chosen.device, chosen.workers, progress,
-        chosen.recordings,
-    )  # fmt: skip
+    make_weights(_context(chosen, progress), chosen.out)
     print(f"{chosen.out}: weights written; measure them with: python -m memorytalker evaluate {chosen.root}")
 
 
@@ -105,19 +117,19 @@ def _run_corpus(chosen: argparse.Namespace, progress: Progress) -> None:
     from memorytalker.corpus.clips import read_clips
     from memorytalker.training.recipe import make_corpus
 
-    make_corpus(
-        chosen.root, chosen.work, chosen.encoder, _recipe(chosen), chosen.device, chosen.workers, progress,
-        chosen.recordings,
+    context = _context(chosen, progress)
+    make_corpus(context)
+    print(f"{context.corpus}: {len(read_clips(context.corpus)[0])} clips.")
+
+
+def _context(chosen: argparse.Namespace, progress: Progress) -> WeightsContext:
+    from memorytalker.training.open_recipe import read_recipe
+    from memorytalker.training.recipe import WeightsContext
+
+    return WeightsContext(
+        chosen.root, chosen.work, read_recipe(chosen.recipe), chosen.encoder, chosen.recordings, chosen.device,
+        chosen.workers, progress,
     )  # fmt: skip
-    folder = chosen.work / "corpus"
-    print(f"{folder}: {len(read_clips(folder)[0])} clips.")
-
-
-def _recipe(chosen: argparse.Namespace) -> Recipe:
-    from memorytalker.config import read
-    from memorytalker.training.recipe import Recipe
-
-    return Recipe() if chosen.recipe is None else read(Recipe, chosen.recipe)
 
 
 def _run_stage(chosen: argparse.Namespace, progress: Progress) -> None:

@@ -8,32 +8,26 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from memorytalker.config import LossConfig, ModelConfig, Progress, SpeechConfig, StyleConfig, TrainingConfig
-from memorytalker.corpus.build import build_corpus, synthesised_shapes
+from memorytalker.config import Progress, read_values, to_dict, write
+from memorytalker.corpus.build import BuildContext, build_corpus, save_curves, synthesised_shapes
 from memorytalker.corpus.capture import RECORDINGS
 from memorytalker.corpus.clips import VOICE_MARK, Clip, read_clips
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.models.talker import MemoryTalker, to_vertex_model
-from memorytalker.training.audio_to_curves import (
-    CurveRegressorTraining,
-    agreement,
-    curve_regressor_for,
-    train_curve_regressor,
-    video_words,
-)
+from memorytalker.training.audio_to_curves import agreement, curve_regressor_for, train_curve_regressor, video_words
 from memorytalker.training.cache import cache_features, cached_states, load_training_clips
 from memorytalker.training.data import TrainingClip, TrainingError
 from memorytalker.training.folder import write_whole
 from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorize
+from memorytalker.training.open_recipe import Recipe, read_recipe
 from memorytalker.training.space import MotionSpace, blendshape_space
-from memorytalker.training.style_regression import StyleRegression, fit_style_encoder
+from memorytalker.training.style_regression import fit_style_encoder
 from memorytalker.training.trainer import StageInputs
 from memorytalker.weights import (
     CONFIG_FILE,
@@ -46,74 +40,96 @@ from memorytalker.weights import (
     save_weights,
 )
 
-#: The coordinates of a talking face (root of the sum of squares over all vertices) are of the size of 3 cm.
-MODEL = ModelConfig(
-    name="open", motion_scale=30.0, speech=SpeechConfig(mixed_layers=3, normalise=0.3),
-    style=StyleConfig(statistics=True, convolutions=False, mel_mean=-35.0, mel_spread=20.0),
-)  # fmt: skip
-#: Stage 1 of the open model. Where it leaves the paper (batches, a falling rate, the slots' names, the closed mouth,
-#: the style that motion shows, the share of filmed clips) MODEL_CARD.md says so.
-MEMORIZE = TrainingConfig(
-    stage="memorize", epochs=8, batch_size=16, learning_rate=1e-3, warmup_steps=200, final_rate=0.02,
-    weight_decay=1e-4, clip_norm=50.0, crop_seconds=4.0, captured_share=0.5, validate_every=8,
-    losses=LossConfig(slots=0.2, opening=0.3, bite=0.3, shut=8.0, lips_in_stage_one=20.0, shown=1.0),
-)  # fmt: skip
+#: In the folder of a corpus: by which figures it was made.
+RECIPE_FILE = "recipe.json"
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Everything that decides what the weights become, apart from the source folder."""
+class WeightsContext:
+    """From what weights are made, and with how much help; handed through all steps unchanged.
 
-    model: ModelConfig = MODEL
-    listener: CurveRegressorTraining = CurveRegressorTraining()
-    memorize: TrainingConfig = MEMORIZE
-    manners: StyleRegression = StyleRegression()
-    seed: int = 0
+    root: the source folder. work: keeps the corpus and the runs. recipe: by default the shipped one. encoder: the
+    folder with the pretrained speech encoder, by default `root`/encoder. recordings: a folder of a user's own takes.
+    """
+
+    root: Path
+    work: Path
+    recipe: Recipe = field(default_factory=read_recipe)
+    encoder: Path | None = None
+    recordings: Path | None = None
+    device: str = "cpu"
+    workers: int = 2
+    progress: Progress | None = None
+
+    @property
+    def corpus(self) -> Path:
+        """The folder of the corpus."""
+        return self.work / "corpus"
+
+    def build(self, curves: Path | None = None) -> BuildContext:
+        """What the corpus is made of; `curves` as in `BuildContext`."""
+        return BuildContext(
+            self.root, self.corpus, self.recipe.corpus, self.recordings, curves, self.workers, self.progress
+        )
 
 
-def make_corpus(
-    root: Path,
-    work: Path,
-    encoder: Path | None = None,
-    recipe: Recipe = Recipe(),
-    device: str = "cpu",
-    workers: int = 2,
-    progress: Progress | None = None,
-    recordings: Path | None = None,
-) -> None:
+def make_corpus(context: WeightsContext) -> None:
     """The corpus in `work`/corpus, its features, and what film teaches to hear: `work`/listener, `work`/listener.json.
 
     Motion is synthesised twice: of phone times alone, and, when a listener has been trained on the filmed part, of
-    what it hears too. The arguments are those of `make_weights`. Raises TrainingError if `recordings` would be left
-    out of the corpus, or lost from it.
+    what it hears too, handed over as files in `work`/corpus/curves. Raises TrainingError if `recordings` would be left
+    out of the corpus, or lost from it, or if the corpus there is of another recipe.
     """
-    head, corpus, told = load_head(), work / "corpus", work / "listener.json"
+    head, corpus, told = load_head(), context.corpus, context.work / "listener.json"
+    _check_recipe(context)
     if not (corpus / "clips.jsonl").is_file():
         told.unlink(missing_ok=True)  # what is made anew is of phone times alone
-        build_corpus(root, corpus, head, workers, recipe.seed, progress=progress, recordings=recordings)
-    model, space = fresh_model(head, recipe, encoder or root / "encoder")
-    cache_features(model.to(device), corpus, root, progress, workers)
+        corpus.mkdir(parents=True, exist_ok=True)
+        write(context.recipe.corpus, corpus / RECIPE_FILE)
+        build_corpus(context.build(), head)
+    model, space = fresh_model(head, context)
+    cache_features(model.to(context.device), corpus, context.root, context.progress, context.workers)
     clips = read_clips(corpus)[0]
     own = any(clip.source == RECORDINGS for clip in clips)
-    if recordings is not None and not own:
+    if context.recordings is not None and not own:
         raise TrainingError(f"{corpus} was made without takes of your own; choose another work folder, or delete it.")
-    if _is_heard(work):
+    if _is_heard(context.work):
         return
-    if recordings is None and own:
+    if context.recordings is None and own:
         raise TrainingError(f"{corpus} holds takes of your own and is made once more; name their folder: --recordings.")
     report = {"listener": None}
     if video_words(clips):
+        settings = context.recipe.listener
         config = curve_regressor_for(model.config, synthesised_shapes())
-        trained = train_curve_regressor(corpus, space, head, config, recipe.listener, progress)
-        report = {"listener": asdict(recipe.listener), "agreement": agreement(trained, corpus, head)}
-        save_curve_regressor(trained, work / CURVE_REGRESSOR_NAME, report)
-        listener, by_name = load_curve_regressor(work / CURVE_REGRESSOR_NAME), {clip.name: clip for clip in clips}
-
-        def heard(name: str, frames: int) -> np.ndarray:
-            return listener.curves(cached_states(corpus, by_name[name]), frames)
-
-        build_corpus(root, corpus, head, workers, recipe.seed, progress=progress, heard=heard, recordings=recordings)
+        trained = train_curve_regressor(corpus, space, head, config, settings, context.progress)
+        report = {"listener": asdict(settings), "agreement": agreement(trained, corpus, head)}
+        save_curve_regressor(trained, context.work / CURVE_REGRESSOR_NAME, report)
+        build_corpus(context.build(_write_curves(context, clips)), head)
     write_whole(told, lambda part: part.write_text(json.dumps(report, indent=1) + "\n", "utf-8"))
+
+
+def _write_curves(context: WeightsContext, clips: list[Clip]) -> Path:
+    """What the trained listener hears in every synthesised clip, as one file each; their folder."""
+    listener, folder = load_curve_regressor(context.work / CURVE_REGRESSOR_NAME), context.corpus / "curves"
+    spoken = [clip for clip in clips if clip.kind == "synthesised" and not clip.disturbed]
+    for done, clip in enumerate(spoken, start=1):
+        save_curves(folder, clip.name, listener.curves(cached_states(context.corpus, clip), clip.frames))
+        if context.progress:
+            context.progress(done, len(spoken), "curves")
+    return folder
+
+
+def _check_recipe(context: WeightsContext) -> None:
+    """Raise TrainingError where the corpus is known to be of another recipe; an older one does not say of which."""
+    told = context.corpus / RECIPE_FILE
+    if not told.is_file():
+        return
+    made, wanted = read_values(told), to_dict(context.recipe.corpus)
+    if changed := sorted(key for key in {*made, *wanted} if made.get(key) != wanted.get(key)):
+        raise TrainingError(
+            f"{context.corpus} was made by another recipe ({', '.join(changed)}); choose another work folder, or "
+            "delete it."
+        )
 
 
 def _is_heard(work: Path) -> bool:
@@ -126,26 +142,16 @@ def _is_heard(work: Path) -> bool:
     )
 
 
-def make_weights(
-    root: Path,
-    work: Path,
-    out: Path,
-    encoder: Path | None = None,
-    recipe: Recipe = Recipe(),
-    device: str = "cpu",
-    workers: int = 2,
-    progress: Progress | None = None,
-    recordings: Path | None = None,
-) -> None:
-    """Train the open model on the source folder `root` and write its weights to `out`.
+def make_weights(context: WeightsContext, out: Path) -> None:
+    """Train a model of `context`'s recipe on its source folder and write the weights to `out`.
 
-    `work` keeps the corpus and the runs; `encoder` is the folder with the pretrained speech encoder, by default
-    `root`/encoder; `recordings` a folder of a user's own takes. Weights of the shipped name get the listener beside
-    them; that of others stays in `work`. Raises TrainingError as `make_corpus`.
+    Weights of the shipped name get the listener beside them; that of others stays in the work folder. Raises
+    TrainingError as `make_corpus`.
     """
-    make_corpus(root, work, encoder, recipe, device, workers, progress, recordings)
-    head, corpus = load_head(), work / "corpus"
-    model, space = fresh_model(head, recipe, encoder or root / "encoder")
+    make_corpus(context)
+    recipe, work, device, progress = context.recipe, context.work, context.device, context.progress
+    head, corpus = load_head(), context.corpus
+    model, space = fresh_model(head, context)
     model.to(device)
     clips = load_training_clips(corpus, "train", space, model.config, _speaking)
     validation = load_training_clips(corpus, "validation", space, model.config, _speaking)
@@ -184,12 +190,12 @@ def ship_curve_regressor(work: Path, out: Path) -> None:
         write_whole(target / name, lambda part, name=name: shutil.copyfile(work / CURVE_REGRESSOR_NAME / name, part))
 
 
-def fresh_model(head: HeadMesh, recipe: Recipe, encoder: Path) -> tuple[MemoryTalker, MotionSpace]:
+def fresh_model(head: HeadMesh, context: WeightsContext) -> tuple[MemoryTalker, MotionSpace]:
     """An untrained model over the coordinates of a head's speech shapes, its encoder pretrained, and that space."""
     space = blendshape_space(head)
-    torch.manual_seed(recipe.seed)
-    model = MemoryTalker(replace(recipe.model, coordinates=space.coordinates))
-    initialise_speech(model, encoder)
+    torch.manual_seed(context.recipe.seed)
+    model = MemoryTalker(replace(context.recipe.model, coordinates=space.coordinates))
+    initialise_speech(model, context.encoder or context.root / "encoder")
     return model, space
 
 

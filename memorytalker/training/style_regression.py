@@ -33,19 +33,19 @@ from memorytalker.training.stylize import set_style_mean, style_pieces
 
 @dataclass(frozen=True)
 class StyleRegression:
-    """How manners are fitted and taught."""
+    """How manners are fitted and taught; the recipe says it."""
 
-    fit_steps: int = 800  # of 1.
-    fit_speakers: int = 16  # a step, two clips of each
-    fit_rate: float = 0.03
-    fit_pull: float = 0.01  # weight of the squared distance from the neutral style
-    crop_seconds: float = 4.0
-    losses: LossConfig = LossConfig(opening=0.3, shut=3.0, lips_in_stage_one=20.0)
-    undisturbed: float = 8.0  # in 2.: times as much as its disturbed version a clip counts as it was recorded
-    restraint: float = 10.0  # ridge of the statistics of bands, each over its spread ...
-    restraint_of_measures: float = 0.02  # ... and of what is measured of the whole voice
-    style_seconds: float = 4.0  # pieces of this length are heard beside whole clips
-    seed: int = 0
+    fit_steps: int  # of 1.
+    fit_speakers: int  # a step, two clips of each
+    fit_rate: float
+    fit_pull: float  # weight of the squared distance from the neutral style
+    crop_seconds: float
+    losses: LossConfig
+    undisturbed: float  # in 2.: times as much as its disturbed version a clip counts as it was recorded
+    restraint: float  # ridge of the statistics of bands, each over its spread ...
+    restraint_of_measures: float  # ... and of what is measured of the whole voice
+    style_seconds: float  # pieces of this length are heard beside whole clips
+    seed: int
 
 
 def fit_style_encoder(

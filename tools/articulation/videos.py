@@ -18,6 +18,7 @@ from memorytalker.face.motion import FaceCurves
 from memorytalker.phones import ENGLISH
 from memorytalker.sound.acoustics import effort
 from memorytalker.sound.decode import load_waveform
+from memorytalker.training.open_recipe import read_recipe
 
 #: A mouth counts as speaking from a frame before the first phone to so many seconds after the last.
 FADING = 0.1
@@ -48,7 +49,7 @@ def read_films(root: Path, corpus: Path, head: HeadMesh, shapes: tuple[str, ...]
     """(training clips of the filmed speaker, clips of a person who is never fitted), where the words are known."""
     solved = corpus / "captured"
     if not (solved / "clips.jsonl").is_file():
-        write_captured(root / "capture", solved)
+        write_captured(root / "capture", solved, read_recipe().corpus.sources)
     rows = [json.loads(line) for line in (solved / "clips.jsonl").read_text(encoding="utf-8").splitlines()]
     rows = [dict(row, sound=f"capture/{row['sound']}") for row in rows if row["text"]]
     rows = [row for row in rows if row["split"] == "train" or row["source"] == "grid_s4"]

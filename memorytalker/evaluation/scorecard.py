@@ -1,0 +1,80 @@
+"""Which captured faces a model is measured on and where its figures should lie: data, the shipped one or a user's own.
+
+`scorecard.json` is that of the shipped weights. Where a scorecard leaves a goal out, the figure stands for scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from memorytalker.config import ConfigError, read
+from memorytalker.corpus.corpus_config import CaptureSource
+from memorytalker.scorecard.goals import Goal
+
+SHIPPED = Path(__file__).with_name("scorecard.json")
+
+
+@dataclass(frozen=True)
+class VideoGoals:
+    """A folder of video-tracked faces, and its own goals.
+
+    gap, width: median correlation of lip gap and lip width with the video. amplitude: of the lip gap against it.
+    """
+
+    folder: str
+    gap: Goal | None = None
+    width: Goal | None = None
+    amplitude: Goal | None = None
+
+
+@dataclass(frozen=True)
+class Scorecard:
+    """The folders and goals of the table that `evaluate` prints; docs/metrics.md defines the figures.
+
+    robust: the folder of `videos` whose clips are also heard in noise and rooms, None for none.
+    """
+
+    videos: tuple[VideoGoals, ...] = ()
+    robust: str | None = None
+    video_lag_ms: Goal | None = None
+    video_jitter: Goal | None = None
+    lips_closed: Goal | None = None  # on p b m
+    lip_to_teeth: Goal | None = None  # on f v
+    closed_when_quiet: Goal | None = None
+    lag_ms: Goal | None = None  # behind phone times
+    jaw: Goal | None = None  # of captured takes
+    error_lowered: Goal | None = None  # percent, by the style of unseen speakers ...
+    error_lowered_low_end: Goal | None = None  # ... and the lower end of its interval
+    mean_opening: Goal | None = None
+    same_speaker: Goal | None = None
+    fall: Goal | None = None  # of the correlation with video in noise and rooms
+    imitation_acceleration: Goal | None = None
+    imitation_movement: Goal | None = None
+    imitation_steady: Goal | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError if the clips to be heard in noise are of no folder that is named."""
+        folders = [video.folder for video in self.videos]
+        if self.robust is not None and self.robust not in folders:
+            raise ConfigError(
+                f"The scorecard wants {self.robust!r} heard in noise and does not name it among its videos; it names "
+                f"{', '.join(folders) or 'none'}."
+            )
+
+    def sources(self, known: Sequence[CaptureSource]) -> list[CaptureSource]:
+        """The source of every video, in order. Raises ConfigError for a folder that `known` does not name."""
+        by_folder = {source.folder: source for source in known if source.kind == "landmarks"}
+        for video in self.videos:
+            if video.folder not in by_folder:
+                raise ConfigError(
+                    f"The scorecard names the video folder {video.folder!r} and the recipe does not; add it to "
+                    "corpus.sources of a recipe and give that with --recipe."
+                )
+        return [by_folder[video.folder] for video in self.videos]
+
+
+def read_scorecard(path: Path | None = None) -> Scorecard:
+    """The scorecard of a JSON file, by default the shipped one. Raises ConfigError, naming the valid keys."""
+    return read(Scorecard, SHIPPED if path is None else path)
