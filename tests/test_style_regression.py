@@ -14,7 +14,13 @@ from memorytalker.config import LossConfig, TrainingConfig
 from memorytalker.models.style import MEASURES
 from memorytalker.training.data import TrainingClip, TrainingError, collate
 from memorytalker.training.memorize import batch_logits
-from memorytalker.training.style_regression import StyleRegression, _listen, fit_style_encoder, fitted_styles
+from memorytalker.training.style_regression import (
+    StyleRegression,
+    _listen,
+    fit_style_encoder,
+    fitted_styles,
+    style_clips,
+)
 from memorytalker.training.stylize import style_of
 
 CONFIG = StyleRegression(
@@ -184,3 +190,10 @@ def test_one_speaker_has_nobody_to_be_told_from(talker, clips: list[TrainingClip
     alone = [clip for clip in clips if clip.speaker == clips[0].speaker]
     with pytest.raises(TrainingError, match="two speakers"):
         fit_style_encoder(talker, alone, None, CONFIG, tmp_path / "style.pt")
+
+
+def test_a_face_in_another_voice_is_another_speaker(clips: list[TrainingClip]) -> None:
+    own, voice, silent = (dataclasses.replace(clips[0], name=name) for name in ("a", "a~1", "b"))
+    silent = dataclasses.replace(silent, speaker="nobody")
+    found = style_clips([own, voice, silent])
+    assert [(clip.name, clip.speaker) for clip in found] == [("a", own.speaker), ("a~1", own.speaker + "~")]

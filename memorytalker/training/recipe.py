@@ -21,13 +21,13 @@ from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.models.talker import MemoryTalker, to_vertex_model
 from memorytalker.training.audio_to_curves import agreement, curve_regressor_for, train_curve_regressor, video_words
 from memorytalker.training.cache import cache_features, cached_states, load_training_clips
-from memorytalker.training.data import TrainingClip, TrainingError
+from memorytalker.training.data import TrainingError
 from memorytalker.training.folder import write_whole
 from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorize
 from memorytalker.training.open_recipe import Recipe, read_recipe
 from memorytalker.training.space import MotionSpace, blendshape_space
-from memorytalker.training.style_regression import fit_style_encoder
+from memorytalker.training.style_regression import fit_style_encoder, style_clips
 from memorytalker.training.trainer import StageInputs
 from memorytalker.weights import (
     CONFIG_FILE,
@@ -164,7 +164,7 @@ def make_weights(context: WeightsContext, out: Path) -> None:
 
     inputs = StageInputs(clips, validation, mouth, work / "memorize", provenance, progress, fold)
     memorize(model, inputs, recipe.memorize)
-    voices = [_as_somebody_else(clip) for clip in clips if clip.speaker != "nobody"]
+    voices = style_clips(clips)
     fit_style_encoder(model, voices, mouth, recipe.manners, work / "manners" / "style.pt", progress)
     hours = sum(len(clip.motion) for clip in clips) / recipe.model.fps / 3600
     notes = {
@@ -197,11 +197,6 @@ def fresh_model(head: HeadMesh, context: WeightsContext) -> tuple[MemoryTalker, 
     model = MemoryTalker(replace(context.recipe.model, coordinates=space.coordinates))
     initialise_speech(model, context.encoder or context.root / "encoder")
     return model, space
-
-
-def _as_somebody_else(clip: TrainingClip) -> TrainingClip:
-    """Stage 2 hears a filmed face in other throats too, which are not that person's."""
-    return replace(clip, speaker=clip.speaker + VOICE_MARK) if VOICE_MARK in clip.name else clip
 
 
 def _on_device(mouth: MouthVertices, device: str) -> MouthVertices:

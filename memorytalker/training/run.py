@@ -8,20 +8,28 @@ from pathlib import Path
 
 import torch
 
-from memorytalker.config import ConfigError, ModelConfig, Progress, TrainingConfig, from_dict
+from memorytalker.config import ConfigError, ModelConfig, Progress, TrainingConfig, from_dict, to_dict
 from memorytalker.datasets.sequences import FaceDataset
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.cache import StateCache
 from memorytalker.training.data import AnyClip, TrainingError, Triplets
-from memorytalker.training.folder import RunFolder, parameter_counts
+from memorytalker.training.folder import RunFolder, parameter_counts, session
 from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import freeze_speech, memorize
 from memorytalker.training.processes import start_processes
 from memorytalker.training.settings import MemorizeSettings, StylizeSettings
 from memorytalker.training.sources import Source, mouth_on, open_source
+from memorytalker.training.style_regression import StyleRegression, fit_style_encoder, style_clips
 from memorytalker.training.stylize import stylize
 from memorytalker.training.trainer import StageInputs
-from memorytalker.weights import WEIGHTS_FOLDER, WeightsError, initialise_speech, load_weights, read_manifest
+from memorytalker.weights import (
+    WEIGHTS_FOLDER,
+    WeightsError,
+    initialise_speech,
+    load_weights,
+    read_manifest,
+    save_weights,
+)
 
 #: What the paper says its model has, in millions (arXiv 2507.20562).
 PAPER_PARAMETERS = 94
@@ -56,7 +64,7 @@ def memorize_dataset(
     `random_encoder` starts it at random instead. Raises TrainingError, ConfigError, DatasetError or WeightsError.
     """
     config = settings.training
-    say = _first_only(say, config, place)
+    say = _first_only(say, config.mixed_precision, place)
     source = open_source(dataset, settings.model.slots)
     _check(dataset, settings.model, source.mouth, config)
     torch.manual_seed(config.seed)
@@ -68,7 +76,7 @@ def memorize_dataset(
     say(describe_parameters(model))
     say(f"Speech encoder: {start}.")
     frozen = model.config.speech.frozen
-    clips = _heard_clips(model, source, config, place, frozen, progress)
+    clips = _heard_clips(model, source, config.mixed_precision, place, frozen, progress)
     provenance = {"data": source.digest, "encoder": start}
     mouth = mouth_on(source.mouth, place.device)
     memorize(model, StageInputs(*clips, mouth, place.out, provenance, progress, source.fold), config)
@@ -84,10 +92,12 @@ def stylize_dataset(
 ) -> None:
     """Stage 2 on a data set, from the finished run of stage 1 in `stage_one`; goes on where `place.out` stands.
 
+    In closed form (`manners`) it is taught at once, by one process, without the validation clips.
     Raises TrainingError, ConfigError, DatasetError or WeightsError.
     """
-    config = settings.training
-    say = _first_only(say, config, place)
+    config = settings.training or settings.manners
+    precision = "no" if settings.training is None else settings.training.mixed_precision
+    say = _first_only(say, precision, place)
     if place.out.resolve() == stage_one.resolve():
         raise TrainingError(f"{place.out} is the run of stage 1; give stage 2 another folder with --out.")
     model, start = load_run(stage_one)
@@ -100,14 +110,35 @@ def stylize_dataset(
         )
     model.to(place.device)
     say(describe_parameters(model))
-    clips = _heard_clips(model, source, config, place, True, progress)
+    clips = _heard_clips(model, source, precision, place, True, progress)
+    provenance = {"data": source.digest, "stage_one": start}
+    mouth = mouth_on(source.mouth, place.device)
+    if settings.manners is not None:
+        inputs = StageInputs(*clips, mouth, place.out, provenance, progress, source.fold)
+        return run_manners(model, inputs, settings.manners)
     if single := Triplets(clips[0]).single:
         say(f"Speakers with a single clip, who serve as strangers only: {', '.join(single)}.")
-    mouth = mouth_on(source.mouth, place.device)
     if mouth is None:  # its weight is 0, see _check
         mouth = MouthVertices(torch.arange(dataset.vertex_count, device=place.device))
-    provenance = {"data": source.digest, "stage_one": start}
     stylize(model, StageInputs(*clips, mouth, place.out, provenance, progress, source.fold), config)
+
+
+def run_manners(model: MemoryTalker, inputs: StageInputs, config: StyleRegression) -> None:
+    """Stage 2 in closed form as a run in a folder: the same files as any run, but no log, since it has no epochs.
+
+    Raises TrainingError as `fit_style_encoder` and for several processes, ConfigError where another run lies in the folder.
+    """
+    device = next(model.parameters()).device
+    if start_processes("no", device).num_processes > 1:
+        raise TrainingError("A stage 2 in closed form is taught by one process; start it without accelerate launch.")
+    run = RunFolder(inputs.folder)
+    claim = {"manners": to_dict(config), "model": to_dict(model.config), **inputs.provenance}
+    run.check(claim)
+    run.describe(claim, session(model, 1, 0))
+    fit_style_encoder(model, style_clips(inputs.clips), inputs.mouth, config, run.path / "last.pt", inputs.progress)
+    run.save_best(model.state_dict())
+    notes = {"stage": config.stage, **inputs.provenance}
+    save_weights(inputs.fold(model) if inputs.fold else model, run.path / "weights", notes)
 
 
 def load_run(folder: Path) -> tuple[MemoryTalker, str]:
@@ -172,14 +203,16 @@ def _weights_folder(source: str) -> Path | None:
     return None
 
 
-def _check(dataset: FaceDataset, model: ModelConfig, mouth: MouthVertices | None, config: TrainingConfig) -> None:
+def _check(
+    dataset: FaceDataset, model: ModelConfig, mouth: MouthVertices | None, config: TrainingConfig | StyleRegression
+) -> None:
     """Raise ConfigError or TrainingError for settings that the data set cannot serve."""
     if dataset.fps != model.fps:
         raise ConfigError(
             f"{dataset.folder} has {dataset.fps} frames a second and the model {model.fps}; set model.fps and "
             "model.period, or choose the preset of the data set."
         )
-    needed = ["lips_in_stage_one"] if config.stage == "memorize" else ["lip"]
+    needed = ["lip"] if config.stage == "stylize" else ["lips_in_stage_one"]
     needed = [name for name in needed if getattr(config.losses, name) and mouth is None]
     if config.losses.opening and (mouth is None or mouth.opening is None):
         needed.append("opening")
@@ -191,12 +224,7 @@ def _check(dataset: FaceDataset, model: ModelConfig, mouth: MouthVertices | None
 
 
 def _heard_clips(
-    model: MemoryTalker,
-    source: Source,
-    config: TrainingConfig,
-    place: DatasetLocation,
-    states: bool,
-    progress: Progress | None,
+    model: MemoryTalker, source: Source, precision: str, place: DatasetLocation, states: bool, progress: Progress | None
 ) -> tuple[list[AnyClip], list[AnyClip]]:
     """Training and validation clips; the first process fills the cache."""
     splits = ("train", "validation")
@@ -204,12 +232,12 @@ def _heard_clips(
         if not source.dataset.split(split):
             raise TrainingError(f"{source.dataset.folder} has no {split} sequences; check its splits with doctor.")
     cache = StateCache(model, place.cache_folder, source.digest, states)
-    with start_processes(config.mixed_precision, place.device).main_process_first():
+    with start_processes(precision, place.device).main_process_first():
         cache.fill([one for split in splits for one in source.dataset.split(split)], progress)
     training, validation = (source.clips(split, cache, model.config) for split in splits)
     return training, validation
 
 
-def _first_only(say: Callable[[str], None], config: TrainingConfig, place: DatasetLocation) -> Callable[[str], None]:
+def _first_only(say: Callable[[str], None], precision: str, place: DatasetLocation) -> Callable[[str], None]:
     """Of several processes only the first speaks."""
-    return say if start_processes(config.mixed_precision, place.device).is_main_process else lambda line: None
+    return say if start_processes(precision, place.device).is_main_process else lambda line: None

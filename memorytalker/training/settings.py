@@ -1,14 +1,20 @@
-"""What a run is told: a shipped preset or a JSON file, for one stage."""
+"""What a run is told: a shipped preset or a JSON file, for one stage.
+
+The preset "open" is the recipe of the shipped weights; "vocaset" and "biwi" are the paper's settings.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, read
+from memorytalker.training.open_recipe import read_recipe
+from memorytalker.training.style_regression import StyleRegression
 
-#: Presets shipped beside this file as <stage>_<name>.json; "vocaset" and "biwi" are the paper's.
-PRESETS = ("open", "vocaset", "biwi")
+#: The preset that is the shipped recipe, and those of the paper, beside this file as <stage>_<name>.json.
+OPEN = "open"
+PRESETS = (OPEN, "vocaset", "biwi")
 
 
 @dataclass(frozen=True)
@@ -21,9 +27,21 @@ class MemorizeSettings:
 
 @dataclass(frozen=True)
 class StylizeSettings:
-    """Stage 2. Its model is that of stage 1."""
+    """Stage 2. Its model is that of stage 1.
 
-    training: TrainingConfig = field(default_factory=lambda: TrainingConfig(stage="stylize"))
+    training: by gradient, as in the paper. manners: in closed form instead, as the open weights. One of them is given;
+    without either it is the paper's. Raises ConfigError for both.
+    """
+
+    training: TrainingConfig | None = None
+    manners: StyleRegression | None = None
+
+    def __post_init__(self) -> None:
+        """Check that one is given."""
+        if self.training is not None and self.manners is not None:
+            raise ConfigError("Stage 2 is given training and manners, two ways of teaching it; leave one of them out.")
+        if self.training is None and self.manners is None:
+            object.__setattr__(self, "training", TrainingConfig(stage="stylize"))
 
 
 def read_settings(stage: str, name: str) -> MemorizeSettings | StylizeSettings:
@@ -32,13 +50,24 @@ def read_settings(stage: str, name: str) -> MemorizeSettings | StylizeSettings:
     Raises ConfigError if there is neither, for unknown keys, and if the file is for another stage.
     """
     kind = {"memorize": MemorizeSettings, "stylize": StylizeSettings}[stage]
+    if name == OPEN:
+        return _open_settings(kind)
     path = Path(__file__).with_name(f"{stage}_{name}.json") if name in PRESETS else Path(name)
     if not path.is_file():
         raise ConfigError(f"There is no configuration file {name}; name one, or a preset: {', '.join(PRESETS)}.")
     settings = read(kind, path)
-    if settings.training.stage != stage:
+    if settings.training is not None and settings.training.stage != stage:
         raise ConfigError(
             f'{name} is for the stage "{settings.training.stage}"; set training.stage to "{stage}", or use the other '
             "command."
         )
     return settings
+
+
+def _open_settings(kind: type[MemorizeSettings | StylizeSettings]) -> MemorizeSettings | StylizeSettings:
+    """A stage of the shipped recipe, from the encoder of the shipped weights: the recipe's own lies in no checkout."""
+    recipe = read_recipe()
+    if kind is StylizeSettings:
+        return StylizeSettings(manners=recipe.manners)
+    speech = replace(recipe.model.speech, initialise_from=OPEN)
+    return MemorizeSettings(replace(recipe.model, speech=speech), recipe.memorize)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from memorytalker.config import LossConfig, Progress
-from memorytalker.corpus.clips import AUGMENTED_MARK
+from memorytalker.corpus.clips import AUGMENTED_MARK, VOICE_MARK
+from memorytalker.datasets.corpus import NOBODY
 from memorytalker.models.style import FARTHEST, MEASURES, StyleEncoder
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.data import AnyClip, Batch, TrainingError, collate, cropped
@@ -46,6 +47,20 @@ class StyleRegression:
     restraint_of_measures: float  # ... and of what is measured of the whole voice
     style_seconds: float  # pieces of this length are heard beside whole clips
     seed: int
+
+    @property
+    def stage(self) -> str:
+        """What it teaches, as `TrainingConfig.stage` says it."""
+        return "manners"
+
+
+def style_clips(clips: Sequence[AnyClip]) -> list[AnyClip]:
+    """The clips that stage 2 learns from: not those without a voice.
+
+    A captured face that is also heard in augmented voices counts as another speaker there, who is not that person.
+    """
+    spoken = [clip for clip in clips if clip.speaker != NOBODY]
+    return [replace(c, speaker=c.speaker + VOICE_MARK) if VOICE_MARK in c.name else c for c in spoken]
 
 
 def fit_style_encoder(
