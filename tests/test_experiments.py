@@ -14,6 +14,7 @@ from toy_models import FAMILIES, random_model
 from memorytalker.config import ConfigError, LossConfig, TrainingConfig, merged
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
 from memorytalker.evaluation.evaluate import evaluate
+from memorytalker.experiments import plan as planning
 from memorytalker.experiments import run as running
 from memorytalker.experiments.material import Material, hold_out, joined, nested_speakers
 from memorytalker.experiments.measurement import face_errors, from_json, lip_errors, measure, openness, to_json
@@ -31,6 +32,7 @@ from memorytalker.experiments.run import run_experiments
 from memorytalker.experiments.variants import BASELINES, GROUPS
 from memorytalker.training.data import TrainingClip, split_long
 from memorytalker.training.losses import MouthVertices
+from memorytalker.training.open_recipe import read_recipe
 
 VERTICES = 20
 REGIONS = FaceRegions("planted", np.array([3, 1, 7]), np.array([10, 12]), (1, 7))
@@ -78,9 +80,61 @@ def test_shipped_plans_configure_every_variant(name: str) -> None:
     plan = load_plan(name)
     for variant in plan.variants():
         configured = settings(plan, variant, 3, 2000)
-        assert [stage.stage for stage in configured.stages] == list(variant.stages)
+        closed = plan.manners is not None and variant.style != "labels"
+        wanted = ["manners" if closed and stage == "stylize" else stage for stage in variant.stages]
+        assert [stage.stage for stage in configured.stages] == wanted
         assert all(stage.seed == 3 for stage in configured.stages)
     assert {variant.group for variant in plan.variants()} == set(GROUPS)
+
+
+def test_the_open_plan_is_the_shipped_recipe_with_other_budgets() -> None:
+    recipe, plan = read_recipe(), load_plan("open")
+    (whole,) = plan.variants(("stages-1-2",))
+    first, second = settings(plan, whole, recipe.memorize.seed, 2000).stages
+    spent = {"epochs": first.epochs, "validate_every": first.validate_every, "warmup_steps": first.warmup_steps}
+    assert plan.model == recipe.model
+    assert first == dataclasses.replace(recipe.memorize, **spent)
+    assert second == dataclasses.replace(recipe.manners, fit_steps=plan.budget.manners)
+    written = json.loads((Path(planning.__file__).parent / "open_plan.json").read_text())
+    assert "model" not in written and "manners" not in written, "a second place that says it would drift away"
+
+
+def test_a_plan_of_a_recipe_is_refused_like_any_other(tmp_path: Path) -> None:
+    path = tmp_path / "plan.json"
+    for content, said in (
+        ({"recipe": "mine"}, "names the recipe 'mine'; the only one shipped is 'open'"),
+        ({"recipe": "open", "memorize": {"epoch": 1}}, "Unknown key 'epoch' in TrainingConfig; valid keys: "),
+        ({"recipe": "open", "receipt": 1}, "Unknown key 'receipt' in Plan; valid keys: about,"),
+    ):
+        path.write_text(json.dumps(content))
+        with pytest.raises(ConfigError, match=said):
+            load_plan(path)
+    plan = load_plan("open")
+    with pytest.raises(ConfigError, match="'without-style-loss' changes nothing in this plan; leave it out"):
+        plan.variants(("without-style-loss",))
+    with pytest.raises(ConfigError, match="no variant 'nothing'"):
+        dataclasses.replace(plan, without=("nothing",)).variants()
+
+
+def test_a_stage_two_in_closed_form_takes_the_place_of_gradients(material: Material, tmp_path: Path) -> None:
+    style = dataclasses.replace(PLAN.model.style, statistics=True, convolutions=False)
+    manners = dataclasses.replace(read_recipe().manners, fit_steps=7, losses=LossConfig())
+    plan = dataclasses.replace(
+        PLAN, model=dataclasses.replace(PLAN.model, style=style), manners=manners, budget=Budget(manners=5)
+    )
+    told: list[str] = []
+    run_experiments(material, tmp_path, plan, (*BASELINES, "one-hot"), say=told.append)
+    kinds = sorted(path.name.split("-")[0] for path in (tmp_path / "stages").iterdir())
+    assert kinds == ["manners", "memorize", "stylize"], "labels are learned by gradient even so"
+    whole = result(tmp_path, "stages-1-2")
+    assert whole["stages"][1]["steps"] == 5 and "manners 5 steps of 32 clips" in told[1]
+    assert whole["evaluations"]["main"] != whole["evaluations"]["neutral"], "a style was taught"
+    assert not list((tmp_path / "stages").glob("*/last.pt"))
+    again: list[str] = []
+    for path in (tmp_path / "results").rglob("*.json"):
+        path.unlink()
+    run_experiments(material, tmp_path, plan, ("stages-1-2",), say=again.append)
+    assert result(tmp_path, "stages-1-2")["evaluations"] == whole["evaluations"], "not taught again"
 
 
 def test_a_variant_changes_what_it_says_and_nothing_else() -> None:

@@ -1,4 +1,8 @@
-"""A plan: which variants, with which model, recipe and budget. A JSON file, so that nothing of it is in the code."""
+"""A plan: which variants, with which model, recipe and budget. A JSON file, so that nothing of it is in the code.
+
+A plan that names a recipe starts from that: model, stage 1 and stage 2 are the recipe's, and the plan's own fields are
+laid over them in depth. What the recipe has no stage for (a stage 2 by gradient, both at once) starts from its stage 1.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict, merged, read, to_dict
-from memorytalker.experiments.variants import Variant, all_variants
+from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict, merged, read_values, to_dict
+from memorytalker.experiments.variants import MANNERS, Variant, all_variants
+from memorytalker.training.open_recipe import read_recipe
+from memorytalker.training.style_regression import StyleRegression
+
+#: The name of the shipped recipe.
+RECIPE = "open"
 
 
 @dataclass(frozen=True)
@@ -19,18 +28,24 @@ class Budget:
     memorize: int = 0
     stylize: int = 0
     together: int = 0
+    manners: int = 0  # steps of its fit
     judgements: int = 4  # how often in a run the selection clips choose the best weights, when steps are given
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The comparison. Recipe fields are those of training; `edits` are per variant, as in `Variant.edits`."""
+    """The comparison. Recipe fields are those of training; `edits` are per variant, as in `Variant.edits`.
+
+    manners: a stage 2 in closed form, which then takes the place of `stylize` in every variant but those by label.
+    """
 
     about: str = ""
+    recipe: str = ""  # "open": the recipe of the shipped weights, on which the fields below are laid
     model: ModelConfig = field(default_factory=ModelConfig)
     memorize: TrainingConfig = field(default_factory=TrainingConfig)
     stylize: TrainingConfig = field(default_factory=lambda: TrainingConfig(stage="stylize", learning_rate=5e-5))
     together: TrainingConfig = field(default_factory=lambda: TrainingConfig(stage="together"))
+    manners: StyleRegression | None = None
     budget: Budget = field(default_factory=Budget)
     split: str = "test"  # whose speakers judge; they are never trained on
     held_speakers: int = 0  # training speakers set aside to choose the best weights; 0: the validation split chooses
@@ -38,6 +53,7 @@ class Plan:
     most_clips: int = 0  # of one speaker in training; 0: all
     seeds: tuple[int, ...] = (0,)
     only: tuple[str, ...] = ()  # names of variants; none: all
+    without: tuple[str, ...] = ()  # names of variants that change nothing in this plan
     slot_counts: tuple[int, ...] = (8, 16, 32, 64)
     speaker_counts: tuple[int, ...] = ()  # 0: all
     speaker_clips: int = 200  # training clips in all, whatever the number of speakers
@@ -49,10 +65,12 @@ class Plan:
         table = all_variants(self.slot_counts, self.speaker_counts)
         known = [variant.name for variant in table]
         wanted = only or self.only or tuple(known)
-        unknown = [name for name in (*wanted, *self.edits, *self.oracle) if name not in known]
+        unknown = [name for name in (*wanted, *self.without, *self.edits, *self.oracle) if name not in known]
         if unknown:
             raise ConfigError(f"There is no variant {unknown[0]!r}; this plan knows: {', '.join(known)}.")
-        return tuple(variant for variant in table if variant.name in wanted)
+        if pointless := [name for name in only if name in self.without]:
+            raise ConfigError(f"The variant {pointless[0]!r} changes nothing in this plan; leave it out.")
+        return tuple(variant for variant in table if variant.name in wanted and variant.name not in self.without)
 
     def place(self, name: str) -> int:
         """Where a variant stands in the table."""
@@ -64,18 +82,29 @@ class Settings:
     """The configurations of one variant: the model, and each of its stages in order."""
 
     model: ModelConfig
-    stages: tuple[TrainingConfig, ...]
+    stages: tuple[TrainingConfig | StyleRegression, ...]
 
 
 def load_plan(source: str | Path) -> Plan:
-    """A shipped plan by name ("open", "paper") or a JSON file. Raises ConfigError."""
+    """A shipped plan by name ("open", "paper") or a JSON file; see the module. Raises ConfigError."""
     shipped = Path(__file__).parent / f"{source}_plan.json"
     if shipped.is_file():
-        return read(Plan, shipped)
+        return _read(shipped)
     if not Path(source).is_file():
         names = sorted(path.name.removesuffix("_plan.json") for path in Path(__file__).parent.glob("*_plan.json"))
         raise ConfigError(f"There is no plan {str(source)!r}; name a JSON file or a shipped one: {', '.join(names)}.")
-    return read(Plan, source)
+    return _read(Path(source))
+
+
+def _read(path: Path) -> Plan:
+    values = read_values(path)
+    if not values.get("recipe"):
+        return from_dict(Plan, values)
+    if values["recipe"] != RECIPE:
+        raise ConfigError(f"{path} names the recipe {values['recipe']!r}; the only one shipped is {RECIPE!r}.")
+    recipe = to_dict(read_recipe())
+    stages = {stage: recipe["memorize"] | {"stage": stage} for stage in ("memorize", "stylize", "together")}
+    return from_dict(Plan, merged({"model": recipe["model"], "manners": recipe["manners"], **stages}, values))
 
 
 def settings(plan: Plan, variant: Variant, seed: int, clips: int) -> Settings:
@@ -88,16 +117,21 @@ def settings(plan: Plan, variant: Variant, seed: int, clips: int) -> Settings:
             values = merged(values, edit.get(name, {}))
         return from_dict(type(getattr(plan, name)), values)
 
+    closed = plan.manners is not None and variant.style != "labels"
+    names = [MANNERS if closed and stage == "stylize" else stage for stage in variant.stages]
     stages = tuple(
-        _budgeted(replace(edited(stage), stage=stage, seed=seed), getattr(plan.budget, stage), plan.budget, clips)
-        for stage in variant.stages
+        _budgeted(replace(edited(name), seed=seed), getattr(plan.budget, name), plan.budget, clips) for name in names
     )
     return Settings(edited("model"), stages)
 
 
-def _budgeted(config: TrainingConfig, steps: int, budget: Budget, clips: int) -> TrainingConfig:
+def _budgeted(
+    config: TrainingConfig | StyleRegression, steps: int, budget: Budget, clips: int
+) -> TrainingConfig | StyleRegression:
     if not steps:
         return config
+    if isinstance(config, StyleRegression):
+        return replace(config, fit_steps=steps)
     epochs = max(1, round(steps / max(1, clips // config.batch_size)))
     return replace(config, epochs=epochs, validate_every=max(1, round(epochs / max(1, budget.judgements))))
 

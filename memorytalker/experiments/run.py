@@ -25,12 +25,16 @@ from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.data import AnyClip, StoredClip
 from memorytalker.training.folder import RunFolder, write_whole
 from memorytalker.training.memorize import memorize
+from memorytalker.training.run import run_manners
 from memorytalker.training.sources import mouth_on
+from memorytalker.training.style_regression import StyleRegression
 from memorytalker.training.stylize import stylize
 from memorytalker.training.together import train_together
 from memorytalker.training.trainer import StageInputs
 
 Say = Callable[[str], None]
+#: What one stage is trained with.
+Stage = TrainingConfig | StyleRegression
 
 
 @dataclass(frozen=True)
@@ -129,14 +133,18 @@ def _result(job: _Job, progress: Progress | None, say: Say) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda part: part.write_text(json.dumps(result) + "\n", encoding="utf-8"))
     took = ", ".join(
-        f"{done.stage} {done.steps} steps of {config.batch_size} clips in {done.seconds:.0f} s"
+        f"{done.stage} {done.steps} steps of {_clips_a_step(config)} clips in {done.seconds:.0f} s"
         for done, config in zip(trained, configs.stages, strict=True)
     )
     say(f"{variant.name} (seed {job.seed}): {took or 'nothing to train'}; judged in {result['judging_seconds']:.0f} s")
     return path
 
 
-def _keys(job: _Job, model: ModelConfig, configs: tuple[TrainingConfig, ...]) -> list[str]:
+def _clips_a_step(config: Stage) -> int:
+    return 2 * config.fit_speakers if isinstance(config, StyleRegression) else config.batch_size
+
+
+def _keys(job: _Job, model: ModelConfig, configs: tuple[Stage, ...]) -> list[str]:
     """A name for the training of each stage that says all it depends on."""
     data = material_digest(list(job.clips), list(job.material.selection))
     before, keys = job.encoder or "", []
@@ -150,7 +158,7 @@ def _keys(job: _Job, model: ModelConfig, configs: tuple[TrainingConfig, ...]) ->
 
 
 def _train(
-    job: _Job, config: ModelConfig, configs: tuple[TrainingConfig, ...], keys: list[str], progress: Progress | None
+    job: _Job, config: ModelConfig, configs: tuple[Stage, ...], keys: list[str], progress: Progress | None
 ) -> tuple[MemoryTalker | None, list[Trained]]:
     """The variant's model, each stage trained or found in `out/stages`, and what the stages took."""
     if not configs:
@@ -174,9 +182,9 @@ def _train(
 
 
 def _train_stage(
-    job: _Job, model: MemoryTalker, config: TrainingConfig, key: str, folder: Path, progress: Progress | None
+    job: _Job, model: MemoryTalker, config: Stage, key: str, folder: Path, progress: Progress | None
 ) -> Trained:
-    train = {"memorize": memorize, "stylize": stylize, "together": train_together}[config.stage]
+    train = {"memorize": memorize, "stylize": stylize, "together": train_together, "manners": run_manners}[config.stage]
     clips, selection = list(job.clips), list(job.material.selection)
     if model.config.speakers:
         clips = with_labels(clips, model.config.speakers)
@@ -185,9 +193,12 @@ def _train_stage(
     mouth = mouth_on(job.material.mouth, torch.device(job.device))
     provenance = {"data": job.material.digest, "key": key}
     train(model, StageInputs(clips, selection, mouth, folder, provenance, progress), config)
-    lines = (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    done = Trained(key, config.stage, time.monotonic() - started, json.loads(lines[-1])["step"], len(clips),
-                   len(job.speakers), resumed)  # fmt: skip
+    seconds = time.monotonic() - started
+    if isinstance(config, StyleRegression):
+        steps = config.fit_steps
+    else:
+        steps = json.loads((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])["step"]
+    done = Trained(key, config.stage, seconds, steps, len(clips), len(job.speakers), resumed)
     write_whole(folder / "done.json", lambda part: part.write_text(json.dumps(vars(done)) + "\n", encoding="utf-8"))
     for left in ("last.pt", "weights"):  # the best weights are kept; what else is large has served
         shutil.rmtree(folder / left) if (folder / left).is_dir() else (folder / left).unlink(missing_ok=True)

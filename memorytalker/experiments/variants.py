@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 #: What can be trained, in the order in which it may follow one another.
-STAGES = ("memorize", "stylize", "together")
+MANNERS = "manners"  # stage 2 in closed form, where a plan has it
+STAGES = ("memorize", "stylize", MANNERS, "together")
 #: Whose style a variant is judged with: the clip's own sound, none, or the mean over the labels of the known speakers.
 STYLES = ("own", "none", "labels")
 #: The variants that every other one is compared with, pair by pair.
@@ -92,10 +93,10 @@ LOSSES = (
     ),
     Variant(
         "paper-losses",
-        "The paper's losses and content alone: no slot names, lip gap or shown style, lips in stage 2 only.",
+        "The paper's losses and content alone: no slot names, lip opening, lip-to-teeth distance or shown style.",
         "losses", BOTH,
         {"model": {"speech": {"normalise": 0.0}},
-         **losses(slots=0.0, opening=0.0, lips_in_stage_one=0.0, shown=0.0)},
+         **losses(slots=0.0, opening=0.0, bite=0.0, lips_in_stage_one=0.0, shown=0.0)},
     ),
 )  # fmt: skip
 
