@@ -7,8 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from memorytalker.corpus.landmarks import CaptureError
-from memorytalker.face.curve_files import read_curves, shape_named
+from memorytalker.face.curve_files import CurveFileError, read_curves, shape_named
 from memorytalker.face.head import ARKIT_NAMES
 
 
@@ -20,12 +19,12 @@ def test_a_phone_trackers_csv_is_read_by_name_on_an_even_time_line(tmp_path) -> 
             lines.append(f"{second}:{frame % 60}.500,61,0.25,{frame / 200},-0.4")
     path = tmp_path / "take.csv"
     path.write_text("\n".join(lines) + "\n")
-    curves = read_curves(path)
+    curves = read_curves(path).curves
     assert curves.fps == 60 and curves.names == ("mouthSmileRight", "jawOpen")
     np.testing.assert_allclose(curves.curve("jawOpen"), np.arange(120) / 200, atol=1e-6)
     np.testing.assert_allclose(curves.curve("mouthSmileRight"), 0.25)
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(CaptureError, match="Timecode"):
+    with pytest.raises(CurveFileError, match="Timecode"):
         read_curves(path)
 
 
@@ -54,7 +53,7 @@ def frames(inside: str | None = None, step: float | None = None) -> list[dict]:
     ],
 )
 def test_both_forms_of_json_give_the_same_curves(tmp_path, data) -> None:
-    curves = read_curves(written(tmp_path, data))
+    curves = read_curves(written(tmp_path, data)).curves
     assert curves.fps == 60 and curves.names == ("mouthSmileRight", "jawOpen")
     np.testing.assert_allclose(curves.curve("jawOpen"), np.arange(60) / 100, atol=1e-6)
     np.testing.assert_allclose(curves.curve("mouthSmileRight"), 0.25)
@@ -62,7 +61,7 @@ def test_both_forms_of_json_give_the_same_curves(tmp_path, data) -> None:
 
 def test_an_npz_is_read_by_name(tmp_path) -> None:
     np.savez(tmp_path / "take.npz", weights=np.array(ROWS), names=NAMES, fps=25.0)
-    curves = read_curves(tmp_path / "take.npz")
+    curves = read_curves(tmp_path / "take.npz").curves
     assert curves.fps == 25 and curves.names == ("mouthSmileRight", "jawOpen")
 
 
@@ -112,19 +111,19 @@ def test_every_shape_is_known_however_it_is_written() -> None:
     ],
 )
 def test_bad_json_is_refused_in_one_sentence(tmp_path, data, said: str) -> None:
-    with pytest.raises(CaptureError, match=said):
+    with pytest.raises(CurveFileError, match=said):
         read_curves(written(tmp_path, data))
 
 
 def test_other_files_are_refused(tmp_path) -> None:
-    with pytest.raises(CaptureError, match=".csv, .json, .npz"):
+    with pytest.raises(CurveFileError, match=".csv, .json, .npz"):
         read_curves(written(tmp_path, "x", "take.bvh"))
-    with pytest.raises(CaptureError, match="no recording"):
+    with pytest.raises(CurveFileError, match="no recording"):
         read_curves(tmp_path / "none.csv")
-    with pytest.raises(CaptureError, match="npz with weights"):
+    with pytest.raises(CurveFileError, match="not a readable npz"):
         read_curves(written(tmp_path, "x", "take.npz"))
 
 
 def test_a_tracker_may_overshoot_a_little(tmp_path) -> None:
     path = written(tmp_path, {"fps": 60, "names": ["jawOpen"], "weights": [[-0.1], [1.2]]})
-    assert read_curves(path).weights.ravel().tolist() == [0.0, 1.0]
+    assert read_curves(path).curves.weights.ravel().tolist() == [0.0, 1.0]

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from curve_writers import live_link_csv, omniverse_json
 
-from memorytalker.comparison import arrays, bundled
-from memorytalker.comparison.arrays import GroundTruthError, read_array
+from memorytalker.comparison import bundled, ground_truth
+from memorytalker.comparison.arrays import GroundTruthError
 from memorytalker.comparison.ground_truth import read_ground_truth
+from memorytalker.face import array_files
+from memorytalker.face.array_files import open_arrays
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.face.motion import FaceCurves
 from memorytalker.sound.decode import AudioError, Waveform, write_wav
@@ -122,7 +125,57 @@ def test_curves_that_leave_out_parts_of_the_face_are_told(tmp_path, head, curves
     assert ["no curve jawOpen" in said for said in read_ground_truth(brows, sound, head).remarks] == [True]
 
 
+def test_a_rate_told_beside_a_file_that_lacks_it(tmp_path, head, curves, sound) -> None:
+    (tmp_path / "said.json").write_bytes(omniverse_json(curves, rate=False))
+    assert "does not say its frames per second" in refusal(head, tmp_path / "said.json", sound)
+    truth = read_ground_truth(tmp_path / "said.json", sound, head, FPS)
+    np.testing.assert_allclose(truth.motion.offsets, curves.to_motion(head).offsets, atol=1e-7)
+
+
+def test_fast_curves_become_vertices_at_a_rate_that_fits(tmp_path, head, sound) -> None:
+    jaw = FaceCurves(np.linspace(0, 1, 240)[:, None], ("jawOpen",), 240)
+    truth = read_ground_truth(saved(tmp_path / "c.npz", weights=jaw.weights, names=["jawOpen"], fps=240), sound, head)
+    assert truth.motion.fps == 60 and len(truth.motion.offsets) == 60
+    assert truth.remarks[0] == "The curves have 240 frames a second; they are resampled to 60."
+    np.testing.assert_allclose(truth.motion.offsets, jaw.resample(60).to_motion(head).offsets, atol=1e-7)
+
+
 # what is refused
+
+
+def test_nothing_is_expanded_before_its_length_is_known(tmp_path, head, curves, vertices, sound, monkeypatch) -> None:
+    def expand(*_):
+        raise AssertionError("expanded")
+
+    monkeypatch.setattr(HeadMesh, "offsets", expand)
+    monkeypatch.setattr(array_files.ArrayFile, "read", only_numbers(array_files.ArrayFile.read))
+    packed = saved(tmp_path / "c.npz", weights=curves.weights, names=np.array(curves.names), fps=FPS)
+    moved = saved(tmp_path / "v.npz", vertices=vertices, fps=FPS)
+    (tmp_path / "c.csv").write_bytes(live_link_csv(curves))
+    for path in (packed, moved, tmp_path / "c.csv"):
+        assert "at most 0.8 s" in refusal(head, path, sound, longest_seconds=0.8)
+
+
+def only_numbers(read):
+    """`ArrayFile.read` that fails where a large array is asked for."""
+
+    def checked(self, name=""):
+        assert name in ("fps", "names")
+        return read(self, name)
+
+    return checked
+
+
+def test_curves_that_would_fill_the_memory_as_vertices(tmp_path, head, curves, sound, monkeypatch) -> None:
+    monkeypatch.setattr(ground_truth, "LARGEST_MOTION", 29 * 12 * head.vertex_count)
+    packed = saved(tmp_path / "c.npz", weights=curves.weights, names=np.array(curves.names), fps=FPS)
+    assert "cut it and its sound to at most 0 s" in refusal(head, packed, sound)
+
+
+def test_a_frame_with_a_wild_vertex(tmp_path, head, vertices, sound) -> None:
+    wild = vertices.copy()
+    wild[7, 100, 1] = 1e30
+    assert "in frame 7 but" in refusal(head, saved(tmp_path / "v.npz", vertices=wild, fps=FPS), sound)
 
 
 def test_nothing_given(tmp_path, head, vertices, sound) -> None:
@@ -240,10 +293,12 @@ def test_pickles_are_never_opened(tmp_path, head, curves, sound, monkeypatch) ->
 
 
 def test_a_file_that_unpacks_to_more_than_memory_is_not_read(tmp_path, head, sound, monkeypatch) -> None:
-    monkeypatch.setattr(arrays, "LARGEST_BYTES", 50_000)
+    monkeypatch.setattr(array_files, "LARGEST_BYTES", 50_000)
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("vertices.npy", "w") as file:
-            np.save(file, np.zeros((100, 500, 3), np.float32))
+            np.save(file, np.zeros((15, head.vertex_count, 3), np.float32))
+        with archive.open("fps.npy", "w") as file:
+            np.save(file, 30)
     assert (tmp_path / "bomb.npz").stat().st_size < 5_000
     assert "cut it to the part that is compared" in refusal(head, tmp_path / "bomb.npz", sound)
     header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (999999999999, 3), }\n"
@@ -254,7 +309,7 @@ def test_a_file_that_unpacks_to_more_than_memory_is_not_read(tmp_path, head, sou
 def test_arrays_are_read_as_numpy_reads_them(tmp_path) -> None:
     for array in (np.arange(12.0).reshape(3, 4), np.asfortranarray(np.arange(12).reshape(3, 4)), np.float32(30)):
         np.save(tmp_path / "a.npy", array)
-        np.testing.assert_array_equal(read_array(tmp_path / "a.npy"), array)
+        np.testing.assert_array_equal(open_arrays(tmp_path / "a.npy").read(), array)
 
 
 # what is shipped

@@ -13,19 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker.comparison.arrays import GroundTruthError, array_names, read_array
-from memorytalker.corpus.landmarks import CaptureError
+from memorytalker.comparison.arrays import GroundTruthError, told_as_truth
 from memorytalker.corpus.takes import LARGEST_DIFFERENCE
+from memorytalker.face.array_files import LARGEST_BYTES, ArrayFile, open_arrays
 from memorytalker.face.curve_files import read_curves
 from memorytalker.face.head import HeadMesh
-from memorytalker.face.motion import Motion, MotionError
+from memorytalker.face.motion import FaceCurves, Motion
 from memorytalker.sound.decode import LONGEST_SECONDS, Waveform, load_waveform, shown_name
 
 #: Endings of files with motion.
 SUFFIXES = (".npz", ".npy", ".csv", ".json")
 SHORTEST_SECONDS = 0.5
-#: Frames a second that a recording may have.
+#: Frames a second that a recording may have. Face curves have less (`recordings.RATES`).
 RATES = (5.0, 1000.0)
+#: Bytes that face curves may take as vertices: about two minutes at 60 frames a second on the shipped head.
+LARGEST_MOTION = 1_000_000_000
+#: Curves with more frames a second are brought to so many before they become vertices.
+CURVES_FPS = 60.0
 #: A face is in metres if it measures so many times the head at the least and at the most.
 SIZES = (0.5, 2.0)
 #: Vertices that no speech moves lie within this, in metres, of those of the head that the motion belongs to ...
@@ -77,6 +81,7 @@ def read_ground_truth(
     """The motion of a file on `head`, with its sound, which may be whatever `audio.load_waveform` takes.
 
     `fps` is needed where the file does not say it, and must not contradict the file. Both end with the shorter one.
+    Motion of more than `longest_seconds` is refused before it is expanded.
     Raises TruthError, or AudioError for the sound, in one plain sentence that names the remedy.
     """
     if motion is None:
@@ -86,28 +91,29 @@ def read_ground_truth(
     path = Path(motion)
     if fps is not None and not RATES[0] <= fps <= RATES[1]:
         raise GroundTruthError(f"{fps:g} frames a second cannot be; give {RATES[0]:g} to {RATES[1]:g}.")
-    moved, remarks = _readers(path)(path, head, fps)
-    if moved.duration < SHORTEST_SECONDS:
-        raise GroundTruthError(f"The motion lasts {moved.duration:.2f} s; give at least {SHORTEST_SECONDS} s.")
-    if moved.duration > longest_seconds:
-        raise GroundTruthError(
-            f"The motion lasts {moved.duration:.0f} s at {moved.fps:g} frames a second; cut it and its sound to at "
-            f"most {longest_seconds:g} s."
-        )
+    with told_as_truth():
+        moved, remarks = _reader(path)(path, head, fps, longest_seconds)
     waveform = load_waveform(sound, longest_seconds=longest_seconds * (1 + LARGEST_DIFFERENCE))
     shown = name or shown_name(path)
     return _cut(GroundTruth(shown, kind, head, moved, waveform, remarks + waveform.remarks))
 
 
-def _readers(path: Path) -> Callable[..., tuple[Motion, tuple[str, ...]]]:
-    if not path.is_file():
+def _reader(path: Path) -> Callable[..., tuple[Motion, tuple[str, ...]]]:
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):
+        there = False
+    if not there:
         raise GroundTruthError(f"There is no file {shown_name(path)}; check the path.")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise GroundTruthError(f"{shown_name(path)} is no motion that can be read; give {FORMS}.")
-    if suffix == ".npy" or (suffix == ".npz" and "vertices" in array_names(path)):
+    if suffix not in (".npy", ".npz"):
+        return _read_curves
+    arrays = set(open_arrays(path).headers)
+    if suffix == ".npy" or "vertices" in arrays:
         return _read_vertices
-    if suffix == ".npz" and not {"weights", "names"} <= set(array_names(path)):
+    if not {"weights", "names"} <= arrays:
         raise GroundTruthError(
             f"{shown_name(path)} holds neither vertices nor weights with names; save vertices (frames, vertices, 3) in "
             "metres, and fps."
@@ -134,77 +140,118 @@ def _cut(truth: GroundTruth) -> GroundTruth:
     return GroundTruth(truth.name, truth.kind, truth.head, motion, Waveform(samples), remarks)
 
 
+def _check_duration(frames: int, fps: float, longest_seconds: float) -> None:
+    seconds = frames / fps
+    if seconds < SHORTEST_SECONDS:
+        raise GroundTruthError(f"The motion lasts {seconds:.2f} s; give at least {SHORTEST_SECONDS} s.")
+    if seconds > longest_seconds:
+        raise GroundTruthError(
+            f"The motion lasts {seconds:.0f} s at {fps:g} frames a second; cut it and its sound to at most "
+            f"{longest_seconds:g} s."
+        )
+
+
 # curves
 
 
-def _read_curves(path: Path, head: HeadMesh, fps: float | None) -> tuple[Motion, tuple[str, ...]]:
+def _read_curves(
+    path: Path, head: HeadMesh, fps: float | None, longest_seconds: float
+) -> tuple[Motion, tuple[str, ...]]:
     name = shown_name(path)
     if not head.blendshape_names:
         raise GroundTruthError("This head has no blendshapes, so face curves cannot move it; give vertices.")
-    if path.suffix.lower() == ".npz":
-        for array in array_names(path):  # refuses what must not be opened
-            read_array(path, array)
-        if "fps" not in array_names(path):
-            raise GroundTruthError(f"{name} does not say its frames per second; save fps beside the weights.")
-    try:
-        curves = read_curves(path)
-    except CaptureError as error:
-        raise GroundTruthError(str(error).replace(str(path), name)) from None
+    recorded = read_curves(path, fps, longest_seconds)
+    curves = recorded.curves
     _check_rate(name, curves.fps, fps)
-    said = [] if "jawOpen" in curves.names else ["The recording has no curve jawOpen, so its jaw stays shut."]
+    _check_duration(len(curves.weights), curves.fps, longest_seconds)
+    said = list(recorded.remarks)
+    if curves.fps > CURVES_FPS:
+        said.append(f"The curves have {curves.fps:g} frames a second; they are resampled to {CURVES_FPS:g}.")
+        curves = curves.resample(CURVES_FPS)
+    _check_motion(name, curves, head)
+    if "jawOpen" not in curves.names:
+        said.append("The recording has no curve jawOpen, so its jaw stays shut.")
     if not any(shape.startswith(("brow", "eye")) and curves.curve(shape).any() for shape in curves.names):
         said.append("The recording moves neither eyes nor brows, so FDD tells of the cheeks alone.")
     return curves.to_motion(head), tuple(said)
 
 
+def _check_motion(name: str, curves: FaceCurves, head: HeadMesh) -> None:
+    """Refuse curves that would take too much memory as vertices."""
+    each = head.vertex_count * 3 * np.dtype(np.float32).itemsize
+    if len(curves.weights) * each > LARGEST_MOTION:
+        longest = int(LARGEST_MOTION / each / curves.fps)
+        raise GroundTruthError(f"{name} lasts {curves.duration:.0f} s; cut it and its sound to at most {longest} s.")
+
+
 # vertices
 
 
-def _read_vertices(path: Path, head: HeadMesh, fps: float | None) -> tuple[Motion, tuple[str, ...]]:
+def _read_vertices(
+    path: Path, head: HeadMesh, fps: float | None, longest_seconds: float
+) -> tuple[Motion, tuple[str, ...]]:
     name, packed = shown_name(path), path.suffix.lower() == ".npz"
-    vertices = _positions(name, read_array(path, "vertices"), head)
-    own = _own_rate(name, read_array(path, "fps")) if packed and "fps" in array_names(path) else None
+    arrays = open_arrays(path)
+    own = _own_rate(name, arrays) if packed and "fps" in arrays.headers else None
     if own is not None:
         _check_rate(name, own, fps)
     rate = own or fps
+    shape = _vertex_shape(name, arrays, "vertices" if packed else "", head)
     if rate is None:
         raise GroundTruthError(
             f"{name} does not say its frames per second; give them beside it, or save fps in the file."
         )
-    if packed and "template" in array_names(path):
-        template = _positions(name, read_array(path, "template")[None], head)[0]
-        return _moved(vertices - template, rate), ("The neutral face is the template in the file.",)
+    _check_duration(shape[0], rate, longest_seconds)
+    vertices = _positions(name, arrays.read("vertices" if packed else "").reshape(shape), head)
+    if packed and "template" in arrays.headers:
+        shape = _vertex_shape(name, arrays, "template", head)
+        template = _positions(name, arrays.read("template").reshape(shape), head)[0]
+        return Motion(vertices - template, rate), ("The neutral face is the template in the file.",)
     template, said = _neutral(name, vertices, head)
-    return _moved(vertices - template, rate), said
+    return Motion(vertices - template, rate), said
 
 
-def _moved(offsets: np.ndarray, fps: float) -> Motion:
-    try:
-        return Motion(offsets, fps)
-    except MotionError as error:
-        raise GroundTruthError(str(error)) from None
+def _vertex_shape(name: str, arrays: ArrayFile, array: str, head: HeadMesh) -> tuple[int, int, int]:
+    """(T, V, 3) of the head's V, of an array that is not yet read and small enough to be."""
+    header, count = arrays.headers[array], head.vertex_count
+    shape = header.shape
+    if header.dtype.kind not in "fiu":
+        raise GroundTruthError(f"The vertices of {name} are no numbers; save them as float32 in metres.")
+    if array == "template":
+        shape = (1, *shape)
+    if len(shape) == 2 and shape[1] == 3 * count:
+        shape = (shape[0], count, 3)
+    if len(shape) != 3 or shape[2] != 3 or not shape[0]:
+        described = ", ".join(str(length)[:12] for length in header.shape[:4])
+        raise GroundTruthError(
+            f"The vertices of {name} are of shape ({described}); save (frames, {count}, 3) in metres."
+        )
+    if shape[1] != count:
+        raise GroundTruthError(
+            f"{name} moves {shape[1]} vertices but this head has {count}; give motion of this mesh, or face "
+            "curves, which fit any head."
+        )
+    size = shape[0] * count * 3 * np.dtype(np.float32).itemsize
+    if size > LARGEST_BYTES:
+        raise GroundTruthError(f"{name} unpacks to {size / 1e9:.2g} GB; cut it to the part that is compared.")
+    return shape
 
 
 def _positions(name: str, vertices: np.ndarray, head: HeadMesh) -> np.ndarray:
-    """(T, V, 3) float32, finite, of the head's number of vertices and about its size."""
-    count = head.vertex_count
-    if vertices.dtype.kind not in "fiu":
-        raise GroundTruthError(f"The vertices of {name} are no numbers; save them as float32 in metres.")
-    if vertices.ndim == 2 and vertices.shape[1] == 3 * count:
-        vertices = vertices.reshape(len(vertices), count, 3)
-    if vertices.ndim != 3 or vertices.shape[2] != 3 or not len(vertices):
-        raise GroundTruthError(
-            f"The vertices of {name} are of shape {vertices.shape}; save (frames, {count}, 3) in metres."
-        )
-    if vertices.shape[1] != count:
-        raise GroundTruthError(
-            f"{name} moves {vertices.shape[1]} vertices but this head has {count}; give motion of this mesh, or face "
-            "curves, which fit any head."
-        )
-    vertices = vertices.astype(np.float32, copy=False)
+    """(T, V, 3) float32, finite, of about the head's size."""
+    with np.errstate(over="ignore"):
+        vertices = vertices.astype(np.float32, copy=False)
     if not np.isfinite(vertices).all():
         raise GroundTruthError(f"{name} holds vertices that are not finite; repair or drop those frames first.")
     _check_size(name, vertices[0], head)
+    with np.errstate(over="ignore"):
+        sides = np.ptp(vertices, axis=1).max(axis=1)
+    largest = int(sides.argmax())
+    if sides[largest] > SIZES[1] * sides[0]:
+        raise GroundTruthError(
+            f"The face of {name} measures {sides[largest]:.3g} in frame {largest} but {sides[0]:.3g} in the first; "
+            "repair or drop that frame."
+        )
     return vertices
 
 
@@ -257,12 +304,15 @@ def _still_vertices(head: HeadMesh) -> np.ndarray:
 # rates
 
 
-def _own_rate(name: str, value: np.ndarray) -> float:
-    if value.size != 1 or value.dtype.kind not in "fiu" or not RATES[0] <= float(value.reshape(())) <= RATES[1]:
+def _own_rate(name: str, arrays: ArrayFile) -> float:
+    header = arrays.headers["fps"]
+    plain = header.dtype.kind in "fiu" and header.shape in ((), (1,), (1, 1))
+    rate = float(arrays.read("fps").item()) if plain else 0.0
+    if not RATES[0] <= rate <= RATES[1]:
         raise GroundTruthError(
             f"The fps of {name} are no frame rate; save one number from {RATES[0]:g} to {RATES[1]:g}."
         )
-    return float(value.reshape(()))
+    return rate
 
 
 def _check_rate(name: str, own: float, told: float | None) -> None:

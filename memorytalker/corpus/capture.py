@@ -31,7 +31,7 @@ from memorytalker.corpus.landmarks import (
     refine_neutral,
 )
 from memorytalker.corpus.takes import find_takes, read_take
-from memorytalker.face.curve_files import read_curves
+from memorytalker.face.curve_files import CurveFileError, read_curves
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.face.motion import FaceCurves, resampled
 from memorytalker.sound.decode import SAMPLE_RATE, Waveform, load_waveform, write_wav
@@ -225,7 +225,10 @@ def _curve_clips(
         sound = take.with_suffix(".opus")
         if not sound.is_file():
             raise CaptureError(f"The take {take} has no sound {sound.name} beside it.")
-        curves = read_curves(take).resample(FPS).reordered(head.blendshape_names)
+        try:
+            curves = read_curves(take).curves.resample(FPS).reordered(head.blendshape_names)
+        except CurveFileError as error:
+            raise CaptureError(f"The take {take} cannot be used: {error}") from None
         gap, width = head_openings(head, curves)
         split = "test" if source.holds_out(take.stem, number, len(takes)) else "train"
         yield CapturedClip(take.stem, source.folder, source.folder, split, curves, sound, None, gap, width)

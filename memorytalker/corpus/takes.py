@@ -15,7 +15,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from memorytalker.corpus.landmarks import CaptureError
-from memorytalker.face.curve_files import SUFFIXES, read_curves
+from memorytalker.face.curve_files import SUFFIXES, CurveFileError, read_curves
 from memorytalker.face.motion import FaceCurves
 from memorytalker.sound.acoustics import RATE, loudness_contour
 from memorytalker.sound.decode import SAMPLE_RATE, AudioError, load_waveform
@@ -49,13 +49,17 @@ class TakeFiles:
 
 @dataclass(frozen=True)
 class Take:
-    """A take that was read: curves as recorded, samples (S,) at 16 kHz, both cut to the shorter of the two."""
+    """A take that was read: curves as recorded, samples (S,) at 16 kHz, both cut to the shorter of the two.
+
+    decided: what was decided while reading the motion, in sentences.
+    """
 
     files: TakeFiles
     curves: FaceCurves
     samples: np.ndarray
     motion_seconds: float
     sound_seconds: float
+    decided: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -84,7 +88,7 @@ class Take:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the user should know before training with it, in sentences."""
-        said = []
+        said = list(self.decided)
         if abs(self.motion_seconds - self.sound_seconds) > UNSAID:
             which = "motion" if self.motion_seconds > self.sound_seconds else "sound"
             longer = abs(self.motion_seconds - self.sound_seconds)
@@ -145,7 +149,11 @@ def find_takes(folder: str | Path) -> tuple[tuple[TakeFiles, ...], tuple[str, ..
 
 def read_take(files: TakeFiles) -> Take:
     """Motion and sound of a take, cut to the shorter. Raises CaptureError when they cannot be one take."""
-    curves = read_curves(files.motion)
+    try:
+        read = read_curves(files.motion)
+    except CurveFileError as error:
+        raise CaptureError(f"The motion of the take {files.name} cannot be used: {error}") from None
+    curves = read.curves
     if "jawOpen" not in curves.names or np.ptp(curves.curve("jawOpen")) < 1e-3:
         raise CaptureError(f"In {files.motion} jawOpen never moves; record again with the whole face in the picture.")
     try:
@@ -160,7 +168,7 @@ def read_take(files: TakeFiles) -> Take:
         raise CaptureError(f"{lengths}; give the sound of this very take.")
     frames = max(1, min(len(curves.weights), int(sound * curves.fps + 1e-6)))
     kept = FaceCurves(curves.weights[:frames], curves.names, curves.fps)
-    return Take(files, kept, samples[: round(motion * SAMPLE_RATE)], motion, sound)
+    return Take(files, kept, samples[: round(motion * SAMPLE_RATE)], motion, sound, read.remarks)
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:

@@ -1,190 +1,212 @@
-"""Reading recorded face curves: npz, JSON, and the CSV of phone face trackers (Live Link Face), always by name.
+"""Reading recorded face curves: npz, JSON, and the CSV of face trackers, always by name, and never more than asked.
 
 Frame 0 of a recording is at time 0 of its sound.
 """
 
 from __future__ import annotations
 
-import csv
-import json
-import re
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from memorytalker.corpus.landmarks import CaptureError
-from memorytalker.face.head import ARKIT_NAMES
+from memorytalker.face.array_files import ArrayFile, ArrayFileError, open_arrays
+from memorytalker.face.curve_csv import read_csv
+from memorytalker.face.curve_json import read_json
+from memorytalker.face.curve_table import (
+    MOST_COLUMNS,
+    RATES,
+    CurveFileError,
+    CurveTable,
+    check_size,
+    checked_rate,
+    listed,
+    shape_columns,
+    shape_named,
+)
 from memorytalker.face.motion import FaceCurves, MotionError
+from memorytalker.sound.decode import shown_name
 
-#: Timecodes (hours:minutes:seconds:frames) of Live Link Face count frames, with their fraction, at this rate.
-TIMECODE_RATE = 60.0
+__all__ = ["LONGEST_SECONDS", "SUFFIXES", "CurveFileError", "RecordedCurves", "read_curves", "shape_named"]
+
 #: Files that `read_curves` knows.
 SUFFIXES = (".csv", ".json", ".npz")
+#: What is read where the caller allows no less.
+LONGEST_SECONDS = 3600.0
 #: Trackers overshoot [0, 1] by up to this much; more is another unit, such as percent.
 OVERSHOOT = 0.5
-#: Seconds without a row over which motion is not drawn as a straight line.
-LONGEST_GAP = 1.0
-#: Names of the time, in seconds, and of the shapes in a frame of JSON, in small letters.
-_TIMES, _SHAPES = ("time", "timestamp"), ("blendshapes", "weights")
-_COLUMNS = {name.lower(): name for name in ARKIT_NAMES}
-_JSON_FORMS = '{"fps": 60, "names": [...], "weights": [[...]]} or {"fps": 60, "frames": [{"jawOpen": 0.1, ...}]}'
+#: Seconds without a row over which motion is not drawn as a straight line, and above which that line is told.
+LONGEST_GAP, TOLD_GAP = 1.0, 0.2
+#: A time that lies so many seconds before an earlier row's is not a phone's jitter but another take.
+LONGEST_RETURN = 0.5
 
 
-def read_curves(path: str | Path) -> FaceCurves:
-    """Face curves of a recording, of those shapes of ARKit that it names, within [0, 1].
+@dataclass(frozen=True, eq=False)
+class RecordedCurves:
+    """Face curves of a file. remarks: what was decided while reading, in sentences for whoever gave the file."""
 
-    `.npz`: weights (T, n), names, fps. `.csv`: a Timecode and named columns. `.json`: {"fps", "names", "weights"}, or
-    {"fps", "frames"} with one object a frame, name to weight, or {"time": seconds, "blendShapes": {name: weight}}; with
-    a time in every frame fps is not needed. Names are matched by `shape_named`; what is no shape of ARKit (head and
-    eye rotations) is left out. Rows with times are put on an even time line that begins at the first.
-    Raises CaptureError when the file is missing, is none of these, names no shape, or holds other than weights.
+    curves: FaceCurves
+    remarks: tuple[str, ...] = ()
+
+
+def read_curves(path: str | Path, fps: float | None = None, longest_seconds: float = LONGEST_SECONDS) -> RecordedCurves:
+    """Face curves of a recording, of those shapes of ARKit that it names, within [0, 1], with remarks.
+
+    path: `.npz`: weights (T, n), names, fps. `.csv`: a Timecode (Live Link Face) or timeCode in seconds (NVIDIA), and
+    named columns. `.json`: {"fps", "names", "weights"}; {"fps", "frames"} with one object a frame, name to weight, or
+    {"time": seconds, "blendShapes": {name: weight}}; LAM's bsData.json; {"exportFps", "facsNames", "weightMat"} of
+    Omniverse Audio2Face. With a time in every frame fps is not needed. Names are matched by `shape_named`; what is no
+    shape of ARKit (head and eye rotations) is left out. Rows with times are put on an even time line that begins at
+    the first. fps: frames per second of a file that does not say it. longest_seconds: more is refused.
+
+    Raises CurveFileError when the file is missing, is none of these, names no shape, or holds other than weights;
+    it is refused before it grows in memory.
     """
     path = Path(path)
-    if not path.is_file():
-        raise CaptureError(f"There is no recording {path}.")
-    readers = {".csv": _read_csv, ".json": _read_json, ".npz": _read_npz}
+    name = shown_name(path)
+    readers: dict[str, Callable[[Path, str], CurveTable]] = {
+        ".csv": read_csv,
+        ".json": read_json,
+        ".npz": partial(_read_npz, fps=fps, longest_seconds=longest_seconds),
+    }
+    if not _is_file(path):
+        raise CurveFileError(f"There is no recording {name}, or it is no ordinary file; check the path.")
     if path.suffix.lower() not in readers:
-        raise CaptureError(f"{path} is no recording of a face; give one of {', '.join(SUFFIXES)}.")
+        raise CurveFileError(f"{name} is no recording of a face; give one of {', '.join(SUFFIXES)}.")
+    table = readers[path.suffix.lower()](path, name)
+    remarks = table.remarks
+    if table.times is not None:
+        values, rate, said = _on_even_times(name, table, table.times, longest_seconds)
+        remarks += said
+    else:
+        values, rate = table.values, _rate(name, table, fps)
+        _check_duration(name, len(values) / rate, longest_seconds)
     try:
-        return readers[path.suffix.lower()](path)
+        return RecordedCurves(FaceCurves(_weights(name, values), table.shapes, rate), remarks)
     except MotionError as error:
-        raise CaptureError(f"The recording {path} cannot be used: {error}") from None
+        raise CurveFileError(f"The recording {name} cannot be used: {error}") from None
 
 
-def shape_named(column: str) -> str | None:
-    """The ARKit shape that a tool means by `column`, or None: JawOpen, mouth_smile_L, leftMouthSmile, face.jawOpen.
-
-    Capitals, separators, a prefix before a dot or colon, and the place of left and right do not matter.
-    """
-    plain = re.split(r"[.:]", column.strip())[-1].lower()
-    letters = re.sub(r"[^a-z]", "", plain)
-    tried = [letters]
-    for side in ("left", "right"):
-        short = side[0]
-        if letters.startswith(side):
-            tried.append(letters[len(side) :] + side)
-        if re.search(rf"[_\- ]{short}$", plain):
-            tried.append(letters[:-1] + side)
-        if re.match(rf"{short}[_\- ]", plain):
-            tried.append(letters[1:] + side)
-    return next((_COLUMNS[name] for name in tried if name in _COLUMNS), None)
-
-
-def _read_npz(path: Path) -> FaceCurves:
+def _is_file(path: Path) -> bool:
+    """Whether `path` is an ordinary file: no folder, pipe or device, and no name that the system cannot have."""
     try:
-        with np.load(path, allow_pickle=False) as data:
-            return _curves(path, [str(name) for name in data["names"]], data["weights"], float(data["fps"]))
-    except (MotionError, CaptureError):
-        raise
-    except (OSError, KeyError, ValueError, TypeError, EOFError):
-        raise CaptureError(f"{path} is not a recording: an npz with weights, names and fps.") from None
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
-def _read_csv(path: Path) -> FaceCurves:
+def _read_npz(path: Path, name: str, fps: float | None, longest_seconds: float) -> CurveTable:
+    """Shapes and lengths are known from the headers; the weights are read last."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.DictReader(file) if row.get("Timecode")]
-        shapes = [column for column in rows[0] if column and shape_named(column)] if rows else []
-        if not shapes:
-            raise CaptureError(f"{path} has no Timecode rows with columns named like EyeBlinkLeft or JawOpen.")
-        times = np.array([_seconds(row["Timecode"]) for row in rows])
-        values = np.array([[float(row[column]) for column in shapes] for row in rows])
-    except (UnicodeDecodeError, csv.Error, ValueError, TypeError) as error:
-        if isinstance(error, CaptureError):
-            raise
-        raise CaptureError(f"{path} is not a face tracker's CSV: {error}.") from None
-    return _timed(path, shapes, values, times)
+        arrays = open_arrays(path)
+        headers = arrays.headers
+        if not {"weights", "names"} <= set(headers):
+            raise CurveFileError(
+                f"{name} holds {listed(headers)} and is not a recording; save an npz with weights, names and fps."
+            )
+        columns = _npz_names(name, arrays)
+        weights = headers["weights"]
+        if len(weights.shape) != 2 or weights.shape[1] != len(columns) or weights.dtype.kind not in "fiu":
+            raise CurveFileError(f"{name} needs a row of {len(columns)} weights, one a name, for each frame.")
+        check_size(name, *weights.shape)
+        used, shapes = shape_columns(name, columns)
+        told = None
+        if "fps" in headers:
+            wanted = headers["fps"].dtype.kind in "fiu" and headers["fps"].shape in ((), (1,))
+            told = checked_rate(name, float(arrays.read("fps").item()) if wanted else None, "fps, one number")
+        table = CurveTable(shapes, np.empty((0, len(used))), None, told, "save fps beside the weights")
+        _check_duration(name, weights.shape[0] / _rate(name, table, fps), longest_seconds)
+        return CurveTable(shapes, arrays.read("weights")[:, used], None, told, table.rate_remedy)
+    except ArrayFileError as error:
+        raise CurveFileError(str(error)) from None
 
 
-def _read_json(path: Path) -> FaceCurves:
+def _npz_names(name: str, arrays: ArrayFile) -> list[str]:
+    header = arrays.headers["names"]
+    if len(header.shape) != 1 or header.dtype.kind not in "US" or header.dtype.itemsize > 1_000:
+        raise CurveFileError(f"The names of {name} are no list of words; save them as a plain array of text.")
+    if header.shape[0] > MOST_COLUMNS:
+        raise CurveFileError(f"{name} has {header.shape[0]} columns; export ARKit's 52 alone.")
+    words = arrays.read("names")
     try:
-        data = json.loads(path.read_text(encoding="utf-8-sig"))
-        if not isinstance(data, dict) or not ("weights" in data or "frames" in data):
-            raise CaptureError(f"{path} is not a recording of a face; write {_JSON_FORMS}.")
-        if "weights" in data:
-            names, values, times = list(data["names"]), np.array(data["weights"], np.float64), None
-        else:
-            names, values, times = _json_frames(path, data["frames"])
-        if times is None:
-            return _curves(path, names, values, _rate(path, data.get("fps")))
-    except CaptureError:
-        raise
-    except RecursionError:
-        raise CaptureError(f"{path} is not a recording of a face; write {_JSON_FORMS}.") from None
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CaptureError(f"{path} is damaged ({type(error).__name__}: {error}); write {_JSON_FORMS}.") from None
-    return _timed(path, names, values, times)
+        columns = words.tolist()
+        return [str(column, "utf-8") if isinstance(column, bytes) else column for column in columns]
+    except ValueError:  # numbers that stand for no letter
+        raise CurveFileError(f"The names of {name} are no words; save them as a plain array of text.") from None
 
 
-def _json_frames(path: Path, frames: Any) -> tuple[list[str], np.ndarray, np.ndarray | None]:
-    """Names, values (T, n) and times (T,) in seconds, None without, of a list with one object a frame."""
-    rows, times = [], []
-    for frame in frames:
-        found = {key.lower(): value for key, value in frame.items()}
-        times.append(next((found[name] for name in _TIMES if name in found), None))
-        inside = next((found[name] for name in _SHAPES if isinstance(found.get(name), dict)), frame)
-        rows.append({name: value for name, value in inside.items() if shape_named(name)})
-    if not rows:
-        raise CaptureError(f"{path} holds no frame; export the recording again.")
-    names = list(rows[0])
-    for number, row in enumerate(rows):
-        if set(row) != set(names):
-            name = sorted(set(row) ^ set(names))[0]
-            raise CaptureError(f"{path} names {name} in some frames alone (see frame {number}); export every frame.")
-    if any(time is None for time in times) and any(time is not None for time in times):
-        raise CaptureError(f"{path} has frames without a time; give all of them one, in seconds, or none and fps.")
-    values = np.array([[float(row[name]) for name in names] for row in rows])
-    return names, values, None if times[0] is None else np.array(times, np.float64)
+def _rate(name: str, table: CurveTable, fps: float | None) -> float:
+    rate = table.fps if table.fps is not None else fps
+    if rate is None:
+        raise CurveFileError(f"{name} does not say its frames per second; {table.rate_remedy}.")
+    return checked_rate(name, rate, "a frame rate")
 
 
-def _rate(path: Path, fps: Any) -> float:
-    if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not 5 <= fps <= 1000:
-        raise CaptureError(f'{path} needs "fps", the frames per second, from 5 to 1000, or a "time" in each frame.')
-    return float(fps)
+def _check_duration(name: str, seconds: float, longest: float) -> None:
+    if seconds > longest:
+        raise CurveFileError(f"{name} lasts {seconds:.1f} s; cut it and its sound to at most {longest:g} s.")
 
 
-def _timed(path: Path, names: Sequence[str], values: np.ndarray, times: np.ndarray) -> FaceCurves:
-    """Rows at any `times` (T,), seconds, on an even time line from the first on."""
-    if not np.isfinite(times).all() or not len(times):
-        raise CaptureError(f"{path} has no times that are numbers; give seconds.")
-    times = times - times[0]
-    keep = np.r_[True, np.diff(np.maximum.accumulate(times)) > 0]  # a repeated or earlier time adds nothing
+def _on_even_times(
+    name: str, table: CurveTable, times: np.ndarray, longest_seconds: float
+) -> tuple[np.ndarray, float, tuple[str, ...]]:
+    """The values at any `times` (T,), seconds, on an even time line from the first on; its rate; remarks."""
+    times, values, said = _rising(name, times, table.values)
+    steps = np.diff(times)
+    step = float(np.median(steps))
+    if step * RATES[0] > 1.0 + 1e-6:
+        raise CurveFileError(f"The rows of {name} are {step:g} s apart; give times in seconds and 5 rows in each.")
+    fps = float(np.round(1.0 / step)) if step * (RATES[1] + 0.5) > 1.0 else np.inf
+    if fps > RATES[1]:
+        raise CurveFileError(
+            f"The rows of {name} are {1000 * step:.3g} ms apart; give times in seconds and at most {RATES[1]:g} rows "
+            "in each."
+        )
+    _check_duration(name, float(times[-1]) + 1.0 / fps, longest_seconds)
+    longest = float(steps.max())
+    start = float(times[int(steps.argmax())])
+    if longest > LONGEST_GAP:
+        raise CurveFileError(f"{name} has no rows for {longest:.1f} s from {start:.1f} s on; cut it there.")
+    if longest > TOLD_GAP + step:
+        said += (f"It has no rows for {longest:.2f} s from {start:.2f} s on; the curves go straight there.",)
+    if table.fps is not None and abs(table.fps - fps) > 0.01 * fps:
+        said += (f"The times in the file make {fps:g} frames a second, not {table.fps:g}; the times are believed.",)
+    frames = int(times[-1] * fps + 1e-6) + 1
+    check_size(name, frames, len(table.shapes))
+    even = np.arange(frames) / fps
+    return np.stack([np.interp(even, times, column) for column in values.T], 1), fps, said
+
+
+def _rising(name: str, times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Times from 0 on, each later than the one before, with their rows; a remark if that left rows out."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        times = times - times[0]
+        latest = np.maximum.accumulate(times)
+    if not np.isfinite(times).all():
+        raise CurveFileError(f"{name} has no times that are numbers; give seconds.")
+    back = float((latest - times).max())
+    if back > LONGEST_RETURN:
+        row = int((latest - times).argmax())
+        raise CurveFileError(f"The times of {name} go back by {back:.3g} s at row {row + 1}; give each take a file.")
+    keep = np.r_[True, np.diff(latest) > 0]
     times, values = times[keep], values[keep]
     if len(times) < 2:
-        raise CaptureError(f"{path} holds fewer than two moments; record at least a second.")
-    steps = np.diff(times)
-    if np.median(steps) > 0.25:
-        raise CaptureError(
-            f"The rows of {path} are {np.median(steps):g} s apart; give times in seconds and 5 rows in each."
-        )
-    if steps.max() > LONGEST_GAP:
-        start = times[int(steps.argmax())]
-        raise CaptureError(f"{path} has no rows for {steps.max():.1f} s from {start:.1f} s on; cut it there.")
-    fps = float(np.round(1.0 / np.median(steps)))
-    even = np.arange(int(times[-1] * fps + 1e-6) + 1) / fps
-    return _curves(path, names, np.stack([np.interp(even, times, column) for column in values.T], 1), fps)
+        raise CurveFileError(f"{name} holds fewer than two moments; record at least a second.")
+    lost = int((~keep).sum())
+    return times, values, (f"Rows left out because they repeat an earlier time: {lost}.",) if lost else ()
 
 
-def _curves(path: Path, names: Sequence[str], values: np.ndarray, fps: float) -> FaceCurves:
-    """The columns that are shapes of ARKit, held within [0, 1] where a tracker overshot a little."""
-    values = np.asarray(values)
-    if values.ndim != 2 or values.shape[1] != len(names) or values.dtype.kind not in "fiu":
-        raise CaptureError(f"{path} needs a row of {len(names)} weights, one a name, for each frame.")
-    shapes = [shape_named(str(name)) for name in names]
-    used = [column for column, shape in enumerate(shapes) if shape]
-    if not used:
-        raise CaptureError(f"{path} names no shape of ARKit, such as jawOpen; export it with ARKit's names.")
-    weights = values[:, used].astype(np.float64)
-    if np.isfinite(weights).all() and weights.size:
-        low, high = float(weights.min()), float(weights.max())
-        if low < -OVERSHOOT or high > 1 + OVERSHOOT:
-            raise CaptureError(f"The weights of {path} go from {low:.3g} to {high:.3g}; export them from 0 to 1.")
-        weights = np.clip(weights, 0.0, 1.0)
-    return FaceCurves(weights, tuple(str(shapes[column]) for column in used), fps)
-
-
-def _seconds(timecode: str) -> float:
-    hours, minutes, seconds, frames = (float(part) for part in timecode.split(":"))
-    return hours * 3600 + minutes * 60 + seconds + frames / TIMECODE_RATE
+def _weights(name: str, values: np.ndarray) -> np.ndarray:
+    """The values (T, n) as float32, held within [0, 1] where a tracker overshot a little."""
+    with np.errstate(over="ignore"):
+        weights = values.astype(np.float32)
+    if not weights.size:
+        raise CurveFileError(f"{name} holds no frame; export the recording again.")
+    if not np.isfinite(weights).all():
+        raise CurveFileError(f"The weights of {name} hold NaN or infinite values; repair or drop those frames first.")
+    low, high = float(weights.min()), float(weights.max())
+    if low < -OVERSHOOT or high > 1 + OVERSHOOT:
+        raise CurveFileError(f"The weights of {name} go from {low:.3g} to {high:.3g}; export them from 0 to 1.")
+    return np.clip(weights, 0.0, 1.0, out=weights)

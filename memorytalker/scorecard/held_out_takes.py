@@ -25,12 +25,12 @@ def take_figures(
 ) -> list[Figure]:
     """The correlation of `CURVE` on every take of the `sources` that nothing was trained on.
 
-    Raises CaptureError if one that a source names is missing.
+    Raises CurveFileError if one that a source names is missing.
     """
     figures = []
     for source in (source for source in sources if source.kind == "curves"):
         for path in held_out_takes(root / "capture" / source.folder, source):
-            captured = read_curves(path).resample(FPS).curve(CURVE)
+            captured = read_curves(path).curves.resample(FPS).curve(CURVE)
             animation = talker.animate(load_waveform(path.with_suffix(".opus")))
             weights = solve_curves(talker.head, animation.vertices - talker.head.template)
             predicted = weights[:, talker.head.blendshape_names.index(CURVE)]

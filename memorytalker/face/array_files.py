@@ -1,0 +1,163 @@
+"""Arrays in files of strangers (.npy, .npz): headers first, then data that was found small enough; never a pickle."""
+
+from __future__ import annotations
+
+import math
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tokenize import TokenError
+from types import MappingProxyType
+from typing import IO
+
+import numpy as np
+
+from memorytalker.errors import InputError
+from memorytalker.sound.decode import shown_name
+
+#: An array of more bytes than this is not read.
+LARGEST_BYTES = 400_000_000
+#: Bytes of an array's header at the most.
+HEADER_BYTES = 1_000
+#: Arrays in one .npz at the most, and bytes of the directory at its end.
+MOST_ARRAYS, DIRECTORY_BYTES = 32, 16_384
+#: The last record of a zip archive without a comment, as numpy writes it: signature, four numbers of disks and
+#: entries, bytes and place of the directory, length of the comment.
+_END = struct.Struct("<4s4H2LH")
+_END_SIGNATURE, _LOCATOR_64 = b"PK\x05\x06", b"PK\x06\x07"
+#: Bytes of the record that would refer to a directory of more than 65535 entries.
+_LOCATOR_BYTES = 20
+
+
+class ArrayFileError(InputError):
+    """A file of arrays that cannot be used; the message is one plain sentence that names the remedy."""
+
+
+@dataclass(frozen=True)
+class ArrayHeader:
+    """What an array says of itself before it is read: shape, dtype, and whether columns come first in the file."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    columns_first: bool
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the whole array."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """A file of arrays of which the headers were read. headers: name -> ArrayHeader; an .npy has one array, ""."""
+
+    path: Path
+    headers: Mapping[str, ArrayHeader]
+
+    def read(self, name: str = "") -> np.ndarray:
+        """The array `name`, read-only. Raises ArrayFileError for one that is damaged or larger than `LARGEST_BYTES`."""
+        shown = shown_name(self.path)
+        if name not in self.headers:
+            raise ArrayFileError(f"{shown} holds no array {name}; save it with one.")
+        size = self.headers[name].bytes
+        if size > LARGEST_BYTES:
+            raise ArrayFileError(f"{shown} unpacks to {size / 1e9:.2g} GB; cut it to the part that is compared.")
+        with _readable(self.path), _opened(self.path, name) as (file, _):
+            header = _header(self.path, file)
+            data = file.read(header.bytes)
+            if len(data) != header.bytes or header != self.headers[name]:
+                raise ValueError("less data than announced, or another file by now")
+            order = "F" if header.columns_first else "C"
+            return np.frombuffer(data, header.dtype, math.prod(header.shape)).reshape(header.shape, order=order)
+
+
+def open_arrays(path: Path) -> ArrayFile:
+    """The headers of all arrays in the .npz or .npy file `path`; no array is read.
+
+    Raises ArrayFileError for a file that is damaged, holds Python objects, which may run code when they are read, or
+    holds more than `MOST_ARRAYS` arrays or one name twice.
+    """
+    shown = shown_name(path)
+    names = [""]
+    with _readable(path):
+        if not path.is_file():
+            raise ArrayFileError(f"There is no file {shown}; check the path.")
+        if path.suffix.lower() == ".npz":
+            _check_directory(path)
+            with zipfile.ZipFile(path) as archive:
+                entries = archive.namelist()
+            names = [entry.removesuffix(".npy") for entry in entries if entry.endswith(".npy")]
+            if len(set(entries)) < len(entries):
+                raise ArrayFileError(f"{shown} names an array twice; save it again with numpy.")
+        headers = {}
+        for name in names:
+            with _opened(path, name) as (file, size):
+                headers[name] = header = _header(path, file)
+                if header.bytes > size:
+                    raise ValueError("less data than announced")
+        return ArrayFile(path, MappingProxyType(headers))
+
+
+def _check_directory(path: Path) -> None:
+    """Refuse, by the last bytes of the file alone, an archive with more entries than may be looked at."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - _END.size - _LOCATOR_BYTES))
+        tail = file.read(_END.size + _LOCATOR_BYTES)
+    if len(tail) < _END.size:
+        raise ValueError("no archive")
+    signature, _, _, _, entries, directory, _, comment = _END.unpack(tail[-_END.size :])
+    if signature != _END_SIGNATURE or comment:
+        raise ValueError("no archive as numpy writes it")
+    if entries > MOST_ARRAYS or directory > DIRECTORY_BYTES or tail.startswith(_LOCATOR_64):
+        raise ArrayFileError(
+            f"{shown_name(path)} holds more than {MOST_ARRAYS} arrays, or names too long; save only those that are "
+            "needed."
+        )
+
+
+@contextmanager
+def _opened(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """The file of one array, open at its beginning, and its size in bytes."""
+    if path.suffix.lower() == ".npz":
+        with zipfile.ZipFile(path) as archive:
+            entry = archive.getinfo(f"{name}.npy")
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError("a compression that numpy does not write")
+            with archive.open(entry) as file:
+                yield file, entry.file_size
+    else:
+        with path.open("rb") as file:
+            yield file, path.stat().st_size
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Whatever a damaged file makes the libraries raise becomes one sentence."""
+    try:
+        yield
+    except ArrayFileError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, OverflowError, MemoryError,
+            RuntimeError, SyntaxError, TokenError, struct.error, zlib.error, zipfile.BadZipFile):  # fmt: skip
+        kind = path.suffix.lower().removeprefix(".")
+        raise ArrayFileError(f"{shown_name(path)} is not a readable {kind} file; save it again with numpy.") from None
+
+
+def _header(path: Path, file: IO[bytes]) -> ArrayHeader:
+    version = np.lib.format.read_magic(file)
+    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
+    if read is None:
+        raise ValueError("an unknown version of the format")
+    shape, columns_first, kind = read(file, max_header_size=HEADER_BYTES)
+    if kind.hasobject:
+        raise ArrayFileError(
+            f"{shown_name(path)} holds Python objects, which are never opened; save plain arrays of numbers."
+        )
+    if kind.subdtype is not None or kind.fields is not None or any(length < 0 for length in shape):
+        raise ValueError("no plain array")
+    return ArrayHeader(tuple(int(length) for length in shape), kind, bool(columns_first))
