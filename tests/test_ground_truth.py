@@ -125,6 +125,14 @@ def test_curves_that_leave_out_parts_of_the_face_are_told(tmp_path, head, curves
     assert ["no curve jawOpen" in said for said in read_ground_truth(brows, sound, head).remarks] == [True]
 
 
+def test_what_was_decided_about_a_curve_file_is_told(tmp_path, head, sound) -> None:
+    jaw = FaceCurves(np.linspace(0, 1, 36)[:, None], ("jawOpen",), 30)
+    (tmp_path / "take.csv").write_bytes(live_link_csv(jaw, unit=30, decimals=0))
+    truth = read_ground_truth(tmp_path / "take.csv", recorded(tmp_path / "long.wav", 1.2), head)
+    assert truth.motion.duration == pytest.approx(1.2)
+    assert truth.remarks[0] == "The frame field counts to 29, so it is read as 30 frames a second."
+
+
 def test_a_rate_told_beside_a_file_that_lacks_it(tmp_path, head, curves, sound) -> None:
     (tmp_path / "said.json").write_bytes(omniverse_json(curves, rate=False))
     assert "does not say its frames per second" in refusal(head, tmp_path / "said.json", sound)

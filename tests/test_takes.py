@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from curve_writers import live_link_csv
 
 from memorytalker.cli import main
 from memorytalker.corpus import build, commands
@@ -17,6 +18,7 @@ from memorytalker.corpus.clips import load_clip, save_clip
 from memorytalker.corpus.landmarks import CaptureError
 from memorytalker.corpus.takes import find_takes, read_take
 from memorytalker.face.head import load_head
+from memorytalker.face.motion import FaceCurves
 from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 from memorytalker.training.open_recipe import read_recipe
 
@@ -159,6 +161,21 @@ def test_takes_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     (tmp_path / "broken" / "take.wav").write_bytes(b"no sound")
     with pytest.raises(CaptureError, match="take.json cannot be read: take.wav"):
         only(tmp_path / "broken")
+
+
+def test_how_a_timecode_was_read_is_told_with_the_take(tmp_path: Path, capsys) -> None:
+    record(tmp_path / "dir", seconds=3.0)
+    (tmp_path / "dir" / "take.json").unlink()
+    jaw = talk(3.0, 30)[1][:, None]
+    rows = live_link_csv(FaceCurves(jaw, ("jawOpen",), 30), unit=30, decimals=0)
+    (tmp_path / "dir" / "take.csv").write_bytes(rows)
+    assert only(tmp_path / "dir").motion_seconds == 3.0
+    assert main(["corpus", "root", "out", "--check", "--recordings", str(tmp_path / "dir")]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert "  The frame field counts to 29, so it is read as 30 frames a second." in told
+    (tmp_path / "dir" / "take.csv").write_bytes(rows[:-9])
+    with pytest.raises(CaptureError, match="The motion of the take dir_take cannot be used: Line 91 of take.csv"):
+        only(tmp_path / "dir")
 
 
 def test_the_command_tells_what_the_takes_hold(tmp_path: Path, capsys) -> None:

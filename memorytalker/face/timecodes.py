@@ -1,4 +1,8 @@
-"""Timecodes (hours:minutes:seconds:frames) -> seconds."""
+"""Timecodes (hours:minutes:seconds:frames) -> seconds: what the frame field counts is found in the whole column.
+
+Live Link Face writes sixtieths of a second, whatever the rate of its rows, and importers read them so. Other tools
+write the frame's number at the rate of the film, 0 to 23, 24 or 29, under the same name.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,20 @@ from memorytalker.face.curve_table import CurveFileError
 
 #: What Live Link Face divides a second into.
 SIXTIETHS = 60
+#: What else a frame field may divide a second into.
+RATES = (24, 25, 30, 48, 50, SIXTIETHS, 100, 120, 1000)
+#: A field without a whole second that reaches this is one of sixtieths: no slower rate is in use between them.
+TELLING = 50
+#: Whole seconds from which on what the field counts to must be a rate that is known.
+ENOUGH_SECONDS = 3
 _DAY = 86_400.0
 
 
 def timecode_seconds(name: str, timecodes: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
     """Seconds (T,) float64 of the `timecodes` of the file `name`, counted on over midnight, and remarks in sentences.
 
-    Raises CurveFileError for what is no timecode.
+    A remark says how the frame field was read wherever that is not Live Link Face's sixtieths, or not certain.
+    Raises CurveFileError for what is no timecode, or fits no known rate.
     """
     fields = _fields(name, timecodes)
     whole = np.unwrap(fields[:, :3] @ (3600.0, 60.0, 1.0), period=_DAY)
@@ -25,7 +36,8 @@ def timecode_seconds(name: str, timecodes: Sequence[str]) -> tuple[np.ndarray, t
         raise CurveFileError(
             f"The timecode of {name} advances a second or more per row; export it with hours:minutes:seconds:frames."
         )
-    return whole + rows / SIXTIETHS, ()
+    rate, remarks = _frame_rate(name, whole, rows)
+    return whole + rows / rate, remarks
 
 
 def _fields(name: str, timecodes: Sequence[str]) -> np.ndarray:
@@ -42,3 +54,39 @@ def _fields(name: str, timecodes: Sequence[str]) -> np.ndarray:
                 f"The timecode of row {number + 1} of {name} cannot be read; export it as hours:minutes:seconds:frames."
             )
     return fields
+
+
+def _frame_rate(name: str, whole: np.ndarray, frames: np.ndarray) -> tuple[int, tuple[str, ...]]:
+    """How many frames (T,) of the field make a second, and what is to be said of that."""
+    top = float(frames.max())
+    later, turned = np.diff(whole), np.diff(frames)
+    inside = turned[(later == 0) & (turned > 0)]
+    step = float(np.median(inside)) if len(inside) else 1.0
+    wraps = later == 1
+    counted = f"The frame field counts to {int(top)}"
+    if not wraps.any():
+        possible = [rate for rate in RATES if top < rate]
+        if top < TELLING:
+            return SIXTIETHS, (
+                f"{counted} and passes no whole second, so its unit is uncertain; it is read as sixtieths of a second.",
+            )
+        return possible[0], _said(counted, possible[0])
+    # In a column without gaps the field falls, from one second to the next, by all that it counts less one step.
+    period = float(np.median(step - turned[wraps]))
+    near = sorted((abs(rate - period), rate) for rate in RATES if top < rate and abs(rate - period) <= max(step, 0.5))
+    if near:
+        rate, certain = near[0][1], len(near) == 1 or near[0][0] <= 0.25
+    elif wraps.sum() >= ENOUGH_SECONDS or top >= SIXTIETHS:
+        raise CurveFileError(
+            f"The frame field of {name} counts to {int(top)} and about {period:.3g} make a second, which is no known "
+            f"rate; export it with {', '.join(map(str, RATES[:6]))} frames a second."
+        )
+    else:
+        rate, certain = SIXTIETHS, top >= TELLING
+    if not certain:
+        return rate, (f"{counted}, which is uncertain; it is read as {rate} frames a second.",)
+    return rate, _said(counted, rate)
+
+
+def _said(counted: str, rate: int) -> tuple[str, ...]:
+    return () if rate == SIXTIETHS else (f"{counted}, so it is read as {rate} frames a second.",)
