@@ -1,0 +1,147 @@
+"""Files made to exhaust a machine: each is refused in one sentence, in an address space with 1 GB to spare."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memorytalker.face.array_files import ArrayFileError, open_arrays
+from memorytalker.face.head import load_head
+
+ROOT = Path(__file__).resolve().parents[1]
+#: What reads every file of a folder with both readers, in an address space that may grow by 1 GB.
+READER = """
+import json, resource, sys
+from pathlib import Path
+import numpy as np
+from memorytalker.audio import Waveform
+from memorytalker.corpus.recordings import CurveFileError, read_curves
+from memorytalker.head import load_head
+from memorytalker.truth.reading import TruthError, read_truth
+head, sound = load_head(), Waveform(np.zeros(16000, np.float32))
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * resource.getpagesize() + 1_000_000_000
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+for path in sorted(Path(sys.argv[1]).iterdir()):
+    said = []
+    for read, refused in (
+        (lambda: read_curves(path), CurveFileError), (lambda: read_truth(path, sound, head, None, 20.0), TruthError)
+    ):
+        if refused is CurveFileError and path.stat().st_size > 2_000_000:
+            continue  # read_truth calls read_curves
+        try:
+            said.append(type(read()).__name__)
+        except refused as error:
+            said.append(str(error))
+    print(json.dumps([path.name, *said]), flush=True)
+"""
+NAMES = np.array(["jawOpen", "mouthFunnel"])
+
+
+def timed(times: list[float]) -> str:
+    return json.dumps({"frames": [{"time": time, "jawOpen": 0.1} for time in times]})
+
+
+def rows(content: str) -> str:
+    return f'{{"fps": 30, "names": ["jawOpen"], "weights": [{content}]}}'
+
+
+def archive(path: Path, **entries: tuple[str, tuple[int, ...], bytes]) -> None:
+    """An npz of arrays with (dtype, shape, one byte that all are made of), which are never held in memory."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        for name, (kind, shape, byte) in entries.items():
+            with packed.open(f"{name}.npy", "w", force_zip64=True) as file:
+                header = {"descr": kind, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                left = int(np.prod(shape)) * np.dtype(kind).itemsize
+                while left > 0:
+                    left -= file.write(byte * min(left, 1 << 22))
+
+
+def copies(path: Path, names: list[str]) -> None:
+    """An npz with one small array under each of the names."""
+    file = io.BytesIO()
+    np.save(file, np.zeros(1))
+    with pytest.warns(UserWarning, match="Duplicate name") if len(set(names)) < len(names) else open(path, "wb"):
+        with zipfile.ZipFile(path, "w") as packed:
+            for name in names:
+                packed.writestr(f"{name}.npy", file.getvalue())
+
+
+#: File -> its content, and what is said of it by the reader of curves and by that of ground truth.
+TEXTS = {
+    "steps.json": (lambda: timed([0, *np.arange(1, 12) * 1e-5, 4.5]), "0.01 ms apart; give times in seconds and at mo"),
+    "uneven.json": (lambda: timed([*np.arange(40) / 240, *np.arange(1.0, 39)]), "s; cut it and its sound to at most"),
+    "deep.json": (lambda: "[" * 100_000, "lists in lists without end"),
+    "deeper.json": (lambda: "[" * 6_000_000, "more values than can be read at once"),
+    "objects.json": (lambda: '{"a":' * 1_000_000, "lists in lists without end"),
+    "empty.json": (lambda: rows(",".join(["{}"] * 2_000_000)), "more values than can be read at once"),
+    "texts.json": (lambda: rows("[" + '"ab",' * 6_000_000 + "0]"), "frame 0 is no row of 1 weights"),
+    "one_row.json": (lambda: rows("[" + "1e9," * 4_000_000 + "0]"), "frame 0 is no row of 1 weights"),
+    "digits.json": (lambda: rows(f"[{'9' * 5_000_000}]"), "NaN or infinite values"),
+    "keys.json": (lambda: "{" + ",".join(f'"{k}":0' for k in range(1_000_000)) + "}", "which is not a recording"),
+    "wide.json": (lambda: '{"a": "\U0001f600' + "a" * 20_000_000 + '"}', "which is not a recording of a face"),
+    "long.csv": (lambda: "Timecode," + "JawOpen," * 1_000_000, "Line 1 of long.csv is no row of a table"),
+    "quotes.csv": (lambda: "Timecode,JawOpen\n" + '"\n","\n' * 1_000_000, "Line 3 of quotes.csv has 1 cells"),
+}  # fmt: skip
+
+
+def test_nothing_a_stranger_sends_grows(tmp_path: Path) -> None:
+    vertices = load_head().vertex_count
+    expected = {}
+    for name, (content, said) in TEXTS.items():
+        (tmp_path / name).write_text(content(), encoding="utf-8")
+        expected[name] = said, said
+    (tmp_path / "large.csv").touch()
+    os.truncate(tmp_path / "large.csv", 65_000_000)
+    expected["large.csv"] = ("is larger than 64 MB; cut it into shorter takes",) * 2
+    expected["uneven.json"] = "RecordedCurves", expected["uneven.json"][1]
+    no_recording = "is not a recording; save an npz with weights, names and fps"
+    np.savez_compressed(tmp_path / "forty.npz", weights=np.zeros((40_000, 2), "f2"), names=NAMES, fps=30)
+    expected["forty.npz"] = "RecordedCurves", "lasts 1333.3 s; cut it and its sound to at most 20 s"
+    archive(tmp_path / "weights.npz", weights=("|u1", (5_000_000, 4), b"\0"), names=("<U7", (4,), b"\0"))
+    expected["weights.npz"] = "5000000 rows of 4 columns", "5000000 rows of 4 columns"
+    archive(tmp_path / "vertices.npz", vertices=("<f4", (3_500, vertices, 3), b"\0"), fps=("<f4", (), b"\x43"))
+    expected["vertices.npz"] = no_recording, "unpacks to 0.41 GB; cut it to the part that is compared"
+    archive(tmp_path / "hour.npz", vertices=("<f4", (300, vertices, 3), b"\0"), fps=("<f4", (), b"\x41"))
+    expected["hour.npz"] = no_recording, "cut it and its sound to at most 20 s"
+    for count, names in ((4_000, [f"a{k}" for k in range(4_000)]), (20_000, ["a"] * 20_000), (20, ["a"] * 20)):
+        copies(tmp_path / f"copies{count}.npz", names)
+        said = "names an array twice" if count == 20 else "more than 32 arrays"
+        expected[f"copies{count}.npz"] = said, said
+    environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin"}
+    done = subprocess.run(
+        [sys.executable, "-c", READER, str(tmp_path)], capture_output=True, text=True, timeout=300, check=False,
+        env=environment, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-500:]
+    answers = {name: said for name, *said in map(json.loads, done.stdout.splitlines())}
+    assert set(answers) == set(expected)
+    for name, said in expected.items():
+        for part, answer in zip(said[-len(answers[name]) :], answers[name], strict=True):
+            assert part in answer and len(answer) < 300 and "\n" not in answer, (name, answer)
+
+
+def test_the_directory_of_an_archive_is_believed_in_its_plain_form_alone(tmp_path: Path) -> None:
+    np.savez(tmp_path / "take.npz", weights=np.zeros((30, 2)), names=NAMES, fps=30.0)
+    whole = (tmp_path / "take.npz").read_bytes()
+    assert set(open_arrays(tmp_path / "take.npz").headers) == {"weights", "names", "fps"}
+    packing = whole.index(b"PK\x01\x02") + 10
+    for wrong in (
+        whole + b"a comment",
+        whole[:-22] + b"PK\x06\x07" + bytes(16) + whole[-22:],  # refers to another directory
+        whole[:-12] + b"\xff" * 12,
+        whole.replace(b"weights.npy", b"../../x.npy"),
+        whole[:packing] + b"\x0c" + whole[packing + 1 :],  # packed by bzip2
+    ):
+        (tmp_path / "wrong.npz").write_bytes(wrong)
+        with pytest.raises(ArrayFileError):
+            open_arrays(tmp_path / "wrong.npz").read("weights")
