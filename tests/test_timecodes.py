@@ -46,6 +46,22 @@ def test_times_are_right_whatever_rows_are_lost(unit, seconds, start, first, los
     assert len(said) == (unit != 60)
 
 
+@STEADY
+@given(
+    rate=st.sampled_from([20, 24, 30, 59.94, 60]), seconds=st.floats(1.3, 40.0), begin=st.floats(0, 80_000),
+    jitter=st.sampled_from([0, 0.1, 0.3]), lost=st.sampled_from([0, 0.05, 0.3]), decimals=st.sampled_from([0, 3]),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_a_phones_jitter_and_lost_rows_leave_its_sixtieths(rate, seconds, begin, jitter, lost, decimals, seed) -> None:
+    random = np.random.default_rng(seed)
+    rows = np.arange(round(seconds * rate))
+    true = begin + np.sort(rows + jitter * random.uniform(-1, 1, len(rows))) / rate
+    true = true[random.uniform(size=len(true)) >= lost]
+    times, said = timecode_seconds("take.csv", [timecode(time, 60, decimals) for time in true])
+    np.testing.assert_allclose(times - times[0], true - true[0], atol=0.02)
+    assert said == ()
+
+
 def test_a_column_that_may_mean_two_things_is_said_to() -> None:
     times, said = timecode_seconds("take.csv", counted(24, 24, 0.9))
     np.testing.assert_allclose(np.diff(times), 1 / 60)

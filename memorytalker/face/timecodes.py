@@ -65,7 +65,7 @@ def _frame_rate(name: str, whole: np.ndarray, frames: np.ndarray) -> tuple[int, 
     wraps = later == 1
     counted = f"The frame field counts to {int(top)}"
     if not wraps.any():
-        possible = [rate for rate in RATES if top < rate]
+        possible = _possible(top)
         if top < TELLING:
             return SIXTIETHS, (
                 f"{counted} and passes no whole second, so its unit is uncertain; it is read as sixtieths of a second.",
@@ -73,10 +73,11 @@ def _frame_rate(name: str, whole: np.ndarray, frames: np.ndarray) -> tuple[int, 
         return possible[0], _said(counted, possible[0])
     # In a column without gaps the field falls, from one second to the next, by all that it counts less one step.
     period = float(np.median(step - turned[wraps]))
-    near = sorted((abs(rate - period), rate) for rate in RATES if top < rate and abs(rate - period) <= max(step, 0.5))
+    # Where rows are lost there it falls by less; the highest value of all, and one step, then tell the unit.
+    near = _near(period, top, step) or _near(top + step, top, step)
     if near:
         rate, certain = near[0][1], len(near) == 1 or near[0][0] <= 0.25
-    elif wraps.sum() >= ENOUGH_SECONDS or top >= SIXTIETHS:
+    elif wraps.sum() >= ENOUGH_SECONDS or top > SIXTIETHS:
         raise CurveFileError(
             f"The frame field of {name} counts to {int(top)} and about {period:.3g} make a second, which is no known "
             f"rate; export it with {', '.join(map(str, RATES[:6]))} frames a second."
@@ -86,6 +87,16 @@ def _frame_rate(name: str, whole: np.ndarray, frames: np.ndarray) -> tuple[int, 
     if not certain:
         return rate, (f"{counted}, which is uncertain; it is read as {rate} frames a second.",)
     return rate, _said(counted, rate)
+
+
+def _near(period: float, top: float, step: float) -> list[tuple[float, int]]:
+    """The rates that a second of `period` may have, within a step, and how far off each is; the nearest first."""
+    return sorted((abs(rate - period), rate) for rate in _possible(top) if abs(rate - period) <= max(step, 0.5))
+
+
+def _possible(top: float) -> list[int]:
+    """The rates at which a field may count to `top`. Sixtieths are rounded, so that the last may be written as 60."""
+    return [rate for rate in RATES if top < rate or top == rate == SIXTIETHS]
 
 
 def _said(counted: str, rate: int) -> tuple[str, ...]:
