@@ -126,7 +126,7 @@ def stylize_dataset(
 def run_manners(model: MemoryTalker, inputs: StageInputs, config: StyleRegression) -> None:
     """Stage 2 in closed form as a run in a folder: the same files as any run, but no log, since it has no epochs.
 
-    Raises TrainingError as `fit_style_encoder` and for several processes, ConfigError where another run is in the folder.
+    Raises TrainingError as `fit_style_encoder` and for several processes, ConfigError where the folder has another run.
     """
     device = next(model.parameters()).device
     if start_processes("no", device).num_processes > 1:
