@@ -361,7 +361,7 @@ def test_stopping_frees_the_worker_and_the_folder(page: Page, tmp_path: Path):
 
 
 def test_a_full_queue_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(app, "LONGEST_QUEUE", 1)
+    monkeypatch.setattr(demo, "LONGEST_QUEUE", 1)
     page = Page(tmp_path)
     try:
         page.talker.hold = lambda: True
