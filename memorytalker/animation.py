@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +12,7 @@ from memorytalker.config import Progress, RenderOptions
 from memorytalker.errors import InputError
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import resampled
+from memorytalker.files import write_whole
 from memorytalker.sound.decode import Waveform
 
 
@@ -95,13 +94,10 @@ class Animation:
         if path.is_dir() or not path.parent.is_dir():
             raise AnimationError(f"{path} cannot be written; name a file in a folder that exists.")
         try:
-            workplace = tempfile.TemporaryDirectory(dir=path.parent, prefix=".saving-")
-        except OSError:
-            raise AnimationError(f"{path.parent} cannot be written to; choose another folder.") from None
-        with workplace as folder:
-            unfinished = Path(folder) / path.name
-            write(self, unfinished, render, progress)
-            os.replace(unfinished, path)
+            write_whole(path, lambda part: write(self, part, render, progress))
+        except OSError as error:
+            reason = error.strerror or error
+            raise AnimationError(f"{path} cannot be written ({reason}); choose another folder, or make room.") from None
         return path
 
 

@@ -8,11 +8,10 @@ Nothing here unpickles: safetensors, or torch.load with weights_only.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 
 from memorytalker.config import ConfigError, CurveRegressorConfig, ModelConfig, read, write
 from memorytalker.errors import InputError
+from memorytalker.files import write_together
 from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.models.layers import periodic_positions
 from memorytalker.models.talker import MemoryTalker
@@ -240,12 +240,9 @@ def _save(kind: type, model: nn.Module, folder: Path, extra: dict | None, stored
             raise WeightsError(f"The weights {name!r} are not finite when stored as {stored_as}; nothing was written.")
     data = save(state)
     manifest = kind(model.config, hashlib.sha256(data).hexdigest(), stored_as, extra=extra or {})
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as temporary:
-        (Path(temporary) / TENSOR_FILE).write_bytes(data)
-        write(manifest, Path(temporary) / CONFIG_FILE)
-        for name in (TENSOR_FILE, CONFIG_FILE):
-            os.replace(Path(temporary) / name, folder / name)
+    write_together(
+        {folder / TENSOR_FILE: lambda part: part.write_bytes(data), folder / CONFIG_FILE: partial(write, manifest)}
+    )
     return manifest
 
 

@@ -18,6 +18,7 @@ PACKAGE = ROOT / "memorytalker"
 ROOMS = {
     "errors": set(),
     "extras": set(),
+    "files": set(),
     "progress": set(),
     "places": set(),
     "config": set(),
@@ -76,7 +77,7 @@ ROOMS = {
     },
 }  # fmt: skip
 #: What every room stands on.
-GROUND = {"errors", "extras", "places"}
+GROUND = {"errors", "extras", "files", "places"}
 #: Third-party package -> the only files below memorytalker/ that may import it.
 GUARDED = {
     "transformers": {"models/speech.py"},

@@ -17,7 +17,6 @@ from synthetic_datasets import write_biwi, write_vocaset, write_vocaset_raw
 from test_datasets import POINTER, write_corpus
 
 from memorytalker.datasets.convert import check_space, convert
-from memorytalker.datasets.files import write_whole
 from memorytalker.datasets.opening import open_dataset
 from memorytalker.datasets.sequences import DatasetError, FaceDataset
 from memorytalker.sound.decode import AudioError
@@ -127,19 +126,6 @@ def test_a_killed_conversion_leaves_nothing_half_written(tmp_path: Path) -> None
     )
     convert(dataset, tmp_path / "out")
     assert contents(tmp_path / "out") == whole
-
-
-def test_a_file_has_its_name_only_when_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(source: object, target: object) -> None:
-        raise OSError("no renaming today")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "replace", refuse)
-        with pytest.raises(OSError, match="today"):
-            write_whole(tmp_path / "a" / "file", lambda path: path.write_text("whole"))
-    assert not list((tmp_path / "a").iterdir())
-    write_whole(tmp_path / "a" / "file", lambda path: path.write_text("whole"))
-    assert contents(tmp_path / "a") == {"file": b"whole"}
 
 
 def test_where_it_may_not_go(tmp_path: Path) -> None:

@@ -19,10 +19,11 @@ from safetensors import numpy as safetensors
 
 from memorytalker.config import Progress
 from memorytalker.datasets.converted import FORMAT, INDEX, TEMPLATES, sound_name, vertices_name
-from memorytalker.datasets.files import PART, sha256, write_whole
+from memorytalker.datasets.files import sha256
 from memorytalker.datasets.regions import REGIONS
 from memorytalker.datasets.sequences import DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
 from memorytalker.datasets.splits import SAFE_NAME
+from memorytalker.files import remove_unfinished, write_whole
 from memorytalker.sound.decode import SAMPLE_RATE, AudioError, Waveform
 
 #: Says of a folder without an index what is being converted into it.
@@ -66,8 +67,7 @@ def _begin(dataset: FaceDataset, out: Path) -> None:
     if marker.is_file():
         if marker.read_text(encoding="utf-8").strip() != fingerprint:
             raise DatasetError(f"{out} holds a broken-off conversion of other data; choose another folder.")
-        for part in out.rglob(f"{PART}*"):
-            part.unlink()
+        remove_unfinished(out)
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DatasetError(f"{out} is not an empty folder; choose another one.")

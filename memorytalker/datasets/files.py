@@ -1,10 +1,9 @@
-"""Files of a data set: what lies there, whether it is the file itself, its fingerprint, and writing without halves."""
+"""Files of a data set: what lies there, whether it is the file itself, and its fingerprint."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from memorytalker.datasets.sequences import DatasetError
@@ -12,8 +11,6 @@ from memorytalker.datasets.sequences import DatasetError
 _POINTER_START = b"version https://git-lfs.github.com/spec"
 _LARGEST_POINTER = 1024  # bytes; the specification of Git LFS says so
 WHOLE = 1 << 20  # files up to this many bytes are hashed whole
-#: How the names of files begin that are being written.
-PART = ".part-"
 _BLOCK = 1 << 16
 _FEWEST_BLOCKS = 16
 _STRIDE = 1 << 26  # of larger files at least one block in every so many bytes
@@ -78,17 +75,3 @@ def digest_of(folder: Path, paths: Iterable[Path]) -> str:
         name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
         lines.append(f"{name} {path.stat().st_size} {sampled_sha256(path)}\n")
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()
-
-
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Call `write` with a temporary name beside `path` and rename: `path` is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{PART}{os.getpid()}-{path.name}")
-    try:
-        write(part)
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise

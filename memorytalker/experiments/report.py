@@ -24,8 +24,9 @@ from memorytalker.experiments.slot_maps import feature_map, retrieved_features, 
 from memorytalker.experiments.tables import Result
 from memorytalker.experiments.variants import BASELINES, GROUPS
 from memorytalker.face.head import load_head
+from memorytalker.files import write_whole
 from memorytalker.models.talker import MemoryTalker
-from memorytalker.training.folder import RunFolder, write_whole
+from memorytalker.training.folder import RunFolder
 from memorytalker.weights import load_weights
 
 #: The measure of the pictures.

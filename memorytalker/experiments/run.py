@@ -21,9 +21,10 @@ from memorytalker.experiments.locations import start_encoder
 from memorytalker.experiments.material import Material, material_digest, nested_speakers
 from memorytalker.experiments.plan import Plan, digest, settings
 from memorytalker.experiments.variants import Variant
+from memorytalker.files import write_whole
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.data import AnyClip, StoredClip
-from memorytalker.training.folder import RunFolder, write_whole
+from memorytalker.training.folder import RunFolder
 from memorytalker.training.memorize import memorize
 from memorytalker.training.run import run_manners
 from memorytalker.training.sources import mouth_on

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterable
@@ -16,6 +14,7 @@ import numpy as np
 
 from memorytalker.config import Progress
 from memorytalker.errors import ExecutionError
+from memorytalker.files import write_whole
 
 #: Called after every picture with how many are done, how many there will be, and the name of the stage.
 STAGE = "render"
@@ -55,13 +54,12 @@ def write_video(
     """
     path = Path(path)
     _check(path, fps, total)
-    partial = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.part.mp4")
     try:
         with tempfile.TemporaryDirectory(prefix="memorytalker-") as folder:
-            _encode(partial, frames, fps, sound, total, progress, Path(folder))
-        os.replace(partial, path)
+            write_whole(path, lambda part: _encode(part, frames, fps, sound, total, progress, Path(folder)))
+    except OSError as error:
+        raise VideoError(f"{path} cannot be written ({error.strerror or error}); choose another folder.") from None
     finally:
-        partial.unlink(missing_ok=True)
         if isinstance(frames, Generator):
             frames.close()
     return path

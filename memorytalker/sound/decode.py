@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-import tempfile
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from memorytalker.files import write_whole
 from memorytalker.sound.ffmpeg import SAMPLE_RATE, AudioError, Decoded, Decoder
 from memorytalker.sound.mixing import mix, without_offset
 
@@ -104,20 +104,16 @@ def is_silent(waveform: Waveform) -> bool:
 
 def write_wav(path: str | Path, waveform: Waveform) -> None:
     """Write a mono 16-bit PCM WAV file; a failure leaves no file behind."""
-    path = Path(path)
     pcm = np.round(np.clip(waveform.samples, -1, 1) * 32767).astype("<i2")
-    handle, temporary = tempfile.mkstemp(suffix=".wav", dir=path.parent)
-    os.close(handle)
-    try:
-        with wave.open(temporary, "wb") as file:
+
+    def write(part: Path) -> None:
+        with wave.open(str(part), "wb") as file:
             file.setnchannels(1)
             file.setsampwidth(2)
             file.setframerate(waveform.sample_rate)
             file.writeframes(pcm.tobytes())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+
+    write_whole(Path(path), write)
 
 
 def shown_name(path: Path) -> str:

@@ -21,11 +21,11 @@ from memorytalker.config import ModelConfig, Progress
 from memorytalker.corpus.augmentation import clip_samples
 from memorytalker.corpus.clips import Clip, load_clip, read_clips
 from memorytalker.datasets.sequences import Sequence as FaceSequence
+from memorytalker.files import write_whole
 from memorytalker.models.states import states_in_windows
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.sound.mel import normalise_level, style_log_mel
 from memorytalker.training.data import TrainingClip, TrainingError, span, split_long, states_per_frame
-from memorytalker.training.folder import write_whole
 from memorytalker.training.space import MotionSpace
 
 #: Seconds of the longest piece that counts as one clip in an epoch.
@@ -148,10 +148,7 @@ def cache_features(
 
     def cache(clip: Clip) -> None:
         states, mel = encode(model, clip_samples(root, folder, clip))
-        temporary = _path(folder, clip).with_suffix(".part")
-        with temporary.open("wb") as out:
-            np.savez(out, states=states, mel=mel)
-        temporary.replace(_path(folder, clip))
+        write_whole(_path(folder, clip), lambda part: np.savez(part, states=states, mel=mel))
 
     workers = max(workers, 1)  # none at all is one, as for alignment
     with _cores_shared(workers), ThreadPoolExecutor(workers) as pool:

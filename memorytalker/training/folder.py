@@ -12,7 +12,6 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from torch import Tensor
 
 from memorytalker import __version__
 from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict
+from memorytalker.files import remove_unfinished, write_whole
 from memorytalker.training.data import TrainingError
 
 _CONFIGS = {"training": TrainingConfig, "model": ModelConfig}
@@ -51,6 +51,7 @@ class RunFolder:
     def describe(self, claim: dict, session: dict) -> None:
         """Note what this run is, and add where and with what it is started or goes on."""
         self.path.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(self.path)
         resumed = (self.path / "last.pt").is_file() and (self.path / "run.json").is_file()
         sessions = [*(self.about().get("sessions", []) if resumed else []), session]
         text = json.dumps({**claim, "sessions": sessions}, indent=1) + "\n"
@@ -107,21 +108,6 @@ class RunFolder:
         if not path.is_file():
             raise TrainingError(f"{self.path} has no best weights yet; let its training come to the end first.")
         return load_file(path)
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file so that whoever finds `path`, after a kill at any moment, finds the old or the new one whole."""
-    part = path.with_name(path.name + ".part")
-    write(part)
-    with part.open("rb") as written:
-        os.fsync(written.fileno())
-    os.replace(part, path)
-    if os.name == "posix":  # the new name itself is on the disk only once its folder is
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def session(model: torch.nn.Module, processes: int, step: int) -> dict:

@@ -18,6 +18,7 @@ from memorytalker.corpus.build import BuildContext, build_corpus, save_curves, s
 from memorytalker.corpus.capture import RECORDINGS
 from memorytalker.corpus.clips import VOICE_MARK, Clip, read_clips
 from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.files import write_whole
 from memorytalker.models.talker import MemoryTalker, to_vertex_model
 from memorytalker.training.audio_to_curves import agreement, curve_regressor_for, train_curve_regressor, video_words
 from memorytalker.training.cache import cache_features, cached_states, load_training_clips

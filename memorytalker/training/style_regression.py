@@ -23,10 +23,10 @@ from torch import Tensor
 from memorytalker.config import LossConfig, Progress
 from memorytalker.corpus.clips import AUGMENTED_MARK, VOICE_MARK
 from memorytalker.datasets.corpus import NOBODY
+from memorytalker.files import write_whole
 from memorytalker.models.style import FARTHEST, MEASURES, StyleEncoder
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.data import AnyClip, Batch, TrainingError, collate, cropped
-from memorytalker.training.folder import write_whole
 from memorytalker.training.losses import MouthVertices, visible_loss
 from memorytalker.training.memorize import batch_logits
 from memorytalker.training.stylize import set_style_mean, style_pieces

@@ -1,0 +1,67 @@
+"""Files written whole: whoever looks for one finds the old or the new one, never a half, and nothing beside it.
+
+A file is written under a name of its own beside its place and then moved there. A failure removes what was begun; only
+a process that is killed can leave it, under a name that begins with `PART`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+#: How the names of files begin that are being written.
+PART = ".part-"
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` with the name of an empty file beside `path` that keeps its suffix, then move that file to `path`.
+
+    The folder is made if need be. What is at `path` has reached the disk when this returns. Raises what `write` raises,
+    and OSError before `write` is called where no file can be made; `path` is then as it was.
+    """
+    write_together({path: write})
+
+
+def write_together(writers: Mapping[Path, Callable[[Path], object]]) -> None:
+    """`write_whole` for files that belong together: none is moved to its place before all are written."""
+    with contextlib.ExitStack() as unfinished:
+        parts = {path: unfinished.enter_context(_part(path)) for path in writers}
+        for path, write in writers.items():
+            write(parts[path])
+            with parts[path].open("rb") as written:
+                os.fsync(written.fileno())
+        for path, part in parts.items():
+            os.replace(part, path)
+        for folder in {path.parent for path in parts}:
+            _settle(folder)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes had begun anywhere below `folder`; nobody else may be writing there."""
+    for part in folder.rglob(f"{PART}*"):
+        part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _part(path: Path) -> Iterator[Path]:
+    """A new empty file beside `path`, gone afterwards unless it was moved."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{PART}{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
+    part.open("xb").close()
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _settle(folder: Path) -> None:
+    """See the names in `folder` to the disk, where the system can be asked for it."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
