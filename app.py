@@ -22,7 +22,7 @@ __all__ = ["create_demo"]
 def parsed_options() -> argparse.Namespace:
     """The command line of `python app.py`; host and port come from GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""
     parser = argparse.ArgumentParser(description="Serve the MemoryTalker page.")
-    parser.add_argument("--weights", help="a folder or a model hub id; default: the weights shipped with the product")
+    parser.add_argument("--weights", help="a folder or owner/name@commit; default: the shipped weights")
     parser.add_argument("--device", help="cuda, mps or cpu; default: the best there is")
     return parser.parse_args()
 

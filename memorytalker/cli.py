@@ -113,7 +113,8 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
 
 def add_talker(parser: argparse.ArgumentParser) -> None:
     """Flags that choose the weights and the device."""
-    parser.add_argument("--weights", metavar="PATH", help="a weights folder or hub id (default: the shipped ones)")
+    weights = "a weights folder, or owner/name@commit on the model hub (default: the shipped ones)"
+    parser.add_argument("--weights", metavar="PATH", help=weights)
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where the network runs (default: auto)")
 
 

@@ -140,7 +140,7 @@ class SpeechConfig:
     head_channels: int = 192  # 0: one linear layer, the paper's CTC head; else width of a temporal convolution head
     head_layers: int = 3  # temporal convolutions of that head
     frozen: bool = True  # the whole pretrained part; the paper freezes HuBERT's convolutions only
-    initialise_from: str | None = None  # a folder or hub id with pretrained weights for a fresh model
+    initialise_from: str | None = None  # a folder or owner/name@commit with pretrained weights for a fresh model
     mixed_layers: int = 0  # states are the mean of so many last layers, each normalised; 0: the last layer as it is
     normalise: float = 0.0  # above 0: states less the clip's mean, through its spread plus this; 0: as they are
     target_level: float = 0.1  # r.m.s. that the loud frames of a waveform are scaled to; 0: unit variance (paper)

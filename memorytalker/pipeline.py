@@ -80,7 +80,7 @@ class Talker:
         """A talker with stored weights.
 
         Args:
-            source: a weights folder or a hub id; None: the shipped open model.
+            source: a weights folder, or owner/name@commit on the model hub; None: the shipped open model.
             device: "cuda", "mps" or "cpu"; None: the first of these that is there.
             head: the mesh that the weights move (`meshes.load_mesh_head` reads one); None: the shipped head.
 

@@ -8,7 +8,6 @@ Nothing here unpickles: safetensors, or torch.load with weights_only.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +22,7 @@ from torch import Tensor, nn
 from memorytalker.config import ConfigError, CurveRegressorConfig, ModelConfig, read, write
 from memorytalker.errors import InputError
 from memorytalker.files import write_together
+from memorytalker.hub import HubError, fetch, hub_address
 from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.models.layers import periodic_positions
 from memorytalker.models.talker import MemoryTalker
@@ -112,8 +112,8 @@ def save_curve_regressor(
 def load_weights(source: str | Path | None = None) -> MemoryTalker:
     """The model in a weights folder, on the CPU, in float32 and evaluation mode.
 
-    `source` is a folder, the name of a folder in `weights/`, or a hub id "owner/name" (downloaded only if no such
-    folder exists); None is the shipped open model. Raises WeightsError.
+    `source` is a folder, the name of a folder in `weights/`, or an address on the model hub, "owner/name@commit"
+    (downloaded only if no such folder exists); None is the shipped open model. Raises WeightsError.
     """
     folder = find_weights(source)
     manifest = read_manifest(folder)
@@ -132,20 +132,23 @@ def load_curve_regressor(folder: str | Path | None = None) -> CurveRegressor:
 
 
 def find_weights(source: str | Path | None = None) -> Path:
-    """The local folder of a source as `load_weights` takes it; only a hub id found nowhere here is downloaded."""
+    """The local folder of a source as `load_weights` takes it; only what is nowhere here is fetched from the hub."""
     source = DEFAULT_NAME if source is None else source
     for folder in (Path(source), WEIGHTS_FOLDER / str(source)):
         if (folder / CONFIG_FILE).is_file():
             return folder
     if Path(source).is_dir():
         raise WeightsError(f"{source} holds no weights; it needs {CONFIG_FILE} and {TENSOR_FILE}.")
-    if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", str(source)) and not Path(source).exists():
-        return _download(str(source))
+    try:
+        if not Path(source).exists() and (address := hub_address(str(source))) is not None:
+            return fetch(address, (CONFIG_FILE, TENSOR_FILE))
+    except HubError as error:
+        raise WeightsError(str(error)) from None
     shipped = sorted({path.parent.name for path in WEIGHTS_FOLDER.glob(f"*/{CONFIG_FILE}")} - {CURVE_REGRESSOR_NAME})
     there = ", ".join(shipped) or f"none are installed; {remedy('weights')}"
     raise WeightsError(
-        f"There are no weights {str(source)!r}; give a folder with {CONFIG_FILE} and {TENSOR_FILE}, a hub id such as "
-        f"owner/name, or one of the shipped: {there}."
+        f"There are no weights {str(source)!r}; give a folder with {CONFIG_FILE} and {TENSOR_FILE}, an address on "
+        f"the model hub, owner/name@commit, or one of the shipped: {there}."
     )
 
 
@@ -158,11 +161,11 @@ def initialise_speech(model: MemoryTalker, source: str | Path | None = None) -> 
     """Fill a fresh model's pretrained speech encoder, by default from `config.speech.initialise_from`.
 
     `source` is a folder with one .safetensors file in the encoder's own names, or a transformers model: a folder with
-    config.json, or a hub id. Raises WeightsError.
+    config.json, or an address on the model hub, "owner/name@commit". Raises WeightsError.
     """
     source = source or model.config.speech.initialise_from
     if source is None:
-        raise WeightsError("No pretrained speech encoder is named; set speech.initialise_from to a folder or hub id.")
+        raise WeightsError("No pretrained speech encoder is named; set speech.initialise_from to one.")
     try:
         if (folder := Path(source)).is_dir() and not (folder / CONFIG_FILE).is_file():
             found = sorted(folder.glob("*.safetensors"))
@@ -170,9 +173,11 @@ def initialise_speech(model: MemoryTalker, source: str | Path | None = None) -> 
                 raise WeightsError(f"{folder} needs a {CONFIG_FILE} or one .safetensors file; it has {len(found)}.")
             state = load_file(found[0])
         else:
-            state = model.speech.pretrained_state(str(source))
+            address = None if folder.is_dir() else hub_address(str(source))
+            named = (str(source), None) if address is None else (address.name, address.commit)
+            state = model.speech.pretrained_state(*named)
         model.speech.load_pretrained(state, str(source))
-    except (ConfigError, OSError, SafetensorError) as error:
+    except (ConfigError, HubError, OSError, SafetensorError) as error:
         raise WeightsError(f"The speech encoder cannot be read from {source}: {error}") from None
 
 
@@ -300,19 +305,6 @@ def _read_checkpoint(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise WeightsError(f"{path} holds no state of named tensors.")
     return dict(state)
-
-
-def _download(hub_id: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        folder = snapshot_download(hub_id, allow_patterns=[CONFIG_FILE, TENSOR_FILE])
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            f"There is no local folder {hub_id!r} and the model hub did not give it "
-            f"({type(error).__name__}); check the name, or the connection."
-        ) from None
-    return Path(folder)
 
 
 def _float(value: Tensor) -> Tensor:

@@ -88,7 +88,7 @@ GUARDED = {
     "accelerate": {"training"},
     "tensorboard": {"training"},
     "sklearn": {"experiments"},
-    "huggingface_hub": {"weights.py"},
+    "huggingface_hub": {"hub.py"},
     "pocketsphinx": {"corpus/align.py"},
     "trimesh": {"meshes.py"},
     "gradio": {"page"},

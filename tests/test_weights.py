@@ -111,23 +111,24 @@ def test_sources_are_found_in_order(saved: tuple[MemoryTalker, Path], monkeypatc
     _, folder = saved
     monkeypatch.setattr(weights, "WEIGHTS_FOLDER", folder.parent)
     asked: list[str] = []
-    monkeypatch.setattr(weights, "_download", lambda hub_id: asked.append(hub_id) or folder)
+    monkeypatch.setattr(weights, "fetch", lambda address, _: asked.append(str(address)) or folder)
     monkeypatch.chdir(folder.parent)
     assert find_weights(folder) == find_weights("toy").resolve() == folder
     assert find_weights("toy").is_dir() and not asked
-    assert find_weights("someone/toy") == folder and asked == ["someone/toy"]
+    there = f"someone/toy@{40 * 'a'}"
+    assert find_weights(there) == folder and asked == [there]
     with pytest.raises(WeightsError, match="no weights 'open'.*shipped: toy"):
         find_weights()
     (folder.parent / "empty" / "below").mkdir(parents=True)
     for place in ("empty", "empty/below"):  # a folder that is there is never looked up on the hub
         with pytest.raises(WeightsError, match="holds no weights"):
             find_weights(place)
-    assert asked == ["someone/toy"]
+    assert asked == [there]
 
 
 def test_the_hub_out_of_reach_is_one_sentence() -> None:
     with pytest.raises(WeightsError, match="no local folder 'nobody-here/nothing'.*hub did not give it"):
-        load_weights("nobody-here/nothing")
+        load_weights(f"nobody-here/nothing@{40 * 'a'}")
 
 
 def paper_state(model: MemoryTalker) -> dict[str, torch.Tensor]:

@@ -23,7 +23,8 @@ def add_experiments(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--out", type=Path, default=Path("runs/experiments"), help="(default: %(default)s)")
     run.add_argument("--plan", default="open", help="a shipped plan's name or a JSON file (default: %(default)s)")
     run.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these variants alone")
-    run.add_argument("--encoder", help="folder or hub id of the pretrained speech encoder, where it is trained too")
+    encoder = "folder or owner/name@commit of the pretrained speech encoder, where it is trained too"
+    run.add_argument("--encoder", help=encoder)
     run.add_argument("--device", default="cpu", help="where to train (default: %(default)s)")
     add_dataset(run)
     report = what.add_parser(

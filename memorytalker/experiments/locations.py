@@ -62,7 +62,7 @@ def open_material(
     model = MemoryTalker(replace(plan.model, coordinates=source.coordinates))
     if encoder is None and plan.model.speech.initialise_from is None:
         raise ConfigError(
-            f"No pretrained speech encoder is named; give its folder or hub id with --encoder, or --encoder "
+            f"No pretrained speech encoder is named; give its folder or owner/name@commit with --encoder, or --encoder "
             f"{RANDOM_ENCODER} to start from random weights."
         )
     start_encoder(model, encoder)

@@ -116,8 +116,8 @@ class SpeechEncoder(nn.Module):
             raise ConfigError(f"{origin} is not this encoder: {len(wrong)} names or shapes differ, first {wrong[:3]}.")
         self.encoder.load_state_dict({name: value.float() for name, value in state.items()})
 
-    def pretrained_state(self, source: str) -> dict[str, Tensor]:
-        """The state of the pretrained half, read by transformers from its folder or hub id."""
+    def pretrained_state(self, source: str, commit: str | None = None) -> dict[str, Tensor]:
+        """The state of the pretrained half, read by transformers from its folder, or at a commit of its hub id."""
         raise NotImplementedError
 
     def _clips(self, waveform: Tensor, lengths: Tensor | None, levels: Tensor | None) -> list[Tensor]:
@@ -196,11 +196,11 @@ class WhisperSpeech(SpeechEncoder):
         outputs[-1] = encoder.layer_norm(x)
         return mean_of_layers(outputs, self.config.mixed_layers)
 
-    def pretrained_state(self, source: str) -> dict[str, Tensor]:
+    def pretrained_state(self, source: str, commit: str | None = None) -> dict[str, Tensor]:
         """See `SpeechEncoder.pretrained_state`."""
         from transformers import WhisperModel
 
-        return WhisperModel.from_pretrained(source).encoder.float().state_dict()
+        return WhisperModel.from_pretrained(source, revision=commit).encoder.float().state_dict()
 
 
 class HubertSpeech(SpeechEncoder):
@@ -267,11 +267,11 @@ class HubertSpeech(SpeechEncoder):
             last = self.encoder.encoder(projected, attention_mask=mask).last_hidden_state
         return mean_of_layers([*outputs[:-1], last], self.config.mixed_layers)
 
-    def pretrained_state(self, source: str) -> dict[str, Tensor]:
+    def pretrained_state(self, source: str, commit: str | None = None) -> dict[str, Tensor]:
         """See `SpeechEncoder.pretrained_state`."""
         from transformers import HubertModel
 
-        state = HubertModel.from_pretrained(source).float().state_dict()
+        state = HubertModel.from_pretrained(source, revision=commit).float().state_dict()
         return {name: value for name, value in state.items() if name != "masked_spec_embed"}
 
 

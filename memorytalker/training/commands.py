@@ -26,7 +26,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
         "when the same command is given again. Several processes: accelerate launch -m memorytalker train ...",
     )
     _add_run(first)
-    first.add_argument("--encoder", metavar="PATH", help="the pretrained speech encoder: a folder, hub id or weights")
+    first.add_argument("--encoder", metavar="PATH", help="pretrained encoder: a folder, owner/name@commit, or weights")
     first.add_argument("--random-encoder", action="store_true", help="start the speech encoder from random weights")
     second = what.add_parser(
         "stylize",

@@ -174,8 +174,8 @@ def _start_encoder(model: MemoryTalker, encoder: str | None, random_encoder: boo
         return "random weights, not pretrained"
     if source is None:
         raise TrainingError(
-            "No pretrained speech encoder is named; give its folder or hub id with --encoder, or start from random "
-            "weights with --random-encoder."
+            "No pretrained speech encoder is named; give its folder or owner/name@commit with --encoder, or start "
+            "from random weights with --random-encoder."
         )
     try:
         if (shipped := _weights_folder(source)) is not None:
