@@ -190,8 +190,7 @@ class WhisperSpeech(SpeechEncoder):
         attention_mask = attention_mask.masked_fill(closed, torch.finfo(x.dtype).min)
         outputs = []
         for layer in encoder.layers:
-            x = layer(x, attention_mask)
-            x = x[0] if isinstance(x, tuple) else x  # transformers 4 returns a tuple
+            x = layer(x, attention_mask)  # how a layer is called is the library's own affair; a test says when it moves
             outputs.append(x)
         outputs[-1] = encoder.layer_norm(x)
         return mean_of_layers(outputs, self.config.mixed_layers)

@@ -184,6 +184,14 @@ PAINT_BODY = """
 """
 
 
+# Where the graphics library lets text into its shaders. It promises none of these; a test says when one is gone.
+NORMAL_DECLARATIONS, NORMAL_STATEMENTS, LIGHT_STATEMENTS = (
+    "//VTK::Normal::Dec",
+    "//VTK::Normal::Impl",
+    "//VTK::Light::Impl",
+)
+
+
 def fragment_body() -> str:
     """What gives a point its colour: statements of GLSL, with every lamp's place and light as numbers.
 
@@ -214,10 +222,10 @@ def fragment_body() -> str:
 def shader_replacements(painted: bool = False) -> list[tuple[str, str, str]]:
     """(stage, marker in the graphics library's shader, text that takes its place), for the materials above or paint."""
     return [
-        ("Vertex", "//VTK::Normal::Dec", "//VTK::Normal::Dec\n" + VERTEX_DECLARATIONS),
-        ("Vertex", "//VTK::Normal::Impl", "//VTK::Normal::Impl\n" + VERTEX_BODY),
-        ("Fragment", "//VTK::Normal::Dec", "//VTK::Normal::Dec\n" + FRAGMENT_DECLARATIONS),
-        ("Fragment", "//VTK::Light::Impl", PAINT_BODY if painted else fragment_body()),
+        ("Vertex", NORMAL_DECLARATIONS, f"{NORMAL_DECLARATIONS}\n{VERTEX_DECLARATIONS}"),
+        ("Vertex", NORMAL_STATEMENTS, f"{NORMAL_STATEMENTS}\n{VERTEX_BODY}"),
+        ("Fragment", NORMAL_DECLARATIONS, f"{NORMAL_DECLARATIONS}\n{FRAGMENT_DECLARATIONS}"),
+        ("Fragment", LIGHT_STATEMENTS, PAINT_BODY if painted else fragment_body()),
     ]
 
 

@@ -29,12 +29,9 @@ def start_processes(mixed_precision: str, device: torch.device) -> Accelerator:
         raise ConfigError('The CPU cannot train in "fp16"; set mixed_precision to "bf16" or "no".')
     try:
         from accelerate import Accelerator, DistributedDataParallelKwargs, InitProcessGroupKwargs
-        from accelerate.state import AcceleratorState, PartialState
     except ImportError:
         raise TrainingError(to_install("accelerate")) from None
-    # Accelerate remembers the precision of the first training of a process; a second one may have another.
-    alone = not PartialState._shared_state or PartialState().num_processes == 1
-    AcceleratorState._reset_state(reset_partial_state=alone)
+    _forget_precision()
     return Accelerator(
         cpu=device.type == "cpu",
         mixed_precision=mixed_precision,
@@ -45,6 +42,17 @@ def start_processes(mixed_precision: str, device: torch.device) -> Accelerator:
             InitProcessGroupKwargs(timeout=timedelta(hours=6)),  # the others wait while the first validates
         ],
     )
+
+
+def _forget_precision() -> None:
+    """Let this process train in another precision than before, which Accelerate remembers.
+
+    Accelerate has no public way to do so: these two names are its own, and a test says when they move.
+    """
+    from accelerate.state import AcceleratorState, PartialState
+
+    alone = not PartialState._shared_state or PartialState().num_processes == 1
+    AcceleratorState._reset_state(reset_partial_state=alone)
 
 
 def device_of(name: str) -> torch.device:
