@@ -25,7 +25,7 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
-from memorytalker.page import api, comparison_run, limits, theme  # noqa: E402
+from memorytalker.page import api, comparison_run, demo, limits, theme  # noqa: E402
 from memorytalker.page.examples import EXAMPLES, SPEECH_FOLDER  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL  # noqa: E402
 
