@@ -1,4 +1,4 @@
-# make install | demo | lint | test | walks | bench | weights | evaluate-open | experiments.  A fresh machine needs only Python 3.11 or 3.12 and make.
+# make install | demo | lint | test | quick | walks | bench | weights | evaluate-open | experiments.  A fresh machine needs only Python 3.11 or 3.12 and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,9 +6,12 @@ BIN := $(VENV)/bin
 SOURCE ?= ../shared
 WORK ?= runs/open
 SERVE ?= 1
+# Workers that share the tests; whatever opens a browser stays with one of them.
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 export VTK_DEFAULT_OPENGL_WINDOW := vtkEGLRenderWindow
 
-.PHONY: install install-test graphics browser demo test walks lint bench screenshots weights evaluate-open experiments clean
+.PHONY: install install-test graphics browser demo test quick walks lint bench screenshots weights evaluate-open experiments clean
 
 install: $(VENV)/.installed
 
@@ -24,7 +27,7 @@ $(VENV)/.tested: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation -e ".[test]"
 	touch $@
 
-# The pictures need a software OpenGL; where the machine has none and we may install it, we do.
+# Rendering needs a software OpenGL; where the machine has none and we may install it, we do.
 graphics:
 	@$(PYTHON) tools/system_packages.py libegl1 libgl1 libgl1-mesa-dri libx11-6
 
@@ -47,14 +50,17 @@ lint: install-test node_modules/.installed
 	$(BIN)/ruff check .
 	npm run --silent lint
 
-# tests/test_javascript.py runs eslint and the tests of the page's JavaScript.
+# Everything that a change must pass. With CI=true a test that is skipped has failed.
 test: install-test browser node_modules/.installed
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -m "not walk"
+	$(PYTEST)
 
-# Long walks through the whole page, which want a machine that does nothing else.
+# All but the long walks through the page.
+quick: install-test browser node_modules/.installed
+	$(PYTEST) -m "not walk"
+
 walks: install-test browser
-	$(BIN)/python -m pytest -m walk
+	$(PYTEST) -m walk
 
 bench: install-test browser
 	$(BIN)/python -m memorytalker bench

@@ -1,26 +1,81 @@
-"""What several tests need: small random models that compute everything the shipped one does, in milliseconds."""
+"""What several tests need, and when a test that was skipped has failed.
+
+Small random models compute everything the shipped one does, in milliseconds. Where CI is "true" everything that tests
+need is expected to be there, so that a skip is a failure, but for tests marked `gpu`.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach the network
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; it is read when numpy and torch are first loaded
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 import numpy as np
 import pytest
 from toy_models import FAMILIES, random_model
 
-SHARED = Path(__file__).resolve().parents[1].parent / "shared"
+TESTS = Path(__file__).resolve().parent
+SHARED = TESTS.parents[1] / "shared"
+#: Markers of tests that may be skipped even where everything is expected to be there.
+MAY_BE_SKIPPED = ("gpu",)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give each file to one worker as a whole, and everything that visits the page in a browser to the same one.
+
+    What a file makes once is made once, and one server and one browser run at a time, beside the other worker's tests.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return share_of(nodeid)
+
+    config.option.loadscopereorder = False  # the browser's tests take longest, and are collected first
+    return ByFile(config, log)
+
+
+def share_of(nodeid: str) -> str:
+    """What goes to one worker as a whole: the file of a test, or all browser tests."""
+    file = nodeid.split("::")[0]
+    return "browser" if "browser" in file.split("/") else file
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if not any(item.get_closest_marker(marker) for marker in MAY_BE_SKIPPED):
+        decide(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    decide(report)
+    return report
+
+
+def decide(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """Make a failure of a skip where everything is expected to be there."""
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{reason}\nWith CI=true everything that tests need is expected to be there."
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of reference material beside the repository; its tests are skipped where it is absent."""
     if not SHARED.is_dir():
-        pytest.skip("the folder `shared` beside the repository is absent")
+        pytest.skip(f"there is no folder {SHARED.name} beside the project: the reference material is not here")
     return SHARED
 
 

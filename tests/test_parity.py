@@ -75,6 +75,27 @@ def test_stage_2_is_theirs(name: str) -> None:
     close(parts["style"], reference.losses["style"], absolute=1e-4)
 
 
+@pytest.mark.gpu
+def test_an_accelerator_computes_the_same(name: str) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("there is no accelerator here")
+    on_a_device(name, "cuda")
+
+
+def test_a_device_is_only_a_place(name: str) -> None:
+    on_a_device(name, "cpu")
+
+
+def on_a_device(name: str, device: str) -> None:
+    """Sums come in another order there, so that the last digits differ more than between processors."""
+    reference = load_reference(name, 2)
+    model, template = model_of(reference, name).to(device), reference.template[:, None].to(device)
+    style = model.style(style_log_mel(reference.audio["anchor"].to(device))).weights
+    close(style.cpu(), reference.style_weights, absolute=1e-3, relative=1e-4)
+    output = model(reference.logits.to(device), style_weights=style)
+    close((output.offsets + template).cpu(), reference.out_vertices, absolute=1e-4)
+
+
 def test_the_fixture_is_the_full_reference(shared: Path) -> None:
     with np.load(shared / "parity" / "memorytalker_parity.npz", allow_pickle=False) as archive:
         for name, value in style_state().items():
