@@ -18,7 +18,12 @@ TABS = ("Animate", COMPARE, "About")
 
 def findings(page: Any) -> list[str]:
     """What axe-core calls serious or critical, with the places."""
-    page.wait_for_timeout(400)  # a button that was just given back still changes its colour
+    page.wait_for_timeout(100)
+    # A button that was just given back still changes its colour.
+    page.wait_for_function(
+        "document.getAnimations().every((one) => one.playState !== 'running'"
+        " || one.effect.getComputedTiming().endTime === Infinity)"
+    )
     # Gradio's own short notices hold a button in a button; what they say stands in the page as well.
     found = Axe().run(page, context={"exclude": [[".toast-wrap"]]}).response["violations"]
     return [

@@ -300,9 +300,8 @@ def test_a_drag_turns_the_head_and_its_light(come: Callable[..., Visit]) -> None
     visit.page.mouse.down()
     visit.page.mouse.move(middle[0] - 60, middle[1], steps=5)
     visit.page.mouse.up()
-    visit.page.wait_for_timeout(200)
-    assert visit.page.evaluate("playerOf('player').view.azimuth") > 20  # to the left: more of the head's own left
-    assert visit.page.evaluate(light) != before
+    visit.page.wait_for_function("playerOf('player').view.azimuth > 20")  # to the left: more of the head's own left
+    visit.page.wait_for_function(f"before => String({light}) !== String(before)", arg=before)
     far = visit.page.evaluate("playerOf('player').view.controls.getDistance()")
     visit.page.mouse.wheel(0, 300)  # the wheel is the page's
     visit.page.wait_for_timeout(200)
