@@ -64,7 +64,7 @@ def test_a_usable_data_set(run, tmp_path: Path, write) -> None:
     fps = "25 fps" if write is write_biwi else "sequences at 60 fps, every second frame kept: 30 fps"
     assert f"{len(planted.speakers)} of {len(planted.speakers)} sequences at" in out and fps in out
     assert "60 vertices" in out and "kB" in out and "opening: vertices" in out
-    assert " sequences skipped:" in out and "neither sound nor motion" in out or "there is no wav/" in out
+    assert " sequences skipped:" in out and ("neither sound nor motion" in out or "there is no wav/" in out)
 
 
 def test_pointers_are_named(run, tmp_path: Path) -> None:

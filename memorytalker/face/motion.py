@@ -191,18 +191,6 @@ def silence_gain(quiet: np.ndarray, fps: float) -> np.ndarray:
     return gain
 
 
-def shut_in_silence(offsets: np.ndarray, quiet: np.ndarray, fps: float) -> np.ndarray:
-    """Offsets (T, V, 3) from the template, faded to the neutral, closed face where frames are `quiet` (T,).
-
-    Frames that are not quiet are left bit for bit; see `silence_gain` for the ramps. Raises MotionError for lengths
-    that differ.
-    """
-    offsets = np.asarray(offsets)
-    if len(offsets) != len(quiet):
-        raise MotionError(f"There are {len(offsets)} frames of offsets but {len(quiet)} of sound.")
-    return offsets * silence_gain(quiet, fps).reshape(-1, *[1] * (offsets.ndim - 1))
-
-
 def eased(share: np.ndarray) -> np.ndarray:
     """From 0 at `share` 0 and below to 1 at 1 and above, without a corner at either."""
     share = np.clip(share, 0.0, 1.0)
