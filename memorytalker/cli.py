@@ -25,6 +25,7 @@ from memorytalker.flags import add_flags, from_flags
 from memorytalker.options import AnimateOptions
 from memorytalker.page import commands as page
 from memorytalker.progress import progress_bar
+from memorytalker.training import checkpoint
 from memorytalker.training import commands as training
 
 DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
@@ -242,6 +243,24 @@ def run_doctor(chosen: argparse.Namespace) -> int:
 # the workshop
 
 
+def add_convert(parser: argparse.ArgumentParser) -> None:
+    """Flags of `convert`."""
+    datasets.add_convert(parser)
+    checkpoint.add_checkpoint(parser)
+
+
+def run_convert(chosen: argparse.Namespace) -> None:
+    """Plain files of a data set, or weights of a checkpoint."""
+    if chosen.checkpoint is not None and chosen.folder is None:
+        return checkpoint.run_checkpoint(chosen)
+    if chosen.checkpoint is not None or chosen.weights_out is not None:
+        raise CommandError("Convert either a data set, FOLDER OUT, or a checkpoint, --checkpoint FILE --out FOLDER.")
+    if chosen.out is None:
+        raise CommandError("Name the data set and a new folder: convert FOLDER OUT.")
+    with progress_bar() as progress:
+        datasets.run_convert(chosen, progress)
+
+
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Flags of `evaluate`."""
     evaluation.add_evaluate(parser)
@@ -276,7 +295,9 @@ COMMANDS = MappingProxyType(
         "bench": Command("Measure where the time goes from a sound to a video.", add_bench, run_bench),
         "page": Command("Serve the page with the 3D head and the memory.", add_page, run_page, "page"),
         "doctor": Command("Check what this machine, or a data set, has and lacks.", add_doctor, run_doctor),
-        "convert": workshop("Turn a data set into plain files.", datasets.add_convert, datasets.run_convert, "data"),
+        "convert": Command(
+            "Turn a data set into plain files, or a checkpoint into weights.", add_convert, run_convert, "data"
+        ),
         "corpus": workshop("Make training clips of speech and faces.", corpus.add_corpus, training.run_corpus, "train"),
         "train": workshop("Train a model.", training.add_train, training.run_train, "train"),
         "evaluate": Command("Print the figures of a model on held-out voices and faces.", add_evaluate, run_evaluate),

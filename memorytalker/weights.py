@@ -191,7 +191,7 @@ def import_paper_checkpoint(
     stage 1 (a fresh style encoder is the neutral style) and "speech". Raises WeightsError listing every name that
     does not fit.
     """
-    state = _read_checkpoint(Path(source)) if isinstance(source, (str, Path)) else dict(source)
+    state = read_checkpoint(source) if isinstance(source, (str, Path)) else dict(source)
     state = {name.removeprefix("module."): value for name, value in state.items()}
     renamed, unknown = {}, []
     for name, value in state.items():
@@ -292,7 +292,12 @@ def _load_strictly(model: nn.Module, state: dict[str, Tensor], origin: str, abse
     model.load_state_dict(state, strict=False)
 
 
-def _read_checkpoint(path: Path) -> dict[str, Tensor]:
+def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
+    """The named tensors of a .safetensors file or a torch checkpoint, which is read with weights_only.
+
+    Raises WeightsError for a file that is not there or holds anything else.
+    """
+    path = Path(path)
     try:
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except FileNotFoundError:

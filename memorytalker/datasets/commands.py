@@ -45,8 +45,10 @@ def run_doctor(chosen: argparse.Namespace) -> bool | None:
 
 def add_convert(parser: argparse.ArgumentParser) -> None:
     """Flags of `convert`."""
-    parser.add_argument("folder", type=Path, help="a data set in any layout; 'doctor FOLDER' says what is there")
-    parser.add_argument("out", type=Path, help="a new folder; a conversion that was broken off goes on there")
+    folder = "a data set in any layout; 'doctor FOLDER' says what is there"
+    parser.add_argument("folder", type=Path, nargs="?", help=folder)
+    out = "a new folder; a conversion that was broken off goes on there"
+    parser.add_argument("out", type=Path, nargs="?", help=out)
     add_dataset(parser)
 
 
