@@ -23,7 +23,6 @@ from memorytalker.models.talker import MemoryTalker, to_vertex_model
 from memorytalker.training.audio_to_curves import agreement, curve_regressor_for, train_curve_regressor, video_words
 from memorytalker.training.cache import cache_features, cached_states, load_training_clips
 from memorytalker.training.data import TrainingError
-from memorytalker.training.folder import write_whole
 from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorize
 from memorytalker.training.open_recipe import Recipe, read_recipe
