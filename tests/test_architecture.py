@@ -81,7 +81,7 @@ def test_the_table_is_read_as_it_is_meant() -> None:
     assert house.circles(circle) == [["a", "b", "c", "a"]]
 
 
-@pytest.mark.parametrize("name", ["metrics", "vertices", "opening", "bootstrap"])
+@pytest.mark.parametrize("name", ["metrics", "vertices", "lip_opening", "bootstrap"])
 def test_metrics_use_numpy_and_scipy_only(name: str) -> None:
     names = {name.split(".")[0] for name in imported_names(PACKAGE / "evaluation" / f"{name}.py")}
     assert names <= {"__future__", "dataclasses", "numpy", "scipy"}
