@@ -108,10 +108,16 @@ class StubTalker:
         self.calls: list[dict[str, Any]] = []
         self.frames: list[int] = []
         self.threads: set[int] = set()
+        self.called: list[tuple[str, int]] = []  # what was called, and in which thread
+
+    def note(self, name: str) -> None:
+        """Remember that something was called, and in which thread."""
+        self.called.append((name, threading.get_ident()))
 
     def work(self, frame: int, frames: int) -> None:
         """One frame's worth of work."""
         self.threads.add(threading.get_ident())
+        self.note("draw")
         self.frames.append(frame)
         time.sleep(self.pause)
         deadline = time.monotonic() + 120
@@ -120,6 +126,7 @@ class StubTalker:
 
     def style_of(self, sound: Any) -> np.ndarray:
         """Style weights (n,): ones for None, otherwise of the sound's own, always the same for the same sound."""
+        self.note("style_of")
         if sound is None:
             return np.ones(len(ENGLISH.phones), np.float32)
         seed = zlib.crc32(load_waveform(sound).samples.tobytes())
@@ -127,6 +134,7 @@ class StubTalker:
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
         """Vertices (V, 3) in metres: the shape of that number, as far as the slot is weighed."""
+        self.note("slot_face")
         if isinstance(slot, str) and slot not in ENGLISH.phones:
             raise ConfigError(f"There is no memory slot {slot!r}.")
         index = ENGLISH.index(slot) if isinstance(slot, str) else slot
@@ -143,6 +151,7 @@ class StubTalker:
         **changes: Any,
     ) -> StubAnimation:
         """Remember what was asked and answer at once."""
+        self.note("animate")
         options, waveform = options.changed(**changes), load_waveform(sound)
         self.calls.append({"seconds": waveform.seconds, "style": style} | dataclasses.asdict(options))
         self.threads.add(threading.get_ident())

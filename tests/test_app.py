@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -25,7 +26,7 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
-from memorytalker.page import api, comparison_run, demo, limits, theme  # noqa: E402
+from memorytalker.page import api, comparison_run, demo, health, limits, memory, theme  # noqa: E402  # noqa: E402
 from memorytalker.page.examples import EXAMPLES, SPEECH_FOLDER  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL  # noqa: E402
 
@@ -218,6 +219,71 @@ def test_an_endpoint_that_has_no_answer_in_time_says_so(page: Page, monkeypatch:
     page.talker.hold_network = lambda: True
     with pytest.raises(AppError, match="too busy to answer just now; please try again"):
         page.visitor().predict(api_name="/health")
+
+
+def handler(page: Page, name: str) -> Callable[..., Any]:
+    """What the page itself calls, which has no public endpoint: the function of that name."""
+    return next(fn.fn for fn in page.demo.fns.values() if fn.name == name and fn.api_visibility == "private")
+
+
+def noted(page: Page, name: str, answer: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: Any, **options: Any) -> Any:
+        page.talker.note(name)
+        return answer(*arguments, **options)
+
+    return call
+
+
+@pytest.fixture
+def noted_renderers(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of everything that draws: small answers, and a note of the thread."""
+
+    def write(path: Path, *_: Any, **__: Any) -> Path:
+        path.write_bytes(b"drawn")
+        return path
+
+    figure = SimpleNamespace(savefig=noted(page, "savefig", write))
+    for place, name, answer in (
+        (memory, "mouth_pictures", lambda head, faces: [np.zeros((4, 4, 3), np.uint8)] * len(faces)),
+        (health, "render_frames", lambda *_: iter([np.zeros((128, 128, 3), np.uint8)])),
+        (comparison_run, "write_comparison", write),
+        (comparison_run, "comparison_curves", lambda *_, **__: figure),
+    ):
+        monkeypatch.setattr(place, name, noted(page, name, answer))
+
+
+def test_every_call_of_network_and_renderer_is_made_in_one_thread(page: Page, noted_renderers: None):
+    """An animation is held in the network; beside it four handlers of the Memory section run, and every endpoint."""
+    talker, told = page.talker, memory.MemoryState("woman", (1.2,) * 40, ("",) * 40)
+    show, hear = handler(page, "show_slot"), handler(page, "hear")
+    talker.called.clear()
+    talker.hold_network = lambda: True
+    first = page.visitor().submit(handle_file(CLIP), "woman", api_name="/animate")
+    assert until(lambda: len(talker.calls) == 1)
+    with ThreadPoolExecutor(4) as pool:
+        beside = [pool.submit(lambda slot=slot: list(show(told, SimpleNamespace(index=slot)))) for slot in (3, 7)]
+        beside += [pool.submit(lambda clip=clip: list(hear(str(clip)))) for clip in (CLIP, OTHER_CLIP)]
+        counted = lambda name: sum(called == name for called, _ in talker.called)  # noqa: E731
+        # What is small is answered while the animation still runs, and the pictures wait for their turn.
+        assert until(lambda: counted("slot_face") == 4 and counted("style_of") == 2 and beside[2].done())
+        assert counted("mouth_pictures") == 0 and not first.done()
+        queued = [
+            page.visitor().submit(*arguments, api_name=name)
+            for name, arguments in {
+                "/style": [handle_file(CLIP)], "/slot_face": ["uw", handle_file(CLIP)], "/health": [],
+                "/compare": ["s1_pbbc7a", "woman"], "/animate": [handle_file(OTHER_CLIP), "old_man"],
+            }.items()
+        ]  # fmt: skip
+        talker.hold_network = lambda: False
+        assert all("<img" in one.result(PATIENCE)[-1] for one in beside[:2])
+        assert all(len(one.result(PATIENCE)[-1][0]) == 40 for one in beside[2:])
+        for job in (first, *queued):
+            job.result(PATIENCE)
+    assert {name for name, _ in talker.called} == {
+        "animate", "style_of", "slot_face", "draw", "mouth_pictures", "render_frames", "write_comparison",
+        "comparison_curves", "savefig",
+    }  # fmt: skip
+    assert len({thread for _, thread in talker.called}) == 1
 
 
 def refusal(page: Page, sound: Path | None, capfd: pytest.CaptureFixture) -> str:

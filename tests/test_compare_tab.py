@@ -61,7 +61,7 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
 @pytest.fixture
 def own(desk: JobRunner, tmp_path: Path) -> dict[str, str]:
     """Files of a visitor: a jaw that opens and closes, with a sound."""
-    head = desk.talker.head
+    head = desk.head
     jaw = 0.3 * np.sin(np.arange(round(SECONDS * FPS)) / 3) ** 2
     vertices = head.template + (jaw[:, None, None] * head.blendshape("jawOpen")).astype(np.float32)
     np.savez(tmp_path / "motion.npz", vertices=vertices, fps=FPS)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import traceback
+import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,14 +15,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memorytalker.page.jobs import Job, JobRunner, NotDone
+from memorytalker.page import jobs as module
+from memorytalker.page.jobs import Job, JobRunner, NotDone, Stopped
+from memorytalker.page.limits import PageError
 from memorytalker.page.status import stream_progress
+from memorytalker.page.worker import Worker, in_worker
 
 
 @pytest.fixture
-def worker() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        yield pool
+def worker() -> Iterator[Worker]:
+    worker = Worker()
+    yield worker
+    worker.close()
 
 
 def until(condition: Callable[[], Any]) -> bool:
@@ -123,7 +129,8 @@ def test_what_the_worker_raises_reaches_whoever_waits(worker):
 
 
 def talker(**calls: Any) -> Any:
-    return SimpleNamespace(mean_style=np.ones(3), animate=lambda *a, **k: None, **calls)
+    calls = dict.fromkeys(("animate", "style_of", "slot_face"), lambda *a, **k: None) | calls
+    return SimpleNamespace(head=None, config=SimpleNamespace(slots="abc"), mean_style=np.ones(3), **calls)
 
 
 def test_a_desk_has_one_thread_for_all(monkeypatch):
@@ -153,11 +160,183 @@ def test_a_borrowed_gpu_is_not_asked_to_call_back(monkeypatch):
 
 
 def test_the_network_and_nothing_else_goes_through_the_lender_of_gpus(monkeypatch):
-    import memorytalker.page.jobs as module
-
     lent = []
     monkeypatch.setattr(module, "spaces", SimpleNamespace(GPU=lambda call: lent.append(call) or call))
     one = talker(style_of=lambda sound: sound, slot_face=lambda slot, weights: (slot, weights))
     desk = JobRunner(one)
     assert lent == [one.animate, one.style_of, one.slot_face]
-    assert desk.slot_face("uw", progress=None) == ("uw", None) and desk.style_of("voice", progress=None) == "voice"
+    with desk.task(desk.slot_face, "uw") as face, desk.task(desk.style_of, "voice") as style:
+        assert face.wait(10) and face.result == ("uw", None)
+        assert style.wait(10) and style.result == "voice"
+
+
+def test_the_network_and_what_draws_refuse_every_other_thread():
+    asked = []
+    desk = JobRunner(talker(style_of=lambda sound: asked.append(sound)))
+
+    @in_worker
+    def draws(progress: Any) -> str:
+        return "drawn"
+
+    for call in (desk.animate, desk.style_of, desk.slot_face, draws):
+        with pytest.raises(RuntimeError, match="give it to Desk.task"):
+            call("anything")
+    assert not asked and not hasattr(desk, "talker")
+    with desk.task(draws) as task:
+        assert task.wait(10) and task.result == "drawn"
+
+
+def test_what_is_small_is_done_in_a_pause_of_what_is_long_and_in_the_same_thread(worker):
+    done, go, threads = [], threading.Event(), set()
+
+    def long(progress: Callable) -> None:
+        threads.add(threading.get_ident())
+        while not go.is_set():
+            progress(1, 2, "pictures")
+            time.sleep(0.001)
+        done.append("long")
+
+    def small(progress: Callable) -> str:
+        threads.add(threading.get_ident())
+        progress(0, 0, "")  # reports in a pause, and is not interrupted by others
+        done.append("small")
+        return "face"
+
+    with Job(worker, long) as first, Job(worker, lambda progress: done.append("next")) as following:
+        smalls = [Job(worker, small, small=True) for _ in range(3)]
+        assert all(one.wait(10) and one.result == "face" for one in smalls)
+        assert not first.wait(0) and not following.begun
+        go.set()
+        assert following.wait(10)
+    assert done == ["small"] * 3 + ["long", "next"] and len(threads) == 1
+    with Job(worker, small, small=True) as alone:
+        assert alone.wait(10)
+    for one in smalls:
+        one.close()
+
+
+def test_however_many_small_things_come_the_long_one_goes_on(worker, monkeypatch):
+    """Planted: a clock on which each small thing takes as long as thirty steps, and there is always another one."""
+    clock, counts, tasks = [0.0], [], []
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+
+    def small(progress: Callable) -> None:
+        counts.append(clock[0])
+        clock[0] += 30
+        tasks.append(Job(worker, small, small=True))
+
+    def long(progress: Callable) -> None:
+        tasks.extend(Job(worker, small, small=True) for _ in range(2))
+        for step in range(200):
+            clock[0] += 1
+            progress(step, 200, "pictures")
+        for task in tasks:
+            task.close()
+
+    with Job(worker, long) as task:
+        assert task.wait(30)
+        _ = task.result
+    assert len(counts) == 7 and {later - sooner for sooner, later in zip(counts, counts[1:], strict=False)} == {60.0}
+
+
+def test_a_small_thing_that_fails_or_is_closed_leaves_the_long_one_alone(worker):
+    go, begun = threading.Event(), []
+
+    def long(progress: Callable) -> str:
+        while not go.is_set():
+            progress(1, 2, "pictures")
+            time.sleep(0.001)
+        return "drawn"
+
+    def fail(progress: Callable) -> None:
+        raise ValueError("of its own")
+
+    with Job(worker, long) as task:
+        with Job(worker, fail, small=True) as failing:
+            assert failing.wait(10)
+            with pytest.raises(ValueError, match="of its own"):
+                _ = failing.result
+        held = threading.Event()
+        hold = Job(worker, lambda progress: held.wait(10), small=True)
+        gone = Job(worker, lambda progress: begun.append(True), small=True)
+        gone.close()
+        held.set()
+        assert hold.wait(10)
+        go.set()
+        assert task.wait(10) and task.result == "drawn"
+        hold.close()
+    assert not begun and not gone.folder.exists()
+
+
+class Large:
+    """Stands for arrays: can be watched, and says nothing of itself."""
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def test_what_failed_holds_nothing_of_its_work(worker, no_collection):
+    watched = []
+
+    def deeper() -> None:
+        partial = Large()
+        watched.append(weakref.ref(partial))
+        raise KeyError("first")
+
+    def deep(given: Large) -> None:
+        partial = Large()
+        watched.extend([weakref.ref(given), weakref.ref(partial)])
+        try:
+            deeper()
+        except KeyError:
+            raise PageError("A plain sentence.") from None  # the first stays as its context, with its frames
+
+    def work(given: Large, progress: Callable) -> None:
+        deep(given)
+
+    def asked() -> None:
+        with Job(worker, work, Large()) as task:
+            list(stream_progress(task, 0, "Doing"))
+
+    with pytest.raises(PageError) as refused:
+        asked()
+    assert until(lambda: watched and not any(one() for one in watched)), "while the refusal itself is still there"
+    assert "in deep" in "".join(traceback.format_exception(refused.value)), "where it was raised can still be told"
+    refusal = weakref.ref(refused.value)
+    del refused
+    assert until(lambda: refusal() is None), "and goes with whoever was told of it"
+
+
+def test_what_is_stopped_lets_go_at_once_of_what_it_had(worker, no_collection):
+    watched, go = [], threading.Event()
+
+    def work(given: Large, progress: Callable) -> Large:
+        partial = Large()
+        watched.append(weakref.ref(partial))
+        while not go.is_set():
+            progress(1, 2, "pictures")
+        return partial
+
+    given = Large()
+    watched.append(weakref.ref(given))
+    running = Job(worker, work, given)
+    assert until(lambda: running.begun and len(watched) == 2)
+    waits = Large()
+    watched.append(weakref.ref(waits))
+    behind = Job(worker, work, waits)
+    del given, waits
+    behind.close()
+    assert watched[2]() is None, "what never began, while another is at work"
+    running.close()
+    assert until(lambda: not any(one() for one in watched))
+    go.set()
+    with Job(worker, work, Large()) as finished:
+        assert finished.wait(10) and watched[-1]() is not None
+    assert watched[-1]() is None
+    with pytest.raises(Stopped):
+        _ = finished.result

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
 import time
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,8 +35,13 @@ CLIP, OTHER = (str(ROOT / "assets" / "speech" / name) for name in ("woman_farmin
 
 
 @pytest.fixture
-def desk() -> JobRunner:
-    return JobRunner(StubTalker())
+def talker() -> StubTalker:
+    return StubTalker()
+
+
+@pytest.fixture
+def desk(talker: StubTalker) -> JobRunner:
+    return JobRunner(talker)
 
 
 def until(condition: Callable[[], object]) -> bool:
@@ -47,36 +55,66 @@ def results(desk: JobRunner, wish: AnimateRequest, **options: object) -> list[Re
     return [step for step in run_animation(desk, wish, **options) if isinstance(step, Result)]
 
 
-def test_results_come_in_the_order_in_which_a_visitor_wants_them(desk: JobRunner):
+def test_results_come_in_the_order_in_which_a_visitor_wants_them(desk: JobRunner, talker: StubTalker):
     steps = list(run_animation(desk, AnimateRequest(CLIP, "woman")))
     kinds = [step.kind for step in steps if isinstance(step, Result)]
     assert kinds == ["animation", "player", "file"]
     said = [step for step in steps if isinstance(step, str)]
     assert 'aria-current="step">Listen' in said[0] and 'aria-current="step">Video' in said[-1]
-    assert len(desk.talker.threads) == 1  # hearing and drawing share one thread
+    assert len(talker.threads) == 1  # hearing and drawing share one thread
 
 
-def test_the_memory_is_there_before_a_picture_is_drawn(desk: JobRunner):
-    desk.talker.hold = lambda: True
+def test_the_memory_is_there_before_a_picture_is_drawn(desk: JobRunner, talker: StubTalker):
+    talker.hold = lambda: True
     steps = run_animation(desk, AnimateRequest(CLIP, "woman"))
     first = next(step for step in steps if isinstance(step, Result))
-    assert first.kind == "animation" and desk.talker.frames == []
+    assert first.kind == "animation" and talker.frames == []
     steps.close()
 
 
 @pytest.mark.parametrize("stage", ["hearing", "drawing"])
-def test_closing_stops_at_every_stage(desk: JobRunner, stage: str):
-    desk.talker.hold_network = lambda: stage == "hearing"
-    desk.talker.hold = lambda: stage == "drawing"
+def test_closing_stops_at_every_stage(desk: JobRunner, talker: StubTalker, stage: str):
+    talker.hold_network = lambda: stage == "hearing"
+    talker.hold = lambda: stage == "drawing"
     steps = run_animation(desk, AnimateRequest(CLIP, "woman"))
     seen = [next(steps)]
-    while stage == "drawing" and not desk.talker.frames:
+    while stage == "drawing" and not talker.frames:
         seen.append(next(steps))
     steps.close()
-    desk.talker.hold = lambda: False
+    talker.hold = lambda: False
     with desk.task(lambda progress: "free") as task:  # the thread has let go
         assert task.wait(10) and task.result == "free"
     assert not any(isinstance(step, Result) and step.kind == "file" for step in seen)
+
+
+@pytest.mark.parametrize("end", ["refused", "stopped", "finished"])
+def test_an_animation_goes_with_its_request(desk: JobRunner, talker: StubTalker, end: str):
+    """Without the full collection that comes some time later: each of them is tens of megabytes."""
+    animations, animate = [], talker.animate
+
+    def watched(*arguments: object, **options: object) -> object:
+        animation = animate(*arguments, **options)
+        animations.append(weakref.ref(animation))
+        return animation
+
+    desk._network = desk._network | {"animate": watched}
+    talker.fails = "drawing" if end == "refused" else ""
+    gc.collect()
+    gc.disable()
+    try:
+        steps = run_animation(desk, AnimateRequest(CLIP, "woman"))
+        if end == "stopped":
+            while not talker.frames:
+                next(steps)
+            steps.close()
+        elif end == "refused":
+            with pytest.raises(RuntimeError, match="renderer broke"):
+                deque(steps, maxlen=0)  # keeps none of them
+        else:
+            assert sum(isinstance(step, Result) for step in steps) == 3
+        assert animations and until(lambda: not any(one() for one in animations))
+    finally:
+        gc.enable()
 
 
 def test_the_same_wish_gives_the_same_animation(desk: JobRunner):
@@ -86,7 +124,7 @@ def test_the_same_wish_gives_the_same_animation(desk: JobRunner):
 
 
 def test_manners_become_what_the_talker_takes(desk: JobRunner):
-    heads = desk.talker.head.identities
+    heads = desk.head.identities
     for style, expected in ((THIS_VOICE, OWN_VOICE), (NEUTRAL, None)):
         wish = AnimateRequest(CLIP, "woman", style=style, style_sound=OTHER)
         assert wish.arguments(wish.checked(heads)).get("style", OWN_VOICE) is expected
@@ -96,7 +134,7 @@ def test_manners_become_what_the_talker_takes(desk: JobRunner):
 
 def test_a_file_that_is_gone_is_said_plainly(desk: JobRunner):
     with pytest.raises(PageError, match="no longer on this server"):
-        AnimateRequest("/nowhere/voice.wav", "woman").checked(desk.talker.head.identities)
+        AnimateRequest("/nowhere/voice.wav", "woman").checked(desk.head.identities)
 
 
 def test_what_was_decided_for_the_visitor_is_told_with_the_result(desk: JobRunner, tmp_path: Path):

@@ -41,7 +41,7 @@ def build_animate(desk: JobRunner) -> dict[str, Any]:
     """Lay out the studio; `wire_animate` sets it to work. Returns its components by their element ids."""
     with gr.Row(elem_id="studio"):
         with gr.Column(scale=4, min_width=320):
-            asked = _voice() | _face(desk.talker.head) | _manner() | _extras()
+            asked = _voice() | _face(desk.head) | _manner() | _extras()
             with gr.Row(elem_id="buttons"):
                 asked["run"] = gr.Button("Make it talk", variant="primary", interactive=False, elem_id="run", scale=3)
                 asked["stop"] = gr.Button("Stop", interactive=False, elem_id="stop", scale=1, min_width=90)
@@ -156,7 +156,7 @@ def wire_animate(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, A
 def _handler(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, Any]) -> Any:
     """The handler of the one button: a generator, so that it can be stopped, and that shows each result at once."""
     status, run, stop, caption, last = (parts[name] for name in ("status", "run", "stop", "caption", "last"))
-    descriptions = desk.talker.head.descriptions
+    descriptions = desk.head.descriptions
 
     def free(text: str, step: int = -1, wrong: bool = False) -> dict[Any, Any]:
         buttons = {run: gr.Button(interactive=True), stop: gr.Button(interactive=False)}

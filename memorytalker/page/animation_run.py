@@ -13,6 +13,7 @@ from memorytalker.page.jobs import JobRunner
 from memorytalker.page.player import player_value
 from memorytalker.page.request import AnimateRequest
 from memorytalker.page.status import STEPS, stream_progress
+from memorytalker.page.worker import in_worker
 from memorytalker.remarks import remarks_on
 
 #: Format -> what a visitor reads of it.
@@ -38,7 +39,7 @@ def run_animation(
     Closing the generator stops the work. Raises PageError or AudioError in plain words, TimeoutError, and whatever
     fails in the work.
     """
-    voices = wish.checked(desk.talker.head.identities)
+    voices = wish.checked(desk.head.identities)
     with desk.task(desk.animate, voices.speech, **wish.arguments(voices)) as listening:
         animation = yield from stream_progress(listening, 0, "Listening to the voice", steps)
     for remark in remarks_on(animation, voices.manner):
@@ -53,11 +54,13 @@ def run_animation(
         yield Result("file", path)
 
 
+@in_worker
 def _packed(animation: Any, progress: Any) -> Any:
     progress(0, 0, "pack")
     return player_value(animation)
 
 
+@in_worker
 def _saved(animation: Any, camera: str, format: str, folder: Path, progress: Any) -> Path:
     progress(0, 0, "render" if format == "mp4" else "")
     path = folder / f"talk.{format}"

@@ -72,7 +72,7 @@ def _animate(desk: JobRunner) -> Callable[..., Any]:
         voice", "another voice" (then style_sound is its clip) or "neutral". style_blend: 0 (neutral) to 1. expression:
         blinks, glances and brows, drawn from the seed. shut_silence: keep the mouth closed in pauses.
         """
-        identity = identity or next(iter(desk.talker.head.identities))
+        identity = identity or next(iter(desk.head.identities))
         options = options_of(style_blend=style_blend, expression=expression, seed=seed, shut_silence=shut_silence)
         wish = AnimateRequest(_path(sound), identity, camera, style, _path(style_sound), options)
         if format not in FORMATS:
@@ -94,7 +94,7 @@ def _animate(desk: JobRunner) -> Callable[..., Any]:
 def _style(desk: JobRunner) -> Callable[..., Any]:
     def style(sound: gr.FileData) -> dict:
         """The manner of a voice: one weight for each memory slot, and how many times the average speaker's that is."""
-        weights = _done(desk, desk.style_of, read_sound(_path(sound), NO_SOUND))
+        weights = _done(desk, desk.style_of, read_sound(_path(sound), NO_SOUND), small=True)
         relative = None if desk.mean_style is None else _rounded(weights / desk.mean_style, 4)
         return {"weights": _rounded(weights, 4), "against_average": relative}
 
@@ -107,8 +107,8 @@ def _slot_face(desk: JobRunner) -> Callable[..., Any]:
 
         slot: its name, such as "uw".
         """
-        weights = _done(desk, desk.style_of, read_sound(_path(sound), NO_SOUND)) if sound else None
-        vertices = _done(desk, desk.slot_face, slot, weights)
+        weights = _done(desk, desk.style_of, read_sound(_path(sound), NO_SOUND), small=True) if sound else None
+        vertices = _done(desk, desk.slot_face, slot, weights, small=True)
         return {"slot": slot, "vertices": _rounded(vertices, 6)}
 
     return slot_face
@@ -129,7 +129,7 @@ def _compare(desk: JobRunner) -> Callable[..., Any]:
         clip: the name of a bundled clip, or "own" with motion (npz, npy, ARKit csv or json) and its sound; fps where
         the motion does not say it. shown: the prediction in the film, "stages 1 + 2" or "stage 1".
         """
-        identity = identity or next(iter(desk.talker.head.identities))
+        identity = identity or next(iter(desk.head.identities))
         measures: dict[str, Any] = {}
         for step in run_comparison(desk, CompareRequest(clip, identity, shown, _path(motion), _path(sound), fps)):
             if not isinstance(step, Result):
@@ -165,8 +165,8 @@ def _health(desk: JobRunner) -> Callable[..., Any]:
     return health
 
 
-def _done(desk: JobRunner, work: Callable[..., Any], *arguments: Any) -> Any:
-    with desk.task(work, *arguments) as task:
+def _done(desk: JobRunner, work: Callable[..., Any], *arguments: Any, small: bool = False) -> Any:
+    with desk.task(work, *arguments, small=small) as task:
         if not task.wait(ANSWER_SECONDS):
             raise PageError(NO_ANSWER)
         return task.result

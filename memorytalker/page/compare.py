@@ -55,7 +55,7 @@ def build_compare(desk: JobRunner) -> dict[str, Any]:
     gr.HTML(INTRODUCTION, elem_id="compare-introduction")
     with gr.Row(elem_id="compare-studio"):
         with gr.Column(scale=4, min_width=320):
-            asked = _truth() | _shown(desk.talker.head)
+            asked = _truth() | _shown(desk.head)
             with gr.Row(elem_id="compare-buttons"):
                 asked["compare-run"] = gr.Button("Compare", variant="primary", elem_id="compare-run", scale=3)
                 asked["compare-stop"] = gr.Button(

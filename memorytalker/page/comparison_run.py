@@ -18,6 +18,7 @@ from memorytalker.page.animation_run import Result
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import PageError
 from memorytalker.page.status import stream_progress
+from memorytalker.page.worker import in_worker
 
 STEPS = ("Listen", "Measure", "Video")
 #: Instead of the name of a bundled clip: the visitor's own files.
@@ -77,7 +78,7 @@ def run_comparison(
     whatever fails in the work.
     """
     try:
-        trial.check(desk.talker.head.identities)
+        trial.check(desk.head.identities)
         with desk.task(_measured, desk, trial) as measuring:
             comparison = yield from stream_progress(measuring, 0, "Reading the motion", steps)
         yield Result("comparison", comparison)
@@ -91,11 +92,13 @@ def run_comparison(
         raise PageError(str(error)) from None
 
 
+@in_worker
 def _measured(desk: JobRunner, trial: CompareRequest, progress: Any) -> Comparison:
-    truth = trial.read(desk.talker.head.with_identity(trial.identity))
+    truth = trial.read(desk.head.with_identity(trial.identity))
     return compare(truth, desk.animate, progress)
 
 
+@in_worker
 def _drawn(comparison: Comparison, folder: Path, progress: Any) -> Path:
     path = folder / "curves.png"
     opened = {one.name: 1000 * one.opening for one in comparison.predictions}
@@ -108,6 +111,7 @@ def _drawn(comparison: Comparison, folder: Path, progress: Any) -> Path:
     return path
 
 
+@in_worker
 def _filmed(comparison: Comparison, shown: str, folder: Path, progress: Any) -> Path:
     progress(0, 0, "render")
     prediction = next(one for one in comparison.predictions if one.name == shown)

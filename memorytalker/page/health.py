@@ -10,12 +10,14 @@ import numpy as np
 
 from memorytalker.config import RenderOptions
 from memorytalker.page.jobs import JobRunner
+from memorytalker.page.worker import in_worker
 from memorytalker.rendering import render_frames
 from memorytalker.sound.decode import SAMPLE_RATE, Waveform
 
 PROBE_SECONDS = 0.5
 
 
+@in_worker
 def probe(desk: JobRunner, progress: Any) -> dict[str, Any]:
     """Animate half a second of a hum and draw its first picture; raises whatever fails.
 
@@ -24,7 +26,7 @@ def probe(desk: JobRunner, progress: Any) -> dict[str, Any]:
     times = np.arange(round(PROBE_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
     hum = Waveform((0.1 * np.sin(2 * np.pi * 150 * times)).astype(np.float32))
     began = time.perf_counter()
-    animation = desk.animate(hum, identity=next(iter(desk.talker.head.identities)), progress=progress)
+    animation = desk.animate(hum, identity=next(iter(desk.head.identities)), progress=progress)
     heard = time.perf_counter()
     if not np.isfinite(animation.vertices).all():
         raise ArithmeticError("The network gave numbers that are not finite.")

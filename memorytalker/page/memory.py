@@ -15,13 +15,15 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from memorytalker import Animation
+from memorytalker import Animation, Waveform
 from memorytalker.page import insight
 from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.jobs import JobRunner, Progress
 from memorytalker.page.limits import PLAIN_ERRORS, PageError, read_sound, refused
 from memorytalker.page.scripts import start_script
+from memorytalker.page.status import POLL_SECONDS, waiting
 from memorytalker.page.style_view import style_html, voices_html
+from memorytalker.page.worker import in_worker
 from memorytalker.phones import ENGLISH
 from memorytalker.rendering.closeup import mouth_pictures
 from memorytalker.sound.decode import is_silent
@@ -39,6 +41,8 @@ Only its manner is heard; no video is drawn.</p>"""
 SECOND_MISSING = "Give a second voice to see both side by side."
 FIRST_MISSING = "The second voice is heard. Make a head talk, and the first stands beside it."
 HEARING = "Listening to the second voice…"
+IN_A_PAUSE = "A head is being made to talk just now; this is done in its next pause, within a few seconds…"
+OURS = "The second voice could not be heard on our side; please try again in a moment."
 ALONE = "Read alone and steadily, without the sound around it: in speech a slot has company, which moves the face too."
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 #: Light work beside the one place in which videos are drawn.
@@ -148,10 +152,19 @@ def _wire(desk: JobRunner, parts: dict[str, Any]) -> None:
             return
         yield None, _note(HEARING)
         try:
-            yield second_style(desk, path), gr.skip()
+            voice = second_voice(path)
+            with desk.task(desk.style_of, voice, small=True) as task:
+                for _ in waiting(task, POLL_SECONDS):
+                    yield None, _note(HEARING if task.begun else IN_A_PAUSE)
+                weights = task.result
+            yield tuple(weights.tolist()), gr.skip()
         except PLAIN_ERRORS as error:
             yield None, _note(str(error), wrong=True)
             raise refused(error) from None
+        except Exception as error:
+            log.exception("A second voice could not be heard")
+            yield None, _note(OURS, wrong=True)
+            raise refused(PageError(OURS)) from error
 
     def compare(told: MemoryState | None, weights: tuple[float, ...] | None) -> Any:
         if weights is None:
@@ -159,7 +172,7 @@ def _wire(desk: JobRunner, parts: dict[str, Any]) -> None:
         if told is None:
             return _note(FIRST_MISSING)
         first, other = np.array(told.weights), np.array(weights)
-        return voices_html(first, other, desk.mean_style, desk.talker.config.slots)
+        return voices_html(first, other, desk.mean_style, desk.slots)
 
     for name in ("memory", "style-words", "voices"):
         parts[name].slot(show_slot, told, parts["slot-faces"], trigger_mode="always_last", **BESIDE)
@@ -168,33 +181,36 @@ def _wire(desk: JobRunner, parts: dict[str, Any]) -> None:
         state.change(compare, [told, second], parts["voices"], queue=False, **PRIVATE)
 
 
-def second_style(desk: JobRunner, path: str) -> tuple[float, ...]:
-    """Style weights of a visitor's second voice. Raises PageError or AudioError in plain words."""
+def second_voice(path: str) -> Waveform:
+    """A visitor's second voice, in which somebody speaks. Raises PageError or AudioError in plain words."""
     waveform = read_sound(path, SECOND_MISSING)
     if is_silent(waveform):
         raise PageError("The second voice is silent, and silence has no manner; give one in which somebody speaks.")
-    return tuple(desk.style_of(waveform).tolist())
+    return waveform
 
 
 def slot_steps(desk: JobRunner, told: MemoryState | None, asked: Any) -> Iterator[str]:
     """The face of a slot, step by step: what can be measured at once, and its pictures when they are drawn."""
-    labels = desk.talker.config.slots
+    labels = desk.slots
     if told is None:
         yield faces_html()
         return
     if not isinstance(asked, int) or asked not in range(len(labels)):
         raise refused(PageError("There is no such slot; choose one of those shown."))
-    head = desk.talker.head.with_identity(told.identity)
+    head = desk.head.with_identity(told.identity)
     styles = [None] if set(told.weights) == {1.0} else [None, np.array(told.weights, np.float32)]
-    # Heard at once, even while a video is drawn: it is a moment's work, and needs no graphics.
-    moved = [desk.slot_face(asked, style) - desk.talker.head.template for style in styles]
-    faces = np.stack(moved) + head.template
-    shown = functools.partial(faces_html, labels, asked, faces, head, in_speech=told.in_speech[asked])
-    yield shown()
+    shown = functools.partial(faces_html, labels, asked, None, head, in_speech=told.in_speech[asked])
     try:
+        # Small: a moment's work that needs no graphics, and does not wait until a video is drawn.
+        with desk.task(_moved, desk, asked, styles, small=True) as task:
+            for _ in waiting(task, POLL_SECONDS):
+                yield shown(waiting=True)
+            faces = task.result + head.template
+        shown = functools.partial(shown.func, labels, asked, faces, head, **shown.keywords)
+        yield shown()
         with desk.task(_pictures, head, faces) as task:
             yield shown(waiting=True)
-            while not task.wait(0.25):
+            for _ in waiting(task, POLL_SECONDS):
                 yield shown(waiting=True)
             pictures = task.result
         yield shown(pictures=pictures)
@@ -204,6 +220,13 @@ def slot_steps(desk: JobRunner, told: MemoryState | None, asked: Any) -> Iterato
         raise refused(PageError("The face could not be drawn on our side; please try again in a moment.")) from error
 
 
+@in_worker
+def _moved(desk: JobRunner, slot: int, styles: list[np.ndarray | None], progress: Progress) -> np.ndarray:
+    """How the slot moves the head in each of k styles, (k, V, 3) in metres."""
+    return np.stack([desk.slot_face(slot, style) for style in styles]) - desk.head.template
+
+
+@in_worker
 def _pictures(head: Any, faces: np.ndarray, progress: Progress) -> list[str]:
     progress(0, 0, "slot")
     return [_jpeg(picture) for picture in mouth_pictures(head, faces)]
@@ -213,15 +236,18 @@ def faces_html(
     labels: Any = (), slot: int | None = None, faces: np.ndarray | None = None, head: Any = None,
     pictures: list[str] | None = None, waiting: bool = False, failed: bool = False, in_speech: str = "",
 ) -> str:  # fmt: skip
-    """The faces (k, V, 3) of a slot, neutral first, with what can be measured on them."""
-    if slot is None or faces is None:
+    """The faces (k, V, 3) of a slot, neutral first, with what can be measured on them; None while they are awaited."""
+    if slot is None:
         return f"<h3>The face of a slot</h3><p>{CHOOSE}</p>"
     home = next(name for name, slots in ENGLISH.grouped(labels) if slot in slots)
     title = insight.slot_names(labels, [slot])
     title += f" <small>{html.escape(home)}</small>" if home and home != "silence" else ""
-    opening, width = insight.mouth_opening(faces, head), insight.mouth_width(faces, head)
+    names, opening, width = [], None, None
+    if faces is not None:
+        names = ["Neutral", "In this style"][: len(faces)]
+        opening, width = insight.mouth_opening(faces, head), insight.mouth_width(faces, head)
     figures = []
-    for number, manner in enumerate(["Neutral", "In this style"][: len(faces)]):
+    for number, manner in enumerate(names):
         sizes = "" if opening is None else f"lips {opening[number]:.1f} mm apart"
         sizes += "" if width is None else f"{', ' if sizes else ''}mouth {width[number]:.1f} mm wide"
         words = f"{manner}{': ' if sizes else ''}{sizes}"
@@ -231,10 +257,12 @@ def faces_html(
             picture = f'<img src="{pictures[number]}" alt="{said}">'
         figures.append(f"<figure>{picture}<figcaption>{words}</figcaption></figure>")
     note = ""
-    if len(faces) == 1:
+    if len(names) == 1:
         note += "<p>The head spoke in the neutral style, so there is one face.</p>"
-    note += '<p class="small">The pictures follow; a video may be drawn first.</p>' if waiting else ""
-    note += '<p class="wrong">The pictures could not be drawn.</p>' if failed else ""
+    following = "The pictures follow; a video may be drawn first." if names else IN_A_PAUSE
+    note += f'<p class="small">{following}</p>' if waiting else ""
+    missing = "The pictures could not be drawn." if names else "The face could not be read."
+    note += f'<p class="wrong">{missing}</p>' if failed else ""
     return f"""<div data-slot="{slot}"><h3>The face of {title}</h3><div class="pair">{"".join(figures)}</div>{note}
 <p>{in_speech}</p><p class="small">{ALONE}</p></div>"""
 

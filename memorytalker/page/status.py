@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any, TypeVar
 
 from memorytalker.page.jobs import Job
@@ -58,10 +58,16 @@ def stream_progress(
 
     Raises TimeoutError after `patience` seconds. Whoever stops reading stops nothing: close the task.
     """
-    deadline = time.monotonic() + patience
-    while True:
+    yield progress_html(task, step, doing, steps)
+    for _ in waiting(task, POLL_SECONDS, patience):
         yield progress_html(task, step, doing, steps)
-        if task.wait(POLL_SECONDS):
-            return task.result
+    return task.result
+
+
+def waiting(task: Job[Any], seconds: float, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+    """Yield every so many seconds until the task has ended. Raises TimeoutError after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while not task.wait(seconds):
         if time.monotonic() > deadline:
             raise TimeoutError
+        yield

@@ -67,7 +67,9 @@ if __name__ == "__main__":
         wish = SimpleNamespace(identity=next(iter(talker.head.identities)))
 
         def talk(times: int = 1, **options: Any) -> list[Any]:
-            animation = desk.animate(clip, **options)
+            with desk.task(desk.animate, clip, **options) as task:
+                task.wait(600)
+                animation = task.result
             vertices = np.repeat(animation.vertices, times, axis=0)
             address = np.repeat(animation.memory_address, times, axis=0)
             head = animation.head.with_identity(wish.identity)
