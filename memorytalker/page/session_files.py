@@ -14,6 +14,8 @@ from pathlib import Path
 
 import gradio as gr
 
+from memorytalker.page import gradio_private
+
 #: Results of one visit that are kept at a time; the oldest gives way.
 RESULTS_KEPT = 6
 
@@ -31,12 +33,7 @@ def patch_gradio_sweep(demo: gr.Blocks) -> None:
 
     The sweep reads sets of paths in one thread while others add to them, and an error ends it for good.
     """
-    demo.upload_file_set = SnapshotSet(demo.upload_file_set)
-    demo.temp_file_sets = [demo.upload_file_set]
-    for block in demo.blocks.values():
-        if hasattr(block, "temp_files"):
-            block.temp_files = SnapshotSet(block.temp_files)
-            demo.temp_file_sets.append(block.temp_files)
+    gradio_private.replace_upload_sets(demo, SnapshotSet)
 
 
 class SessionFiles:
@@ -78,13 +75,9 @@ class SessionFiles:
         if name:
             shutil.rmtree(self.root / name, ignore_errors=True)
         # Gradio keeps the values of every component of every session, a 3D head among them, until a hundred more came.
-        holder = getattr(demo, "state_holder", None)
-        if holder is not None:
-            with holder.lock:
-                holder.session_data.pop(session, None)
-                holder.time_last_used.pop(session, None)
-            if session not in demo._queue.pending_event_ids_session:
-                demo._queue.pending_messages_per_session.pop(session, None)
+        if demo is not None:
+            gradio_private.forget_values(demo, session)
+            gradio_private.forget_messages(demo, session)
 
     def sweep(self) -> bool:
         """Remove results older than `keep_seconds`; whether any are left."""
