@@ -28,7 +28,7 @@ from stub_talker import StubTalker  # noqa: E402
 import app  # noqa: E402
 from memorytalker.page import api, comparison_run, demo, health, limits, memory, theme  # noqa: E402  # noqa: E402
 from memorytalker.page.examples import EXAMPLES, SPEECH_FOLDER  # noqa: E402
-from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL  # noqa: E402
+from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, AnimateRequest  # noqa: E402
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 OTHER_CLIP = ROOT / "assets" / "speech" / "man_dove.wav"
@@ -226,6 +226,13 @@ def handler(page: Page, name: str) -> Callable[..., Any]:
     return next(fn.fn for fn in page.demo.fns.values() if fn.name == name and fn.api_visibility == "private")
 
 
+def pressed(page: Page, values: dict[str, Any], request: Any) -> list[dict]:
+    """What the button shows whose form has these fields, by element ids; the others are as the page begins."""
+    wired = [fn for fn in page.demo.fns.values() if fn.name == "begin"]
+    fn = next(fn for fn in wired if set(values) <= {part.elem_id for part in fn.inputs})
+    return list(fn.fn({part: values.get(part.elem_id, part.value) for part in fn.inputs}, request))
+
+
 def noted(page: Page, name: str, answer: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **options: Any) -> Any:
         page.talker.note(name)
@@ -253,14 +260,16 @@ def noted_renderers(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_call_of_network_and_renderer_is_made_in_one_thread(page: Page, noted_renderers: None):
-    """An animation is held in the network; beside it four handlers of the Memory section run, and every endpoint."""
+    """An animation is held in the network; beside it run four handlers of the Memory section, the three buttons of the
+    page, and every endpoint.
+    """
     talker, told = page.talker, memory.MemoryState("woman", (1.2,) * 40, ("",) * 40)
     show, hear = handler(page, "show_slot"), handler(page, "hear")
     talker.called.clear()
     talker.hold_network = lambda: True
     first = page.visitor().submit(handle_file(CLIP), "woman", api_name="/animate")
     assert until(lambda: len(talker.calls) == 1)
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(7) as pool:
         beside = [pool.submit(lambda slot=slot: list(show(told, SimpleNamespace(index=slot)))) for slot in (3, 7)]
         beside += [pool.submit(lambda clip=clip: list(hear(str(clip)))) for clip in (CLIP, OTHER_CLIP)]
         counted = lambda name: sum(called == name for called, _ in talker.called)  # noqa: E731
@@ -274,11 +283,20 @@ def test_every_call_of_network_and_renderer_is_made_in_one_thread(page: Page, no
                 "/compare": ["s1_pbbc7a", "woman"], "/animate": [handle_file(OTHER_CLIP), "old_man"],
             }.items()
         ]  # fmt: skip
+        request = SimpleNamespace(session_hash="ann")
+        wish = AnimateRequest(str(CLIP), "woman")
+        buttons = [
+            pool.submit(pressed, page, {"sound": str(CLIP), "head": "old_man"}, request),
+            pool.submit(pressed, page, {"truth-example": "s1_pbbc7a"}, request),
+            pool.submit(lambda: list(handler(page, "prepare")(wish, "npz", request))),
+        ]
         talker.hold_network = lambda: False
         assert all("<img" in one.result(PATIENCE)[-1] for one in beside[:2])
         assert all(len(one.result(PATIENCE)[-1][0]) == 40 for one in beside[2:])
         for job in (first, *queued):
             job.result(PATIENCE)
+        for button in buttons:
+            assert "Something failed" not in str(button.result(PATIENCE))
     assert {name for name, _ in talker.called} == {
         "animate", "style_of", "slot_face", "draw", "mouth_pictures", "render_frames", "write_comparison",
         "comparison_curves", "savefig",

@@ -23,9 +23,15 @@ from memorytalker.comparison import video  # noqa: E402
 from memorytalker.comparison.predictions import Comparison  # noqa: E402
 from memorytalker.config import RenderOptions  # noqa: E402
 from memorytalker.page import comparison_run  # noqa: E402
-from memorytalker.page.animation_run import Result  # noqa: E402
 from memorytalker.page.compare import build_compare  # noqa: E402
-from memorytalker.page.comparison_run import OWN, CompareRequest, run_comparison  # noqa: E402
+from memorytalker.page.comparison_run import (  # noqa: E402
+    OWN,
+    CompareRequest,
+    ComparisonReady,
+    CurvesReady,
+    VideoReady,
+    run_comparison,
+)
 from memorytalker.page.jobs import JobRunner  # noqa: E402
 from memorytalker.page.limits import PageError  # noqa: E402
 from memorytalker.page.measures_view import measures_html, words_html  # noqa: E402
@@ -75,20 +81,20 @@ def test_figures_come_first_then_curves_then_the_film(desk: JobRunner, own: dict
         if isinstance(step, str):
             said.append(step)
             continue
-        kinds.append(step.kind)
-        if step.kind == "curves":
-            picture = np.asarray(Image.open(step.value).convert("RGB"))
+        kinds.append(type(step))
+        if isinstance(step, CurvesReady):
+            picture = np.asarray(Image.open(step.path).convert("RGB"))
             assert picture.shape[1] > 1000 and picture.std() > 10
-        if step.kind == "film":
-            assert Path(step.value).read_bytes()[4:8] == b"ftyp"
-    assert kinds == ["comparison", "curves", "film"]
+        if isinstance(step, VideoReady):
+            assert Path(step.path).read_bytes()[4:8] == b"ftyp"
+    assert kinds == [ComparisonReady, CurvesReady, VideoReady]
     assert 'aria-current="step">Listen' in said[0] and 'aria-current="step">Video' in said[-1]
 
 
 @functools.cache
 def comparison_of(desk: JobRunner, trial: CompareRequest) -> Comparison:
     steps = run_comparison(desk, trial)
-    found = next(step.value for step in steps if isinstance(step, Result))
+    found = next(step.comparison for step in steps if isinstance(step, ComparisonReady))
     steps.close()
     return found
 

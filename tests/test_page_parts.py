@@ -24,7 +24,7 @@ from stub_talker import StubTalker  # noqa: E402
 
 from memorytalker import OWN_VOICE, AnimateOptions  # noqa: E402
 from memorytalker.page import session_files  # noqa: E402
-from memorytalker.page.animation_run import Result, run_animation  # noqa: E402
+from memorytalker.page.animation_run import AnimationReady, FileReady, Note, PlayerReady, Result, run_animation  # noqa: E402  # noqa: E402
 from memorytalker.page.jobs import JobRunner  # noqa: E402
 from memorytalker.page.limits import PageError  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, THIS_VOICE, AnimateRequest  # noqa: E402
@@ -57,8 +57,8 @@ def results(desk: JobRunner, wish: AnimateRequest, **options: object) -> list[Re
 
 def test_results_come_in_the_order_in_which_a_visitor_wants_them(desk: JobRunner, talker: StubTalker):
     steps = list(run_animation(desk, AnimateRequest(CLIP, "woman")))
-    kinds = [step.kind for step in steps if isinstance(step, Result)]
-    assert kinds == ["animation", "player", "file"]
+    kinds = [type(step) for step in steps if isinstance(step, Result)]
+    assert kinds == [AnimationReady, PlayerReady, FileReady]
     said = [step for step in steps if isinstance(step, str)]
     assert 'aria-current="step">Listen' in said[0] and 'aria-current="step">Video' in said[-1]
     assert len(talker.threads) == 1  # hearing and drawing share one thread
@@ -68,7 +68,7 @@ def test_the_memory_is_there_before_a_picture_is_drawn(desk: JobRunner, talker: 
     talker.hold = lambda: True
     steps = run_animation(desk, AnimateRequest(CLIP, "woman"))
     first = next(step for step in steps if isinstance(step, Result))
-    assert first.kind == "animation" and talker.frames == []
+    assert isinstance(first, AnimationReady) and talker.frames == []
     steps.close()
 
 
@@ -84,7 +84,7 @@ def test_closing_stops_at_every_stage(desk: JobRunner, talker: StubTalker, stage
     talker.hold = lambda: False
     with desk.task(lambda progress: "free") as task:  # the thread has let go
         assert task.wait(10) and task.result == "free"
-    assert not any(isinstance(step, Result) and step.kind == "file" for step in seen)
+    assert not any(isinstance(step, FileReady) for step in seen)
 
 
 @pytest.mark.parametrize("end", ["refused", "stopped", "finished"])
@@ -119,7 +119,7 @@ def test_an_animation_goes_with_its_request(desk: JobRunner, talker: StubTalker,
 
 def test_the_same_wish_gives_the_same_animation(desk: JobRunner):
     wish = AnimateRequest(CLIP, "woman", options=AnimateOptions(seed=3, expression=True))
-    first, second = (results(desk, wish, with_player=False, format="npz")[0].value for _ in range(2))
+    first, second = (results(desk, wish, with_player=False, format="npz")[0].animation for _ in range(2))
     assert (first.vertices == second.vertices).all() and (first.memory_address == second.memory_address).all()
 
 
@@ -146,8 +146,8 @@ def test_what_was_decided_for_the_visitor_is_told_with_the_result(desk: JobRunne
         ("silence", "The sound is silent, so the mouth stays closed."),
     ):
         found = results(desk, AnimateRequest(str(tmp_path / f"{name}.wav"), "woman"), with_player=False)
-        assert [step.value for step in found if step.kind == "note"] == [said]
-        assert [step.kind for step in found] == ["note", "animation", "file"]
+        assert [step.text for step in found if isinstance(step, Note)] == [said]
+        assert [type(step) for step in found] == [Note, AnimationReady, FileReady]
 
 
 def test_captions_tell_every_setting():

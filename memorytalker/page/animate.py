@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import html
-import logging
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from memorytalker.page.animation_run import Result, run_animation
+from memorytalker.page.animation_run import AnimationReady, FileReady, Note, PlayerReady, Result, run_animation
 from memorytalker.page.downloads import build_downloads
 from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.jobs import JobRunner
-from memorytalker.page.limits import BUSY, LIMITS_TEXT, PLAIN_ERRORS, TOO_SLOW, refused
+from memorytalker.page.limits import LIMITS_TEXT
 from memorytalker.page.player import player
 from memorytalker.page.request import (
     ANOTHER_VOICE,
@@ -26,15 +24,12 @@ from memorytalker.page.request import (
     options_of,
     seen_name,
 )
+from memorytalker.page.run_controls import INSTANT, ONE_AT_A_TIME, Form, RunControls, Shown, Watch
 from memorytalker.page.scripts import call_script
 from memorytalker.page.status import STEPS, status_html
 
 WELCOME = "Give a voice, then press “Make it talk”."
-WAITING = "Waiting for a free place…"
-INSTANT = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-#: Whatever draws or hears shares one place: one request is worked on at a time.
-ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibility": "private"}
-log = logging.getLogger("memorytalker.page")
+OURS = "Something failed on our side while {}; please try again in a moment."
 
 
 def build_animate(desk: JobRunner) -> dict[str, Any]:
@@ -113,99 +108,83 @@ def _extras() -> dict[str, Any]:
     return {"expression": expression, "seed": seed, "shut-silence": shut}
 
 
+def wish_form(parts: dict[str, Any]) -> Form[AnimateRequest]:
+    """Which component asks for which field of a Wish."""
+    asked = {
+        "sound": "sound", "identity": "head", "camera": "camera", "style": "style-source", "style_sound": "style-sound",
+        "style_blend": "style-blend", "expression": "expression", "seed": "seed", "shut_silence": "shut-silence",
+    }  # fmt: skip
+
+    def request(
+        sound: str | None, identity: str, camera: str, style: str, style_sound: str | None, style_blend: float,
+        expression: bool, seed: float, shut_silence: bool,
+    ) -> AnimateRequest:  # fmt: skip
+        options = options_of(style_blend=style_blend, expression=expression, seed=seed, shut_silence=shut_silence)
+        return AnimateRequest(sound, identity, camera, style, style_sound, options)
+
+    return Form(request, {name: parts[elem_id] for name, elem_id in asked.items()})
+
+
 def wire_animate(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, Any]) -> Any:
     """Let the buttons work; returns the event that animates.
 
     `remembered` is what else shows the result: component -> function of the animation and the wish.
     """
-    asked = [parts[name] for name in ("sound", "head", "camera", "style-source", "style-sound", "style-blend")]
-    asked += [parts[name] for name in ("expression", "seed", "shut-silence")]
-    status, run, stop = parts["status"], parts["run"], parts["stop"]
-    outputs = [status, run, stop, *(parts[name] for name in ("last", "player", "video", "caption")), *remembered]
-
-    def switch(text: str, busy: bool) -> tuple[Any, ...]:
-        return status_html(-1, text), gr.Button(interactive=not busy), gr.Button(interactive=busy)
-
+    controls = RunControls(parts["status"], parts["run"], parts["stop"])
+    form = wish_form(parts)
+    outputs = [*(parts[name] for name in ("last", "player", "video", "caption")), *remembered]
     see = call_script("page.js", "showPlace", "status")  # on a phone the results are below the choices
-    event = run.click(partial(switch, WAITING, True), None, [status, run, stop], js=see, **INSTANT).then(
-        _handler(desk, parts, remembered), asked, outputs, show_progress="hidden", **ONE_AT_A_TIME
-    )
-    # A full queue, or a choice that a component itself refuses, ends an event before it begins.
-    event.failure(
-        lambda said: (
-            status_html(-1, BUSY, wrong=True) if WAITING in said else gr.skip(),
-            gr.Button(interactive=True),
-            gr.Button(interactive=False),
-        ),
-        status, [status, run, stop], **INSTANT,
-    )  # fmt: skip
-    stopped = partial(switch, "Stopped.", False)
-    # Said twice: on a busy machine a last report of progress may arrive after the first. Not so the buttons, which by
-    # then may belong to the next run.
-    stop.click(stopped, None, [status, run, stop], cancels=[event, parts["prepare"]], **INSTANT).then(
-        lambda: status_html(-1, "Stopped."), None, status, **INSTANT
-    )
-    # A recording reaches the server a moment after it ends: until then there is nothing to run.
-    # The button knows it in the browser, at once: answers of the server to "taken away" and "there" may cross.
+    handler = _handler(desk, parts, controls, form, remembered)
+    event = controls.wire(handler, form, outputs, see, [parts["prepare"]])
+    run = parts["run"]
+    # A recording reaches the server a moment after it ends: until then there is nothing to run. The button knows it in
+    # the browser, at once: answers of the server to "taken away" and "there" may cross.
     for voice in (parts["sound"], parts["style-sound"]):
         voice.start_recording(None, None, run, js=call_script("page.js", "notNow"), **INSTANT)
         voice.change(None, parts["sound"], run, js=call_script("page.js", "runnable"), **INSTANT)
     return event
 
 
-def _handler(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, Any]) -> Any:
+def _handler(
+    desk: JobRunner,
+    parts: dict[str, Any],
+    controls: RunControls,
+    form: Form[AnimateRequest],
+    remembered: dict[Any, Any],
+) -> Callable[..., Iterator[Shown]]:
     """The handler of the one button: a generator, so that it can be stopped, and that shows each result at once."""
-    status, run, stop, caption, last = (parts[name] for name in ("status", "run", "stop", "caption", "last"))
+    player, video, caption, last = (parts[name] for name in ("player", "video", "caption", "last"))
     descriptions = desk.head.descriptions
 
-    def free(text: str, step: int = -1, wrong: bool = False) -> dict[Any, Any]:
-        buttons = {run: gr.Button(interactive=True), stop: gr.Button(interactive=False)}
-        return {status: status_html(step, text, wrong=wrong)} | buttons
-
-    def shown(step: Result, wish: AnimateRequest, request: gr.Request) -> dict[Any, Any]:
-        if step.kind == "animation":
+    def shown(step: Result, wish: AnimateRequest, request: gr.Request) -> Shown:
+        if isinstance(step, AnimationReady):
             name = seen_name(wish.identity, descriptions.get(wish.identity, ""))
-            values = {component: value(step.value, wish) for component, value in remembered.items()}
+            values = {component: value(step.animation, wish) for component, value in remembered.items()}
             return values | {caption: caption_html(wish, name), last: wish}
-        if step.kind == "file":
-            return {parts["video"]: desk.visits.keep(step.value, request)}
-        return {parts["player"]: step.value}
+        if isinstance(step, FileReady):
+            return {video: desk.visits.keep(step.path, request)}
+        return {player: step.package} if isinstance(step, PlayerReady) else {}
 
-    def begin(
-        sound: str | None, identity: str, camera: str, source: str, second: str | None, blend: float,
-        expression: bool, seed: float, shut: bool, request: gr.Request,
-    ) -> Iterator[dict[Any, Any]]:  # fmt: skip
-        began, doing, times, note = time.monotonic(), "listening", [], ""
-        empty = {part: None for part in (parts["player"], parts["video"], last, *remembered)} | {caption: ""}
-        buttons = {run: gr.Button(interactive=False), stop: gr.Button(interactive=True)}
-        yield empty | buttons
-        try:
-            options = options_of(style_blend=blend, expression=expression, seed=seed, shut_silence=shut)
-            wish = AnimateRequest(sound, identity, camera, source, second, options)
-            for step in run_animation(desk, wish):
-                if isinstance(step, str):
-                    yield {status: step}
-                    continue
-                if step.kind == "note":
-                    note += " " + step.value
-                    gr.Info(html.escape(step.value, quote=False))
-                    continue
-                doing = "drawing the video"
-                times.append(time.monotonic() - began)
-                yield shown(step, wish, request)
-            spent = "Memory after {:.1f} s, 3D head after {:.1f} s, video after {:.1f} s.".format(*times)
-            yield free(spent + note, len(STEPS))
-        except PLAIN_ERRORS as error:
-            yield free(str(error), wrong=True)
-            raise refused(error) from None
-        except TimeoutError as error:
-            yield free(TOO_SLOW, wrong=True)
-            raise refused(ValueError(TOO_SLOW)) from error
-        except Exception as error:
-            log.exception("A request failed")
-            text = f"Something failed on our side while {doing}; please try again in a moment."
-            yield free(text, wrong=True)
-            raise refused(ValueError(text)) from error
+    def steps(values: dict[Any, Any], watch: Watch, request: gr.Request) -> Iterator[Shown]:
+        wish, note = form.read(values), ""
+        for step in run_animation(desk, wish):
+            if isinstance(step, str):
+                yield {controls.status: step}
+                continue
+            if isinstance(step, Note):
+                note += " " + step.text
+                gr.Info(html.escape(step.text, quote=False))
+                continue
+            watch.doing = "drawing the video"
+            watch.arrived()
+            yield shown(step, wish, request)
+        spent = "Memory after {:.1f} s, 3D head after {:.1f} s, video after {:.1f} s.".format(*watch.times)
+        yield controls.ended(spent + note, len(STEPS))
+
+    def begin(values: dict[Any, Any], request: gr.Request) -> Iterator[Shown]:
+        watch = Watch("listening")
+        yield {part: None for part in (player, video, last, *remembered)} | {caption: ""} | controls.begun()
+        yield from controls.plainly(steps(values, watch, request), lambda: OURS.format(watch.doing))
 
     return begin
 

@@ -6,9 +6,9 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from memorytalker.config import RenderOptions
+from memorytalker import Animation
+from memorytalker.config import Progress, RenderOptions
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.player import player_value
 from memorytalker.page.request import AnimateRequest
@@ -22,12 +22,36 @@ FORMATS: Mapping[str, str] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, eq=False)
 class Result:
-    """One thing that is ready: its kind ("note", "animation", "player" or "file") and what it is."""
+    """One thing that is ready; what it is, its own kind says."""
 
-    kind: str
-    value: Any
+
+@dataclass(frozen=True, eq=False)
+class Note(Result):
+    """What a visitor should know of the request, in one sentence."""
+
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class AnimationReady(Result):
+    """The motion, with the memory and the style behind it."""
+
+    animation: Animation
+
+
+@dataclass(frozen=True, eq=False)
+class PlayerReady(Result):
+    """The 3D head: a value of `player.player`."""
+
+    package: str
+
+
+@dataclass(frozen=True, eq=False)
+class FileReady(Result):
+    """The file of the chosen format, where it lies until the next step."""
+
+    path: Path
 
 
 def run_animation(
@@ -43,25 +67,25 @@ def run_animation(
     with desk.task(desk.animate, voices.speech, **wish.arguments(voices)) as listening:
         animation = yield from stream_progress(listening, 0, "Listening to the voice", steps)
     for remark in remarks_on(animation, voices.manner):
-        yield Result("note", remark)
-    yield Result("animation", animation)
+        yield Note(remark)
+    yield AnimationReady(animation)
     if with_player:
         with desk.task(_packed, animation) as packing:
             value = yield from stream_progress(packing, 1, "Packing the 3D head", steps)
-        yield Result("player", value)
+        yield PlayerReady(value)
     with desk.task(_saved, animation, wish.camera, format) as saving:
         path = yield from stream_progress(saving, len(steps) - 1, f"Writing the {format.upper()} file", steps)
-        yield Result("file", path)
+        yield FileReady(path)
 
 
 @in_worker
-def _packed(animation: Any, progress: Any) -> Any:
+def _packed(animation: Animation, progress: Progress) -> str:
     progress(0, 0, "pack")
     return player_value(animation)
 
 
 @in_worker
-def _saved(animation: Any, camera: str, format: str, folder: Path, progress: Any) -> Path:
+def _saved(animation: Animation, camera: str, format: str, folder: Path, progress: Progress) -> Path:
     progress(0, 0, "render" if format == "mp4" else "")
     path = folder / f"talk.{format}"
     animation.save(path, render=RenderOptions(camera=camera), progress=progress)

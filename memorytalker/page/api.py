@@ -15,12 +15,13 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from memorytalker import Animation
 from memorytalker.comparison.predictions import Comparison
 from memorytalker.evaluation.measures import MEASURES
 from memorytalker.options import AnimateOptions
 from memorytalker.page import health as probing
-from memorytalker.page.animation_run import FORMATS, Result, run_animation
-from memorytalker.page.comparison_run import OWN, SHOWN, CompareRequest, run_comparison
+from memorytalker.page.animation_run import FORMATS, AnimationReady, FileReady, Note, Result, run_animation
+from memorytalker.page.comparison_run import OWN, SHOWN, CompareRequest, ComparisonReady, VideoReady, run_comparison
 from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, read_sound, refused
@@ -81,12 +82,12 @@ def _animate(desk: JobRunner) -> Callable[..., Any]:
         for step in run_animation(desk, wish, with_player=False, format=format):
             if not isinstance(step, Result):
                 yield None, about  # a place where a client may stop
-            elif step.kind == "note":
-                about["note"] = f"{about['note']} {step.value}" if "note" in about else step.value
-            elif step.kind == "animation":
-                about |= _told(step.value) | {"settings": wish.caption(identity)}
-            else:
-                yield _file(desk.visits.keep(step.value, request)), about
+            elif isinstance(step, Note):
+                about["note"] = f"{about['note']} {step.text}" if "note" in about else step.text
+            elif isinstance(step, AnimationReady):
+                about |= _told(step.animation) | {"settings": wish.caption(identity)}
+            elif isinstance(step, FileReady):
+                yield _file(desk.visits.keep(step.path, request)), about
 
     return animate
 
@@ -134,10 +135,10 @@ def _compare(desk: JobRunner) -> Callable[..., Any]:
         for step in run_comparison(desk, CompareRequest(clip, identity, shown, _path(motion), _path(sound), fps)):
             if not isinstance(step, Result):
                 yield None, measures  # a place where a client may stop
-            elif step.kind == "comparison":
-                measures |= _measured(step.value)
-            elif step.kind == "film":
-                yield _file(desk.visits.keep(step.value, request)), measures
+            elif isinstance(step, ComparisonReady):
+                measures |= _measured(step.comparison)
+            elif isinstance(step, VideoReady):
+                yield _file(desk.visits.keep(step.path, request)), measures
 
     return compare
 
@@ -186,7 +187,7 @@ def _file(path: str | Path) -> Any:
     return {"path": str(path), "orig_name": Path(path).name, "meta": {"_type": "gradio.FileData"}}
 
 
-def _told(animation: Any) -> dict[str, Any]:
+def _told(animation: Animation) -> dict[str, Any]:
     return {
         "seconds": round(animation.waveform.seconds, 3),
         "frames": len(animation.vertices),

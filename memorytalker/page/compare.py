@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
@@ -19,13 +16,17 @@ from memorytalker.page.comparison_run import (
     SHOWN,
     STEPS,
     CompareRequest,
+    ComparisonReady,
+    CurvesReady,
+    VideoReady,
     bundled,
     run_comparison,
 )
 from memorytalker.page.jobs import JobRunner
-from memorytalker.page.limits import BUSY, LARGEST_MEGABYTES, PLAIN_ERRORS, TOO_SLOW, PageError, refused
+from memorytalker.page.limits import LARGEST_MEGABYTES
 from memorytalker.page.measures_view import measures_html, words_html
 from memorytalker.page.request import seen_name
+from memorytalker.page.run_controls import INSTANT, Form, RunControls, Shown, Watch
 from memorytalker.page.scripts import call_script
 from memorytalker.page.status import status_html
 
@@ -39,15 +40,11 @@ page's head in metres and <code>fps</code>; or <b>.npy</b> with such vertices; o
 any head, as <b>.csv</b> (Live Link Face), <b>.json</b> or <b>.npz</b>. Your files stay on this server and are deleted
 within about an hour.</p>"""
 WELCOME = "Choose a clip with known motion, then press “Compare”."
-WAITING = "Waiting for a free place…"
 OURS = "Something failed on our side while comparing; please try again in a moment."
-INSTANT = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibility": "private"}
 CURVES_ALT = (
     "Curves over time in seconds: the sound; the lip opening of truth, stage 1 and stages 1 + 2 in millimetres; the "
     "largest lip error of both in millimetres. The sentences above them tell their gist."
 )
-log = logging.getLogger("memorytalker.page")
 
 
 def build_compare(desk: JobRunner) -> dict[str, Any]:
@@ -118,77 +115,49 @@ def _about(name: str) -> str:
     return f'<p class="small">{text}</p>'
 
 
+def trial_form(parts: dict[str, Any]) -> Form[CompareRequest]:
+    """Which component asks for which field of a Trial."""
+    asked = {
+        "clip": "truth-example", "identity": "compare-head", "shown": "compare-shown", "motion": "truth-motion",
+        "sound": "truth-sound", "fps": "truth-fps",
+    }  # fmt: skip
+    return Form(CompareRequest, {name: parts[elem_id] for name, elem_id in asked.items()})
+
+
 def _wire(desk: JobRunner, parts: dict[str, Any]) -> None:
-    status, run, stop = (parts[f"compare-{name}"] for name in ("status", "run", "stop"))
-    names = ("truth-example", "compare-head", "compare-shown", "truth-motion", "truth-sound", "truth-fps")
+    controls = RunControls(*(parts[f"compare-{name}"] for name in ("status", "run", "stop")), steps=STEPS)
     results = [parts[f"compare-{name}"] for name in ("video", "words", "curves", "metrics")]
-
-    def switch(text: str, busy: bool) -> tuple[Any, ...]:
-        return status_html(-1, text, steps=STEPS), gr.Button(interactive=not busy), gr.Button(interactive=busy)
-
+    form = trial_form(parts)
     see = call_script("page.js", "showPlace", "compare-status")  # on a phone the results are below the choices
-    event = run.click(
-        partial(switch, WAITING, True), None, [status, run, stop], js=see, **INSTANT
-    ).then(
-        _handler(desk, parts), [parts[name] for name in names], [status, run, stop, *results],
-        show_progress="hidden", **ONE_AT_A_TIME,
-    )  # fmt: skip
-    # A full queue, or a choice that a component itself refuses, ends an event before it begins.
-    event.failure(
-        lambda said: (
-            status_html(-1, BUSY, wrong=True, steps=STEPS) if WAITING in said else gr.skip(),
-            gr.Button(interactive=True),
-            gr.Button(interactive=False),
-        ),
-        status, [status, run, stop], **INSTANT,
-    )  # fmt: skip
-    stopped = partial(switch, "Stopped.", False)
-    # Said twice: on a busy machine a last report of progress may arrive after the first. Not so the buttons, which by
-    # then may belong to the next run.
-    stop.click(stopped, None, [status, run, stop], cancels=[event], **INSTANT).then(
-        lambda: status_html(-1, "Stopped.", steps=STEPS), None, status, **INSTANT
-    )
+    controls.wire(_handler(desk, results, controls, form), form, results, see)
 
 
-def _handler(desk: JobRunner, parts: dict[str, Any]) -> Any:
+def _handler(
+    desk: JobRunner, results: list[Any], controls: RunControls, form: Form[CompareRequest]
+) -> Callable[..., Iterator[Shown]]:
     """The handler of the button: a generator, so that it can be stopped, and that shows each result at once."""
-    status, run, stop, video, words, curves, metrics = (
-        parts[f"compare-{name}"] for name in ("status", "run", "stop", "video", "words", "curves", "metrics")
-    )
+    video, words, curves, metrics = results
 
-    def free(text: str, step: int = -1, wrong: bool = False) -> dict[Any, Any]:
-        buttons = {run: gr.Button(interactive=True), stop: gr.Button(interactive=False)}
-        return {status: status_html(step, text, wrong=wrong, steps=STEPS)} | buttons
+    def seen(step: Result, request: gr.Request) -> Shown:
+        if isinstance(step, ComparisonReady):
+            return {words: words_html(step.comparison), metrics: measures_html(step.comparison)}
+        if isinstance(step, CurvesReady):
+            return {curves: gr.Image(desk.visits.keep(step.path, request), visible=True)}
+        return {video: desk.visits.keep(step.path, request)} if isinstance(step, VideoReady) else {}
 
-    def seen(step: Result, request: gr.Request) -> dict[Any, Any]:
-        if step.kind == "comparison":
-            return {words: words_html(step.value), metrics: measures_html(step.value)}
-        kept = desk.visits.keep(step.value, request)
-        return {curves: gr.Image(kept, visible=True)} if step.kind == "curves" else {video: kept}
+    def steps(values: dict[Any, Any], watch: Watch, request: gr.Request) -> Iterator[Shown]:
+        for step in run_comparison(desk, form.read(values)):
+            if isinstance(step, str):
+                yield {controls.status: step}
+                continue
+            watch.arrived()
+            yield seen(step, request)
+        spent = "Measures after {:.1f} s, curves after {:.1f} s, video after {:.1f} s.".format(*watch.times)
+        yield controls.ended(spent, len(STEPS))
 
-    def begin(
-        clip: str, identity: str, shown: str, motion: str | None, sound: str | None, fps: float | None,
-        request: gr.Request,
-    ) -> Iterator[dict[Any, Any]]:  # fmt: skip
-        began, times = time.monotonic(), []
-        empty = {video: None, words: "", curves: gr.Image(None, visible=False), metrics: ""}
-        yield empty | {run: gr.Button(interactive=False), stop: gr.Button(interactive=True)}
-        try:
-            for step in run_comparison(desk, CompareRequest(clip, identity, shown, motion, sound, fps)):
-                if isinstance(step, Result):
-                    times.append(time.monotonic() - began)
-                yield seen(step, request) if isinstance(step, Result) else {status: step}
-            spent = "Measures after {:.1f} s, curves after {:.1f} s, video after {:.1f} s.".format(*times)
-            yield free(spent, len(STEPS))
-        except PLAIN_ERRORS as error:
-            yield free(str(error), wrong=True)
-            raise refused(error) from None
-        except TimeoutError as error:
-            yield free(TOO_SLOW, wrong=True)
-            raise refused(PageError(TOO_SLOW)) from error
-        except Exception as error:
-            log.exception("A comparison failed")
-            yield free(OURS, wrong=True)
-            raise refused(PageError(OURS)) from error
+    def begin(values: dict[Any, Any], request: gr.Request) -> Iterator[Shown]:
+        watch = Watch("comparing")
+        yield {video: None, words: "", curves: gr.Image(None, visible=False), metrics: ""} | controls.begun()
+        yield from controls.plainly(steps(values, watch, request), lambda: OURS)
 
     return begin

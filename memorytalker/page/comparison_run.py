@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from memorytalker import HeadMesh
 from memorytalker.comparison.arrays import GroundTruthError
 from memorytalker.comparison.bundled import BundledClip, bundled_clips
 from memorytalker.comparison.ground_truth import GroundTruth, read_ground_truth
 from memorytalker.comparison.predictions import BOTH_STAGES, STAGE_ONE, Comparison, compare
 from memorytalker.comparison.video import write_comparison
+from memorytalker.config import Progress
 from memorytalker.figures import comparison_curves
 from memorytalker.page.animation_run import Result
 from memorytalker.page.jobs import JobRunner
@@ -55,12 +57,33 @@ class CompareRequest:
             if self.clip == OWN and path and not Path(path).exists():
                 raise PageError(f"The {what} is no longer on this server; please give it again.")
 
-    def read(self, head: Any) -> GroundTruth:
+    def read(self, head: HeadMesh) -> GroundTruth:
         """The truth on `head`. Raises TruthError or AudioError in plain words."""
         if self.clip != OWN:
             return bundled(self.clip).read(head)
         # No file chosen is None, and the page's field of numbers cannot be empty: it is 0 there.
         return read_ground_truth(self.motion or None, self.sound or None, head, self.fps or None, LONGEST_SECONDS)
+
+
+@dataclass(frozen=True, eq=False)
+class ComparisonReady(Result):
+    """The measures, and what they were measured on."""
+
+    comparison: Comparison
+
+
+@dataclass(frozen=True, eq=False)
+class CurvesReady(Result):
+    """A picture of the curves, where it lies until the next step."""
+
+    path: Path
+
+
+@dataclass(frozen=True, eq=False)
+class VideoReady(Result):
+    """The video of both heads, where it lies until the next step."""
+
+    path: Path
 
 
 def bundled(name: str) -> BundledClip:
@@ -73,7 +96,7 @@ def run_comparison(
 ) -> Generator[str | Result, None, None]:
     """Do what is asked: yields what can be said of the progress (HTML), and each result as soon as it is there.
 
-    Results: a "comparison"; its "curves", a PNG; the "film", an MP4. Both files lie in folders that go when this
+    Results: ComparisonReady; CurvesReady, a PNG; VideoReady, an MP4. Both files lie in folders that go when this
     generator goes on. Closing it stops the work. Raises PageError or AudioError in plain words, TimeoutError, and
     whatever fails in the work.
     """
@@ -81,25 +104,25 @@ def run_comparison(
         trial.check(desk.head.identities)
         with desk.task(_measured, desk, trial) as measuring:
             comparison = yield from stream_progress(measuring, 0, "Reading the motion", steps)
-        yield Result("comparison", comparison)
+        yield ComparisonReady(comparison)
         with desk.task(_drawn, comparison) as drawing:
             path = yield from stream_progress(drawing, 1, "Drawing the curves", steps)
-            yield Result("curves", path)
+            yield CurvesReady(path)
         with desk.task(_filmed, comparison, trial.shown) as filming:
             path = yield from stream_progress(filming, 2, "Drawing the video", steps)
-            yield Result("film", path)
+            yield VideoReady(path)
     except GroundTruthError as error:
         raise PageError(str(error)) from None
 
 
 @in_worker
-def _measured(desk: JobRunner, trial: CompareRequest, progress: Any) -> Comparison:
+def _measured(desk: JobRunner, trial: CompareRequest, progress: Progress) -> Comparison:
     truth = trial.read(desk.head.with_identity(trial.identity))
     return compare(truth, desk.animate, progress)
 
 
 @in_worker
-def _drawn(comparison: Comparison, folder: Path, progress: Any) -> Path:
+def _drawn(comparison: Comparison, folder: Path, progress: Progress) -> Path:
     path = folder / "curves.png"
     opened = {one.name: 1000 * one.opening for one in comparison.predictions}
     errors = {one.name: 1000 * one.lip_error for one in comparison.predictions}
@@ -112,7 +135,7 @@ def _drawn(comparison: Comparison, folder: Path, progress: Any) -> Path:
 
 
 @in_worker
-def _filmed(comparison: Comparison, shown: str, folder: Path, progress: Any) -> Path:
+def _filmed(comparison: Comparison, shown: str, folder: Path, progress: Progress) -> Path:
     progress(0, 0, "render")
     prediction = next(one for one in comparison.predictions if one.name == shown)
     return write_comparison(folder / "comparison.mp4", comparison, prediction, progress=progress)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
-from memorytalker.page.animation_run import FORMATS, Result, run_animation
+from memorytalker.page.animation_run import FORMATS, FileReady, run_animation
 from memorytalker.page.jobs import JobRunner
-from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, refused
+from memorytalker.page.limits import PageError
 from memorytalker.page.request import AnimateRequest
+from memorytalker.page.run_controls import Shown, plainly
 from memorytalker.page.status import status_html
 
 NOTHING_YET = "There is nothing to download yet; make the head talk first."
 OURS = "The file could not be made because something failed on our side; please try again in a moment."
 STEPS = ("Listen", "Write")
-log = logging.getLogger("memorytalker.page")
 
 
 def build_downloads(desk: JobRunner, last: gr.State, settings: dict[str, Any]) -> Any:
@@ -33,25 +32,20 @@ def build_downloads(desk: JobRunner, last: gr.State, settings: dict[str, Any]) -
         said = gr.HTML("", elem_id="download-status")
         file = gr.File(label="File", elem_id="download-file", interactive=False, height=80)
 
-    def prepare(wish: AnimateRequest | None, format: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
+    def steps(wish: AnimateRequest | None, format: str, request: gr.Request) -> Iterator[Shown]:
+        if wish is None:
+            raise PageError(NOTHING_YET)
+        for step in run_animation(desk, wish, with_player=False, format=format, steps=STEPS):
+            if isinstance(step, str):
+                yield {said: step}
+            elif isinstance(step, FileReady):
+                yield {file: desk.visits.keep(step.path, request), said: ""}
+
+    def failed(text: str) -> Shown:
+        return {said: status_html(-1, text, wrong=True, steps=STEPS)}
+
+    def prepare(wish: AnimateRequest | None, format: str, request: gr.Request) -> Iterator[Shown]:
         yield {file: None, said: status_html(-1, "Preparing the file…", steps=STEPS)}
-        try:
-            if wish is None:
-                raise PageError(NOTHING_YET)
-            for step in run_animation(desk, wish, with_player=False, format=format, steps=STEPS):
-                if isinstance(step, str):
-                    yield {said: step}
-                elif isinstance(step, Result) and step.kind == "file":
-                    yield {file: desk.visits.keep(step.value, request), said: ""}
-        except PLAIN_ERRORS as error:
-            yield {said: status_html(-1, str(error), wrong=True, steps=STEPS)}
-            raise refused(error) from None
-        except TimeoutError as error:
-            yield {said: status_html(-1, TOO_SLOW, wrong=True, steps=STEPS)}
-            raise refused(PageError(TOO_SLOW)) from error
-        except Exception as error:
-            log.exception("A file could not be made")
-            yield {said: status_html(-1, OURS, wrong=True, steps=STEPS)}
-            raise refused(PageError(OURS)) from error
+        yield from plainly(steps(wish, format, request), failed, lambda: OURS)
 
     return button.click(prepare, [last, chosen], [file, said], show_progress="hidden", **settings)

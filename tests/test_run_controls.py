@@ -1,0 +1,118 @@
+"""What both tabs share: a request is read by the names of its fields, and a run ends in plain words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in sys.path]
+from stub_talker import StubTalker  # noqa: E402
+
+import app  # noqa: E402
+from memorytalker.page.comparison_run import CompareRequest  # noqa: E402
+from memorytalker.page.limits import BUSY, TOO_SLOW, PageError  # noqa: E402
+from memorytalker.page.request import AnimateRequest  # noqa: E402
+from memorytalker.page.run_controls import WAITING, Form, Phase, RunControls, Shown, plainly  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[gr.Blocks]:
+    demo = app.create_demo(StubTalker())
+    yield demo
+    demo.close()
+
+
+def test_a_form_reads_by_name_in_whatever_order_the_values_come() -> None:
+    with gr.Blocks():
+        parts = {one.name: gr.Textbox() for one in reversed(fields(CompareRequest))}
+    form = Form(CompareRequest, parts)
+    values = {part: name.upper() for name, part in parts.items()}
+    for given in (values, dict(reversed(values.items()))):
+        assert form.read(given) == CompareRequest("CLIP", "IDENTITY", "SHOWN", "MOTION", "SOUND", "FPS")
+    assert form.inputs == set(parts.values())
+
+
+def test_a_form_that_does_not_fit_its_request_is_refused_when_the_page_is_laid_out() -> None:
+    with gr.Blocks():
+        parts = {one.name: gr.Textbox() for one in fields(CompareRequest)}
+        for wrong in ({name: part for name, part in parts.items() if name != "fps"}, parts | {"speed": gr.Textbox()}):
+            with pytest.raises(TypeError, match="differ in: (fps|speed)"):
+                Form(CompareRequest, wrong)
+
+
+def test_each_field_of_both_requests_has_the_component_of_its_meaning(demo: gr.Blocks) -> None:
+    begins = [fn for fn in demo.fns.values() if fn.name == "begin"]
+    asked = [{part.elem_id for part in fn.inputs} for fn in begins]
+    assert [len(one) for one in asked] == [len(fields(AnimateRequest)), len(fields(CompareRequest))]
+    assert all(fn.inputs_as_dict for fn in begins)
+    assert {"sound", "head", "seed", "shut-silence"} <= asked[0] and {"truth-fps", "compare-shown"} <= asked[1]
+
+
+@pytest.fixture
+def controls() -> RunControls:
+    with gr.Blocks() as demo:
+        controls = RunControls(gr.HTML("", elem_id="status"), gr.Button("Run"), gr.Button("Stop"), ("Listen", "Write"))
+        text = gr.Textbox()
+        form = Form(lambda words: words, {"words": text})
+        controls.wire(lambda values: iter([{}]), form, [text], "() => []")
+    controls.demo = demo
+    return controls
+
+
+def buttons(controls: RunControls, shown: Shown) -> tuple[bool, bool, Phase]:
+    return shown[controls.run].interactive, shown[controls.stop].interactive, shown[controls.phase]
+
+
+def test_where_a_run_stands_is_kept_beside_its_text(controls: RunControls) -> None:
+    begin, _, failed, stop, _, said = controls.demo.fns.values()  # the fifth cancels
+    waits = begin.fn()
+    assert WAITING in waits[controls.status] and buttons(controls, waits) == (False, True, Phase.WAITING)
+    assert buttons(controls, controls.begun()) == (False, True, Phase.RUNNING)
+    full = failed.fn(Phase.WAITING)
+    assert BUSY in full[controls.status] and buttons(controls, full) == (True, False, Phase.IDLE)
+    told = failed.fn(Phase.RUNNING)  # it has said itself what went wrong
+    assert controls.status not in told and buttons(controls, told) == (True, False, Phase.IDLE)
+    stopped = stop.fn()
+    assert "Stopped." in stopped[controls.status] and buttons(controls, stopped) == (True, False, Phase.IDLE)
+    assert "Stopped." in said.fn()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PageError("Give a <b>sound</b>."), "Give a <b>sound</b>."),
+        (TimeoutError(), TOO_SLOW),
+        (RuntimeError("at /secret/place"), "Something failed while drawing."),
+    ],
+)
+def test_a_failure_is_shown_and_then_raised_in_the_same_words(error: Exception, words: str) -> None:
+    def shown() -> Iterator[Shown]:
+        yield {"status": "half way"}
+        raise error
+
+    steps = plainly(shown(), lambda text: {"status": text}, lambda: "Something failed while drawing.")
+    assert [next(steps), next(steps)] == [{"status": "half way"}, {"status": words}]
+    with pytest.raises(gr.Error) as refused:
+        next(steps)
+    assert refused.value.message == words.replace("<", "&lt;").replace(">", "&gt;")
+
+
+def test_closing_what_is_passed_on_closes_the_run() -> None:
+    closed = []
+
+    def shown() -> Iterator[Shown]:
+        try:
+            yield {}
+        finally:
+            closed.append(True)
+
+    steps = plainly(shown(), lambda text: {}, lambda: "")
+    next(steps)
+    steps.close()
+    assert closed
