@@ -13,6 +13,7 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
     {
         "gradio": "page",
         "PIL": "page",
+        "starlette": "page",
         "matplotlib": "data",
         "soundfile": "data",
         "trimesh": "data",

@@ -22,10 +22,10 @@ READER = """
 import json, resource, sys
 from pathlib import Path
 import numpy as np
-from memorytalker.audio import Waveform
-from memorytalker.corpus.recordings import CurveFileError, read_curves
-from memorytalker.head import load_head
-from memorytalker.truth.reading import TruthError, read_truth
+from memorytalker.comparison.ground_truth import GroundTruthError, read_ground_truth
+from memorytalker.face.curve_files import CurveFileError, read_curves
+from memorytalker.face.head import load_head
+from memorytalker.sound.decode import Waveform
 head, sound = load_head(), Waveform(np.zeros(16000, np.float32))
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + 1_000_000_000
@@ -33,10 +33,11 @@ resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 for path in sorted(Path(sys.argv[1]).iterdir()):
     said = []
     for read, refused in (
-        (lambda: read_curves(path), CurveFileError), (lambda: read_truth(path, sound, head, None, 20.0), TruthError)
+        (lambda: read_curves(path), CurveFileError),
+        (lambda: read_ground_truth(path, sound, head, None, 20.0), GroundTruthError),
     ):
         if refused is CurveFileError and path.stat().st_size > 2_000_000:
-            continue  # read_truth calls read_curves
+            continue  # read_ground_truth calls read_curves
         try:
             said.append(type(read()).__name__)
         except refused as error:

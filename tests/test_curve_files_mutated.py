@@ -93,7 +93,7 @@ def small_curves() -> FaceCurves:
     return FaceCurves(np.random.default_rng(1).uniform(0, 1, (20, 4)), ARKIT_NAMES[10:13] + ("jawOpen",), 30)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("kind", CURVE_FILES)
 def test_a_curve_file_that_was_changed_a_little(path: Path, kind: str) -> None:
     ending, write = CURVE_FILES[kind]
@@ -110,7 +110,7 @@ def test_a_curve_file_that_was_changed_a_little(path: Path, kind: str) -> None:
     assert 5 < sum(read_as) < 250, "some changes matter and some do not"
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("packed", [True, False], ids=["npz", "npy"])
 def test_vertices_that_were_changed_a_little(path: Path, head: HeadMesh, packed: bool) -> None:
     good, sound = vertices_file(head, packed), Waveform(np.zeros(16000 * 4 // 6, np.float32))
@@ -126,7 +126,7 @@ def test_vertices_that_were_changed_a_little(path: Path, head: HeadMesh, packed:
     assert len(read_as) == 301 and read_as[0] and 5 < sum(read_as) < 250
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("ending", [".csv", ".json", ".npz"])
 @STEADY
 @given(content=st.binary(max_size=200) | st.text(max_size=100).map(lambda text: text.encode(errors="replace")))
@@ -146,7 +146,7 @@ VALUES = st.recursive(
 )
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @STEADY
 @given(data=st.dictionaries(WORDS_OF_JSON, VALUES, max_size=5))
 def test_any_json_with_our_words(path: Path, data: dict) -> None:
@@ -160,7 +160,7 @@ CELLS = st.one_of(
 )  # fmt: skip
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @STEADY
 @given(rows=st.lists(st.lists(CELLS, min_size=2, max_size=3), max_size=6), headed=st.booleans())
 def test_any_table_with_our_words(path: Path, rows: list[list[str]], headed: bool) -> None:

@@ -15,6 +15,7 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
+from memorytalker.options import AnimateOptions  # noqa: E402
 from memorytalker.page.comparison_run import CompareRequest  # noqa: E402
 from memorytalker.page.limits import BUSY, TOO_SLOW, PageError  # noqa: E402
 from memorytalker.page.request import AnimateRequest  # noqa: E402
@@ -49,7 +50,9 @@ def test_a_form_that_does_not_fit_its_request_is_refused_when_the_page_is_laid_o
 def test_each_field_of_both_requests_has_the_component_of_its_meaning(demo: gr.Blocks) -> None:
     begins = [fn for fn in demo.fns.values() if fn.name == "begin"]
     asked = [{part.elem_id for part in fn.inputs} for fn in begins]
-    assert [len(one) for one in asked] == [len(fields(AnimateRequest)), len(fields(CompareRequest))]
+    # The options of a request are fields of their own on the page; the head is one of both.
+    animated = {one.name for one in (*fields(AnimateRequest), *fields(AnimateOptions))} - {"options"}
+    assert [len(one) for one in asked] == [len(animated), len(fields(CompareRequest))]
     assert all(fn.inputs_as_dict for fn in begins)
     assert {"sound", "head", "seed", "shut-silence"} <= asked[0] and {"truth-fps", "compare-shown"} <= asked[1]
 

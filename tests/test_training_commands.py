@@ -168,7 +168,7 @@ def test_a_stage_two_in_closed_form_is_a_run_as_any(vocaset: Path, tmp_path: Pat
     loaded, _ = load_run(two)
     torch.testing.assert_close(loaded.style.feature.weight, load_weights(two / "weights").style.feature.weight)
 
-    monkeypatch.setattr(manners_module, "fitted_manners", lambda *about: pytest.fail("it was taught before"))
+    monkeypatch.setattr(manners_module, "fitted_styles", lambda *about: pytest.fail("it was taught before"))
     assert train(*given) == 0
     changed = settings_file(tmp_path, "stylize", training=None, manners=manners | {"fit_steps": 4})
     capsys.readouterr()

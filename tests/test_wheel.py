@@ -225,8 +225,11 @@ def test_the_page_is_served_with_its_scripts_and_examples(served: str, run) -> N
         assert b"MemoryTalker" in answer.read()
     code = (
         "from memorytalker.page import examples, scripts\n"
-        "print(scripts.SCRIPTS_FOLDER / 'player.js', examples.example_path('man_dove.wav'), sep='\\n')"
+        "print(scripts.scripts_route().path + '/player.js', scripts.SCRIPTS_FOLDER / 'player.js')\n"
+        "clip = examples.example_path('man_dove.wav')\n"
+        "print(f'/gradio_api/file={clip}', clip)"
     )
-    for path in run("python", "-c", code).stdout.split():
-        with urllib.request.urlopen(f"{served}/gradio_api/file={urllib.parse.quote(path)}", timeout=60) as answer:
+    for line in run("python", "-c", code).stdout.splitlines():
+        address, path = line.split()
+        with urllib.request.urlopen(f"{served}{urllib.parse.quote(address, '/=')}", timeout=60) as answer:
             assert len(answer.read()) == Path(path).stat().st_size

@@ -22,7 +22,7 @@ import numpy as np
 
 from memorytalker import Animation, HeadMesh
 from memorytalker.config import Progress
-from memorytalker.errors import MemoryTalkerError
+from memorytalker.errors import ExecutionError, MemoryTalkerError
 from memorytalker.page.limits import KEEP_SECONDS
 from memorytalker.page.session_files import SessionFiles
 from memorytalker.page.worker import Worker, in_worker, without_frames
@@ -65,7 +65,7 @@ class Stopped(MemoryTalkerError):
     """Raised inside the worker so that it lets go of a task that nobody waits for any more."""
 
 
-class NotDone(RuntimeError):
+class NotDone(ExecutionError):
     """Raised where a result is asked for that is not there yet."""
 
 

@@ -1,4 +1,4 @@
-// Motion: a package of memorytalker.playback becomes positions and normals of a head's fine mesh, frame by frame.
+// Motion: a package of rendering/web_package.py becomes positions and normals of a head's fine mesh, frame by frame.
 // Arithmetic only, the same as memorytalker.rendering.surface does; nothing here knows of WebGL.
 
 import { decoded } from "./bytes.js";

@@ -1,6 +1,6 @@
-// Package: what memorytalker.playback writes, as far as a player needs it before it draws.
+// Package: what rendering/web_package.py writes, as far as a player needs it before it draws.
 
-/** The only form of a package that these scripts read; memorytalker.playback.FORMAT. */
+/** The only form of a package that these scripts read; rendering/web_package.py.FORMAT. */
 export const FORMAT = 2;
 
 /** A package that these scripts do not read; the message may be shown. */

@@ -105,7 +105,7 @@ class Player {
 
   // ---- what is played ----
 
-  /** Show a package of memorytalker.playback, JSON text, in place of the one before; nothing for an empty one. */
+  /** Show a package of rendering/web_package.py, JSON text, in place of the one before; nothing for an empty one. */
   async load(text) {
     const turn = (this.turnOf = (this.turnOf ?? 0) + 1);
     this.#clear();
