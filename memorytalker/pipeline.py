@@ -273,20 +273,20 @@ class _Layers:
         """The same windows, each taken in before its frames are asked for."""
         for window in windows:
             if self.listener is not None:
-                self.listener.hear(window.samples, window.first, window.frames)
+                self.listener.track(window.samples, window.first, window.frames)
             yield window
 
     def over(self, first: int, offsets: np.ndarray) -> np.ndarray:
         """Offsets (t, V, 3) of the frames from `first` on, with the layers over them."""
         if self.listener is None:
             return offsets
-        heard = self.listener.heard
+        prosody = self.listener.prosody
         if self.shut_silence:
-            past = min(first, round(heard.fps))  # a silence older than a second is shut: when it began tells no more
-            gain = silence_gain(heard.quiet[first - past :], heard.fps)[past : past + len(offsets)]
+            past = min(first, round(prosody.fps))  # a silence older than a second is shut: when it began tells no more
+            gain = silence_gain(prosody.quiet[first - past :], prosody.fps)[past : past + len(offsets)]
             offsets = offsets * gain[:, None, None]
         if self.expression is not None:
-            offsets = offsets + self.expression.curves(first, len(offsets), heard).to_motion(self.head).offsets
+            offsets = offsets + self.expression.curves(first, len(offsets), prosody).to_motion(self.head).offsets
         return offsets
 
 

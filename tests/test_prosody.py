@@ -17,7 +17,7 @@ def tone(seconds: float, hertz: float = 150.0) -> np.ndarray:
 
 
 def hear(samples: np.ndarray) -> Prosody:
-    return ProsodyTracker(FPS).hear(samples, 0, round(len(samples) * FPS / RATE))
+    return ProsodyTracker(FPS).track(samples, 0, round(len(samples) * FPS / RATE))
 
 
 def spoken() -> np.ndarray:
@@ -61,12 +61,12 @@ def test_pitch_is_in_semitones_above_the_voice_and_absent_in_noise() -> None:
 
 def test_a_frame_is_heard_once() -> None:
     """What comes later and louder does not change what was heard, and overlapping windows hear it as one would."""
-    samples, listener = spoken(), ProsodyTracker(FPS)
-    first = listener.hear(samples[: 2 * RATE], 0, 60)
-    later = listener.hear(4 * samples[RATE : 4 * RATE], 30, 90)
+    samples, tracker = spoken(), ProsodyTracker(FPS)
+    first = tracker.track(samples[: 2 * RATE], 0, 60)
+    later = tracker.track(4 * samples[RATE : 4 * RATE], 30, 90)
     for field in ("loudness", "pitch", "quiet"):
         assert np.array_equal(getattr(later, field)[:60], getattr(first, field), equal_nan=True)
         assert len(getattr(later, field)) == 120
     assert later.quiet[60:90].all() and not later.quiet[90:].any()
     with pytest.raises(ValueError, match="do not follow"):
-        listener.hear(samples[:RATE], 150, 30)
+        tracker.track(samples[:RATE], 150, 30)

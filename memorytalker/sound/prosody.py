@@ -38,11 +38,11 @@ class ProsodyTracker:
 
     def __init__(self, fps: float, sample_rate: int = 16000) -> None:
         self.fps, self.sample_rate = float(fps), sample_rate
-        self.heard = Prosody(np.zeros(0), np.zeros(0), np.zeros(0, bool), self.fps)
+        self.prosody = Prosody(np.zeros(0), np.zeros(0), np.zeros(0, bool), self.fps)
         self._voice = SILENT  # dB of the loud frames of the voice
         self._levels, self._notes = np.zeros(0), np.zeros(0)  # of the frames heard: dB; log2 of Hz, NaN if not voiced
 
-    def hear(self, samples: np.ndarray, first: int, frames: int) -> Prosody:
+    def track(self, samples: np.ndarray, first: int, frames: int) -> Prosody:
         """Hear a window, samples (S,) of `frames` frames from frame `first` on, and return all that was heard.
 
         Windows may overlap and leave no gap. Frames heard before stay as they were heard.
@@ -60,10 +60,10 @@ class ProsodyTracker:
         voiced = self._notes[np.isfinite(self._notes)]
         pitch = 12.0 * (notes - (np.median(voiced) if len(voiced) else 0.0))
         now = (levels - self._voice, pitch, self._quiet(levels))
-        before = (self.heard.loudness, self.heard.pitch, self.heard.quiet)
+        before = (self.prosody.loudness, self.prosody.pitch, self.prosody.quiet)
         joined = (np.concatenate([a, b[known - first :]]) for a, b in zip(before, now, strict=True))
-        self.heard = Prosody(*joined, self.fps)
-        return self.heard
+        self.prosody = Prosody(*joined, self.fps)
+        return self.prosody
 
     def _quiet(self, levels: np.ndarray) -> np.ndarray:
         """(T,) bool: frames as quiet as the room, and clicks between them."""
