@@ -137,7 +137,7 @@ def test_a_listener_hears_through_the_encoder_it_learned_from(saved: tuple[Curve
     listener, _ = saved
     model, samples = make_model(), 0.1 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)
     states, _ = encode(model, samples)
-    assert np.array_equal(listener.hear(model.speech, samples, 30), listener.curves(states, 30))
+    assert np.array_equal(listener.curves_of(model.speech, samples, 30), listener.curves(states, 30))
     other = dataclasses.replace(model.config.speech, mixed_layers=2)
     with pytest.raises(ConfigError, match="mixed_layers 0, not 2"):
-        listener.hear(make_model(speech=other).speech, samples, 30)
+        listener.curves_of(make_model(speech=other).speech, samples, 30)

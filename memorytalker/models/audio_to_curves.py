@@ -46,7 +46,7 @@ class CurveRegressor(nn.Module):
         return (self.mean + torch.stack(answers).mean(0) @ self.directions).clamp(0.0, 1.0).numpy()
 
     @torch.inference_mode()
-    def hear(self, speech: SpeechEncoder, samples: np.ndarray, frames: int) -> np.ndarray:
+    def curves_of(self, speech: SpeechEncoder, samples: np.ndarray, frames: int) -> np.ndarray:
         """Curves (T, S) of a sound, samples (A,) at 16 kHz, as `speech` hears it. Raises ConfigError as `check`."""
         self.check(speech)
         states = states_in_windows(speech, torch.from_numpy(samples)[None])

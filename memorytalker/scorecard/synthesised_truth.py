@@ -97,7 +97,7 @@ def _listener(shapes: tuple[str, ...]) -> Callable[[Path, int], np.ndarray] | No
     listener.check(speech, shapes)
 
     def hear(sound: Path, frames: int) -> np.ndarray:
-        return listener.hear(speech, load_waveform(sound).samples, frames)
+        return listener.curves_of(speech, load_waveform(sound).samples, frames)
 
     return hear
 
