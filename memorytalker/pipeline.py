@@ -29,7 +29,7 @@ from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
 from memorytalker.sound.prosody import ProsodyTracker
 from memorytalker.weights import load_weights
-from memorytalker.windows import Window, cut_windows, faded_motion, frame_count, heard_style, window_frames
+from memorytalker.windows import Window, cut_windows, faded_motion, frame_count, style_weights_of, window_frames
 
 Sound = str | Path | tuple[Any, int] | Waveform  # whatever `audio.load_waveform` takes
 
@@ -245,7 +245,7 @@ class Talker:
             yield MotionPiece(frame, head.template + offsets, address, weights, self.config.fps)
 
     def _style_of_samples(self, samples: np.ndarray) -> np.ndarray:
-        return heard_style(self.model, samples).cpu().numpy()
+        return style_weights_of(self.model, samples).cpu().numpy()
 
     def _layers(self, options: AnimateOptions) -> _Layers:
         expression, shut = options.expression, options.shut_silence

@@ -124,7 +124,7 @@ def window_motion(
         return [values[0].float().cpu().numpy() for values in (output.offsets, output.key_address)]
 
 
-def heard_style(model: MemoryTalker, samples: np.ndarray) -> Tensor:
+def style_weights_of(model: MemoryTalker, samples: np.ndarray) -> Tensor:
     """Style weights (n,) of a voice: samples (S,) float32 at the model's rate, the mean over pieces of a minute.
 
     Raises ConfigError for a model that knows its speakers by label.

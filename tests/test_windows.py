@@ -129,4 +129,4 @@ def test_the_style_of_more_than_a_minute_is_the_mean_of_its_pieces(tiny_talker: 
     model, samples = tiny_talker.model, voice(62.0)
     with torch.inference_mode():
         halves = [model.style_of(torch.from_numpy(half)[None]).weights[0] for half in np.array_split(samples, 2)]
-    np.testing.assert_array_equal(windows.heard_style(model, samples), torch.stack(halves).mean(0))
+    np.testing.assert_array_equal(windows.style_weights_of(model, samples), torch.stack(halves).mean(0))

@@ -10,7 +10,7 @@ import torch
 from memorytalker.datasets.sequences import FaceDataset, Sequence
 from memorytalker.evaluation.evaluate import EvaluationError
 from memorytalker.models.talker import MemoryTalker
-from memorytalker.windows import cut_windows, faded_motion, heard_style
+from memorytalker.windows import cut_windows, faded_motion, style_weights_of
 
 #: Offsets (T, V, 3) in metres from the template of the sequence's speaker, for its T frames.
 Predict = Callable[[Sequence], np.ndarray]
@@ -88,7 +88,7 @@ def _weights(model: MemoryTalker, style: Style, sequence: Sequence, samples: np.
     if style is None:
         return None
     if isinstance(style, str):
-        return heard_style(model, samples)[None]
+        return style_weights_of(model, samples)[None]
     if isinstance(style, int):
         label = torch.zeros(1, len(model.config.speakers), 1, device=device)
         label[0, style] = 1
