@@ -22,7 +22,7 @@ class AnimateChanges(TypedDict, total=False):
     style_blend: float
     expression: bool
     seed: int
-    shut_silence: bool
+    close_in_silence: bool
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class AnimateOptions:
         style_blend: how much of the speaking style is taken, from 0 (neutral) to 1 (all of it).
         expression: blinks, gaze, brow accents and idle motion are added; the mouth stays as it is.
         seed: from which these are drawn, a whole number from 0 on; another seed gives other blinks and glances.
-        shut_silence: the mouth is closed where the sound pauses, whatever the network says (`motion.silence_gain`).
+        close_in_silence: close the mouth where the sound is silent, see `motion.silence_gain`.
 
     Raises:
         ConfigError: a value of the wrong kind or out of range, in one sentence. Whether a head has the identity, or
@@ -45,7 +45,7 @@ class AnimateOptions:
     style_blend: float = described(1.0, "how much of the speaking style is taken", "0: neutral, to 1: all of it", 0, 1)
     expression: bool = described(False, "add blinks, gaze, brow accents and idle motion; the mouth stays as it is")
     seed: int = described(0, "another seed gives other blinks and glances", "a whole number from 0 on", 0)
-    shut_silence: bool = described(False, "close the mouth wherever the sound pauses, whatever the network says")
+    close_in_silence: bool = described(False, "close the mouth wherever the sound is silent")
 
     def __post_init__(self) -> None:
         """Raise ConfigError, in plain words, for a value that cannot be used."""
@@ -55,7 +55,7 @@ class AnimateOptions:
             raise ConfigError(f"style_blend goes from 0, neutral, to 1, the style, not {_said(self.style_blend)}.")
         if not _is_number(self.seed, numbers.Integral) or self.seed < 0:
             raise ConfigError(f"The seed of an expression is a whole number from 0 on, not {_said(self.seed)}.")
-        for name in ("expression", "shut_silence"):
+        for name in ("expression", "close_in_silence"):
             if type(getattr(self, name)).__name__ != "bool":  # Python's or numpy's, which is not loaded here
                 raise ConfigError(f"{name} is either True or False, not {_said(getattr(self, name))}.")
 

@@ -248,7 +248,7 @@ class Talker:
         return style_weights_of(self.model, samples).cpu().numpy()
 
     def _layers(self, options: AnimateOptions) -> _Layers:
-        expression, shut = options.expression, options.shut_silence
+        expression, shut = options.expression, options.close_in_silence
         if expression and missing_shapes(self.head):
             raise TalkerError(
                 "This head has no blendshapes for eyes and brows; leave expression off, or use the shipped head."
@@ -267,7 +267,7 @@ class _Layers:
     head: HeadMesh
     listener: ProsodyTracker | None
     expression: Expression | None
-    shut_silence: bool
+    close_in_silence: bool
 
     def listening(self, windows: Iterable[Window]) -> Iterator[Window]:
         """The same windows, each taken in before its frames are asked for."""
@@ -281,7 +281,7 @@ class _Layers:
         if self.listener is None:
             return offsets
         prosody = self.listener.prosody
-        if self.shut_silence:
+        if self.close_in_silence:
             past = min(first, round(prosody.fps))  # a silence older than a second is shut: when it began tells no more
             gain = silence_gain(prosody.quiet[first - past :], prosody.fps)[past : past + len(offsets)]
             offsets = offsets * gain[:, None, None]

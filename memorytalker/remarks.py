@@ -40,7 +40,7 @@ def speech_remark(animation: Animation) -> str | None:
             return "The sound is silent."
         if opening < CLOSED:
             return "The sound is silent, so the mouth stays closed."
-        return f"The sound is silent, yet the mouth opens by {1000 * opening:.1f} mm; have it kept shut in pauses."
+        return f"The sound is silent, yet the mouth opens by {1000 * opening:.1f} mm; have it closed in silence."
     if opening is None or opening >= CLOSED or SILENCE_SLOT not in animation.slot_labels:
         return None
     resting = animation.memory_address[:, animation.slot_labels.index(SILENCE_SLOT)] > RESTING

@@ -123,8 +123,8 @@ def test_every_action_has_a_named_endpoint_with_names_for_everything(page: Page)
     names = {name: [one["parameter_name"] for one in end["parameters"]] for name, end in api["named_endpoints"].items()}
     assert names == {
         "/animate": [
-            "sound", "identity", "camera", "style", "style_sound", "style_blend", "expression", "seed", "shut_silence",
-            "format",
+            "sound", "identity", "camera", "style", "style_sound", "style_blend", "expression", "seed",
+            "close_in_silence", "format",
         ],
         "/style": ["sound"], "/slot_face": ["slot", "sound"], "/health": [], "/examples": [],
         "/compare": ["clip", "identity", "shown", "motion", "sound", "fps"],
@@ -151,11 +151,11 @@ def test_a_voice_gives_a_video_and_what_is_told_of_it(page: Page):
 def test_every_choice_reaches_the_talker(page: Page):
     ask(
         page, CLIP, style=ANOTHER_VOICE, style_sound=handle_file(OTHER_CLIP), style_blend=0.4, expression=True, seed=7,
-        shut_silence=True,
+        close_in_silence=True,
     )  # fmt: skip
     call = page.talker.calls[0]
     assert call["style"].seconds == pytest.approx(5.89, abs=0.01)
-    assert (call["style_blend"], call["expression"], call["seed"], call["shut_silence"]) == (0.4, True, 7, True)
+    assert (call["style_blend"], call["expression"], call["seed"], call["close_in_silence"]) == (0.4, True, 7, True)
 
 
 def test_the_voice_gives_the_style_unless_another_is_asked_and_the_first_head_is_the_default(page: Page):

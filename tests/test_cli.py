@@ -92,7 +92,7 @@ def test_expression_and_a_shut_mouth_are_chosen(run, tmp_path: Path, voice, tiny
         "plain": [],
         "seeded": ["--seed", "4"],
         "lively": ["--expression", "--seed", "4"],
-        "shut": ["--shut-silence"],
+        "shut": ["--close-in-silence"],
         "half": ["--style-blend", "0.5"],
     }.items():
         assert run("animate", clip, "-o", tmp_path / f"{name}.npz", *flags)[0] == 0
@@ -292,5 +292,5 @@ def test_what_was_decided_for_the_user_is_said(run, tmp_path: Path, voice) -> No
     assert code == 0 and "pair.npz" in out
     assert err == f"memorytalker: {cancel}\nmemorytalker: Of the second sound: {cancel}\n"
     soundfile.write(tmp_path / "silence.wav", np.zeros(16000), 16000)
-    code, _, err = run("animate", tmp_path / "silence.wav", "-o", tmp_path / "silence.npz", "--shut-silence")
+    code, _, err = run("animate", tmp_path / "silence.wav", "-o", tmp_path / "silence.npz", "--close-in-silence")
     assert (code, err) == (0, "memorytalker: The sound is silent, so the mouth stays closed.\n")

@@ -89,7 +89,7 @@ def test_a_misspelt_choice_is_refused_before_any_sound_is_heard(tiny_talker: Tal
 
 def test_options_and_keywords_give_the_same_motion(tiny_talker: Talker, voice) -> None:
     samples, head = voice(2.6), list(tiny_talker.head.identities)[1]
-    choices = {"identity": head, "style_blend": 0.5, "expression": True, "seed": 4, "shut_silence": True}
+    choices = {"identity": head, "style_blend": 0.5, "expression": True, "seed": 4, "close_in_silence": True}
     assert set(choices) == set(FIELDS)
     by_keyword = tiny_talker.animate((samples, RATE), None, **choices)
     by_object = tiny_talker.animate((samples, RATE), None, options=AnimateOptions(**choices))
@@ -125,7 +125,7 @@ def test_a_sound_is_read_once(tiny_talker: Talker, voice, monkeypatch: pytest.Mo
         ({"seed": True}, "whole number from 0"),
         ({"seed": None}, "whole number from 0"),
         ({"expression": "no"}, "either True or False"),
-        ({"shut_silence": None}, "either True or False"),
+        ({"close_in_silence": None}, "either True or False"),
         ({"identity": 3}, "a name of the head"),
     ],
 )

@@ -151,10 +151,10 @@ def test_what_was_decided_for_the_visitor_is_told_with_the_result(desk: JobRunne
 
 
 def test_captions_tell_every_setting():
-    options = AnimateOptions(style_blend=0.35, expression=True, seed=12, shut_silence=True)
+    options = AnimateOptions(style_blend=0.35, expression=True, seed=12, close_in_silence=True)
     wish = AnimateRequest(CLIP, "ada", "profile", ANOTHER_VOICE, OTHER, options)
     caption = wish.caption("Ada")
-    for words in ("Ada", "profile", "another voice", "35 %", "expression on, seed 12", "shut in pauses"):
+    for words in ("Ada", "profile", "another voice", "35 %", "expression on, seed 12", "closed in silence"):
         assert words in caption
     assert "seed" not in AnimateRequest(CLIP, "ada").caption("Ada") and CLIP not in caption
     assert "%" not in AnimateRequest(CLIP, "ada", style=NEUTRAL).caption("Ada")

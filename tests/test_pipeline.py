@@ -183,7 +183,7 @@ def paused(voice) -> np.ndarray:
 
 @pytest.mark.parametrize("size", [777, 1_000_000])
 def test_a_stream_is_the_whole_with_everything_laid_over(tiny_talker: Talker, voice, size: int) -> None:
-    choices = {"expression": True, "seed": 3, "shut_silence": True}
+    choices = {"expression": True, "seed": 3, "close_in_silence": True}
     for samples in (paused(voice), voice(7.123), voice(0.11)):
         whole = tiny_talker.animate((samples, RATE), style=None, **choices)
         vertices, _ = collect(tiny_talker.stream(cut(samples, size), style=None, **choices))
@@ -208,14 +208,14 @@ def test_expression_moves_eyes_and_brows_by_its_seed_and_never_the_mouth(tiny_ta
 def test_nothing_is_laid_over_unless_asked(tiny_talker: Talker, voice) -> None:
     sound = (paused(voice), RATE)
     plain = tiny_talker.animate(sound).vertices
-    asked = tiny_talker.animate(sound, expression=False, seed=5, shut_silence=False).vertices
+    asked = tiny_talker.animate(sound, expression=False, seed=5, close_in_silence=False).vertices
     assert plain.tobytes() == asked.tobytes()
 
 
 def test_the_mouth_can_be_shut_in_silence(tiny_talker: Talker, voice) -> None:
     sound, template = (paused(voice), RATE), tiny_talker.head.template
     plain = tiny_talker.animate(sound, style=None).vertices
-    shut = tiny_talker.animate(sound, style=None, shut_silence=True).vertices
+    shut = tiny_talker.animate(sound, style=None, close_in_silence=True).vertices
     assert np.array_equal(shut[:44], plain[:44]) and np.array_equal(shut[75:], plain[75:])  # speech
     within = slice(round(1.65 * 30), round(2.3 * 30))
     assert np.abs(shut[within] - template).max() < 1e-7 < np.abs(plain[within] - template).max()
@@ -224,7 +224,7 @@ def test_the_mouth_can_be_shut_in_silence(tiny_talker: Talker, voice) -> None:
 def test_a_head_without_blendshapes_cannot_show_expression(tiny_talker: Talker, voice) -> None:
     bare = dataclasses.replace(tiny_talker.head, blendshape_names=(), blendshapes=np.zeros((0, 9648, 3), np.float32))
     talker = Talker(tiny_talker.model, bare)
-    assert len(talker.animate((voice(1.0), RATE), shut_silence=True).vertices) == 30
+    assert len(talker.animate((voice(1.0), RATE), close_in_silence=True).vertices) == 30
     with pytest.raises(TalkerError, match="no blendshapes .* leave expression off, or use the shipped head"):
         talker.animate((voice(1.0), RATE), expression=True)
 

@@ -50,7 +50,7 @@ def test_signatures() -> None:
 
 def test_fields() -> None:
     fields = {
-        "AnimateOptions": "identity style_blend expression seed shut_silence",
+        "AnimateOptions": "identity style_blend expression seed close_in_silence",
         "Animation": "vertices fps memory_address style_weights slot_labels waveform head",
         "MotionPiece": "first_frame vertices memory_address style_weights fps",
         "Waveform": "samples sample_rate remarks",

@@ -16,7 +16,7 @@ from memorytalker.remarks import remarks_on, speech_remark
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 16000
 SILENT = "The sound is silent, so the mouth stays closed."
-SILENT_BUT = "The sound is silent, yet the mouth opens by {:.1f} mm; have it kept shut in pauses."
+SILENT_BUT = "The sound is silent, yet the mouth opens by {:.1f} mm; have it closed in silence."
 NO_SPEECH = "No speech is heard in this sound, so the mouth stays closed."
 
 
@@ -107,4 +107,4 @@ def test_a_silence_is_told_as_the_mouth_keeps_it(talker: Talker, seconds: int) -
     opening = mouth_opening(made.vertices, made.head).max()  # in millimetres; these weights open it after 10 s
     said = speech_remark(made)
     assert said == (SILENT if opening < 1 else SILENT_BUT.format(opening))
-    assert speech_remark(talker.animate(silence, shut_silence=True)) == SILENT
+    assert speech_remark(talker.animate(silence, close_in_silence=True)) == SILENT

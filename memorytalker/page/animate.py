@@ -104,8 +104,10 @@ def _extras() -> dict[str, Any]:
             label="Expression", info="blinks, glances and brows; the mouth stays as it is", elem_id="expression"
         )
         seed = gr.Number(value=0, precision=0, label="Seed", info="another number, other blinks", elem_id="seed")
-        shut = gr.Checkbox(label="Shut in pauses", info="keeps the mouth closed in silence", elem_id="shut-silence")
-    return {"expression": expression, "seed": seed, "shut-silence": shut}
+        close = gr.Checkbox(
+            label="Close in silence", info="keeps the mouth closed in pauses", elem_id="close-in-silence"
+        )
+    return {"expression": expression, "seed": seed, "close-in-silence": close}
 
 
 def wish_form(parts: dict[str, Any]) -> Form[AnimateRequest]:

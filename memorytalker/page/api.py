@@ -64,14 +64,14 @@ def _animate(desk: JobRunner) -> Callable[..., Any]:
         style_blend: float = DEFAULTS.style_blend,
         expression: bool = DEFAULTS.expression,
         seed: int = DEFAULTS.seed,
-        shut_silence: bool = DEFAULTS.shut_silence,
+        close_in_silence: bool = DEFAULTS.close_in_silence,
         format: str = "mp4",
     ) -> tuple[gr.FileData, dict]:
         """Make a head say a sound: the video (or its arrays, format "npz"), and what was asked, heard and weighed.
 
         identity: a name of a head, or empty for the first. camera: front, three_quarter or profile. style: "this
         voice", "another voice" (then style_sound is its clip) or "neutral". style_blend: 0 (neutral) to 1. expression:
-        blinks, glances and brows, drawn from the seed. shut_silence: keep the mouth closed in pauses.
+        blinks, glances and brows, drawn from the seed. close_in_silence: close the mouth where the sound is silent.
         """
         identity = identity or next(iter(desk.head.identities))
         options = options_of(style_blend=style_blend, expression=expression, seed=seed, shut_silence=shut_silence)

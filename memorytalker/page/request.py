@@ -69,7 +69,7 @@ class AnimateRequest:
             f"camera {CAMERA_NAMES[self.camera].lower()}",
             manner,
             f"expression {f'on, seed {options.seed}' if options.expression else 'off'}",
-            f"mouth {'kept shut in pauses' if options.shut_silence else 'as the network moves it in pauses'}",
+            f"mouth {'closed in silence' if options.close_in_silence else 'as the network moves it in silence'}",
         ]
         return "; ".join(parts) + "."
 

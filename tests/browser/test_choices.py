@@ -73,12 +73,12 @@ def test_a_blend_goes_from_neutral_to_the_manner(visit: Visit, short_clip: Path)
 def test_the_same_choice_gives_the_same_result(visit: Visit, short_clip: Path):
     page = visit.page
     page.get_by_role("checkbox", name="Expression").check()
-    page.get_by_role("checkbox", name="Shut in pauses").check()
+    page.get_by_role("checkbox", name="Close in silence").check()
     page.locator("#seed input").fill("7")
     visit.upload(short_clip)
     visit.animated()
     caption = page.inner_text("#caption")
-    assert "expression on, seed 7" in caption and "kept shut in pauses" in caption
+    assert "expression on, seed 7" in caption and "closed in silence" in caption
     first = video_bytes(visit), weights(visit), visit.inside("memory", ".summary")
     visit.animated()
     assert (video_bytes(visit), weights(visit), visit.inside("memory", ".summary")) == first
