@@ -17,7 +17,7 @@ def head() -> HeadMesh:
 
 
 def test_an_opening_jaw_changes_the_picture_from_its_middle_downwards(head: HeadMesh) -> None:
-    shut, opened = closeup.mouth_pictures(head, np.stack([head.template, head.template + head.blendshape("jawOpen")]))
+    shut, opened = closeup.mouth_images(head, np.stack([head.template, head.template + head.blendshape("jawOpen")]))
     assert shut.shape == opened.shape and shut.shape[0] == pytest.approx(0.75 * shut.shape[1], abs=2)
     change = np.abs(shut.astype(int) - opened).max(axis=2)
     changed, (height, width) = change > 30, change.shape
@@ -31,7 +31,7 @@ def test_a_millimetre_is_as_long_as_it_is_said_to_be(head: HeadMesh) -> None:
     moved = head.template.copy()
     moved[:, 0] += 0.005
     still, shifted = (
-        picture.astype(float).mean(axis=2) for picture in closeup.mouth_pictures(head, np.stack([head.template, moved]))
+        picture.astype(float).mean(axis=2) for picture in closeup.mouth_images(head, np.stack([head.template, moved]))
     )
     by = 0.005 / closeup.SHOWN_WIDTH * still.shape[1]
     errors = {n: np.abs(still[:, : still.shape[1] - n] - shifted[:, n:]).mean() for n in range(40)}
@@ -41,7 +41,7 @@ def test_a_millimetre_is_as_long_as_it_is_said_to_be(head: HeadMesh) -> None:
 @pytest.mark.parametrize("which", [0, -1])
 def test_every_identity_is_cut_at_its_own_mouth(head: HeadMesh, which: int) -> None:
     one = head.with_identity(list(head.identities)[which])
-    picture = closeup.mouth_pictures(one, one.template[None])[0]
+    picture = closeup.mouth_images(one, one.template[None])[0]
     height, width, _ = picture.shape
     middle = picture[int(0.35 * height) : int(0.65 * height), int(0.3 * width) : int(0.7 * width)].astype(int)
     redness = (middle[..., 0] - middle[..., 1]) / middle.sum(axis=2).clip(1)
@@ -51,5 +51,5 @@ def test_every_identity_is_cut_at_its_own_mouth(head: HeadMesh, which: int) -> N
 
 def test_a_head_that_does_not_name_its_mouth_is_shown_whole(head: HeadMesh) -> None:
     bare = dataclasses.replace(head, landmarks=Landmarks({"chin": head.landmarks["chin"]}))
-    picture = closeup.mouth_pictures(bare, bare.template[None])[0]
+    picture = closeup.mouth_images(bare, bare.template[None])[0]
     assert picture.shape == (closeup.WHOLE // 2, closeup.WHOLE // 2, 3)

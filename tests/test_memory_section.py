@@ -157,7 +157,7 @@ def test_a_broken_renderer_is_said_beside_the_measures(desk: JobRunner, monkeypa
     def broken(*_: object) -> None:
         raise RuntimeError("no context at /secret/place")
 
-    monkeypatch.setattr(memory, "mouth_pictures", broken)
+    monkeypatch.setattr(memory, "mouth_images", broken)
     steps = []
     with pytest.raises(gr.Error) as refused:
         for step in memory.slot_steps(desk, told(1.2), 3):

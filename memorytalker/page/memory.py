@@ -25,7 +25,7 @@ from memorytalker.page.status import POLL_SECONDS, waiting
 from memorytalker.page.style_view import style_html, voices_html
 from memorytalker.page.worker import in_worker
 from memorytalker.phones import ENGLISH
-from memorytalker.rendering.closeup import mouth_pictures
+from memorytalker.rendering.closeup import mouth_images
 from memorytalker.sound.decode import is_silent
 
 WAVE_BINS = 2000
@@ -229,7 +229,7 @@ def _moved(desk: JobRunner, slot: int, styles: list[np.ndarray | None], progress
 @in_worker
 def _pictures(head: Any, faces: np.ndarray, progress: Progress) -> list[str]:
     progress(0, 0, "slot")
-    return [_jpeg(picture) for picture in mouth_pictures(head, faces)]
+    return [_jpeg(picture) for picture in mouth_images(head, faces)]
 
 
 def faces_html(

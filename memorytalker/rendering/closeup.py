@@ -18,7 +18,7 @@ SHOWN_WIDTH, SHOWN_HEIGHT = 0.116, 0.087
 WHOLE = 1120
 
 
-def mouth_pictures(head: HeadMesh, faces: np.ndarray) -> list[np.ndarray]:
+def mouth_images(head: HeadMesh, faces: np.ndarray) -> list[np.ndarray]:
     """Pictures (H, W, 3) uint8 sRGB of the mouths of `faces` (k, V, 3) in metres, all cut in the same place.
 
     Of a head that does not name the corners of its mouth, the whole face. Raises as `renderer.render_frames`.
