@@ -11,7 +11,7 @@ from memorytalker.rendering import RenderError, render_frames, scene
 from memorytalker.rendering.error_colormap import (
     ANCHORS,
     LARGEST_MILLIMETRES,
-    error_colors,
+    errors_to_colors,
     scale_colors,
     vertex_errors,
 )
@@ -39,16 +39,16 @@ def lightness(colors: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 def test_colors_are_those_of_the_scale() -> None:
     steps = np.linspace(0, LARGEST_MILLIMETRES, len(ANCHORS)) / 1000
-    np.testing.assert_array_equal(error_colors(steps), ANCHORS)
-    np.testing.assert_array_equal(error_colors(np.zeros((2, 5))), np.full((2, 5, 3), ANCHORS[0]))
-    np.testing.assert_array_equal(error_colors(np.float32(0.5)), ANCHORS[-1])  # beyond the scale: its end
+    np.testing.assert_array_equal(errors_to_colors(steps), ANCHORS)
+    np.testing.assert_array_equal(errors_to_colors(np.zeros((2, 5))), np.full((2, 5, 3), ANCHORS[0]))
+    np.testing.assert_array_equal(errors_to_colors(np.float32(0.5)), ANCHORS[-1])  # beyond the scale: its end
     np.testing.assert_array_equal(scale_colors()[[0, -1]], [ANCHORS[0], ANCHORS[-1]])
 
 
 @pytest.mark.parametrize("wrong", [-0.001, np.nan, np.inf])
 def test_what_is_no_distance_has_no_colour(wrong: float) -> None:
     with pytest.raises(ValueError, match="finite and not negative"):
-        error_colors(np.array([0.001, wrong]))
+        errors_to_colors(np.array([0.001, wrong]))
 
 
 @pytest.mark.parametrize("eyes", [None, *BLIND])
@@ -68,7 +68,7 @@ def test_a_shift_of_the_lips_paints_the_lips(head: HeadMesh) -> None:
     moved[head.regions["lips"]] += (0.0, -0.003, 0.0)
     errors = vertex_errors(moved, head.template)
     np.testing.assert_allclose(errors[head.regions["lips"]], 0.003, rtol=1e-4)
-    colors, others = error_colors(errors), np.setdiff1d(np.arange(head.vertex_count), head.regions["lips"])
+    colors, others = errors_to_colors(errors), np.setdiff1d(np.arange(head.vertex_count), head.regions["lips"])
     middle = ANCHORS[3]  # 3 of 6 mm
     assert np.abs(colors[head.regions["lips"]].astype(int) - middle).max() <= 1
     np.testing.assert_array_equal(colors[others], np.full((len(others), 3), ANCHORS[0]))
@@ -77,7 +77,7 @@ def test_a_shift_of_the_lips_paints_the_lips(head: HeadMesh) -> None:
 @pytest.fixture(scope="module")
 def painted(head: HeadMesh) -> np.ndarray:
     """Three pictures (192, 192, 3) of the head at rest: painted 0, 3 and again 0 mm."""
-    paint = error_colors(np.repeat([[0.0], [0.003], [0.0]], head.vertex_count, axis=1))
+    paint = errors_to_colors(np.repeat([[0.0], [0.003], [0.0]], head.vertex_count, axis=1))
     return np.stack(list(render_frames(head, np.repeat(head.template[None], 3, 0), SMALL, paint)))
 
 

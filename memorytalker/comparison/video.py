@@ -11,7 +11,7 @@ from memorytalker.comparison.predictions import Comparison, Prediction
 from memorytalker.config import Progress, RenderOptions
 from memorytalker.figures import error_scale, opening_curves, to_rgb
 from memorytalker.rendering import render_frames, side_by_side, write_video
-from memorytalker.rendering.error_colormap import LARGEST_MILLIMETRES, error_colors, scale_colors, vertex_errors
+from memorytalker.rendering.error_colormap import LARGEST_MILLIMETRES, errors_to_colors, scale_colors, vertex_errors
 
 #: Each of the two heads; the strips above and below them are as wide as both.
 PANEL = RenderOptions(width=400, height=400)
@@ -39,7 +39,7 @@ def write_comparison(
 def pictures(comparison: Comparison, shown: Prediction, options: RenderOptions = PANEL) -> Iterator[np.ndarray]:
     """The pictures (H, W, 3) uint8 of the film, one per frame."""
     head, true = comparison.truth.head, comparison.truth.motion.offsets
-    paint = error_colors(vertex_errors(shown.offsets, true))
+    paint = errors_to_colors(vertex_errors(shown.offsets, true))
     halves = side_by_side(
         render_frames(head, head.template + shown.offsets, options, paint),
         render_frames(head, head.template + true, options),

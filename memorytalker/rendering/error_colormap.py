@@ -16,7 +16,7 @@ ANCHORS = (
 )  # fmt: skip
 
 
-def error_colors(errors: np.ndarray) -> np.ndarray:
+def errors_to_colors(errors: np.ndarray) -> np.ndarray:
     """Distances in metres, of any shape (...), as sRGB (..., 3) uint8. Raises ValueError unless finite and >= 0."""
     errors = np.asarray(errors, np.float32)
     if not np.isfinite(errors).all() or (errors.size and errors.min() < 0):
@@ -34,4 +34,4 @@ def vertex_errors(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 def scale_colors(steps: int = 256) -> np.ndarray:
     """(steps, 3) uint8, the colours from no error to `LARGEST_MILLIMETRES`."""
-    return error_colors(np.linspace(0.0, LARGEST_MILLIMETRES / 1000, steps))
+    return errors_to_colors(np.linspace(0.0, LARGEST_MILLIMETRES / 1000, steps))
