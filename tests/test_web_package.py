@@ -13,7 +13,7 @@ import pytest
 
 from memorytalker.config import RenderOptions
 from memorytalker.face.head import HeadError, HeadMesh, load_head
-from memorytalker.rendering.appearance import appearance_of
+from memorytalker.rendering.appearance import head_appearance
 from memorytalker.rendering.scene import AZIMUTHS, frame_head
 from memorytalker.rendering.surface import Surface
 from memorytalker.rendering.web_package import TOLERANCE, Playback, PlaybackError, pack
@@ -136,11 +136,11 @@ def test_a_head_in_millimetres_is_brought_to_metres(head: HeadMesh, motion: np.n
 
 def test_dressing_is_the_heads_and_is_made_once(head: HeadMesh) -> None:
     omar = head.with_identity("omar")
-    dressing = appearance_of(omar)
-    assert appearance_of(head.with_identity("omar")) is dressing and appearance_of(head) is not dressing
+    dressing = head_appearance(omar)
+    assert head_appearance(head.with_identity("omar")) is dressing and head_appearance(head) is not dressing
     np.testing.assert_array_equal(dressing.template, omar.template)
     assert dressing.cameras["front"] == frame_head(omar, RenderOptions())
     surface = Surface(omar.faces, omar.template, np.inf)
     assert len(surface.edges) == 0 and len(dressing.edges) > 1000  # long sides are rounded, as in the films
-    repainted = appearance_of(dataclasses.replace(omar, colors=255 - omar.colors))
+    repainted = head_appearance(dataclasses.replace(omar, colors=255 - omar.colors))
     assert (repainted.colors == 255 - omar.colors).all()

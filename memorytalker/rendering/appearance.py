@@ -38,14 +38,14 @@ class HeadAppearance:
 
 
 @dataclass(frozen=True)
-class _Worn:
+class _HeadKey:
     """A head that equals every other of the same form and colours."""
 
     key: str
     head: HeadMesh = field(compare=False)
 
 
-def appearance_of(head: HeadMesh) -> HeadAppearance:
+def head_appearance(head: HeadMesh) -> HeadAppearance:
     """The dressing of `head`. The first time it takes seconds for a head that is not shipped, then nothing.
 
     Raises HeadError for a head without triangles or without a neutral face.
@@ -55,13 +55,13 @@ def appearance_of(head: HeadMesh) -> HeadAppearance:
     if not head.template.any():
         raise HeadError("The neutral face of this head is unknown, so it cannot be drawn; give its template.")
     colors = hashlib.sha256(np.ascontiguousarray(head.colors)).hexdigest()
-    return _appearance_of(_Worn(fingerprint(head) + colors, head))
+    return _cached_appearance(_HeadKey(fingerprint(head) + colors, head))
 
 
 @functools.lru_cache(REMEMBERED)
-def _appearance_of(worn: _Worn) -> HeadAppearance:
-    scale = scene.natural_scale(worn.head)
-    head = dataclasses.replace(worn.head, template=worn.head.template * np.float32(scale))
+def _cached_appearance(cached: _HeadKey) -> HeadAppearance:
+    scale = scene.natural_scale(cached.head)
+    head = dataclasses.replace(cached.head, template=cached.head.template * np.float32(scale))
     options = {name: RenderOptions(camera=name) for name in scene.AZIMUTHS}
     pixel = scene.metres_per_pixel(head, options["front"])
     surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel)

@@ -17,7 +17,7 @@ import numpy as np
 
 from memorytalker.errors import InputError
 from memorytalker.face.head import HeadMesh
-from memorytalker.rendering.appearance import HeadAppearance, appearance_of
+from memorytalker.rendering.appearance import HeadAppearance, head_appearance
 from memorytalker.rendering.scene import fragment_body
 from memorytalker.rendering.surface import ROUNDNESS
 from memorytalker.sound.decode import Waveform
@@ -89,7 +89,7 @@ def pack(head: HeadMesh, vertices: np.ndarray, fps: float, tolerance: float = TO
         )
     if not 1 <= fps <= 240:
         raise PlaybackError(f"Motion cannot have {fps} frames a second; choose 1 to 240.")
-    dressing = appearance_of(head)
+    dressing = head_appearance(head)
     reach = np.maximum(vertices.max(axis=0) - head.template, head.template - vertices.min(axis=0)).max(axis=1)
     reach *= dressing.scale  # metres, along the axis where a vertex goes furthest
     if not np.isfinite(reach).all():
