@@ -11,7 +11,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,10 +20,6 @@ from memorytalker.phones import ENGLISH
 
 #: From where a head can be pictured.
 CAMERAS: tuple[str, ...] = ("front", "three_quarter", "profile")
-
-
-#: What long work calls as it goes: done, total (0: unknown), stage.
-Progress = Callable[[int, int, str], None]
 
 
 class ConfigError(InputError):

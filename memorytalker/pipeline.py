@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from memorytalker.animation import Animation, MotionPiece
-from memorytalker.config import ModelConfig, Progress
+from memorytalker.config import ModelConfig
 from memorytalker.errors import InputError
 from memorytalker.face.expression import Expression, missing_shapes
 from memorytalker.face.head import HeadMesh
@@ -26,6 +26,7 @@ from memorytalker.face.mesh_files import expected_mesh, head_for
 from memorytalker.face.motion import silence_gain
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.options import AnimateChanges, AnimateOptions
+from memorytalker.progress import Progress
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
 from memorytalker.sound.prosody import ProsodyTracker
 from memorytalker.weights import load_weights

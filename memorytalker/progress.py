@@ -1,4 +1,4 @@
-"""Progress on a terminal: one bar for each stage of a command's work."""
+"""How long work reports its progress, and the bar that a terminal shows of it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+#: What long work calls as it goes: done, total (0: unknown), stage.
+Progress = Callable[[int, int, str], None]
+
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[int, int, str], None]]:
+def progress_bar() -> Iterator[Progress]:
     """A `progress(done, total, stage)` callback that draws one bar per stage, on a terminal only."""
     from tqdm import tqdm
 

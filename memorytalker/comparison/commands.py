@@ -10,8 +10,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memorytalker.config import Progress, RenderOptions
+from memorytalker.config import RenderOptions
 from memorytalker.datasets.commands import add_dataset
+from memorytalker.progress import Progress
 
 if TYPE_CHECKING:
     from memorytalker.comparison.predictions import Comparison

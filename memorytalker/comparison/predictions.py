@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from memorytalker.comparison.ground_truth import GroundTruth
-from memorytalker.config import Progress
 from memorytalker.datasets.sequences import FaceRegions
 from memorytalker.evaluation.lip_opening import lip_opening
 from memorytalker.evaluation.measures import measure_clip, missing
 from memorytalker.evaluation.vertices import squared_distances
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import Motion
+from memorytalker.progress import Progress
 
 STAGE_ONE, BOTH_STAGES, STILL = "stage 1", "stages 1 + 2", "still face"
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from memorytalker.config import Progress, RenderOptions
+from memorytalker.config import RenderOptions
 from memorytalker.datasets.sequences import FaceDataset, Sequence
 from memorytalker.evaluation.evaluate import EvaluationError
 from memorytalker.face.head import HeadMesh
+from memorytalker.progress import Progress
 
 
 def find_sequence(dataset: FaceDataset, name: str) -> Sequence:

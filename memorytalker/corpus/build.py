@@ -25,7 +25,6 @@ from memorytalker.articulation.coarticulation import (
 )
 from memorytalker.articulation.speaker import ArticulationStyle
 from memorytalker.articulation.visemes import VisemeTable, load_visemes
-from memorytalker.config import Progress
 from memorytalker.corpus.align import Aligner, AlignmentError
 from memorytalker.corpus.augmentation import training_noises, training_rooms
 from memorytalker.corpus.breath import with_breaths
@@ -40,6 +39,7 @@ from memorytalker.corpus.synthetic_speakers import synthetic_speakers
 from memorytalker.corpus.voice_augmentation import shifted_voice
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
+from memorytalker.progress import Progress
 from memorytalker.sound.acoustics import pitch
 from memorytalker.sound.decode import load_waveform, write_wav
 

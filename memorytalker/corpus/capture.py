@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 
-from memorytalker.config import Progress
 from memorytalker.corpus.clips import Clip
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.corpus.landmark_solver import Basis, open_gap, read_basis, solve_landmarks
@@ -34,6 +33,7 @@ from memorytalker.corpus.takes import find_takes, read_take
 from memorytalker.face.curve_files import CurveFileError, read_curves
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.face.motion import FaceCurves, resampled
+from memorytalker.progress import Progress
 from memorytalker.sound.decode import SAMPLE_RATE, Waveform, load_waveform, write_wav
 
 FPS = 30.0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from memorytalker.config import Progress
 from memorytalker.corpus.corpus_config import CorpusConfig
+from memorytalker.progress import Progress
 
 
 def add_corpus(parser: argparse.ArgumentParser) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from memorytalker.articulation.speaker import ORDINARY, Voice, style_from_voice
-from memorytalker.config import Progress
 from memorytalker.corpus.store import store_lines, stored_lines
 from memorytalker.phones import ENGLISH
+from memorytalker.progress import Progress
 from memorytalker.sound.acoustics import VOWEL_WINDOW, brightness, effort, first_formants, loudness_range, pitch
 from memorytalker.sound.decode import load_waveform
 

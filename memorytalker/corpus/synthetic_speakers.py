@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from memorytalker.config import Progress
 from memorytalker.corpus.speakers import in_parallel
 from memorytalker.corpus.voice_augmentation import changed_voice
+from memorytalker.progress import Progress
 from memorytalker.sound.decode import load_waveform, write_wav
 
 #: In the name of a twin and of its clips.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from memorytalker.config import Progress
+from memorytalker.progress import Progress
 
 LAYOUT_NAMES = ("vocaset-raw", "vocaset", "biwi", "converted", "corpus")
 

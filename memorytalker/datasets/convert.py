@@ -17,13 +17,13 @@ import numpy as np
 import soundfile
 from safetensors import numpy as safetensors
 
-from memorytalker.config import Progress
 from memorytalker.datasets.converted import FORMAT, INDEX, TEMPLATES, sound_name, vertices_name
 from memorytalker.datasets.files import sha256
 from memorytalker.datasets.regions import REGIONS
 from memorytalker.datasets.sequences import DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
 from memorytalker.datasets.splits import SAFE_NAME
 from memorytalker.files import remove_unfinished, write_whole
+from memorytalker.progress import Progress
 from memorytalker.sound.decode import SAMPLE_RATE, AudioError, Waveform
 
 #: Says of a folder without an index what is being converted into it.

@@ -12,6 +12,7 @@ from pathlib import Path
 from memorytalker.config import Progress
 from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.datasets.commands import add_dataset
+from memorytalker.progress import Progress
 
 #: What --style takes.
 STYLES = ("own", "neutral", "both")

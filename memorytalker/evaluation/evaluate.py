@@ -13,11 +13,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from memorytalker.config import Progress
 from memorytalker.datasets.sequences import SPLITS, DatasetError, FaceDataset, FaceRegions, Sequence, Skipped
 from memorytalker.errors import InputError
 from memorytalker.evaluation.bootstrap import DRAWS, Interval, mean_interval, paired_difference
 from memorytalker.evaluation.measures import FRAMES, MEASURES, MISSING, measure_clip, missing, region
+from memorytalker.progress import Progress
 from memorytalker.sound.decode import AudioError
 
 #: What the intervals draw from: clips, or speakers with all of their clips.

@@ -6,8 +6,8 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from memorytalker.config import Progress
 from memorytalker.datasets.commands import add_dataset
+from memorytalker.progress import Progress
 
 
 def add_experiments(parser: argparse.ArgumentParser) -> None:

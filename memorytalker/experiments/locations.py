@@ -7,11 +7,12 @@ from pathlib import Path
 
 import torch
 
-from memorytalker.config import ConfigError, Progress
+from memorytalker.config import ConfigError
 from memorytalker.datasets.opening import open_dataset
 from memorytalker.experiments.material import Material, at_most, corpus_material, hold_out, joined, material_digest
 from memorytalker.experiments.plan import Plan, digest
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.progress import Progress
 from memorytalker.training.cache import StateCache, cache_features
 from memorytalker.training.memorize import freeze_speech
 from memorytalker.training.sources import open_source

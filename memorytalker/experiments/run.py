@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 
-from memorytalker.config import ModelConfig, Progress, TrainingConfig, to_dict
+from memorytalker.config import ModelConfig, TrainingConfig, to_dict
 from memorytalker.experiments.findings import evaluate_variant
 from memorytalker.experiments.locations import start_encoder
 from memorytalker.experiments.material import Material, material_digest, nested_speakers
@@ -23,6 +23,7 @@ from memorytalker.experiments.plan import Plan, digest, settings
 from memorytalker.experiments.variants import Variant
 from memorytalker.files import write_whole
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.progress import Progress
 from memorytalker.training.data import AnyClip, StoredClip
 from memorytalker.training.folder import RunFolder
 from memorytalker.training.memorize import memorize

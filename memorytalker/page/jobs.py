@@ -26,6 +26,7 @@ from memorytalker.errors import ExecutionError, MemoryTalkerError
 from memorytalker.page.limits import KEEP_SECONDS
 from memorytalker.page.session_files import SessionFiles
 from memorytalker.page.worker import Worker, in_worker, without_frames
+from memorytalker.progress import Progress
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from typing import IO, Any, Protocol
 import imageio_ffmpeg
 import numpy as np
 
-from memorytalker.config import Progress
 from memorytalker.errors import ExecutionError
 from memorytalker.files import write_whole
+from memorytalker.progress import Progress
 
 #: Called after every picture with how many are done, how many there will be, and the name of the stage.
 STAGE = "render"

@@ -15,6 +15,7 @@ from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation import metrics
 from memorytalker.evaluation.scorecard import Scorecard, VideoGoals
 from memorytalker.pipeline import Talker
+from memorytalker.progress import Progress
 from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.mouth import at_frames, eye_distance, mouth_of
 from memorytalker.scorecard.synthesised_truth import subsample

@@ -22,6 +22,7 @@ from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.corpus.speakers import articulation_styles, measure_voices, voices
 from memorytalker.corpus.store import stored_lines
 from memorytalker.face.head import HeadMesh
+from memorytalker.progress import Progress
 from memorytalker.sound.decode import load_waveform
 from memorytalker.weights import CURVE_REGRESSOR_NAME, WEIGHTS_FOLDER, load_curve_regressor, load_weights
 

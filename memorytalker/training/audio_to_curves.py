@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from memorytalker.config import CurveRegressorConfig, ModelConfig, Progress
+from memorytalker.config import CurveRegressorConfig, ModelConfig
 from memorytalker.corpus.clips import Clip, load_clip, read_clips
 from memorytalker.evaluation.metrics import correlation
 from memorytalker.face.head import HeadMesh
 from memorytalker.models.audio_to_curves import CurveRegressor, fresh_member
+from memorytalker.progress import Progress
 from memorytalker.training.cache import cached_states
 from memorytalker.training.data import TrainingError
 from memorytalker.training.space import MotionSpace

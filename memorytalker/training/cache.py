@@ -17,13 +17,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from memorytalker.config import ModelConfig, Progress
+from memorytalker.config import ModelConfig
 from memorytalker.corpus.augmentation import clip_samples
 from memorytalker.corpus.clips import Clip, load_clip, read_clips
 from memorytalker.datasets.sequences import Sequence as FaceSequence
 from memorytalker.files import write_whole
 from memorytalker.models.states import states_in_windows
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.progress import Progress
 from memorytalker.sound.mel import normalise_level, style_log_mel
 from memorytalker.training.data import TrainingClip, TrainingError, span, split_long, states_per_frame
 from memorytalker.training.space import MotionSpace

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memorytalker.config import Progress
 from memorytalker.datasets.commands import add_dataset
+from memorytalker.progress import Progress
 
 if TYPE_CHECKING:
     from memorytalker.corpus.corpus_config import CorpusConfig

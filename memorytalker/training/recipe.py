@@ -13,7 +13,12 @@ from pathlib import Path
 
 import torch
 
-from memorytalker.config import Progress, read_values, to_dict, write
+from memorytalker.config import (
+    Progress,
+    read_values,
+    to_dict,
+    write,
+)
 from memorytalker.corpus.build import BuildContext, build_corpus, save_curves, synthesised_shapes
 from memorytalker.corpus.capture import RECORDINGS
 from memorytalker.corpus.clips import VOICE_MARK, Clip, read_clips

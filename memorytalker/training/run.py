@@ -11,6 +11,7 @@ import torch
 from memorytalker.config import ConfigError, ModelConfig, Progress, TrainingConfig, from_dict, to_dict
 from memorytalker.datasets.sequences import FaceDataset
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.progress import Progress
 from memorytalker.training.cache import StateCache
 from memorytalker.training.data import AnyClip, TrainingError, Triplets
 from memorytalker.training.folder import RunFolder, parameter_counts, session

@@ -26,6 +26,7 @@ from memorytalker.datasets.corpus import NOBODY
 from memorytalker.files import write_whole
 from memorytalker.models.style import FARTHEST, MEASURES, StyleEncoder
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.progress import Progress
 from memorytalker.training.data import AnyClip, Batch, TrainingError, collate, cropped
 from memorytalker.training.losses import MouthVertices, visible_loss
 from memorytalker.training.memorize import batch_logits

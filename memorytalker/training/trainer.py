@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from memorytalker.config import LossConfig, Progress, TrainingConfig, to_dict
+from memorytalker.config import LossConfig, TrainingConfig, to_dict
 from memorytalker.extras import to_install
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.progress import Progress
 from memorytalker.training.data import AnyClip, Sampler, TrainingError
 from memorytalker.training.folder import RunFolder, session
 from memorytalker.training.losses import Losses, MouthVertices
