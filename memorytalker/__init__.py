@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from memorytalker.animation import Animation, AnimationError, MotionPiece
-    from memorytalker.config import ConfigError, ModelConfig, RenderOptions
+    from memorytalker.config import ConfigError, ModelConfig
     from memorytalker.errors import ExecutionError, InputError, MemoryTalkerError
     from memorytalker.face.head import HeadError, HeadMesh, load_head
     from memorytalker.face.motion import MotionError
-    from memorytalker.options import AnimateOptions
+    from memorytalker.options import AnimateOptions, RenderOptions
     from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError
     from memorytalker.rendering.renderer import RenderError
     from memorytalker.rendering.video import VideoError
@@ -39,7 +39,7 @@ _HOMES = {
     "MotionPiece": "animation",
     "OWN_VOICE": "pipeline",
     "RenderError": "rendering.renderer",
-    "RenderOptions": "config",
+    "RenderOptions": "options",
     "Talker": "pipeline",
     "TalkerError": "pipeline",
     "VideoError": "rendering.video",

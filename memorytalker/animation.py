@@ -8,11 +8,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from memorytalker.config import RenderOptions
 from memorytalker.errors import InputError
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import resampled
 from memorytalker.files import write_whole
+from memorytalker.options import RenderOptions
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import Waveform
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker.config import RenderOptions
+from memorytalker.options import RenderOptions
 from memorytalker.pipeline import Talker
 from memorytalker.places import assets_folder
 from memorytalker.sound.decode import SAMPLE_RATE, AudioError, Waveform, load_waveform

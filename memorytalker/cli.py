@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Any
 
 from memorytalker.comparison import commands as comparison
-from memorytalker.config import RenderOptions
 from memorytalker.corpus import commands as corpus
 from memorytalker.datasets import commands as datasets
 from memorytalker.errors import InputError, MemoryTalkerError
@@ -22,7 +21,7 @@ from memorytalker.evaluation import commands as evaluation
 from memorytalker.experiments import commands as experiments
 from memorytalker.extras import missing_extra
 from memorytalker.flags import add_flags, from_flags
-from memorytalker.options import AnimateOptions
+from memorytalker.options import AnimateOptions, RenderOptions
 from memorytalker.page import commands as page
 from memorytalker.progress import progress_bar
 from memorytalker.training import checkpoint

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import types
 import typing
 from collections.abc import Mapping
@@ -18,27 +17,9 @@ from pathlib import Path
 from memorytalker.errors import InputError
 from memorytalker.phones import ENGLISH
 
-#: From where a head can be pictured.
-CAMERAS: tuple[str, ...] = ("front", "three_quarter", "profile")
-
 
 class ConfigError(InputError):
     """A configuration that cannot be used; the message says what is wrong and what is allowed."""
-
-
-def described(
-    default: typing.Any, help: str, unit: str = "", lowest: float | None = None, highest: float | None = None
-) -> typing.Any:
-    """A field of a dataclass of options with what is said of it.
-
-    Args:
-        default: an immutable value.
-        help: what it means, for `--help`.
-        unit: its unit or range in words.
-        lowest: the least number that is accepted; None: no such bound.
-        highest: the largest.
-    """
-    return field(default=default, metadata={"help": help, "unit": unit, "lowest": lowest, "highest": highest})
 
 
 def from_dict(cls: type, values: dict) -> typing.Any:
@@ -264,42 +245,3 @@ class TrainingConfig:
     seed: int = 0
     mixed_precision: str = "no"  # "no", "bf16" or "fp16" (a GPU only)
     losses: LossConfig = field(default_factory=LossConfig)
-
-
-@dataclass(frozen=True)
-class RenderOptions:
-    """How a talking head is drawn. Even sizes only (H.264 in 4:2:0).
-
-    Args:
-        width: of the frames, in pixels: an even number from 64 to 4096.
-        height: likewise.
-        fps: frames a second of the video, 1 to 120; motion is resampled to it.
-        camera: one of `CAMERAS`: "front", "three_quarter" or "profile".
-        antialias: whether edges are smoothed.
-        background_top: colour at the top, as "#rrggbb".
-        background_bottom: colour at the bottom; between them it changes evenly.
-
-    Raises:
-        ConfigError: frames that cannot be made, in one sentence.
-    """
-
-    width: int = described(512, "width of the frames", "pixels, even, 64 to 4096", 64, 4096)
-    height: int = described(512, "height of the frames", "pixels, even, 64 to 4096", 64, 4096)
-    fps: int = described(30, "frames a second of the video", "1 to 120", 1, 120)
-    camera: str = described("front", "from where the head is seen", ", ".join(CAMERAS))
-    antialias: bool = described(True, "smooth edges")
-    background_top: str = described("#2b313b", "colour at the top", "#rrggbb")
-    background_bottom: str = described("#14171c", "colour at the bottom", "#rrggbb")
-
-    def __post_init__(self) -> None:
-        """Raise ConfigError, in plain words, for a picture that cannot be made."""
-        for name, size in (("width", self.width), ("height", self.height)):
-            if not 64 <= size <= 4096 or size % 2:
-                raise ConfigError(f"The picture's {name} is {size}; choose an even number of pixels from 64 to 4096.")
-        if not 1 <= self.fps <= 120:
-            raise ConfigError(f"The picture rate is {self.fps}; choose 1 to 120 pictures a second.")
-        if self.camera not in CAMERAS:
-            raise ConfigError(f"There is no camera {self.camera!r}; choose one of {', '.join(CAMERAS)}.")
-        for color in (self.background_top, self.background_bottom):
-            if not re.fullmatch("#[0-9a-fA-F]{6}", color):
-                raise ConfigError(f"{color!r} is not a colour; write it as '#rrggbb'.")

@@ -17,7 +17,7 @@ def add_flags(group: Any, options: type) -> None:
     Args:
         group: an `argparse` parser or one of its groups.
         options: the dataclass. Its fields are numbers, strings, strings or None, or booleans (`--name`, `--no-name`),
-            with defaults and, from `config.described`, what `--help` says of them.
+            with defaults and, from `options.described`, what `--help` says of them.
     """
     hints = typing.get_type_hints(options)
     for field in dataclasses.fields(options):

@@ -21,7 +21,7 @@ from stub_talker import StubTalker  # noqa: E402
 
 from memorytalker.comparison import video  # noqa: E402
 from memorytalker.comparison.predictions import Comparison  # noqa: E402
-from memorytalker.config import RenderOptions  # noqa: E402
+from memorytalker.options import RenderOptions  # noqa: E402
 from memorytalker.page import comparison_run  # noqa: E402
 from memorytalker.page.compare import build_compare  # noqa: E402
 from memorytalker.page.comparison_run import (  # noqa: E402

@@ -12,10 +12,10 @@ import pytest
 from memorytalker.comparison import video
 from memorytalker.comparison.ground_truth import GroundTruth
 from memorytalker.comparison.predictions import BOTH_STAGES, STAGE_ONE, Comparison, compare, regions_of
-from memorytalker.config import RenderOptions
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.face.motion import FaceCurves, Motion
 from memorytalker.figures import comparison_curves, opening_curves
+from memorytalker.options import RenderOptions
 from memorytalker.rendering.error_colormap import ANCHORS
 from memorytalker.sound.decode import Waveform
 

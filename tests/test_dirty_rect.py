@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from memorytalker.config import CAMERAS, RenderOptions
 from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.options import CAMERAS, RenderOptions
 from memorytalker.rendering import render_frames, renderer, scene
 from memorytalker.rendering.dirty_rect import Box, moving_box, project
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from memorytalker.config import RenderOptions
 from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.options import RenderOptions
 from memorytalker.rendering import RenderError, render_frames, scene
 from memorytalker.rendering.error_colormap import (
     ANCHORS,

@@ -224,7 +224,7 @@ def test_balls_of_eyes_look_like_eyes(tmp_path: Path) -> None:
 
 
 def drawn(head: HeadMesh, *frames: np.ndarray, camera: str = "front") -> list[np.ndarray]:
-    from memorytalker.config import RenderOptions
+    from memorytalker.options import RenderOptions
     from memorytalker.rendering import render_frames
 
     return list(render_frames(head, np.stack(frames), RenderOptions(width=96, height=96, camera=camera)))
@@ -264,7 +264,7 @@ def test_a_head_in_other_units_is_drawn_at_its_natural_size(tmp_path: Path) -> N
 
 def test_a_known_mouth_keeps_neck_and_shoulders_out_of_the_frame(tmp_path: Path) -> None:
     """The shipped head as a bare mesh, neck and all, is framed almost as with its own chin."""
-    from memorytalker.config import RenderOptions
+    from memorytalker.options import RenderOptions
     from memorytalker.rendering import scene
 
     head = load_head()

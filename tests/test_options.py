@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from memorytalker import cli
-from memorytalker.config import ConfigError, RenderOptions, described
+from memorytalker.config import ConfigError
 from memorytalker.flags import add_flags, from_flags
-from memorytalker.options import AnimateChanges, AnimateOptions
+from memorytalker.options import AnimateChanges, AnimateOptions, RenderOptions, described
 from memorytalker.page import api
 from memorytalker.page.limits import PLAIN_ERRORS
 from memorytalker.page.request import AnimateRequest, options_of

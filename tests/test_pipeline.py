@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from memorytalker.animation import AnimationError
-from memorytalker.config import ConfigError, RenderOptions
+from memorytalker.config import ConfigError
 from memorytalker.face.head import HeadError, load_head
+from memorytalker.options import RenderOptions
 from memorytalker.phones import ENGLISH
 from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError, choose_device
 from memorytalker.sound.decode import AudioError, Waveform

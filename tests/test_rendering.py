@@ -8,8 +8,9 @@ import threading
 import numpy as np
 import pytest
 
-from memorytalker.config import CAMERAS, ConfigError, RenderOptions
+from memorytalker.config import ConfigError
 from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.options import CAMERAS, RenderOptions
 from memorytalker.rendering import RenderError, render_frames, renderer, scene
 from memorytalker.rendering.dirty_rect import project
 from memorytalker.rendering.surface import Patch, Surface, sphere_directions, visibility

@@ -11,8 +11,8 @@ import wave
 import numpy as np
 import pytest
 
-from memorytalker.config import RenderOptions
 from memorytalker.face.head import HeadError, HeadMesh, load_head
+from memorytalker.options import RenderOptions
 from memorytalker.rendering.appearance import head_appearance
 from memorytalker.rendering.scene import AZIMUTHS, frame_head
 from memorytalker.rendering.surface import Surface

@@ -10,8 +10,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from memorytalker.config import RenderOptions
 from memorytalker.datasets.commands import add_dataset
+from memorytalker.options import RenderOptions
 from memorytalker.progress import Progress
 
 if TYPE_CHECKING:

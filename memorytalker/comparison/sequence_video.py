@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from memorytalker.config import RenderOptions
 from memorytalker.datasets.sequences import FaceDataset, Sequence
 from memorytalker.evaluation.evaluate import EvaluationError
 from memorytalker.face.head import HeadMesh
+from memorytalker.options import RenderOptions
 from memorytalker.progress import Progress
 
 

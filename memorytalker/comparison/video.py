@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from memorytalker.comparison.predictions import Comparison, Prediction
-from memorytalker.config import RenderOptions
 from memorytalker.figures import error_scale, opening_curves, to_rgb
+from memorytalker.options import RenderOptions
 from memorytalker.progress import Progress
 from memorytalker.rendering import render_frames, side_by_side, write_video
 from memorytalker.rendering.error_colormap import LARGEST_MILLIMETRES, errors_to_colors, scale_colors, vertex_errors

@@ -15,10 +15,10 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
-from memorytalker.config import RenderOptions
 from memorytalker.experiments.predict import encode, outputs, styles_heard
 from memorytalker.face.head import HeadMesh
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.options import RenderOptions
 from memorytalker.rendering import render_frames
 from memorytalker.training.data import AnyClip
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from memorytalker import Animation
 from memorytalker.config import Progress, RenderOptions
+from memorytalker.options import RenderOptions
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.player import player_value
 from memorytalker.page.request import AnimateRequest

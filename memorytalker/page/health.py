@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker.config import RenderOptions
+from memorytalker.options import RenderOptions
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.worker import in_worker
 from memorytalker.rendering import render_frames

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from memorytalker.config import CAMERAS
-from memorytalker.options import AnimateOptions
+from memorytalker.options import CAMERAS, AnimateOptions
 from memorytalker.page.limits import LARGEST_SEED, PageError, read_sound
 from memorytalker.sound.decode import Waveform, is_silent
 

@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from memorytalker.config import RenderOptions
 from memorytalker.face.head import HeadError, HeadMesh
+from memorytalker.options import RenderOptions
 from memorytalker.rendering import scene
 from memorytalker.rendering.lighting import Light, find_light, fingerprint, shipped_light
 from memorytalker.rendering.renderer import FLATTEST, LONGEST_SIDE

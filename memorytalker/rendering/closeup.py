@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from memorytalker.config import RenderOptions
 from memorytalker.face.head import HeadMesh
+from memorytalker.options import RenderOptions
 from memorytalker.rendering import scene
 from memorytalker.rendering.renderer import render_frames
 

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker.config import RenderOptions
 from memorytalker.errors import ExecutionError
 from memorytalker.face.head import HeadError, HeadMesh
+from memorytalker.options import RenderOptions
 from memorytalker.rendering import scene
 from memorytalker.rendering.dirty_rect import Box, moving_box
 from memorytalker.rendering.edges import soften_edges

@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from memorytalker.config import RenderOptions
 from memorytalker.face.head import HeadMesh
+from memorytalker.options import RenderOptions
 from memorytalker.rendering.lighting import KEY, lamp_direction, light_of
 from memorytalker.rendering.surface import Surface
 

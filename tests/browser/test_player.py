@@ -17,8 +17,8 @@ from tools.page.browser import Site, Visit
 sys.path.insert(0, str(Path(__file__).parent))
 from serve_player import FPS, planted  # noqa: E402
 
-from memorytalker.config import RenderOptions  # noqa: E402
 from memorytalker.face.head import load_head  # noqa: E402
+from memorytalker.options import RenderOptions  # noqa: E402
 from memorytalker.page.player import EMPTY, NO_3D  # noqa: E402
 from memorytalker.page.scripts import ROUTE, scripts_version  # noqa: E402
 from memorytalker.rendering import render_frames  # noqa: E402
