@@ -220,10 +220,10 @@ class LossConfig:
     margin: float = 5.0  # of the style triplet
     slots: float = 0.0  # cross entropy of the key address with the phone spoken: gives every slot its name
     opening: float = 0.0  # relative error of the lip gap: a closed mouth counts as much as an open one
-    shut: float = 0.0  # by how much more the opening loss counts where the mouth is truly shut
-    bite: float = 0.0  # relative error of the gap between lower lip and upper teeth, as `opening`
+    closed_weight: float = 0.0  # by how much more the opening loss counts where the mouth is truly shut
+    lip_to_teeth: float = 0.0  # relative error of the gap between lower lip and upper teeth, as `opening`
     lips_in_stage_one: float = 0.0  # the lip loss in stage 1 as well
-    shown: float = 0.0  # stage 1 decodes once more in the style that recorded motion shows
+    style_consistency: float = 0.0  # stage 1 decodes once more in the style that recorded motion shows
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,7 @@ def test_the_bite_counts_only_with_a_weight_and_a_head_that_has_teeth() -> None:
     def loss(weights: LossConfig, mouth: MouthVertices) -> float:
         return float(visible_loss(motion * 0.5, motion, None, weights, 1.0, mouth, None))
 
-    plain, bitten = LossConfig(), LossConfig(bite=0.3)
+    plain, bitten = LossConfig(), LossConfig(lip_to_teeth=0.3)
     expected = opening_loss(motion * 0.5, motion, mouth.bite, mouth.softness, rest=mouth.bite_rest)
     assert loss(bitten, mouth) - loss(plain, mouth) == pytest.approx(0.3 * float(expected), rel=1e-4)
     assert loss(bitten, MouthVertices(lips, torch.eye(6)[0])) == loss(plain, mouth)
@@ -238,12 +238,12 @@ def test_the_shown_pass_counts_as_the_general_one_does() -> None:
     """A styled pass that equals the general one adds the same visible losses once more, by its weight."""
     generator = torch.Generator().manual_seed(2)
     motion, offsets = torch.randn(3, 9, 6, generator=generator), torch.randn(3, 9, 6, generator=generator)
-    weights = dataclasses.replace(EVERYTHING, slots=0.0, memory=0.0, align=0.0, shown=0.5)
+    weights = dataclasses.replace(EVERYTHING, slots=0.0, memory=0.0, align=0.0, style_consistency=0.5)
     mouth, mask = MouthVertices(torch.eye(6)[:, :3], torch.eye(6)[0]), length_mask(LENGTHS, 9)
     address = torch.full((3, 9, 2), 0.5)
     still = GivenMotion(torch.zeros(3, 9, 4), address, torch.zeros(3, 9, 4), motion)  # the given pass is perfect
     output = TalkerOutput(offsets, torch.zeros(3, 9, 2), address, motion, motion, None, still)
     without = memorizing_loss(output, motion, mask, weights, 1.0, None, mouth)
     with_shown = memorizing_loss(output, motion, mask, weights, 1.0, None, mouth, shown=offsets)
-    torch.testing.assert_close(with_shown.parts["shown"], without.total)
+    torch.testing.assert_close(with_shown.parts["style_consistency"], without.total)
     torch.testing.assert_close(with_shown.total, 1.5 * without.total)

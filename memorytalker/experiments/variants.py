@@ -85,7 +85,7 @@ LOSSES = (
     ),
     Variant(
         "without-shown-style", "Stage 1 never decodes in the style that the recorded motion shows: the paper's way.",
-        "losses", BOTH, losses(shown=0.0),
+        "losses", BOTH, losses(style_consistency=0.0),
     ),
     Variant(
         "voice-in-content", "The content keeps the voice: states as the encoder gives them, the paper's way.",

@@ -179,8 +179,8 @@ def memorizing_loss(
     if mouth is not None and weights.lips_in_stage_one:
         parts["lips_in_stage_one"] = sum(lip_loss(prediction, truth, mouth.lips, mask) for prediction in predictions)
     parts |= _gaps(passes, motion, mask if firm is None else firm, weights, mouth)
-    if shown is not None and weights.shown:
-        parts["shown"] = visible_loss(shown, motion, mask, weights, scale, mouth, firm)
+    if shown is not None and weights.style_consistency:
+        parts["style_consistency"] = visible_loss(shown, motion, mask, weights, scale, mouth, firm)
     return _weigh(parts, weights)
 
 
@@ -211,9 +211,9 @@ def _gaps(
 ) -> dict[str, Tensor]:
     if mouth is None:
         return {}
-    gaps = {"opening": (mouth.opening, 0.0), "bite": (mouth.bite, mouth.bite_rest)}
+    gaps = {"opening": (mouth.opening, 0.0), "lip_to_teeth": (mouth.bite, mouth.bite_rest)}
     return {
-        name: sum(opening_loss(p, motion, row, mouth.softness, mask, weights.shut, rest) for p in predictions)
+        name: sum(opening_loss(p, motion, row, mouth.softness, mask, weights.closed_weight, rest) for p in predictions)
         for name, (row, rest) in gaps.items()
         if row is not None and getattr(weights, name)
     }
@@ -231,7 +231,7 @@ def stylizing_loss(
     """Stage 2: L_2 = L_mse + L_vel + 0.01 (L_lip + L_style), one decoder pass.
 
     `styles` of the clip itself (anchor), of another clip of its speaker (positive), of another speaker's (negative).
-    The losses that are not in the paper, opening and bite, enter only with a weight.
+    The losses that are not in the paper, opening and lip_to_teeth, enter only with a weight.
     """
     truth, prediction = motion * scale, output.offsets * scale
     parts = {

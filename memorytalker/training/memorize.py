@@ -103,7 +103,7 @@ def memorizing(model: MemoryTalker, batch: Batch, mouth: MouthVertices | None, c
     """The losses of stage 1 of a batch."""
     logits = batch_logits(model, batch)
     output, shown = in_full(model(logits, batch.mask, motion=batch.motion)), None
-    if config.losses.shown and model.config.use_memory:
+    if config.losses.style_consistency and model.config.use_memory:
         weights = estimated_style(output.key_address, output.offsets, batch.motion, batch.mask)
         shown = model(logits, batch.mask, weights).offsets.float()
     with torch.autocast(batch.motion.device.type, enabled=False):

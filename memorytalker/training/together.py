@@ -20,7 +20,7 @@ def train_together(model: MemoryTalker, inputs: StageInputs, config: TrainingCon
     """Train everything in place in one stage; afterwards `model.style_mean` is the mean of the training speakers.
 
     Clips of a speaker who has no other clip are no anchors, but strangers to others.
-    The loss `shown` belongs to stage 1 alone and is not taken here: the style is heard, not shown.
+    The loss `style_consistency` belongs to stage 1 alone and is not taken here: the style is heard, not shown.
     Raises TrainingError where the clips make no triplets.
     """
     clips, validation, mouth = inputs.clips, inputs.validation, inputs.mouth

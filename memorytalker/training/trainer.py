@@ -36,7 +36,7 @@ Validate = Callable[[], dict[str, float]]
 #: A checkpoint is written after so many steps, and at least so often (seconds).
 CHECKPOINT_STEPS, CHECKPOINT_SECONDS = 500, 600.0
 #: What a visitor sees; the other losses shape the memory and the style and do not choose between weights.
-VISIBLE = ("motion", "velocity", "lip", "lips_in_stage_one", "opening", "bite")
+VISIBLE = ("motion", "velocity", "lip", "lips_in_stage_one", "opening", "lip_to_teeth")
 
 
 class Means:
