@@ -1,7 +1,7 @@
-"""What hears a mouth in speech: hidden states of a speech encoder -> curves of a face's shapes, as film taught it.
+"""Curve regressor: hidden states of a speech encoder -> mouth blendshape curves, trained on video-tracked motion.
 
-It serves to make the motion of voices that nobody filmed (`corpus/build.py`), and the truth that such motion is
-judged by. It is no part of MemoryTalker and never heard when a face is animated.
+It synthesises training motion for recordings without video (`corpus/build.py`), and the reference motion that
+predictions for such recordings are measured against. It is no part of MemoryTalker and does not run in inference.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ from memorytalker.models.states import instance_normalise, states_in_windows
 
 
 class CurveRegressor(nn.Module):
-    """Members whose answers are averaged, and the space they speak in: curves = mean (S,) + answer (K,) @ directions.
+    """An ensemble that predicts S curves in K directions: curves = mean (S,) + coefficients (K,) @ directions.
 
-    `directions` (K, S) are those in which the filmed mouths moved, strongest first.
+    `directions` (K, S) are the principal directions of the tracked motion, strongest first; the coefficients are the
+    average over the members.
+
+    Args:
+        config: sizes and the names of the curves.
     """
 
     mean: Tensor
@@ -32,38 +36,76 @@ class CurveRegressor(nn.Module):
         self.register_buffer("mean", torch.zeros(len(config.shapes)))
         self.register_buffer("directions", torch.zeros(config.directions, len(config.shapes)))
 
-    def answer(self, member: int, states: Tensor, frames: int) -> Tensor:
-        """What one member says: states (B, N, hidden) at the state rate -> (B, frames, K) at the motion rate."""
-        said = self.members[member](instance_normalise(states, None, self.config.normalise))
+    def coefficients(self, member: int, states: Tensor, frames: int) -> Tensor:
+        """Predict with one member.
+
+        Args:
+            member: its number.
+            states: (B, N, hidden) at the state rate.
+            frames: number of motion frames.
+
+        Returns:
+            Coefficients (B, frames, K) at the motion rate.
+        """
+        values = self.members[member](instance_normalise(states, None, self.config.normalise))
         times = torch.arange(frames, device=states.device) * (self.config.state_rate / self.config.fps)
-        return sample_between(said, times[None].expand(len(states), -1).clamp(max=states.shape[1] - 1))
+        return sample_between(values, times[None].expand(len(states), -1).clamp(max=states.shape[1] - 1))
 
     @torch.inference_mode()
     def curves(self, states: np.ndarray, frames: int) -> np.ndarray:
-        """Curves (T, S) in [0, 1] over `config.shapes` of one clip's hidden states (N, hidden)."""
-        heard = torch.from_numpy(np.asarray(states, np.float32))[None]
-        answers = [self.answer(member, heard, frames)[0] for member in range(len(self.members))]
-        return (self.mean + torch.stack(answers).mean(0) @ self.directions).clamp(0.0, 1.0).numpy()
+        """Predict the curves of one clip from its hidden states.
+
+        Args:
+            states: (N, hidden).
+            frames: number of motion frames, T.
+
+        Returns:
+            Curves (T, S) float32 in [0, 1], in the order of `config.shapes`.
+        """
+        batch = torch.from_numpy(np.asarray(states, np.float32))[None]
+        predictions = [self.coefficients(member, batch, frames)[0] for member in range(len(self.members))]
+        return (self.mean + torch.stack(predictions).mean(0) @ self.directions).clamp(0.0, 1.0).numpy()
 
     @torch.inference_mode()
     def curves_of(self, speech: SpeechEncoder, samples: np.ndarray, frames: int) -> np.ndarray:
-        """Curves (T, S) of a sound, samples (A,) at 16 kHz, as `speech` hears it. Raises ConfigError as `check`."""
+        """Predict the curves of a sound.
+
+        Args:
+            speech: the speech encoder, as in training.
+            samples: (A,) float32 at 16 kHz.
+            frames: number of motion frames, T.
+
+        Returns:
+            Curves (T, S) float32 in [0, 1], in the order of `config.shapes`.
+
+        Raises:
+            ConfigError: as `check`.
+        """
         self.check(speech)
         states = states_in_windows(speech, torch.from_numpy(samples)[None])
-        return self.curves(states.half().numpy(), frames)  # half: as training keeps them
+        return self.curves(states.half().numpy(), frames)  # half precision, as in the training cache
 
     def check(self, speech: SpeechEncoder, shapes: tuple[str, ...] | None = None) -> None:
-        """Raise ConfigError if `speech` makes other states than it learned from, or its curves are not `shapes`."""
+        """Check that a speech encoder, and optionally a list of curves, are those of training.
+
+        Args:
+            speech: the speech encoder.
+            shapes: names of the curves that the caller needs.
+
+        Raises:
+            ConfigError: the encoder's states or the curves differ.
+        """
         for name in ("hidden_size", "state_rate", "mixed_layers"):
             own, given = getattr(self.config, name), getattr(speech.config, name)
             if own != given:
                 raise ConfigError(
-                    f"This listener learned from a speech encoder with {name} {own}, not {given}; train it anew."
+                    f"This curve regressor was trained with a speech encoder of {name} {own}, not {given}; "
+                    "train it again."
                 )
         if shapes is not None and shapes != self.config.shapes:
-            raise ConfigError("This listener answers with other shapes than articulation moves; train it anew.")
+            raise ConfigError("This curve regressor predicts other shapes than articulation moves; train it again.")
 
 
 def fresh_member(config: CurveRegressorConfig) -> SlotHead:
-    """One untrained network of a listener."""
+    """Return one untrained member of a curve regressor."""
     return SlotHead(config.hidden_size, config.directions, config.channels, config.layers, config.dropout)

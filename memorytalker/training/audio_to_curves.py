@@ -157,7 +157,7 @@ def _train(
         count = min(round(frames * per_frame), *(len(states) for states, _ in chosen))
         states = torch.from_numpy(np.stack([states[:count] for states, _ in chosen]).astype(np.float32))
         truth = torch.from_numpy(np.stack([wanted[:frames] for _, wanted in chosen]))
-        error = listener.answer(number, states, frames) - truth
+        error = listener.coefficients(number, states, frames) - truth
         optimizer.zero_grad()
         error.square().sum(-1).mean().backward()
         optimizer.step()
