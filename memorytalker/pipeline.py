@@ -1,8 +1,8 @@
-"""The road from a voice to a talking head: sound -> slots and style -> memory -> motion -> mesh.
+"""From a voice to a talking head: sound -> slots and style -> memory -> motion -> mesh.
 
-`animate` and `stream` share one road: sound is cut into overlapping windows (`windows.py`), so the pieces in which it
-arrives change nothing. A `Talker` keeps no state between calls. What the network says may be laid over: a mouth that
-shuts in silence, and expression above it.
+`animate` and `stream` share one implementation: sound is cut into overlapping windows (`windows.py`), so the result
+does not depend on the chunks in which it arrives. A `Talker` keeps no state between calls. Two optional layers change
+the predicted motion: closing the mouth in silence, and expression.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from memorytalker.sound.prosody import ProsodyTracker
 from memorytalker.weights import load_weights
 from memorytalker.windows import Window, cut_windows, faded_motion, frame_count, style_weights_of, window_frames
 
-Sound = str | Path | tuple[Any, int] | Waveform  # whatever `audio.load_waveform` takes
+Sound = str | Path | tuple[Any, int] | Waveform  # what `load_waveform` takes
 
 
 class TalkerError(InputError):
@@ -40,24 +40,24 @@ class TalkerError(InputError):
 
 
 class StyleSource(enum.Enum):
-    """Where the manner of speaking comes from when no sound is named for it."""
+    """Where the speaking style comes from if no style is given."""
 
     OWN_VOICE = "own voice"
 
 
-OWN_VOICE = StyleSource.OWN_VOICE  # the sound that is animated; in a stream, its first window
+OWN_VOICE = StyleSource.OWN_VOICE  # the animated sound; in a stream, its first window
 
 
 class Talker:
-    """A model and a head on a device. Safe to share between threads: choices are arguments, nothing is remembered.
+    """A model and a head on a device. Safe to share between threads: it keeps no state between calls.
 
     Args:
-        model: the network; it is moved to the device and put into evaluation mode.
-        head: the mesh whose vertices the network moves; `meshes.head_for` gives that of a number of vertices.
-        device: a torch device or its name, "cpu", "cuda" or "mps".
+        model: the network; it is moved to the device and set to evaluation mode.
+        head: the mesh that the network moves; `mesh_files.head_for` finds it by number of vertices.
+        device: a torch device or its name: "cpu", "cuda" or "mps".
 
     Raises:
-        TalkerError: a model that moves another mesh, or whose windows do not outlast their overlap.
+        TalkerError: a model with another number of vertices, or windows no longer than their overlap.
     """
 
     def __init__(self, model: MemoryTalker, head: HeadMesh, device: str | torch.device = "cpu") -> None:
@@ -78,19 +78,20 @@ class Talker:
     def from_pretrained(
         cls, source: str | Path | None = None, device: str | None = None, head: HeadMesh | None = None
     ) -> Talker:
-        """A talker with stored weights.
+        """Load weights, and the head they move.
 
         Args:
-            source: a weights folder, or owner/name@commit on the model hub; None: the shipped open model.
-            device: "cuda", "mps" or "cpu"; None: the first of these that is there.
-            head: the mesh that the weights move (`meshes.load_mesh_head` reads one); None: the shipped head.
+            source: a weights folder or a hub id; None: the shipped open model.
+            device: "cuda", "mps" or "cpu"; None: the first of these that is available.
+            head: the mesh that the weights move (`mesh_files.load_mesh_head` reads one); None: the shipped head.
 
         Returns:
-            The talker, ready to animate.
+            A talker.
 
         Raises:
-            WeightsError: no weights there, or damaged ones.
-            HeadError, TalkerError: no head that these weights move, or a device that is not there.
+            WeightsError: missing or damaged weights.
+            HeadError: these weights do not fit the shipped head.
+            TalkerError: these weights do not fit `head`, or the device is not available.
         """
         model = load_weights(source)
         return cls(model, head_for(model.config.vertex_count) if head is None else head, choose_device(device))
@@ -102,7 +103,7 @@ class Talker:
 
     @property
     def mean_style(self) -> np.ndarray:
-        """Style weights (n,) float32 of the average training speaker, to compare a person's weights with."""
+        """Style weights (n,) float32 of the average training speaker, the reference for a person's weights."""
         return self.model.style_mean.cpu().numpy()
 
     def animate(
@@ -114,24 +115,24 @@ class Talker:
         progress: Progress | None = None,
         **changes: Unpack[AnimateChanges],
     ) -> Animation:
-        """Make the head say a sound, however long.
+        """Animate the head with a sound of any length.
 
         Args:
             sound: a path, a pair (samples, rate in Hz) or a Waveform, as `load_waveform` takes it.
-            style: the speaking style: another such sound, style weights (n,), None for the neutral style; by default
-                that of the whole sound itself.
-            options: everything else that may be chosen.
-            progress: called as progress(frames done, frames in all, "motion") after each window.
-            changes: fields of AnimateOptions as keywords, in the place of those of `options`.
+            style: the speaking style: another such sound, style weights (n,), or None for the neutral style; by
+                default that of the sound itself.
+            options: all other options.
+            progress: called as progress(frames done, frames in total, "motion") after each window.
+            changes: fields of AnimateOptions as keywords; they replace those of `options`.
 
         Returns:
-            The animation at `config.fps` frames a second: T = seconds times fps, rounded, at least 1.
+            The animation at `config.fps` frames per second: T = seconds times fps, rounded, at least 1.
 
         Raises:
             AudioError: a sound that cannot be read, is shorter than 0.1 s or too long.
-            ConfigError: an option out of range, or a style of a model that knows its speakers by label.
+            ConfigError: an option out of range, or a style from sound for a model that knows its speakers by label.
             HeadError: an identity that the head does not have.
-            TalkerError: style weights of another shape, or expression on a head without blendshapes.
+            TalkerError: style weights of the wrong shape, or expression on a head without blendshapes.
             TypeError: a keyword that is no option.
         """
         options = options.changed(**changes)
@@ -162,25 +163,25 @@ class Talker:
         options: AnimateOptions = AnimateOptions(),
         **changes: Unpack[AnimateChanges],
     ) -> Iterator[MotionPiece]:
-        """Yield motion window by window while sound arrives; this is not live, for a piece waits for its window.
+        """Yield motion window by window while sound arrives. This is not live: a piece waits for its whole window.
 
-        With the shipped weights the first piece, ten seconds of motion, comes when twelve seconds of sound are there
-        (`config.window_seconds`, less `config.overlap_seconds`), then one every ten, and the rest at the end. Given the
-        same style, the pieces are the frames of `animate` to the last bit, however the sound is cut. Loud and silent
-        mean against the voice so far.
+        With the shipped weights the first piece, ten seconds of motion, is yielded after twelve seconds of sound
+        (`config.window_seconds`, less `config.overlap_seconds`), then one every ten seconds, and the rest at the end.
+        Given the same style, the pieces are bit for bit the frames of `animate`, whatever the size of the chunks.
 
         Args:
-            chunks: samples (s,), float in [-1, 1], 16 kHz, mono, in pieces of any size, taken as they are: a constant
-                offset, which `animate` takes away, stays.
-            style: as in `animate`, but by default that of the first window, for the rest has not been heard.
-            options, changes: as in `animate`.
+            chunks: samples (s,), float in [-1, 1], 16 kHz, mono, of any size. They are used as they are: a constant
+                offset, which `animate` removes, stays.
+            style: as in `animate`, but by default that of the first window, since the rest has not arrived.
+            options: as in `animate`.
+            changes: as in `animate`.
 
         Returns:
-            Pieces that follow each other without a gap.
+            An iterator of consecutive pieces.
 
         Raises:
-            AudioError: chunks that are no such samples, or none at all; when it comes to them.
-            ConfigError, HeadError, TalkerError, TypeError: as `animate`, before any chunk is taken.
+            AudioError: a chunk that is no such array, or no sound at all; raised while iterating.
+            ConfigError, HeadError, TalkerError, TypeError: as in `animate`; raised before any chunk is taken.
         """
         options = options.changed(**changes)
         head, layers = self._head(options.identity), self._layers(options)
@@ -188,20 +189,20 @@ class Talker:
         return self._motion(map(_checked_chunk, chunks), weights, options.style_blend, head, layers)
 
     def style_of(self, sound: Sound | np.ndarray | None) -> np.ndarray:
-        """The speaking style of a sound, as one weight for each memory slot.
+        """Encode the speaking style of a sound as one weight per memory slot.
 
         Args:
             sound: a path, a pair (samples, rate in Hz) or a Waveform; None: the neutral style; an array: style weights
-                (n,), which are checked and returned as they are.
+                (n,), which are checked and returned.
 
         Returns:
-            Style weights (n,) float32, ones for the neutral style. That of a sound longer than a minute is the mean
-            over equal pieces of at most a minute.
+            Style weights (n,) float32, ones for the neutral style. For a sound longer than a minute, the mean over
+            equal pieces of at most a minute.
 
         Raises:
             AudioError: a sound that cannot be used.
-            ConfigError: a model that knows its speakers by label and hears no style.
-            TalkerError: style weights of another shape, or not finite.
+            ConfigError: a model that knows its speakers by label and has no style encoder.
+            TalkerError: style weights of the wrong shape, or not finite.
         """
         if sound is None:
             return np.ones(self.config.slot_count, np.float32)
@@ -213,49 +214,49 @@ class Talker:
         return weights
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
-        """The face that a memory slot stores: the head while speech dwells on that slot.
+        """Return the face that a memory slot stores: the head while speech addresses that slot.
 
         Args:
             slot: its number from 0, or its label, such as "aa".
-            style_weights: (n,) as `style_of` gives them; None: the neutral style.
+            style_weights: (n,) as `style_of` returns them; None: the neutral style.
 
         Returns:
             Vertices (V, 3) float32 in metres, y up.
 
         Raises:
-            ConfigError: a slot that is not there.
-            TalkerError: style weights of another shape.
+            ConfigError: no such slot.
+            TalkerError: style weights of the wrong shape.
         """
         weights = torch.tensor(self.style_of(style_weights), device=self.device)
-        offsets = self.model.held_slot(self.config.slot_index(slot), weights).cpu().numpy()
+        offsets = self.model.slot_offsets(self.config.slot_index(slot), weights).cpu().numpy()
         return self.head.template + offsets.reshape(self.head.template.shape)
 
     def _motion(
         self, chunks: Iterable[np.ndarray], style: np.ndarray | None, blend: float, head: HeadMesh, layers: _Layers
     ) -> Iterator[MotionPiece]:
-        """What `animate` and `stream` share: checked samples -> pieces, without `style` in that of the first window."""
+        """Checked samples -> pieces, for `animate` and `stream`. Without `style`, in the style of the first window."""
         windows = cut_windows(chunks, self.config)
         first = next(windows, None)
         if first is None:
             raise AudioError("The stream ended without any sound; give at least one chunk of samples.")
         weights = _blended(self._style_of_samples(first.samples) if style is None else style, blend)
         given = None if (weights == 1).all() else torch.tensor(weights, device=self.device)[None]
-        heard = layers.listening(itertools.chain([first], windows))
-        for frame, offsets, address in faded_motion(self.model, heard, given):
-            offsets = layers.over(frame, offsets.reshape(-1, *head.template.shape))
+        tracked = layers.track(itertools.chain([first], windows))
+        for frame, offsets, address in faded_motion(self.model, tracked, given):
+            offsets = layers.apply(frame, offsets.reshape(-1, *head.template.shape))
             yield MotionPiece(frame, head.template + offsets, address, weights, self.config.fps)
 
     def _style_of_samples(self, samples: np.ndarray) -> np.ndarray:
         return style_weights_of(self.model, samples).cpu().numpy()
 
     def _layers(self, options: AnimateOptions) -> _Layers:
-        expression, shut = options.expression, options.close_in_silence
-        if expression and missing_shapes(self.head):
+        fps, close = self.config.fps, options.close_in_silence
+        if options.expression and missing_shapes(self.head):
             raise TalkerError(
                 "This head has no blendshapes for eyes and brows; leave expression off, or use the shipped head."
             )
-        listener = ProsodyTracker(self.config.fps, self.config.sample_rate) if expression or shut else None
-        return _Layers(self.head, listener, Expression(self.config.fps, options.seed) if expression else None, shut)
+        tracker = ProsodyTracker(fps, self.config.sample_rate) if options.expression or close else None
+        return _Layers(self.head, tracker, Expression(fps, options.seed) if options.expression else None, close)
 
     def _head(self, identity: str | None) -> HeadMesh:
         return self.head if identity is None else self.head.with_identity(identity)
@@ -263,27 +264,27 @@ class Talker:
 
 @dataclass(frozen=True, eq=False)
 class _Layers:
-    """What is laid over the motion of one sound; without a listener, nothing."""
+    """The optional layers over the motion of one sound. Without a tracker there are none."""
 
     head: HeadMesh
-    listener: ProsodyTracker | None
+    tracker: ProsodyTracker | None
     expression: Expression | None
     close_in_silence: bool
 
-    def listening(self, windows: Iterable[Window]) -> Iterator[Window]:
-        """The same windows, each taken in before its frames are asked for."""
+    def track(self, windows: Iterable[Window]) -> Iterator[Window]:
+        """Pass the windows on, each after its prosody has been tracked."""
         for window in windows:
-            if self.listener is not None:
-                self.listener.track(window.samples, window.first, window.frames)
+            if self.tracker is not None:
+                self.tracker.track(window.samples, window.first, window.frames)
             yield window
 
-    def over(self, first: int, offsets: np.ndarray) -> np.ndarray:
-        """Offsets (t, V, 3) of the frames from `first` on, with the layers over them."""
-        if self.listener is None:
+    def apply(self, first: int, offsets: np.ndarray) -> np.ndarray:
+        """Apply the layers to the offsets (t, V, 3) of the frames from `first` on."""
+        if self.tracker is None:
             return offsets
-        prosody = self.listener.prosody
+        prosody = self.tracker.prosody
         if self.close_in_silence:
-            past = min(first, round(prosody.fps))  # a silence older than a second is shut: when it began tells no more
+            past = min(first, round(prosody.fps))  # a second of history is enough: the mouth closes faster than that
             gain = silence_gain(prosody.quiet[first - past :], prosody.fps)[past : past + len(offsets)]
             offsets = offsets * gain[:, None, None]
         if self.expression is not None:
@@ -292,17 +293,27 @@ class _Layers:
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The device of a name ("cuda", "cuda:1", "mps", "cpu"), or the first that is there. Raises TalkerError."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    """Return the device to compute on.
+
+    Args:
+        name: "cuda", "cuda:1", "mps" or "cpu"; None: the first of cuda, mps and cpu that is available.
+
+    Returns:
+        The device.
+
+    Raises:
+        TalkerError: a device that is not available.
+    """
+    present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name is None:
-        return torch.device(next(kind for kind, present in there.items() if present))
+        return torch.device(next(kind for kind, there in present.items() if there))
     try:
-        device = torch.device(name)
+        device: torch.device | None = torch.device(name)
     except RuntimeError:
         device = None
     missing = device is not None and device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count()
-    if device is None or missing or not there.get(device.type):
-        available = ", ".join(kind for kind, present in there.items() if present)
+    if device is None or missing or not present.get(device.type):
+        available = ", ".join(kind for kind, there in present.items() if there)
         raise TalkerError(f"There is no device {name!r} here; available: {available}.")
     return device
 
@@ -315,5 +326,5 @@ def _checked_chunk(chunk: Any) -> np.ndarray:
 
 
 def _blended(weights: np.ndarray, blend: float) -> np.ndarray:
-    """Style weights (n,) between neutral (blend 0) and the whole style (1)."""
+    """Interpolate style weights (n,) between neutral (blend 0) and the full style (1)."""
     return (1 + np.float32(blend) * (weights - 1)).astype(np.float32) if blend < 1 else weights

@@ -1,8 +1,8 @@
-"""Windows: sound of any length through a network that hears a few seconds at once, as one uninterrupted motion.
+"""Sound of any length through a network that processes a few seconds at once, as one continuous motion.
 
-Sound is cut into windows of `config.window_seconds` that overlap by `config.overlap_seconds`. They begin at fixed
-frames, so the pieces in which sound arrives change nothing. Where two windows overlap, offsets and memory address are
-cross-faded. What animates and what is measured both go through here.
+Sound is cut into windows of `config.window_seconds` that overlap by `config.overlap_seconds`. Windows begin at fixed
+frames, so the result does not depend on the chunks in which sound arrives. Where two windows overlap, offsets and
+memory address are cross-faded. Animation, streaming and evaluation all go through here.
 """
 
 from __future__ import annotations
@@ -18,26 +18,32 @@ from memorytalker.config import ModelConfig
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.sound.mel import loudness
 
-SHORTEST_SECONDS = 0.1  # what the encoders hear at the least; a shorter last window is followed by silence
-STYLE_SECONDS = 60.0  # the style of a longer sound is the mean over pieces of about this length
+SHORTEST_SECONDS = 0.1  # the least that the encoders take; a shorter last window is padded with silence
+STYLE_SECONDS = 60.0  # longer sound is cut into equal pieces of at most this length, whose styles are averaged
 
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """Sound that passes the network at once: its first motion frame, its samples, and how many frames are wanted."""
+    """Sound that passes the network in one piece.
+
+    Args:
+        first: its first motion frame.
+        samples: (S,) float32 at the model's sample rate, from the first sample of the first frame on.
+        frames: how many motion frames are wanted of it.
+    """
 
     first: int
-    samples: np.ndarray  # (S,) float32 at the model's sample rate, from the first sample of the first frame on
+    samples: np.ndarray
     frames: int
 
 
 def frame_count(samples: int, config: ModelConfig) -> int:
-    """Motion frames of so many samples: seconds times fps, rounded, at least 1."""
+    """Return the number of motion frames for this many samples: seconds times fps, rounded, at least 1."""
     return max(1, round(samples * config.fps / config.sample_rate))
 
 
 def window_frames(config: ModelConfig) -> tuple[int, int]:
-    """Frames of a window, and frames that two neighbours share."""
+    """Return the frames of a window, and the frames that two neighbouring windows share."""
     return round(config.window_seconds * config.fps), round(config.overlap_seconds * config.fps)
 
 
@@ -45,12 +51,12 @@ def cut_windows(chunks: Iterable[np.ndarray], config: ModelConfig, frames: int |
     """Cut sound into overlapping windows, each as soon as its last sample has arrived.
 
     Args:
-        chunks: samples (s,) float32 at `config.sample_rate`, mono, in pieces of any size.
-        config: says how long windows are and how far they overlap.
-        frames: motion frames wanted of the whole sound, where they are known beforehand; None: `frame_count`.
+        chunks: samples (s,) float32 at `config.sample_rate`, mono, in chunks of any size.
+        config: gives the length and the overlap of windows.
+        frames: number of motion frames of the whole sound, if it is known beforehand; None: `frame_count`.
 
     Returns:
-        The windows in order; none for a sound without samples. The last is as long as what is left.
+        The windows in order; the last may be shorter. None for a sound without samples.
     """
     size, overlap = window_frames(config)
     first, received = 0, 0  # the next window's first frame; samples so far
@@ -81,9 +87,9 @@ def cut_windows(chunks: Iterable[np.ndarray], config: ModelConfig, frames: int |
 def faded_motion(
     model: MemoryTalker, windows: Iterable[Window], style: Tensor | None
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Motion of consecutive windows, cross-faded; each piece comes as soon as no later window can change it.
+    """Predict the motion of consecutive windows and cross-fade it; yield each piece once it is final.
 
-    Each window is heard at the level of the loudest so far, so that silence after speech is not amplified to it.
+    Each window is normalised by the loudest level so far, so that silence after speech is not amplified to speech.
 
     Args:
         model: in evaluation mode, on any device.
@@ -91,43 +97,61 @@ def faded_motion(
         style: style weights (1, n) on the model's device; None: the neutral style.
 
     Returns:
-        Pieces that follow each other: first frame, offsets (t, 3 V) float32 in metres from the template, and memory
-        address (t, n) float32, whose rows sum to 1.
+        Consecutive pieces: first frame, offsets (t, 3 V) float32 in metres from the template, and memory address
+        (t, n) float32, whose rows sum to 1.
     """
     overlap, level = window_frames(model.config)[1], 0.0
-    done, held = 0, None  # frames given out; those after them, into which the next window will be faded
+    done = 0  # frames yielded
+    pending: tuple[np.ndarray, np.ndarray] | None = None  # the frames after them, which the next window overlaps
     for window in windows:
         waveform = padded(model, window.samples)
         level = max(level, float(loudness(waveform)))
-        heard = window_motion(model, waveform, window.frames, style, level)
-        faded = heard if held is None else [_fade(a, b) for a, b in zip(held, heard, strict=True)]
-        ready = max(0, window.frames - overlap)
-        held = [values[ready:] for values in faded]
-        if ready:
-            yield done, *(values[:ready] for values in faded)
-            done += ready
-    if held is not None and len(held[0]):
-        yield done, *held
+        offsets, address = window_motion(model, waveform, window.frames, style, level)
+        if pending is not None:
+            offsets, address = _fade(pending[0], offsets), _fade(pending[1], address)
+        final = max(0, window.frames - overlap)
+        pending = offsets[final:], address[final:]
+        if final:
+            yield done, offsets[:final], address[:final]
+            done += final
+    if pending is not None and len(pending[0]):
+        yield done, *pending
 
 
 def window_motion(
     model: MemoryTalker, waveform: Tensor, frames: int, style: Tensor | None, level: float
-) -> list[np.ndarray]:
-    """One window (1, S) through the network: offsets (T, 3 V) in metres and memory address (T, n), T = `frames`.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Predict the motion of one window.
 
-    `level` is the loudness to normalise by, `style` as in `faded_motion`.
+    Args:
+        model: in evaluation mode.
+        waveform: (1, S) on the model's device.
+        frames: number of motion frames, T.
+        style: as in `faded_motion`.
+        level: r.m.s. loudness to normalise by.
+
+    Returns:
+        Offsets (T, 3 V) float32 in metres from the template, and memory address (T, n) float32.
     """
     with torch.inference_mode():
         counts = torch.tensor([frames], device=waveform.device)
         logits = model.text_logits(waveform, counts, levels=torch.tensor([level], device=waveform.device))
         output = model(logits, style_weights=style)
-        return [values[0].float().cpu().numpy() for values in (output.offsets, output.key_address)]
+        return output.offsets[0].float().cpu().numpy(), output.key_address[0].float().cpu().numpy()
 
 
 def style_weights_of(model: MemoryTalker, samples: np.ndarray) -> Tensor:
-    """Style weights (n,) of a voice: samples (S,) float32 at the model's rate, the mean over pieces of a minute.
+    """Encode the speaking style of a sound of any length.
 
-    Raises ConfigError for a model that knows its speakers by label.
+    Args:
+        model: in evaluation mode.
+        samples: (S,) float32 at the model's sample rate.
+
+    Returns:
+        Style weights (n,) on the model's device: the mean over equal pieces of at most a minute.
+
+    Raises:
+        ConfigError: a model that knows its speakers by label.
     """
     count = max(1, -(-len(samples) // round(STYLE_SECONDS * model.config.sample_rate)))
     with torch.inference_mode():
@@ -136,13 +160,13 @@ def style_weights_of(model: MemoryTalker, samples: np.ndarray) -> Tensor:
 
 
 def padded(model: MemoryTalker, samples: np.ndarray) -> Tensor:
-    """Samples as (1, S) on the model's device, followed by silence where the encoders could not hear them else."""
+    """Samples (s,) as a batch (1, S) on the model's device, padded with silence to what the encoders need."""
     missing = round(SHORTEST_SECONDS * model.config.sample_rate) - len(samples)
-    return torch.from_numpy(np.pad(samples, (0, max(0, missing)))).to(model.style_mean.device)[None]
+    return torch.from_numpy(np.pad(samples, (0, max(0, missing)))).to(model.device)[None]
 
 
 def _fade(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Fade linearly from `before` (O, c) into the first O frames of `after` (T, c); weights sum to 1 in each frame."""
+    """Cross-fade `before` (O, c) linearly into the first O frames of `after` (T, c)."""
     ramp = (np.arange(1, len(before) + 1, dtype=np.float32) / (len(before) + 1))[:, None]
     faded = after.copy()
     faded[: len(before)] += (1 - ramp) * (before - after[: len(before)])

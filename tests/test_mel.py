@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from memorytalker.sound.mel import LEVEL_FLOOR, loudness, mel_filters, normalise_level, speech_log_mel, style_log_mel
+from memorytalker.models.style import voice_statistics
+from memorytalker.sound.mel import (
+    LEVEL_FLOOR,
+    loudness,
+    mel_brightness,
+    mel_filters,
+    normalise_level,
+    speech_log_mel,
+    style_log_mel,
+)
 
 
 def tone(hertz: float, seconds: float = 1.0, amplitude: float = 0.5) -> torch.Tensor:
@@ -89,3 +98,18 @@ def test_target_zero_is_unit_variance() -> None:
     assert float(sound.mean()) == pytest.approx(0.0, abs=1e-4)
     assert float(sound.std()) == pytest.approx(1.0, rel=0.01)
     assert torch.isfinite(normalise_level(torch.zeros(1, 400), 0.0)).all()
+
+
+def test_brightness_is_that_of_loud_speech() -> None:
+    """Planted tones below and above 1 kHz, one 6 dB under the other; what is soft, or over, has no say in it."""
+    low, high = tone(400.0, amplitude=1.0)[0], tone(2500.0)[0]
+    waveform = torch.cat([low + high, 0.1 * low.repeat(15), 30 * high])[None]  # soft and dark, then padding: bright
+    mel = style_log_mel(waveform)[..., :-1]
+    valid = torch.arange(mel.shape[2])[None] < 1598
+    brightness = mel_brightness(mel, valid)
+    torch.testing.assert_close(brightness, torch.tensor([[-6.0]]), atol=0.3, rtol=0)
+    torch.testing.assert_close(mel_brightness(mel - 30.0, valid), brightness, atol=1e-3, rtol=0)
+    torch.testing.assert_close(voice_statistics(mel, torch.tensor([1598]))[:, -1:], brightness)
+    darker = style_log_mel((low + 0.1 * high)[None])
+    far = mel_brightness(darker, torch.ones(1, darker.shape[2], dtype=torch.bool))
+    torch.testing.assert_close(far, torch.tensor([[-26.0]]), atol=0.5, rtol=0)

@@ -12,9 +12,14 @@ from torch import Tensor
 from memorytalker.config import ConfigError, ModelConfig, SpeechConfig
 from memorytalker.models.layers import alignment_mask, length_mask, periodic_positions, sample_between, stretch
 from memorytalker.models.states import instance_normalise, mean_of_layers
-from memorytalker.models.style import HEAVIEST, LIGHTEST, MEASURES, MOVED, brightness_of, voice_statistics
+from memorytalker.models.style import (
+    CHANGE_FRAMES,
+    GLOBAL_STATISTICS,
+    LARGEST_WEIGHT,
+    SMALLEST_WEIGHT,
+    voice_statistics,
+)
 from memorytalker.models.talker import MemoryTalker, TalkerOutput, to_vertex_model
-from memorytalker.sound.mel import style_log_mel
 
 FAMILIES = ("open", "vocaset", "biwi")
 SAMPLES = torch.tensor([16000, 9123, 21001])
@@ -261,9 +266,9 @@ def test_statistics_are_of_the_frames_in_which_somebody_speaks() -> None:
     found = voice_statistics(mel, lengths)
     torch.testing.assert_close(voice_statistics(mel[1:, :, :41], lengths[1:]), found[1:])
     own = mel[1, :, :31]
-    change = (mel[1, :, MOVED:41] - mel[1, :, : 41 - MOVED]).abs().mean(1)
+    change = (mel[1, :, CHANGE_FRAMES:41] - mel[1, :, : 41 - CHANGE_FRAMES]).abs().mean(1)
     planted = torch.cat([own.mean(1), own.std(1, correction=0), change])
-    torch.testing.assert_close(found[1, :-MEASURES], planted, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(found[1, :-GLOBAL_STATISTICS], planted, atol=1e-3, rtol=1e-3)
     mel[1, :, 31:41] += 20.0
     torch.testing.assert_close(voice_statistics(mel[1:], lengths[1:])[0, :10], found[1, :10], atol=1e-3, rtol=1e-3)
 
@@ -272,23 +277,7 @@ def test_statistics_are_of_the_frames_in_which_somebody_speaks() -> None:
     )
     for order in (torch.arange(150), torch.randperm(150, generator=random)):
         steps = voice_statistics(levels[order].expand(1, 3, -1), torch.tensor([150]))
-        torch.testing.assert_close(steps[0, -MEASURES:-1], torch.tensor([20.0, 6.0]), atol=1e-3, rtol=0)
-
-
-def test_brightness_is_that_of_loud_speech() -> None:
-    """Planted tones below and above 1 kHz, one 6 dB under the other; what is soft, or over, has no say in it."""
-    second = torch.arange(16000) / 16000
-    low, high = torch.sin(2 * torch.pi * 400 * second), 0.5 * torch.sin(2 * torch.pi * 2500 * second)
-    waveform = torch.cat([low + high, 0.1 * low.repeat(15), 30 * high])[None]  # soft and dark, then padding: bright
-    mel = style_log_mel(waveform)[..., :-1]
-    valid = torch.arange(mel.shape[2])[None] < 1598
-    found = brightness_of(mel, valid)
-    torch.testing.assert_close(found, torch.tensor([[-6.0]]), atol=0.3, rtol=0)
-    torch.testing.assert_close(brightness_of(mel - 30.0, valid), found, atol=1e-3, rtol=0)
-    torch.testing.assert_close(voice_statistics(mel, torch.tensor([1598]))[:, -1:], found)
-    darker = style_log_mel((low + 0.1 * high)[None])
-    far = brightness_of(darker, torch.ones(1, darker.shape[2], dtype=torch.bool))
-    torch.testing.assert_close(far, torch.tensor([[-26.0]]), atol=0.5, rtol=0)
+        torch.testing.assert_close(steps[0, -GLOBAL_STATISTICS:-1], torch.tensor([20.0, 6.0]), atol=1e-3, rtol=0)
 
 
 def test_statistics_of_a_moment_and_of_nothing_are_numbers() -> None:
@@ -316,11 +305,13 @@ def test_statistics_alone_can_be_the_style(make_model) -> None:
     heard = style(mel, lengths)
     torch.testing.assert_close(style(mel[1:, :, :31]).weights, heard.weights[1:], atol=1e-5, rtol=1e-4)
     assert not torch.allclose(style(mel[:1] * 2).weights, heard.weights[:1], atol=1e-2)
-    assert torch.equal(heard.weights, heard.feature.clamp(LIGHTEST, HEAVIEST)), "the feature is the weights"
+    assert torch.equal(heard.weights, heard.feature.clamp(SMALLEST_WEIGHT, LARGEST_WEIGHT)), (
+        "the feature is the weights"
+    )
     with torch.no_grad():
         style.feature.weight.mul_(50.0)
     wild = style(mel, lengths).weights.detach()
-    limits = torch.tensor([LIGHTEST, HEAVIEST])
+    limits = torch.tensor([SMALLEST_WEIGHT, LARGEST_WEIGHT])
     assert torch.equal(torch.stack([wild.min(), wild.max()]), limits), "no slot is turned round"
     with torch.no_grad():
         style.feature.weight.div_(50.0)

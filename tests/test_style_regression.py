@@ -11,7 +11,7 @@ import torch
 from toy_training import clips as toy_clips
 
 from memorytalker.config import LossConfig, TrainingConfig
-from memorytalker.models.style import MEASURES
+from memorytalker.models.style import GLOBAL_STATISTICS
 from memorytalker.training.data import TrainingClip, TrainingError, collate
 from memorytalker.training.memorize import batch_logits
 from memorytalker.training.style_regression import (
@@ -134,7 +134,7 @@ def test_of_a_band_and_a_measure_that_say_the_same_the_less_restrained_is_believ
         _, wanted = regressed(talker, clips, **options)
         slopes = talker.style.feature.weight.abs().mean(0)
         assert (slopes[3] > 50 * slopes[-1]) == band and (slopes[-1] > 50 * slopes[3]) == measure
-        assert slopes[-MEASURES:].max() == slopes[-1] or band
+        assert slopes[-GLOBAL_STATISTICS:].max() == slopes[-1] or band
     assert wanted.std() > 0
 
 

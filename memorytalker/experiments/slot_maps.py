@@ -73,7 +73,7 @@ def feature_map(features: np.ndarray, speakers: Sequence[str]) -> FeatureMap:
 @torch.no_grad()
 def slot_faces(model: MemoryTalker, head: HeadMesh, size: int = 176) -> list[np.ndarray]:
     """A picture (H, W, 3) of the lower face for each slot, by a model of the head's vertices."""
-    held = torch.stack([model.held_slot(slot) for slot in range(model.config.slot_count)])
+    held = torch.stack([model.slot_offsets(slot) for slot in range(model.config.slot_count)])
     offsets = held.cpu().numpy().reshape(-1, *head.template.shape)
     options = RenderOptions(width=2 * size, height=2 * size)
     top, left, side = round(0.52 * 2 * size), round(0.29 * 2 * size), round(0.42 * 2 * size)

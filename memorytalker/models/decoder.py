@@ -1,4 +1,4 @@
-"""The motion decoder: what was said and what the memory holds about it -> how the face moves."""
+"""The motion decoder: text feature and retrieved motion feature -> face motion."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from memorytalker.models.layers import alignment_mask, periodic_positions
 
 
 class MotionDecoder(nn.Module):
-    """Fusion, periodic positions, a transformer decoder bound to the text frame by frame, a linear layer. Eq. 8"""
+    """Fusion, periodic positions, a transformer decoder aligned with the text frame by frame, a linear layer. Eq. 8
+
+    Args:
+        config: widths and the number of text frames per motion frame.
+    """
+
+    positions: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -23,16 +29,21 @@ class MotionDecoder(nn.Module):
         self.transformer = nn.TransformerDecoder(layer, config.decoder_layers)
         self.dropout = nn.Dropout(config.dropout)
         self.output = nn.Linear(width, config.coordinates)
-        nn.init.zeros_(self.output.weight)  # a fresh face is at rest
+        nn.init.zeros_(self.output.weight)  # an untrained decoder predicts the neutral face
         nn.init.zeros_(self.output.bias)
         self.register_buffer("positions", periodic_positions(config.period, width), persistent=False)
 
     def forward(self, text: Tensor, feature: Tensor, text_memory: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Decode motion in the network's units.
+        """Decode motion.
 
-        text, feature (B, T, c): f_txt and the retrieved (or given) motion feature at the motion rate.
-        text_memory (B, k T, c): f_txt at the text rate, of which frame t sees frames k t .. k t + k - 1.
-        mask (B, T) is True on valid frames; others are invisible to them. Returns (B, T, coordinates).
+        Args:
+            text: (B, T, c) f_txt at the motion rate.
+            feature: (B, T, c) the retrieved motion feature, or that of given motion.
+            text_memory: (B, k T, c) f_txt at the text rate; motion frame t attends to its frames k t .. k t + k - 1.
+            mask: (B, T), True on valid frames, which do not attend to the others; None: all are valid.
+
+        Returns:
+            (B, T, coordinates) in the network's units (`ModelConfig.motion_scale`).
         """
         frames = text.shape[1]
         repeats = -(-frames // self.positions.shape[0])

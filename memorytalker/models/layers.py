@@ -1,4 +1,4 @@
-"""Small pieces shared by the networks: positions that repeat, who may look at whom, and sampling between frames."""
+"""Small functions shared by the networks: position encoding, attention and length masks, resampling in time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def periodic_positions(period: int, width: int) -> Tensor:
-    """One period of a sinusoidal position encoding, (period, width): sine in even columns, cosine in odd ones."""
+    """Return one period of a sinusoidal position encoding, (period, width): sine in even columns, cosine in odd."""
     angle = torch.arange(period).unsqueeze(1) * torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
     table = torch.zeros(period, width)
     table[:, 0::2] = torch.sin(angle)
@@ -18,23 +18,23 @@ def periodic_positions(period: int, width: int) -> Tensor:
 
 
 def alignment_mask(frames: int, text_frames: int, device: torch.device) -> Tensor:
-    """Cross-attention mask (T, k T), True where motion frame t must not look: it sees frames k t .. k t + k - 1."""
+    """Return the cross-attention mask (T, k T), False where motion frame t may attend: frames k t .. k t + k - 1."""
     owner = torch.arange(frames * text_frames, device=device) // text_frames
     return owner[None] != torch.arange(frames, device=device)[:, None]
 
 
 def length_mask(lengths: Tensor, size: int) -> Tensor:
-    """(B,) lengths -> (B, size), True on the valid positions."""
+    """Return the mask (B, size) of sequences of `lengths` (B,): True on valid positions."""
     return torch.arange(size, device=lengths.device)[None] < lengths[:, None]
 
 
 def mask_lengths(mask: Tensor | None, batch: int, size: int, device: torch.device) -> Tensor:
-    """(B, size) validity, or None for all valid -> (B,) number of valid positions."""
+    """Return the number of valid positions (B,) of a mask (B, size); None: all `size` are valid."""
     return torch.full((batch,), size, device=device) if mask is None else mask.sum(-1)
 
 
 def sample_between(values: Tensor, positions: Tensor) -> Tensor:
-    """Linear interpolation along time: values (B, S, c) at fractional positions (B, T) in [0, S - 1] -> (B, T, c)."""
+    """Interpolate linearly in time: values (B, S, c) at fractional positions (B, T) in [0, S - 1] -> (B, T, c)."""
     low = positions.floor().long()
     high = (low + 1).clamp_max(values.shape[1] - 1)
     fraction = (positions - low).unsqueeze(-1).to(values)
@@ -45,10 +45,18 @@ def sample_between(values: Tensor, positions: Tensor) -> Tensor:
 
 
 def stretch(values: Tensor, source: Tensor, target: Tensor, size: int) -> Tensor:
-    """Resample each item so that its first and last frames stay first and last ("align corners").
+    """Resample each item in time so that its first and last frames stay first and last ("align corners").
 
-    values (B, S, c) with `source` (B,) valid frames -> (B, size, c) with `target` (B,) valid frames; beyond these the
-    last valid frame repeats. Each item is resampled by its own lengths, so that padding changes nothing.
+    Each item is resampled over its own valid frames, so that padding has no influence.
+
+    Args:
+        values: (B, S, c).
+        source: (B,) valid frames of `values`.
+        target: (B,) valid frames of the result.
+        size: frames of the result.
+
+    Returns:
+        (B, size, c); after an item's `target` frames its last one repeats.
     """
     last = (source - 1).float()
     step = last / (target - 1).clamp_min(1)

@@ -1,4 +1,4 @@
-"""The motion memory: n slots that remember how a face moves, read by an address over the slots."""
+"""The motion memory: n slots that store motion features, read by an address over the slots."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ class MotionMemory(nn.Module):
     """n learned slots of width c, addressed by text (key) or by motion (value).
 
     Addresses are (B, T, n) with rows that sum to 1; features are (B, T, c).
+
+    Args:
+        slots: n.
+        width: c.
+        scaling: kappa, which multiplies logits before the softmax.
     """
 
     def __init__(self, slots: int, width: int, scaling: float) -> None:
@@ -19,23 +24,27 @@ class MotionMemory(nn.Module):
         self.slots = nn.Parameter(torch.randn(slots, width) / width**0.5)
 
     def key_address(self, text_logits: Tensor) -> Tensor:
-        """Where the text points: (B, T, n) logits -> K_txt (B, T, n). Eq. 5"""
+        """Address the memory by text: logits (B, T, n) -> K_txt (B, T, n). Eq. 5"""
         return F.softmax(self.scaling * text_logits, dim=-1)
 
     def value_address(self, motion_feature: Tensor) -> Tensor:
-        """Where the motion points, by cosine similarity: (B, T, c) -> V_m (B, T, n). Eq. 1"""
-        likeness = F.normalize(motion_feature, dim=-1) @ F.normalize(self.slots, dim=-1).T
-        return F.softmax(self.scaling * likeness, dim=-1)
+        """Address the memory by motion, by cosine similarity: f_m (B, T, c) -> V_m (B, T, n). Eq. 1"""
+        similarity = F.normalize(motion_feature, dim=-1) @ F.normalize(self.slots, dim=-1).T
+        return F.softmax(self.scaling * similarity, dim=-1)
 
     def recall(self, address: Tensor) -> Tensor:
-        """What the memory holds at an address, (B, T, n) -> (B, T, c); the slots learn through this. Eq. 2"""
+        """Read the memory so that the slots learn: address (B, T, n) -> f_val (B, T, c). Eq. 2"""
         return address @ self.slots
 
     def retrieve(self, address: Tensor, style_weights: Tensor | None = None) -> Tensor:
-        """The memory as the decoder reads it, (B, T, n) -> f_key (B, T, c). Eq. 6, 12
+        """Read the memory for the decoder. No gradient reaches the slots: only the memory's own losses train them.
 
-        `style_weights` (B, n) scale each slot for each item of the batch; None is the neutral style, all ones.
-        The slots do not learn through this path: only the memory's own losses write them.
+        Args:
+            address: (B, T, n).
+            style_weights: (B, n), which scale each slot; None: the neutral style, all ones.
+
+        Returns:
+            f_key (B, T, c). Eq. 6, 12
         """
         slots = self.slots.detach()
         if style_weights is None:

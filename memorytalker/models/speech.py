@@ -1,11 +1,13 @@
-"""The speech encoder: waveform -> hidden states of a pretrained transformer -> slot logits at the motion rate.
+"""The speech encoder: waveform -> hidden states of a pretrained transformer -> slot logits at the text rate.
 
-Two forms behind one interface, chosen by name in the configuration: "hubert" reads samples, "whisper" reads a
-log-mel. The pretrained half (`states`) and the head (`logits`) are separate calls, so that training may compute the
-states of a frozen encoder once. This is the only module that imports transformers, and only when a model is built.
+Two encoders share one interface, chosen by name in the configuration: "hubert" reads samples, "whisper" a log-mel.
+`states` (the pretrained part) and `logits` (the head) are separate calls, so that training can compute the states of a
+frozen encoder once. This is the only module that imports transformers, and only when a model is built.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,11 +19,23 @@ from memorytalker.models.layers import length_mask, mask_lengths, sample_between
 from memorytalker.models.states import instance_normalise, keep_output, kept_outputs, mean_of_layers
 from memorytalker.sound.mel import normalise_level, speech_log_mel
 
+if TYPE_CHECKING:
+    from transformers import HubertModel
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
 HEAD_KERNEL = 5  # states, 100 ms
 
 
 class SlotHead(nn.Module):
-    """Hidden states (B, S, hidden) -> slot logits (B, S, n): one linear layer, or residual convolutions over time."""
+    """Hidden states (B, S, hidden) -> slot logits (B, S, n): one linear layer, or residual convolutions over time.
+
+    Args:
+        hidden: width of the states.
+        slots: n.
+        channels: width of the convolutions; 0: one linear layer.
+        layers: number of convolutions.
+        dropout: after each convolution.
+    """
 
     def __init__(self, hidden: int, slots: int, channels: int, layers: int, dropout: float) -> None:
         super().__init__()
@@ -36,7 +50,7 @@ class SlotHead(nn.Module):
         self.output = nn.Linear(width, slots)
 
     def forward(self, states: Tensor, mask: Tensor | None = None) -> Tensor:
-        """`mask` (B, S) is True on valid states; the others count as the silence outside the clip."""
+        """Map states to logits; `mask` (B, S) is True on valid states, the others count as zero padding."""
         x = self.input(states)
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
             y = norm(x)
@@ -47,7 +61,11 @@ class SlotHead(nn.Module):
 
 
 class SpeechEncoder(nn.Module):
-    """What both forms share: the head, the way from the state rate to the text rate, and freezing."""
+    """Base of both encoders: the head, resampling to the text rate, and freezing.
+
+    Args:
+        config: the model's configuration.
+    """
 
     encoder: nn.Module
 
@@ -67,24 +85,39 @@ class SpeechEncoder(nn.Module):
         levels: Tensor | None = None,
         frames: Tensor | None = None,
     ) -> Tensor:
-        """Hidden states of the pretrained transformer.
+        """Compute the hidden states of the pretrained transformer.
 
-        waveform (B, S) at 16 kHz, of which `lengths` (B,) samples are valid (None: all). `levels` (B,) are the
-        loudnesses to normalise by (None: each clip's own; see `features.normalise_level`). `frames` (B,) are the text
-        frames wanted; an encoder that resamples "before" the transformer needs them. Returns (B, states, hidden), of
-        which `state_count` are valid.
+        Args:
+            waveform: (B, A) at 16 kHz.
+            lengths: (B,) valid samples; None: all are valid.
+            levels: (B,) loudness to normalise by, see `mel.normalise_level`; None: each clip's own.
+            frames: (B,) text frames of each clip; needed by an encoder that resamples "before" the transformer.
+
+        Returns:
+            (B, S, hidden), of which `state_count` states of each item are valid.
         """
         raise NotImplementedError
 
     def state_count(self, samples: int, frames: int | None = None) -> int:
-        """How many hidden states a clip of so many samples has."""
+        """Return the number of hidden states of a clip of `samples` samples and `frames` text frames."""
         raise NotImplementedError
 
     def logits(self, states: Tensor, frames: int, mask: Tensor | None = None) -> Tensor:
-        """Slot logits at the text rate: states (B, S, hidden), `mask` (B, S) valid states -> (B, frames, n).
+        """Compute slot logits at the text rate.
 
-        `frames` counts text frames, `text_frames` times the motion frames. Text frame i of an encoder that resamples
-        "after" is read at i / text_rate seconds, between the two nearest states; past the last state that one holds.
+        With "after", text frame i is interpolated between the states around i / text_rate seconds; after the last
+        state that one is repeated.
+
+        Args:
+            states: (B, S, hidden).
+            frames: number of text frames, `text_frames` times the motion frames.
+            mask: (B, S), True on valid states; None: all are valid.
+
+        Returns:
+            (B, frames, n).
+
+        Raises:
+            ValueError: states that were resampled "before" to another number of frames.
         """
         if self.config.normalise:
             states = instance_normalise(states, mask, self.config.normalise)
@@ -93,31 +126,39 @@ class SpeechEncoder(nn.Module):
             if states.shape[1] != frames:
                 raise ValueError(f"These states were made for {states.shape[1]} text frames, not for {frames}.")
             return logits
-        last = mask_lengths(mask, *states.shape[:2], states.device) - 1
+        last = mask_lengths(mask, states.shape[0], states.shape[1], states.device) - 1
         times = torch.arange(frames, device=states.device) * (self.config.state_rate / self.text_rate)
         return sample_between(logits, torch.minimum(times[None], last[:, None].to(times)))
 
     def state_mask(self, counts: Tensor) -> Tensor:
-        """(B,) numbers of valid states -> (B, S) True where valid."""
+        """Return the mask (B, S) of `counts` (B,) valid states."""
         return length_mask(counts, int(counts.max()))
 
     def train(self, mode: bool = True) -> SpeechEncoder:
-        """A frozen encoder stays in evaluation mode."""
+        """Set the mode of the head; a frozen encoder stays in evaluation mode."""
         super().train(mode)
         if self.config.frozen:
             self.encoder.eval()
         return self
 
     def load_pretrained(self, state: dict[str, Tensor], origin: str) -> None:
-        """Fill the pretrained half. Raises ConfigError, naming `origin`, if names or shapes do not match."""
+        """Load the pretrained part.
+
+        Args:
+            state: its state dict.
+            origin: where it comes from, for the message.
+
+        Raises:
+            ConfigError: names or shapes do not match.
+        """
         own = self.encoder.state_dict()
         wrong = sorted(set(own) ^ set(state)) or sorted(k for k in own if own[k].shape != state[k].shape)
         if wrong:
             raise ConfigError(f"{origin} is not this encoder: {len(wrong)} names or shapes differ, first {wrong[:3]}.")
         self.encoder.load_state_dict({name: value.float() for name, value in state.items()})
 
-    def pretrained_state(self, source: str, commit: str | None = None) -> dict[str, Tensor]:
-        """The state of the pretrained half, read by transformers from its folder, or at a commit of its hub id."""
+    def pretrained_state(self, source: str) -> dict[str, Tensor]:
+        """Return the state dict of the pretrained part, read by transformers from a folder or hub id."""
         raise NotImplementedError
 
     def _clips(self, waveform: Tensor, lengths: Tensor | None, levels: Tensor | None) -> list[Tensor]:
@@ -134,6 +175,7 @@ class WhisperSpeech(SpeechEncoder):
     """The encoder of Whisper (Radford et al. 2022, arXiv 2212.04356), its position table cut to the clip's length."""
 
     STATE_SAMPLES = 320  # 20 ms
+    encoder: WhisperEncoder
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -155,7 +197,7 @@ class WhisperSpeech(SpeechEncoder):
         self.encoder.requires_grad_(not speech.frozen)
 
     def state_count(self, samples: int, frames: int | None = None) -> int:
-        """One state for each 20 ms begun."""
+        """One state per 20 ms, rounded up."""
         return max(1, -(-samples // self.STATE_SAMPLES))
 
     def states(
@@ -171,16 +213,16 @@ class WhisperSpeech(SpeechEncoder):
             padded = F.pad(clip, (0, self.state_count(len(clip)) * self.STATE_SAMPLES - len(clip)))
             mels.append(speech_log_mel(padded[None], self.config.mel_bins)[0].T)  # (2 S_i, mel_bins)
         counts = torch.tensor([len(mel) // 2 for mel in mels], device=waveform.device)
-        limit = self.encoder.embed_positions.num_embeddings
+        limit = int(self.encoder.embed_positions.num_embeddings)
         if int(counts.max()) > limit:
             seconds = limit // self.config.state_rate
-            raise ValueError(f"The speech encoder hears at most {seconds} s at once; give it shorter windows.")
+            raise ValueError(f"The speech encoder takes at most {seconds} s at once; give it shorter windows.")
         return self._encode(pad_sequence(mels, batch_first=True), counts)
 
     def _encode(self, mel: Tensor, counts: Tensor) -> Tensor:
-        """(B, 2 S, mel_bins) -> (B, S, hidden); items end after their `counts`, as if nothing followed.
+        """Log-mel (B, 2 S, mel_bins) -> states (B, S, hidden), of which `counts` (B,) are valid; padding is masked.
 
-        The convolutions need no mask: no valid state reaches past the zeros that follow its item.
+        The convolutions need no mask: they see no further than the zero padding after an item.
         """
         encoder, size = self.encoder, mel.shape[1] // 2
         x = F.gelu(encoder.conv1(mel.transpose(1, 2)))
@@ -205,8 +247,10 @@ class WhisperSpeech(SpeechEncoder):
 class HubertSpeech(SpeechEncoder):
     """HuBERT (Hsu et al. 2021, arXiv 2106.07447), its convolutional features optionally resampled to the motion rate.
 
-    The convolutions are never trained, as in the paper. A fresh encoder learns without time masking (SpecAugment).
+    The convolutions are never trained, as in the paper. Time masking (SpecAugment) is off.
     """
+
+    encoder: HubertModel
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
@@ -228,10 +272,10 @@ class HubertSpeech(SpeechEncoder):
             layer.register_forward_hook(keep_output)
 
     def state_count(self, samples: int, frames: int | None = None) -> int:
-        """The text frames when resampled "before" the transformer, else the convolutions' frames, at most `frames`."""
+        """`frames` if resampled "before" the transformer, else the frames of the convolutions, within `frames`."""
         if self.config.resample == "before":
             if frames is None:
-                raise ValueError("This encoder resamples before its transformer: tell it how many frames are wanted.")
+                raise ValueError("This encoder resamples before its transformer: give it the number of frames.")
             return frames
         count = samples
         for kernel, stride in zip(self.encoder.config.conv_kernel, self.encoder.config.conv_stride, strict=True):
@@ -239,7 +283,7 @@ class HubertSpeech(SpeechEncoder):
         return count if frames is None else min(count, self._kept(frames))
 
     def _kept(self, frames: int) -> int:
-        """How many states the transformer may see for so many text frames: those of the same time span."""
+        """The number of states that span the same time as `frames` text frames."""
         return max(1, round(frames * self.config.state_rate / self.text_rate))
 
     def states(
@@ -278,7 +322,17 @@ FORMS: dict[str, type[SpeechEncoder]] = {"whisper": WhisperSpeech, "hubert": Hub
 
 
 def build_speech_encoder(config: ModelConfig) -> SpeechEncoder:
-    """The speech encoder that the configuration names. Raises ConfigError for an unknown form or resampling."""
+    """Build the speech encoder that a configuration names.
+
+    Args:
+        config: the model's configuration.
+
+    Returns:
+        The encoder, untrained.
+
+    Raises:
+        ConfigError: an unknown form or resampling, or more mixed layers than there are.
+    """
     speech = config.speech
     if speech.form not in FORMS:
         raise ConfigError(f"Unknown speech.form {speech.form!r}; known: {', '.join(sorted(FORMS))}.")

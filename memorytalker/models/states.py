@@ -1,35 +1,58 @@
-"""Hidden states of a pretrained speech encoder, made fit for what comes after: layers mixed, the voice taken out."""
+"""Hidden states of a pretrained speech encoder: averaging layers, normalising per clip, encoding long sound."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 
-def mean_of_layers(outputs: Sequence[Tensor], count: int) -> Tensor:
-    """The mean of the last `count` layers (B, S, hidden), each normalised over its channels; 0: the last alone.
+class HasStates(Protocol):
+    """The part of `speech.SpeechEncoder` that is used here."""
 
-    Lower layers know more of how something sounds and upper ones more of what it means; a task that needs both does
-    better on a mixture (SUPERB, Yang et al. 2021, arXiv 2105.01051, which learns its weights).
+    def states(self, waveform: Tensor) -> Tensor:
+        """Waveform (B, A) -> hidden states (B, N, hidden)."""
+        ...
+
+
+def mean_of_layers(outputs: Sequence[Tensor], count: int) -> Tensor:
+    """Average the last layers of a transformer, each normalised over its channels.
+
+    Args:
+        outputs: (B, S, hidden) of every layer.
+        count: how many layers to average; 0: return the last layer as it is.
+
+    Returns:
+        (B, S, hidden).
+
+    Source:
+        SUPERB (Yang et al. 2021, arXiv 2105.01051), which learns the weights of the layers.
     """
     if not count:
         return outputs[-1]
-    chosen = outputs[-count:]
-    return sum(F.layer_norm(output, output.shape[-1:]) for output in chosen) / len(chosen)
+    normalised = [F.layer_norm(output, output.shape[-1:]) for output in outputs[-count:]]
+    return functools.reduce(torch.add, normalised) / len(normalised)
 
 
 def states_in_windows(
-    speech: nn.Module, waveform: Tensor, sample_rate: int = 16000, window_seconds: float = 28.0
+    speech: HasStates, waveform: Tensor, sample_rate: int = 16000, window_seconds: float = 28.0
 ) -> Tensor:
-    """States (N, hidden) of one waveform (1, A) of any length, heard in windows side by side.
+    """Encode a waveform of any length in windows without overlap, as Whisper takes at most 30 s at once.
 
-    `speech` is a `speech.SpeechEncoder` that needs no count of frames; Whisper hears at most 30 s at once.
+    Args:
+        speech: a speech encoder that resamples "after", so that it needs no number of frames.
+        waveform: (1, A).
+        sample_rate: in Hz.
+        window_seconds: length of a window.
+
+    Returns:
+        States (N, hidden).
     """
     step = int(window_seconds * sample_rate)
     pieces = [waveform[:, start : start + step] for start in range(0, max(waveform.shape[1] - 3200, 1), step)]
@@ -39,28 +62,37 @@ def states_in_windows(
 
 
 def instance_normalise(states: Tensor, mask: Tensor | None, floor: float) -> Tensor:
-    """States (B, S, hidden) less their mean over each clip's valid frames, divided by their spread plus `floor`.
+    """Normalise the states of each clip over time: subtract the mean, divide by the standard deviation plus `floor`.
 
-    What stays the same through a clip is the voice; what changes is the speech (instance normalisation, as the content
-    encoder of AdaIN-VC has it, arXiv 1904.05742). How somebody speaks is left to the style encoder.
+    This removes what is constant in a clip, which is the speaker, and keeps what changes, which is the speech.
+
+    Args:
+        states: (B, S, hidden).
+        mask: (B, S), True on valid states; None: all are valid.
+        floor: added to the standard deviation.
+
+    Returns:
+        (B, S, hidden); zeros where the mask is False.
+
+    Source:
+        Instance normalisation in the content encoder of AdaIN-VC (Chou and Lee 2019, arXiv 1904.05742).
     """
     valid = torch.ones_like(states[..., :1]) if mask is None else mask.unsqueeze(-1).to(states)
     count = valid.sum(1, keepdim=True).clamp_min(1.0)
     centred = (states - (states * valid).sum(1, keepdim=True) / count) * valid
-    spread = (centred.square().sum(1, keepdim=True) / count + 1e-8).sqrt()  # the root of nothing has no gradient
+    spread = (centred.square().sum(1, keepdim=True) / count + 1e-8).sqrt()  # the gradient of a root is infinite at 0
     return centred / (spread + floor)
 
 
-#: The list of the call that is under way in this thread; a call elsewhere through the same layers has its own.
+#: The list that this thread's call fills; calls of other threads through the same layers have their own.
 _KEPT: ContextVar[list[Tensor] | None] = ContextVar("kept", default=None)
 
 
 @contextmanager
 def kept_outputs() -> Iterator[list[Tensor]]:
-    """A list that fills with the outputs of all layers with the hook `keep_output` that run inside the block.
+    """Yield a list to which `keep_output` appends the output of every hooked layer that runs inside the block.
 
-    It belongs to the calling thread, so that a module which several threads share keeps their outputs apart. After an
-    error inside the block nothing is kept any more.
+    The list belongs to the calling thread, so that threads may share a module.
     """
     outputs: list[Tensor] = []
     token = _KEPT.set(outputs)
@@ -70,10 +102,10 @@ def kept_outputs() -> Iterator[list[Tensor]]:
         _KEPT.reset(token)
 
 
-def keep_output(layer: nn.Module, given: tuple, output: Any) -> None:
-    """A forward hook, registered once and for good: hands a layer's output to the `kept_outputs` of its own thread.
+def keep_output(layer: nn.Module, inputs: tuple, output: Any) -> None:
+    """Forward hook, registered once per layer: append the layer's output to the list of `kept_outputs`.
 
-    A hook is used because how transformers itself gives out what its layers make differs between its versions.
+    Versions of transformers differ in how they return hidden states; a hook works with all of them.
     """
     kept = _KEPT.get()
     if kept is not None:

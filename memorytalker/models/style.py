@@ -1,11 +1,13 @@
-"""The style encoder: how someone speaks, from a log-mel -> one weight for every slot of the memory.
+"""The style encoder: log-mel -> speaking style, one weight per memory slot.
 
-The trunk is the speaker encoder of AdaIN-VC (Chou and Lee 2019, arXiv 1904.05742): a bank of convolutions,
-residual convolutions that halve the rate, the average over time, residual dense layers.
+The paper's encoder is the speaker encoder of AdaIN-VC (Chou and Lee 2019, arXiv 1904.05742): a bank of convolutions,
+residual convolutions that halve the rate, the average over time, residual dense layers. The open model reads
+`voice_statistics` instead, a fixed set of statistics of the log-mel.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 
@@ -15,27 +17,31 @@ from torch.nn import functional as F
 
 from memorytalker.config import ConfigError, StyleConfig
 from memorytalker.models.layers import length_mask
-from memorytalker.sound.mel import mel_centres
+from memorytalker.sound.mel import masked_quantile, mel_brightness, mel_loudness
 
-#: Of AdaIN-VC's trunk: kernels 1 to so many in its bank of convolutions, and residual dense layers behind the average.
+#: AdaIN-VC: the largest kernel in the bank of convolutions (1 to this), and the number of residual dense layers.
 BANK_SIZE, DENSE_BLOCKS = 8, 6
-#: Standard deviations from the training voices beyond which a statistic counts no further: digital silence is no voice.
-FARTHEST = 3.0
-#: dB below the loudest frames (98 of 100 are not louder) from which on nobody speaks clearly, or there is a pause.
-SPOKEN, NO_PAUSE = 25.0, 35.0
-#: Frames within which a band changes: 40 ms at 100 frames a second.
-MOVED = 4
-#: Hz between and above which loud speech is compared, and dB below the loudest frames that are loud enough for it.
-LOWEST, MIDDLE, HIGHEST, LOUD = 60.0, 1000.0, 5000.0, 17.0
-#: The last of a voice's statistics are measures of the whole voice and not of one band: two ranges, the brightness.
-MEASURES = 3
-#: What a style of statistics alone may make of a slot: the smallest and largest weights that motion was seen to show.
-LIGHTEST, HEAVIEST = 0.2, 3.5
+#: Statistics are clamped to this many standard deviations from the training voices, so that silence has some style too.
+LARGEST_DEVIATION = 3.0
+#: dB below the loudest frames (their 98th percentile) within which a frame is clear speech, or is no pause.
+SPEECH_RANGE, PAUSE_RANGE = 25.0, 35.0
+#: Frames over which the change of a band is measured: 40 ms at 100 frames per second.
+CHANGE_FRAMES = 4
+#: The last of the statistics, which describe the whole voice and no band: two loudness ranges and the brightness.
+GLOBAL_STATISTICS = 3
+#: Limits of style weights that come from statistics alone: the range that training motion was found to span.
+SMALLEST_WEIGHT, LARGEST_WEIGHT = 0.2, 3.5
 
 
 @dataclass(frozen=True)
 class StyleOutput:
-    """weights w_s (B, n), the style feature f_s (B, n), and its projection (B, n) that the style loss compares."""
+    """The speaking styles of a batch.
+
+    Args:
+        weights: w_s (B, n), one weight per memory slot.
+        feature: the style feature f_s (B, n).
+        projection: (B, n), a projection of the feature that the style loss compares.
+    """
 
     weights: Tensor
     feature: Tensor
@@ -43,19 +49,27 @@ class StyleOutput:
 
 
 class StyleEncoder(nn.Module):
-    """Log-mel (B, mel_bins, M) of clips of any lengths -> StyleOutput; each item keeps its own weights."""
+    """Log-mel -> StyleOutput, for each item of a batch by itself.
+
+    Args:
+        config: which of convolutions and statistics are used, and their sizes.
+        slots: n.
+
+    Raises:
+        ConfigError: neither convolutions nor statistics.
+    """
 
     def __init__(self, config: StyleConfig, slots: int) -> None:
         super().__init__()
         if not (config.convolutions or config.statistics):
-            raise ConfigError("A style encoder without style.convolutions hears nothing; set style.statistics.")
+            raise ConfigError("A style encoder without style.convolutions has no input; set style.statistics.")
         self.mel_mean, self.mel_spread = config.mel_mean, config.mel_spread
         self.convolutions = config.convolutions
         if config.convolutions:
             self._build_trunk(config)
-        heard = 3 * config.mel_bins + MEASURES
-        width = config.embedding if config.convolutions else heard
-        self.statistics = nn.Linear(heard, width) if config.statistics else None
+        count = 3 * config.mel_bins + GLOBAL_STATISTICS
+        width = config.embedding if config.convolutions else count
+        self.statistics = nn.Linear(count, width) if config.statistics else None
         self.feature = nn.Linear(width, slots)
         self.scale = nn.Linear(slots, 1, bias=False) if config.convolutions else None
         self.projection = nn.Sequential(nn.Linear(slots, slots), nn.ReLU(), nn.Linear(slots, slots))
@@ -75,42 +89,50 @@ class StyleEncoder(nn.Module):
         self.embedding = nn.Linear(channels, config.embedding)
 
     def start_neutral(self) -> None:
-        """Make every style weight 1 whatever the sound, so that an untrained style encoder is the neutral style."""
+        """Initialise the last layers so that every style weight is 1 for any sound: the neutral style."""
         nn.init.zeros_(self.feature.weight)
         nn.init.ones_(self.feature.bias)
         if self.scale is not None:
             nn.init.constant_(self.scale.weight, (1.0 + math.exp(-1.0)) / self.scale.in_features)
 
     def forward(self, mel: Tensor, lengths: Tensor | None = None) -> StyleOutput:
-        """mel (B, mel_bins, M), lengths (B,) valid frames of each item or None for all. Eq. 11, 13"""
+        """Encode the speaking style of log-mels. Eq. 11, 13
+
+        Args:
+            mel: (B, mel_bins, M) in dB, 100 frames per second.
+            lengths: (B,) valid frames of each item; None: all are valid.
+
+        Returns:
+            A StyleOutput.
+        """
         if lengths is None:
             lengths = torch.full((mel.shape[0],), mel.shape[2], device=mel.device)
         parts = [self._embed((mel - self.mel_mean) / self.mel_spread, lengths)] if self.convolutions else []
         if self.statistics is not None:
             parts.append(self.statistics(self.statistics_of(mel, lengths)))
-        return self.weigh(sum(parts))
+        return self.weigh(functools.reduce(torch.add, parts))
 
     def weigh(self, embedding: Tensor) -> StyleOutput:
-        """What was heard (B, embedding) -> style. Eq. 11, 13
+        """Map an embedding (B, embedding) to style weights. Eq. 11, 13
 
-        Of statistics alone the feature is itself the weights: so they can be taught by regression.
+        Without convolutions the feature itself is the weights, so that they can be fitted by linear regression.
         """
         if not self.convolutions:
-            embedding = embedding.clamp(-FARTHEST, FARTHEST)
+            embedding = embedding.clamp(-LARGEST_DEVIATION, LARGEST_DEVIATION)
         feature = self.feature(embedding)
         if self.scale is None:
-            return StyleOutput(feature.clamp(LIGHTEST, HEAVIEST), feature, self.projection(feature))
+            return StyleOutput(feature.clamp(SMALLEST_WEIGHT, LARGEST_WEIGHT), feature, self.projection(feature))
         weights = torch.sigmoid(feature) * self.scale(feature)
         return StyleOutput(weights, feature, self.projection(feature))
 
     def statistics_of(self, mel: Tensor, lengths: Tensor) -> Tensor:
-        """What `statistics` is given of a log-mel (B, mel_bins, M): (B, 3 mel_bins + MEASURES)."""
-        found = voice_statistics(mel, lengths)
-        mean, others = found.split([mel.shape[1], found.shape[1] - mel.shape[1]], dim=1)
+        """Return the input of the layer `statistics`: `voice_statistics` of `mel`, centred and scaled."""
+        statistics = voice_statistics(mel, lengths)
+        mean, others = statistics.split([mel.shape[1], statistics.shape[1] - mel.shape[1]], dim=1)
         return torch.cat([mean - self.mel_mean, others], dim=1) / self.mel_spread
 
     def _embed(self, mel: Tensor, lengths: Tensor) -> Tensor:
-        """(B, mel_bins, M) -> (B, embedding), the trunk."""
+        """(B, mel_bins, M) -> (B, embedding), AdaIN-VC's encoder."""
         x = self._convolve(mel, lengths)
         for first, second in zip(self.first_dense, self.second_dense, strict=True):
             y = self.dropout(F.relu(first(x)))
@@ -118,7 +140,7 @@ class StyleEncoder(nn.Module):
         return self.embedding(x)
 
     def _convolve(self, mel: Tensor, lengths: Tensor) -> Tensor:
-        """(B, mel_bins, M) -> (B, channels): the convolutional half and its average over each item's own frames."""
+        """(B, mel_bins, M) -> (B, channels): the convolutions and their average over each item's valid frames."""
         bank = [F.relu(_convolve_reflected(mel, convolution, lengths)) for convolution in self.bank]
         x = self.dropout(F.relu(self.gather(torch.cat([*bank, mel], dim=1))))
         for first, second, stride in zip(self.first_convolutions, self.second_convolutions, self.strides, strict=True):
@@ -133,9 +155,13 @@ class StyleEncoder(nn.Module):
 
 
 class SpeakerLabels(nn.Module):
-    """A style for each training speaker by name, in the place of the style encoder: a linear layer on a one-hot label.
+    """Style weights per training speaker in place of a style encoder: a linear layer on a one-hot speaker label.
 
-    It reads the label where the style encoder reads sound. An unseen speaker has none; a mean of labels is allowed.
+    An unseen speaker has no label; a mean of labels is allowed.
+
+    Args:
+        speakers: number of training speakers.
+        slots: n.
     """
 
     def __init__(self, speakers: int, slots: int) -> None:
@@ -144,57 +170,52 @@ class SpeakerLabels(nn.Module):
         nn.init.zeros_(self.weights.weight)  # every speaker starts neutral
 
     def forward(self, labels: Tensor, lengths: Tensor | None = None) -> StyleOutput:
-        """labels (B, speakers, M), one-hot and the same at every m < lengths. w_s = 1 + its speaker's vector."""
+        """Look up w_s = 1 + the speaker's vector.
+
+        Args:
+            labels: (B, speakers, M), one-hot and constant over the M frames, in place of a log-mel.
+            lengths: ignored; as in `StyleEncoder.forward`.
+
+        Returns:
+            A StyleOutput.
+        """
         offset = self.weights(labels[:, :, 0])
         return StyleOutput(1.0 + offset, offset, offset)
 
 
 def voice_statistics(mel: Tensor, lengths: Tensor) -> Tensor:
-    """What tells voices and ways of speaking apart in a log-mel in dB: (B, bins, M) -> (B, 3 bins + MEASURES), in dB.
+    """Statistics of a log-mel that characterise a voice and its speaking style.
 
-    Of each band: mean and spread over the frames in which somebody speaks (x-vectors pool so: Snyder et al. 2018, doi
-    10.1109/ICASSP.2018.8461375), and the mean change within `MOVED` frames, which rises with the rate of speech; then
-    by how much the loudest frames are louder than a fifth, and than half, of all that is not a pause, and the
-    brightness, as `brightness_of` says.
+    Args:
+        mel: (B, bins, M) in dB, 100 frames per second.
+        lengths: (B,) valid frames.
+
+    Returns:
+        (B, 3 bins + GLOBAL_STATISTICS) in dB. Per band: mean and standard deviation over clear speech, and the mean
+        absolute change within `CHANGE_FRAMES`, which rises with the speaking rate. Then the loudness range: the
+        loudest frames less the 20th, and less the 50th, percentile of all frames that are no pause. Last the
+        brightness (`mel_brightness`).
+
+    Source:
+        Pooling of mean and standard deviation as in x-vectors (Snyder et al. 2018, doi 10.1109/ICASSP.2018.8461375).
     """
     valid = length_mask(lengths, mel.shape[2])
-    level = torch.logsumexp(mel * (math.log(10) / 10), dim=1) * (10 / math.log(10))  # (B, M)
-    loudest = _quantile(level, valid, 0.98)
-    spoken = (valid & (level > loudest[:, None] - SPOKEN))[:, None]
+    level = mel_loudness(mel)
+    loudest = masked_quantile(level, valid, 0.98)
+    spoken = (valid & (level > loudest[:, None] - SPEECH_RANGE))[:, None]
     count = spoken.sum(-1)
     mean = (mel * spoken).sum(-1) / count
     spread = (((mel - mean[..., None]) * spoken).square().sum(-1) / count + 1e-4).sqrt()
-    change = (mel[..., MOVED:] - mel[..., :-MOVED]).abs() * valid[:, None, MOVED:]
-    change = change.sum(-1) / (lengths[:, None] - MOVED).clamp_min(1)
-    no_pause = valid & (level > loudest[:, None] - NO_PAUSE)
-    ranges = torch.stack([loudest - _quantile(level, no_pause, share) for share in (0.2, 0.5)], dim=1)
-    return torch.cat([mean, spread, change, ranges, brightness_of(mel, valid)], dim=1)
+    change = (mel[..., CHANGE_FRAMES:] - mel[..., :-CHANGE_FRAMES]).abs() * valid[:, None, CHANGE_FRAMES:]
+    change = change.sum(-1) / (lengths[:, None] - CHANGE_FRAMES).clamp_min(1)
+    no_pause = valid & (level > loudest[:, None] - PAUSE_RANGE)
+    ranges = torch.stack([loudest - masked_quantile(level, no_pause, share) for share in (0.2, 0.5)], dim=1)
+    return torch.cat([mean, spread, change, ranges, mel_brightness(mel, valid)], dim=1)
 
 
-def brightness_of(mel: Tensor, valid: Tensor) -> Tensor:
-    """Decibels by which loud speech is louder from 1 to 5 kHz than below: (B, bins, M) in dB, (B, M) -> (B, 1).
-
-    It rises with vocal effort, and a few seconds tell it surely ("alpha ratio": Sundberg and Nordenberg 2006, doi
-    10.1121/1.2208451). The bands are taken to be the HTK mels of `features.style_log_mel`.
-    """
-    power = 10.0 ** (mel / 10.0)
-    level = power.sum(1)
-    loud = valid & (level >= 10.0 ** (-LOUD / 10.0) * _quantile(level, valid, 0.95)[:, None])
-    bands = (power * loud[:, None]).sum(-1)  # (B, bins)
-    hertz = mel_centres(mel.shape[1], "htk").to(mel.device)
-    above = bands[:, (hertz >= MIDDLE) & (hertz < HIGHEST)].sum(1, keepdim=True)
-    below = bands[:, (hertz > LOWEST) & (hertz < MIDDLE)].sum(1, keepdim=True)
-    return 10.0 * torch.log10((above + 1e-12) / (below + 1e-12))
-
-
-def _quantile(values: Tensor, counted: Tensor, share: float) -> Tensor:
-    """Of the counted values (B, M) the one that so many are not above: (B,)."""
-    ordered = values.masked_fill(~counted, torch.inf).sort(dim=1).values
-    return ordered.gather(1, ((counted.sum(1) - 1) * share).long()[:, None])[:, 0]
-
-
-def _convolve_reflected(x: Tensor, convolution: nn.Conv1d, lengths: Tensor) -> Tensor:
+def _convolve_reflected(x: Tensor, convolution: nn.Module, lengths: Tensor) -> Tensor:
     """Convolve (B, channels, M) after reflecting each item at its own border: k // 2 left, (k - 1) // 2 right."""
+    assert isinstance(convolution, nn.Conv1d)  # a ModuleList does not say what it holds
     kernel = convolution.kernel_size[0]
     index = torch.arange(-(kernel // 2), x.shape[2] + (kernel - 1) // 2, device=x.device)[None].abs()
     last = lengths[:, None] - 1

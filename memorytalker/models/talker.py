@@ -1,10 +1,10 @@
-"""MemoryTalker: hear, find the memory, weigh it by style, move (Kim, Lee and Kim 2025, arXiv 2507.20562).
+"""MemoryTalker: the whole network in the paper's order (Kim, Lee and Kim 2025, arXiv 2507.20562).
 
-One class for both stages: without style weights it is stage 1, the neutral style; with them stage 2. It computes no
+One class serves both stages: without style weights it is stage 1, the neutral style; with them stage 2. It computes no
 losses and reads no files.
 
-Units: motion goes in and offsets come out in metres from the template. Inside, the motion encoder and the decoder work
-in `motion_scale` times metres; the two conversions are in `MemoryTalker.forward` and nowhere else.
+Units: motion and offsets are in metres from the template. The motion encoder and the decoder compute in `motion_scale`
+times metres; both conversions are in `MemoryTalker.forward`.
 """
 
 from __future__ import annotations
@@ -25,36 +25,62 @@ from memorytalker.models.speech import build_speech_encoder
 from memorytalker.models.style import SpeakerLabels, StyleEncoder, StyleOutput
 from memorytalker.sound.mel import normalise_level, style_log_mel
 
-#: Share of every frame that is read from a slot whose face is asked for.
+#: Memory address of a slot in `slot_logits` before training has filled them.
 HELD_SHARE = 0.99
 
 
 @dataclass(frozen=True)
 class GivenMotion:
-    """What the model makes of recorded motion, for the losses of stage 1."""
+    """The encoding of reference motion, for the losses of stage 1.
 
-    motion_feature: Tensor  # f_m (B, T, c)
-    value_address: Tensor  # V_m (B, T, n), rows sum to 1
-    recalled_feature: Tensor  # f_val (B, T, c)
-    offsets: Tensor  # (B, T, coordinates) metres: decoded with f_m in the place of f_key
+    Args:
+        motion_feature: f_m (B, T, c).
+        value_address: V_m (B, T, n), rows sum to 1.
+        recalled_feature: f_val (B, T, c).
+        offsets: (B, T, coordinates) in metres, decoded from f_m instead of f_key.
+    """
+
+    motion_feature: Tensor
+    value_address: Tensor
+    recalled_feature: Tensor
+    offsets: Tensor
 
 
 @dataclass(frozen=True)
 class TalkerOutput:
-    """One forward pass. Frames that the mask excludes hold meaningless numbers."""
+    """The result of a forward pass. Values of masked frames are meaningless.
 
-    offsets: Tensor  # (B, T, coordinates) metres from the template
-    text_logits: Tensor  # (B, T, n) at the motion rate
-    key_address: Tensor  # K_txt (B, T, n), rows sum to 1
-    text_feature: Tensor  # f_txt (B, T, c)
-    retrieved_feature: Tensor  # f_key (B, T, c)
-    style_weights: Tensor | None  # w_s (B, n); None: neutral
-    given: GivenMotion | None  # only when motion was given to a model that has a memory
-    has_memory: bool = True  # False: retrieved_feature is all zeros
+    Args:
+        offsets: (B, T, coordinates) in metres from the template.
+        text_logits: (B, T, n) at the motion rate.
+        key_address: K_txt (B, T, n), rows sum to 1.
+        text_feature: f_txt (B, T, c).
+        retrieved_feature: f_key (B, T, c).
+        style_weights: w_s (B, n); None: the neutral style.
+        given: the encoding of the reference motion; None if none was passed, or the model has no memory.
+        has_memory: False if `retrieved_feature` is all zeros.
+    """
+
+    offsets: Tensor
+    text_logits: Tensor
+    key_address: Tensor
+    text_feature: Tensor
+    retrieved_feature: Tensor
+    style_weights: Tensor | None
+    given: GivenMotion | None
+    has_memory: bool = True
 
 
 class MemoryTalker(nn.Module):
-    """Speech encoder, motion memory, style encoder and motion decoder in the paper's order."""
+    """Speech encoder, motion memory, style encoder and motion decoder in the paper's order.
+
+    Args:
+        config: the model; its weights are random, and its style neutral, until they are trained or loaded.
+    """
+
+    style: StyleEncoder | SpeakerLabels
+    style_mean: Tensor  # (n,) mean w_s of the training speakers, the reference for a person's weights
+    slot_logits: Tensor  # (n, n) the logits with which training speech addresses each slot
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -66,8 +92,8 @@ class MemoryTalker(nn.Module):
         self.motion = nn.Linear(config.coordinates, c)
         self.decoder = MotionDecoder(config)
         self.style = SpeakerLabels(len(config.speakers), n) if config.speakers else StyleEncoder(config.style, n)
-        self.register_buffer("style_mean", torch.ones(n))  # mean w_s of the training speakers, to compare people by
-        # (n, n) the logits with which training speech reads each slot; before that the least that read it alone
+        self.register_buffer("style_mean", torch.ones(n))
+        # Before training: the smallest logits that address one slot with HELD_SHARE.
         self.register_buffer(
             "slot_logits", torch.eye(n) * math.log(HELD_SHARE * (n - 1) / (1 - HELD_SHARE)) / config.scaling
         )
@@ -79,11 +105,16 @@ class MemoryTalker(nn.Module):
         style_weights: Tensor | None = None,
         motion: Tensor | None = None,
     ) -> TalkerOutput:
-        """From slot logits to motion.
+        """Predict motion from slot logits.
 
-        text_logits (B, k T, n) at the text rate, k = config.text_frames; mask (B, T) is True on valid motion frames
-        (None: all); style_weights (B, n), None for the neutral style; motion (B, T, coordinates) in metres from the
-        template, to be encoded as well.
+        Args:
+            text_logits: (B, k T, n) at the text rate, k = config.text_frames.
+            mask: (B, T), True on valid motion frames; None: all are valid.
+            style_weights: w_s (B, n); None: the neutral style.
+            motion: (B, T, coordinates) in metres from the template, reference motion to encode too (stage 1).
+
+        Returns:
+            A TalkerOutput.
         """
         use_memory = self.config.use_memory
         text_memory = self.text(text_logits)  # f_txt at the text rate
@@ -97,7 +128,7 @@ class MemoryTalker(nn.Module):
         given = None
         if motion is not None and use_memory:
             feature = self.motion(motion * scale)
-            value = self.memory.value_address(feature.detach())  # Eq. 1; the memory's losses teach the slots alone
+            value = self.memory.value_address(feature.detach())  # Eq. 1; the memory's losses train only the slots
             recalled = self.memory.recall(value)  # Eq. 2
             given = GivenMotion(feature, value, recalled, self.decoder(text, feature, text_memory, mask) / scale)
         return TalkerOutput(offsets, logits, address, text, retrieved, style_weights, given, use_memory)
@@ -105,9 +136,16 @@ class MemoryTalker(nn.Module):
     def text_logits(
         self, waveform: Tensor, frames: Tensor, lengths: Tensor | None = None, levels: Tensor | None = None
     ) -> Tensor:
-        """Slot logits of sound: waveform (B, S) at 16 kHz, frames (B,) motion frames wanted -> (B, k max(frames), n).
+        """Encode sound as slot logits.
 
-        lengths (B,) valid samples, None for all; levels (B,) loudnesses to normalise by, None for each clip's own.
+        Args:
+            waveform: (B, S) at 16 kHz.
+            frames: (B,) number of motion frames of each item.
+            lengths: (B,) valid samples; None: all are valid.
+            levels: (B,) loudness to normalise by; None: each item's own.
+
+        Returns:
+            (B, k max(frames), n) at the text rate.
         """
         text_frames = frames * self.config.text_frames
         states = self.speech.states(waveform, lengths, levels, text_frames)
@@ -117,13 +155,21 @@ class MemoryTalker(nn.Module):
         return self.speech.logits(states, int(text_frames.max()), mask)
 
     def style_of(self, waveform: Tensor, lengths: Tensor | None = None) -> StyleOutput:
-        """How the speakers of waveform (B, S) at 16 kHz speak, each by itself; lengths (B,) valid samples.
+        """Encode the speaking style of sound, each item of the batch by itself.
 
-        Raises ConfigError for a model that knows its speakers by label.
+        Args:
+            waveform: (B, S) at 16 kHz.
+            lengths: (B,) valid samples; None: all are valid.
+
+        Returns:
+            A StyleOutput.
+
+        Raises:
+            ConfigError: a model that knows its speakers by label.
         """
         if self.config.speakers:
             raise ConfigError(
-                "This model cannot hear a style: it knows its speakers by label; use the neutral style, or weights "
+                "This model cannot encode a style: it knows its speakers by label; use the neutral style, or weights "
                 "with a style encoder."
             )
         style = self.config.style
@@ -139,16 +185,28 @@ class MemoryTalker(nn.Module):
         return self.style(pad_sequence(mels, batch_first=True).transpose(1, 2), frames)
 
     @torch.inference_mode()
-    def held_slot(self, slot: int, style_weights: Tensor | None = None) -> Tensor:
-        """The face for which one slot is read steadily, as speech reads it: offsets (coordinates,) in metres.
+    def slot_offsets(self, slot: int, style_weights: Tensor | None = None) -> Tensor:
+        """Decode the face of one memory slot.
 
-        style_weights (n,), None for the neutral style. The mean over one period, for the face sways with the positions.
-        A slot alone is no speech: the decoder also hears how much of the others there is, and has seen it only so.
+        The decoder reads `slot_logits` of the slot and no one-hot address: it has only seen addresses of speech. The
+        result is the mean over one period of the position encoding, with which the face moves a little.
+
+        Args:
+            slot: its number.
+            style_weights: (n,); None: the neutral style.
+
+        Returns:
+            Offsets (coordinates,) in metres from the template.
         """
-        period, device = self.config.period, self.memory.slots.device
+        period, device = self.config.period, self.device
         logits = self.slot_logits[slot].expand(1, period * self.config.text_frames, -1)
         style = None if style_weights is None else style_weights.to(device)[None]
         return self.forward(logits, style_weights=style).offsets[0].mean(0)
+
+    @property
+    def device(self) -> torch.device:
+        """The device of the parameters."""
+        return self.style_mean.device
 
     def _to_motion_rate(self, text_logits: Tensor, mask: Tensor | None) -> Tensor:
         """(B, k T, n) -> (B, T, n), each item stretched over its own valid frames."""
@@ -163,25 +221,33 @@ class MemoryTalker(nn.Module):
 
 
 def to_vertex_model(model: MemoryTalker, basis: Tensor) -> MemoryTalker:
-    """The same model speaking vertices instead of coordinates of a linear basis.
+    """Convert a model of coordinates in a linear basis to a model of vertices.
 
-    basis (K, 3 V) or (K, V, 3): offsets = coordinates @ basis, in metres when the coordinates are (orthonormal rows) or
-    whatever scale the rows have. The basis is folded into the output layer, and its pseudo-inverse (the transpose, for
-    orthonormal rows) into the motion encoder, so that for any motion within the basis
-    expand(model)(motion @ basis).offsets = model(motion).offsets @ basis exactly.
-    Raises ValueError if the basis has another number of rows than the model has coordinates.
+    The basis is multiplied into the output layer, and its pseudo-inverse (the transpose, for orthonormal rows) into the
+    motion encoder. For any motion in the span of the basis,
+    to_vertex_model(model, basis)(motion @ basis).offsets = model(motion).offsets @ basis.
+
+    Args:
+        model: a model with K coordinates.
+        basis: (K, 3 V) or (K, V, 3), in metres per unit of a coordinate: offsets = coordinates @ basis.
+
+    Returns:
+        A new model with 3 V coordinates, on the CPU, in the mode (training or evaluation) of `model`.
+
+    Raises:
+        ValueError: a basis without exactly K rows.
     """
     basis = basis.detach().flatten(1).double().cpu()
     if basis.shape[0] != model.config.coordinates:
         raise ValueError(f"The basis has {basis.shape[0]} rows, the model {model.config.coordinates} coordinates.")
     state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
     inverse = torch.linalg.pinv(basis)  # (3 V, K)
-    folded = {
+    products = {
         "decoder.output.weight": basis.T @ state["decoder.output.weight"].double(),
         "decoder.output.bias": state["decoder.output.bias"].double() @ basis,
         "motion.weight": state["motion.weight"].double() @ inverse.T,
     }
-    state.update({name: value.float() for name, value in folded.items()})
+    state.update({name: value.float() for name, value in products.items()})
     expanded = MemoryTalker(dataclasses.replace(model.config, coordinates=basis.shape[1]))
     expanded.load_state_dict(state)
     return expanded.train(model.training)

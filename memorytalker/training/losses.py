@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from memorytalker.config import LossConfig
-from memorytalker.models.style import HEAVIEST, LIGHTEST, StyleOutput
+from memorytalker.models.style import LARGEST_WEIGHT, SMALLEST_WEIGHT, StyleOutput
 from memorytalker.models.talker import TalkerOutput
 
 
@@ -113,7 +113,7 @@ def estimated_style(
     usual = usual.clamp_min(torch.finfo(key.dtype).tiny) * caution  # (B, 1)
     clip = (product.sum(1, keepdim=True) + 5 * usual) / (power.sum(1, keepdim=True) + 5 * usual)
     product, power = (key * product[..., None]).sum(1), (key * power[..., None]).sum(1)  # (B, n)
-    return ((product + usual * clip) / (power + usual)).clamp(LIGHTEST, HEAVIEST)
+    return ((product + usual * clip) / (power + usual)).clamp(SMALLEST_WEIGHT, LARGEST_WEIGHT)
 
 
 def select_lips(motion: Tensor, lips: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from memorytalker.config import LossConfig, Progress
 from memorytalker.corpus.clips import AUGMENTED_MARK, VOICE_MARK
 from memorytalker.datasets.corpus import NOBODY
 from memorytalker.files import write_whole
-from memorytalker.models.style import FARTHEST, MEASURES, StyleEncoder
+from memorytalker.models.style import GLOBAL_STATISTICS, LARGEST_DEVIATION, StyleEncoder
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
 from memorytalker.training.data import AnyClip, Batch, TrainingError, collate, cropped
@@ -102,7 +102,8 @@ def _listen(
     """Step 2: what is heard (2, N, heard) of each clip, whole and in part, becomes its speaker's manner.
 
     A speaker counts as the square root of the number of their clips. Nothing counts further than
-    `models.style.FARTHEST` standard deviations, as when animating. In double precision: the bands are much alike.
+    `models.style.LARGEST_DEVIATION` standard deviations, as when animating. In double precision: the bands are much
+    alike.
     """
     by_speaker = _by_speaker(clips)
     counts = [1.0 if AUGMENTED_MARK in clip.name else config.undisturbed for clip in clips]
@@ -115,9 +116,9 @@ def _listen(
     wanted = torch.stack([manners[clip.speaker] for clip in clips]).double().repeat(len(heard), 1)
     mean = shares @ rows
     spread = (shares @ (rows - mean).square()).sqrt().clamp_min(1e-6)
-    rows = ((rows - mean) / spread).clamp(-FARTHEST, FARTHEST)
+    rows = ((rows - mean) / spread).clamp(-LARGEST_DEVIATION, LARGEST_DEVIATION)
     restraint = torch.full_like(mean, config.restraint)
-    restraint[-MEASURES:] = config.restraint_of_measures
+    restraint[-GLOBAL_STATISTICS:] = config.restraint_of_measures
     middle, ordinary = shares @ rows, shares @ wanted
     rows, weighed = rows - middle, (rows - middle) * shares[:, None]
     slopes = torch.linalg.solve(weighed.T @ rows + restraint.diag(), weighed.T @ (wanted - ordinary))  # (heard, n)
