@@ -1,10 +1,11 @@
-"""What a talker returns: a talking head over time, and how it is saved. No network library is loaded here."""
+"""The result of a talker: a talking head over time, and how it is saved. Needs no torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -23,14 +24,14 @@ class AnimationError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class MotionPiece:
-    """A few frames of a stream, which follow those of the piece before.
+    """Consecutive frames of a stream.
 
     Args:
-        first_frame: number of the piece's first frame in the whole, from 0.
-        vertices: (t, V, 3) float32 in metres, y up, of the t frames of the piece.
-        memory_address: (t, n) float32, how much of each of the n memory slots is read; rows sum to 1.
+        first_frame: number of the piece's first frame in the whole stream, from 0.
+        vertices: (t, V, 3) float32 in metres, y up.
+        memory_address: (t, n) float32, share of each of the n memory slots in a frame; rows sum to 1.
         style_weights: (n,) float32, the same in all pieces of a stream; ones for the neutral style.
-        fps: frames a second.
+        fps: frames per second.
     """
 
     first_frame: int
@@ -46,12 +47,12 @@ class Animation:
 
     Args:
         vertices: (T, V, 3) float32 in metres.
-        fps: frames a second.
-        memory_address: (T, n) float32, how much of each of the n memory slots is read; rows sum to 1.
-        style_weights: (n,) float32, how much each slot counts in this speaking style; ones for the neutral one.
-        slot_labels: n names of the slots.
-        waveform: the sound that is said, 16 kHz, mono.
-        head: the mesh, of the identity that was asked for.
+        fps: frames per second.
+        memory_address: (T, n) float32, share of each of the n memory slots in a frame; rows sum to 1.
+        style_weights: (n,) float32, weight of each slot in this speaking style; ones for the neutral style.
+        slot_labels: names of the n slots.
+        waveform: the animated sound, 16 kHz, mono.
+        head: the mesh, with the chosen identity.
     """
 
     vertices: np.ndarray
@@ -68,22 +69,22 @@ class Animation:
         render: RenderOptions = RenderOptions(),
         progress: Progress | None = None,
     ) -> Path:
-        """Write the animation to a file, which appears when it is complete; a failure leaves none.
+        """Write the animation to a file. The file appears when it is complete; a failure leaves none.
 
         Args:
-            path: its suffix is the format. .mp4: a video with the sound. .npz: arrays `vertices` (T, V, 3), `fps`,
-                `memory_address`, `style_weights` and `slot_labels`; of a head whose neutral face is unknown (a bare
-                head of `meshes`) `offsets` (T, V, 3) in place of `vertices`.
-            render: how a video is drawn, and its frame rate.
-            progress: called as progress(done, frames, stage) while a video is drawn.
+            path: its suffix selects the format. .mp4: a video with the sound. .npz: arrays `vertices` (T, V, 3),
+                `fps`, `memory_address`, `style_weights` and `slot_labels`; for a head whose neutral face is unknown
+                (`mesh_files.bare_head`) `offsets` (T, V, 3) instead of `vertices`.
+            render: how a video is rendered, and its frame rate.
+            progress: called as progress(frames done, frames in total, stage) while a video is rendered.
 
         Returns:
             The path.
 
         Raises:
-            AnimationError: another suffix, or a folder that cannot be written to.
+            AnimationError: an unknown suffix, or a folder that cannot be written to.
             HeadError: a video of a head without triangles.
-            RenderError: frames that cannot be drawn, such as without OpenGL.
+            RenderError: frames that cannot be rendered, for example without OpenGL.
             VideoError: a video that cannot be written.
         """
         path = Path(path)
@@ -113,16 +114,16 @@ def _save_video(animation: Animation, path: Path, render: RenderOptions, progres
 
 
 def _save_arrays(animation: Animation, path: Path, render: RenderOptions, progress: Progress | None) -> None:
-    moved = "vertices" if animation.head.template.any() else "offsets"
+    name = "vertices" if animation.head.template.any() else "offsets"
+    arrays: dict[str, Any] = {
+        name: animation.vertices,
+        "fps": animation.fps,
+        "memory_address": animation.memory_address,
+        "style_weights": animation.style_weights,
+        "slot_labels": np.array(animation.slot_labels),
+    }
     with path.open("wb") as file:
-        np.savez(
-            file,
-            **{moved: animation.vertices},
-            fps=animation.fps,
-            memory_address=animation.memory_address,
-            style_weights=animation.style_weights,
-            slot_labels=np.array(animation.slot_labels),
-        )
+        np.savez(file, **arrays)
 
 
 _FORMATS = MappingProxyType({".mp4": _save_video, ".npz": _save_arrays})

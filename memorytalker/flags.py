@@ -1,4 +1,4 @@
-"""Command-line flags made of the fields of an option dataclass, and the dataclass of the parsed command line again."""
+"""Command-line flags from an option dataclass, and the dataclass back from the parsed command line."""
 
 from __future__ import annotations
 
@@ -6,31 +6,42 @@ import argparse
 import dataclasses
 import types
 import typing
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
-def add_flags(group: Any, options: type) -> None:
-    """One flag per field of a frozen dataclass of options, in their order.
+def add_flags(group: Any, options: type[DataclassInstance]) -> None:
+    """Add one flag per field of an option dataclass, in their order.
 
     Args:
         group: an `argparse` parser or one of its groups.
-        options: the dataclass. Its fields are numbers, strings, strings or None, or booleans (`--name`, `--no-name`),
-            with defaults and, from `options.described`, what `--help` says of them.
+        options: the dataclass. Its fields are declared with `options.described` and hold numbers, strings, strings or
+            None, or booleans (`--name`, `--no-name`).
     """
     hints = typing.get_type_hints(options)
     for field in dataclasses.fields(options):
         flag, kind = "--" + field.name.replace("_", "-"), hints[field.name]
         if kind is bool:
-            how: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
+            parsing: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
         else:
-            how = {"type": _kind(kind)}
-        group.add_argument(flag, default=field.default, help=help_of(field), **how)
+            parsing = {"type": _kind(kind)}
+        group.add_argument(flag, default=field.default, help=help_of(field), **parsing)
 
 
 def from_flags(options: type[T], chosen: argparse.Namespace, **changes: Any) -> T:
-    """The options of a parsed command line, with `changes` in the place of some.
+    """Build the options of a parsed command line.
+
+    Args:
+        options: the dataclass whose flags were added with `add_flags`.
+        chosen: the parsed command line.
+        changes: fields that take these values and not those of the command line.
+
+    Returns:
+        An instance of `options`.
 
     Raises:
         ConfigError: values that the dataclass refuses.
@@ -40,15 +51,15 @@ def from_flags(options: type[T], chosen: argparse.Namespace, **changes: Any) -> 
 
 
 def help_of(field: dataclasses.Field) -> str:
-    """What `--help` says of a field: its meaning, its unit or range, its default."""
+    """Return the `--help` text of a field: its meaning, its unit or range, its default."""
     default = {True: "on", False: "off"}[field.default] if isinstance(field.default, bool) else field.default
     notes = [field.metadata.get("unit"), None if default is None else f"default: {default}"]
-    told = "; ".join(note for note in notes if note)
-    return (field.metadata["help"] + (f" ({told})" if told else "")).replace("%", "%%")
+    details = "; ".join(note for note in notes if note)
+    return (field.metadata["help"] + (f" ({details})" if details else "")).replace("%", "%%")
 
 
 def _kind(hint: Any) -> type:
-    """The type of one value: that which is not None."""
+    """The type of a flag's value: of an optional field, the type beside None."""
     if isinstance(hint, types.UnionType):
         return next(one for one in typing.get_args(hint) if one is not types.NoneType)
     return hint

@@ -1,7 +1,7 @@
-"""What may be chosen for an animation besides its sound and its speaking style.
+"""What a caller may choose: `AnimateOptions` for the motion, `RenderOptions` for the video.
 
-`AnimateOptions` is the one list of these choices: the command line makes its flags of the fields, the page hands an
-object on, and `Talker.animate` and `Talker.stream` take the fields as keywords. No network library is loaded here.
+Each option is declared once. The command line turns the fields into flags, the page builds an object, and
+`Talker.animate` and `Talker.stream` take the fields of `AnimateOptions` as keywords.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ CAMERAS: tuple[str, ...] = ("front", "three_quarter", "profile")
 def described(
     default: Any, help: str, unit: str = "", lowest: float | None = None, highest: float | None = None
 ) -> Any:
-    """A field of a dataclass of options with what is said of it.
+    """Declare a field of an option dataclass, with its documentation as metadata.
 
     Args:
         default: an immutable value.
-        help: what it means, for `--help`.
+        help: what the option does, for `--help`.
         unit: its unit or range in words.
-        lowest: the least number that is accepted; None: no such bound.
-        highest: the largest.
+        lowest: smallest accepted number; None: no bound.
+        highest: largest accepted number; None: no bound.
+
+    Returns:
+        A `dataclasses.field`; typed as Any, as `dataclasses.field` itself pretends to be its default.
     """
     return field(default=default, metadata={"help": help, "unit": unit, "lowest": lowest, "highest": highest})
 
 
 class AnimateChanges(TypedDict, total=False):
-    """The fields of AnimateOptions as keywords, for type checkers and editors; a test keeps both alike."""
+    """The fields of AnimateOptions as keywords, for type checkers and editors; a test keeps the two in step."""
 
     identity: str | None
     style_blend: float
@@ -49,19 +52,19 @@ class AnimateOptions:
     """How one sound is animated. The same options and sound give the same animation, to the last bit.
 
     Args:
-        identity: whose face the head takes, a name of `Talker.head.identities`; None: the head's own.
-        style_blend: how much of the speaking style is taken, from 0 (neutral) to 1 (all of it).
-        expression: blinks, gaze, brow accents and idle motion are added; the mouth stays as it is.
-        seed: from which these are drawn, a whole number from 0 on; another seed gives other blinks and glances.
+        identity: a name in `Talker.head.identities`, whose face is animated; None: the head's own.
+        style_blend: strength of the speaking style, from 0 (neutral) to 1 (full).
+        expression: add blinks, gaze, brow accents and idle motion; the mouth does not change.
+        seed: random seed of the expression, a whole number from 0 on.
         close_in_silence: close the mouth where the sound is silent, see `motion.silence_gain`.
 
     Raises:
-        ConfigError: a value of the wrong kind or out of range, in one sentence. Whether a head has the identity, or
-            blendshapes for an expression, is known to the talker alone and refused by it.
+        ConfigError: a value of the wrong type or out of range. Whether the head has that identity, and the
+            blendshapes that expression needs, is checked by the talker.
     """
 
     identity: str | None = described(None, "whose face the head takes; 'doctor' lists them (with --data: a subject)")
-    style_blend: float = described(1.0, "how much of the speaking style is taken", "0: neutral, to 1: all of it", 0, 1)
+    style_blend: float = described(1.0, "strength of the speaking style", "0: neutral, to 1: full", 0, 1)
     expression: bool = described(False, "add blinks, gaze, brow accents and idle motion; the mouth stays as it is")
     seed: int = described(0, "another seed gives other blinks and glances", "a whole number from 0 on", 0)
     close_in_silence: bool = described(False, "close the mouth wherever the sound is silent")
@@ -69,26 +72,28 @@ class AnimateOptions:
     def __post_init__(self) -> None:
         """Raise ConfigError, in plain words, for a value that cannot be used."""
         if not (self.identity is None or isinstance(self.identity, str)):
-            raise ConfigError(f"The identity is a name of the head's, or None for its own, not {_said(self.identity)}.")
+            raise ConfigError(
+                f"The identity is a name of the head's, or None for its own, not {_shown(self.identity)}."
+            )
         if not _is_number(self.style_blend, numbers.Real) or not 0 <= self.style_blend <= 1:
-            raise ConfigError(f"style_blend goes from 0, neutral, to 1, the style, not {_said(self.style_blend)}.")
+            raise ConfigError(f"style_blend goes from 0, neutral, to 1, the style, not {_shown(self.style_blend)}.")
         if not _is_number(self.seed, numbers.Integral) or self.seed < 0:
-            raise ConfigError(f"The seed of an expression is a whole number from 0 on, not {_said(self.seed)}.")
+            raise ConfigError(f"The seed of an expression is a whole number from 0 on, not {_shown(self.seed)}.")
         for name in ("expression", "close_in_silence"):
             if type(getattr(self, name)).__name__ != "bool":  # Python's or numpy's, which is not loaded here
-                raise ConfigError(f"{name} is either True or False, not {_said(getattr(self, name))}.")
+                raise ConfigError(f"{name} is either True or False, not {_shown(getattr(self, name))}.")
 
     def changed(self, **changes: Unpack[AnimateChanges]) -> AnimateOptions:
-        """These options with some of them changed.
+        """Return a copy with some options changed.
 
         Args:
             changes: fields and their new values.
 
         Returns:
-            New options; these stay as they are.
+            New options.
 
         Raises:
-            TypeError: a keyword that is no field; the message names those that are.
+            TypeError: a keyword that is no field; the message names the fields.
             ConfigError: a value that cannot be used.
         """
         known = [field.name for field in dataclasses.fields(self)]
@@ -100,19 +105,19 @@ class AnimateOptions:
 
 @dataclass(frozen=True)
 class RenderOptions:
-    """How a talking head is drawn. Even sizes only (H.264 in 4:2:0).
+    """How a talking head is rendered.
 
     Args:
-        width: of the frames, in pixels: an even number from 64 to 4096.
-        height: likewise.
-        fps: frames a second of the video, 1 to 120; motion is resampled to it.
+        width: of the frames, in pixels: an even number (H.264 in 4:2:0 needs that) from 64 to 4096.
+        height: of the frames, likewise.
+        fps: frames per second of the video, 1 to 120; motion is resampled to it.
         camera: one of `CAMERAS`: "front", "three_quarter" or "profile".
         antialias: whether edges are smoothed.
         background_top: colour at the top, as "#rrggbb".
-        background_bottom: colour at the bottom; between them it changes evenly.
+        background_bottom: colour at the bottom; the background is a gradient between the two.
 
     Raises:
-        ConfigError: frames that cannot be made, in one sentence.
+        ConfigError: a value that cannot be used.
     """
 
     width: int = described(512, "width of the frames", "pixels, even, 64 to 4096", 64, 4096)
@@ -124,12 +129,12 @@ class RenderOptions:
     background_bottom: str = described("#14171c", "colour at the bottom", "#rrggbb")
 
     def __post_init__(self) -> None:
-        """Raise ConfigError, in plain words, for a picture that cannot be made."""
+        """Raise ConfigError, in plain words, for frames that cannot be made."""
         for name, size in (("width", self.width), ("height", self.height)):
             if not 64 <= size <= 4096 or size % 2:
-                raise ConfigError(f"The picture's {name} is {size}; choose an even number of pixels from 64 to 4096.")
+                raise ConfigError(f"The frames' {name} is {size}; choose an even number of pixels from 64 to 4096.")
         if not 1 <= self.fps <= 120:
-            raise ConfigError(f"The picture rate is {self.fps}; choose 1 to 120 pictures a second.")
+            raise ConfigError(f"The frame rate is {self.fps}; choose 1 to 120 frames a second.")
         if self.camera not in CAMERAS:
             raise ConfigError(f"There is no camera {self.camera!r}; choose one of {', '.join(CAMERAS)}.")
         for color in (self.background_top, self.background_bottom):
@@ -141,7 +146,7 @@ def _is_number(value: object, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
 
 
-def _said(value: object) -> str:
-    """A value as a message shows it: shortened, for it may be anything that a stranger sent."""
+def _shown(value: object) -> str:
+    """A value as a message shows it: shortened, for it may be anything that a visitor sent."""
     text = reprlib.repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -1,7 +1,7 @@
-"""The sounds that memory slots are named after, as one value for each language.
+"""Phone sets: the speech sounds that memory slots are named after.
 
-A phone set is data: whoever needs to know which phone is silence, which close the lips, or how phones are grouped for
-reading asks it. Another language is another `PhoneSet`.
+A phone set says which phone is silence, which phones close the lips, and how phones are grouped for display. Another
+language is another `PhoneSet`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ class PhoneGroup:
     """Phones that look alike on a face.
 
     Args:
-        name: what a reader sees, such as "lips closed".
-        movement: what a mouth does there, as the verb of a sentence: "closes the lips for".
+        name: shown to readers, such as "lips closed".
+        movement: what the mouth does, as the verb of a sentence: "closes the lips for".
         phones: the labels.
     """
 
@@ -27,18 +27,18 @@ class PhoneGroup:
 
 @dataclass(frozen=True)
 class PhoneSet:
-    """The phones of a language, silence among them.
+    """The phones of a language, including silence.
 
     Args:
         name: the language.
         phones: every label, in the order of the model's slots.
         silence: the label of silence.
-        breath: the phone whose slot an open, silent mouth has.
+        breath: the label of silent frames in which the mouth is open.
         bilabials: phones that close both lips.
-        labiodentals: phones whose lower lip meets the upper teeth.
+        labiodentals: phones that bring the lower lip to the upper teeth.
         sibilants: phones with the teeth close together.
-        vowels: phones with an open mouth and a voice.
-        groups: all phones by what a viewer sees, in the order in which they are listed.
+        vowels: voiced phones with an open mouth.
+        groups: all phones by what a viewer sees, in the order of display.
     """
 
     name: str
@@ -52,31 +52,31 @@ class PhoneSet:
     groups: tuple[PhoneGroup, ...]
 
     def index(self, phone: str) -> int:
-        """The number of a phone. Raises ValueError for a label that is none."""
+        """Return the number of a phone. Raises ValueError for an unknown label."""
         return self.phones.index(phone)
 
     def indices(self, phones: Iterable[str]) -> list[int]:
-        """The numbers of several phones, in their order."""
+        """Return the numbers of several phones, in their order."""
         return [self.index(phone) for phone in phones]
 
     @property
     def silence_index(self) -> int:
-        """The number of silence."""
+        """Number of silence."""
         return self.index(self.silence)
 
     @property
     def movements(self) -> dict[str, str]:
-        """Group name -> what a mouth does there."""
+        """Group name -> what the mouth does."""
         return {group.name: group.movement for group in self.groups}
 
     def grouped(self, labels: Sequence[str]) -> list[tuple[str, list[int]]]:
-        """Slots gathered for reading.
+        """Group memory slots for display.
 
         Args:
             labels: n slot labels, in the order of the slots.
 
         Returns:
-            (group name, slot numbers) for every group that has a slot; one nameless group where a label is no phone.
+            (group name, slot numbers) for every group that has a slot; one nameless group if a label is no phone.
         """
         if set(labels) - set(self.phones):
             return [("", list(range(len(labels))))]
@@ -99,7 +99,7 @@ ENGLISH = PhoneSet(
     sibilants=("s", "z", "sh", "zh", "ch", "jh"),
     vowels=("aa", "ae", "ah", "ao", "aw", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw"),
     groups=(
-        PhoneGroup("silence", "rests in", ("sil",)),
+        PhoneGroup("silence", "stays closed in", ("sil",)),
         PhoneGroup("lips closed", "closes the lips for", ("p", "b", "m")),
         PhoneGroup("lip on teeth", "lays the lip to the teeth for", ("f", "v")),
         PhoneGroup("tongue out", "shows the tongue for", ("th", "dh")),

@@ -1,4 +1,4 @@
-"""How long work reports its progress, and the bar that a terminal shows of it."""
+"""Progress reports of long work, and a progress bar for terminals."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-#: What long work calls as it goes: done, total (0: unknown), stage.
+#: Called as progress(done, total, stage); a total of 0 is unknown.
 Progress = Callable[[int, int, str], None]
 
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """A `progress(done, total, stage)` callback that draws one bar per stage, on a terminal only."""
+    """Yield a `Progress` callback that draws one bar per stage on standard error, if that is a terminal."""
     from tqdm import tqdm
 
     bar: Any = None
-    shown = ""
+    current = ""
 
     def report(done: int, total: int, stage: str) -> None:
-        nonlocal bar, shown
-        if stage != shown or bar is None or done < bar.n:
+        nonlocal bar, current
+        if stage != current or bar is None or done < bar.n:
             if bar is not None:
                 bar.close()
-            bar, shown = tqdm(desc=stage, total=total, unit="frame", disable=None), stage
+            bar, current = tqdm(desc=stage, total=total, unit="frame", disable=None), stage
         bar.update(done - bar.n)
 
     try:

@@ -1,4 +1,4 @@
-"""What is said of the sounds of an animation, in the same sentences on the page, in the API and on the command line."""
+"""Remarks on the sounds of an animation: the same sentences on the page, in the API and on the command line."""
 
 from __future__ import annotations
 
@@ -9,16 +9,24 @@ from memorytalker.face.head import HeadError
 from memorytalker.sound.decode import Waveform, is_silent
 
 SILENCE_SLOT = "sil"
-#: A frame is read as silence where this share of the memory address rests on the slot of silence, ...
-RESTING = 0.5
-#: ... and no speech is heard where so many frames are. Sparse speech reaches this too, but opens the mouth.
-RESTING_FRAMES = 0.9
-#: Lips nearer than this, in metres, count as closed.
+#: A frame counts as silent if the memory address gives the silence slot more than this share.
+SILENT_SHARE = 0.5
+#: A sound holds no speech if this share of its frames is silent. Sparse speech gets there too, but opens the mouth.
+SILENT_FRAMES = 0.9
+#: A lip opening below this, in metres, counts as closed.
 CLOSED = 0.001
 
 
 def remarks_on(animation: Animation, style: Any = None) -> tuple[str, ...]:
-    """What was decided while reading the sound, and `style` if that is a sound; and what is said if nobody speaks."""
+    """Collect what the user should know about the sounds of an animation.
+
+    Args:
+        animation: the finished animation.
+        style: the `style` argument it was made with; remarks of a second sound are included.
+
+    Returns:
+        Plain sentences: decisions made while decoding (`Waveform.remarks`), and `speech_remark`.
+    """
     second = style.remarks if isinstance(style, Waveform) else ()
     speech = speech_remark(animation)
     return (
@@ -29,10 +37,16 @@ def remarks_on(animation: Animation, style: Any = None) -> tuple[str, ...]:
 
 
 def speech_remark(animation: Animation) -> str | None:
-    """A sentence for sound that is silent, or in which the network finds no speech; None where there is speech.
+    """Say whether the sound is silent, or whether the network finds no speech in it.
 
-    What it says of the mouth is measured on the animation. A head that does not name its lips, or slots without
-    silence among them, leave only digital silence to be told.
+    What the sentence says about the mouth is measured on the animation. On a head without lip landmarks, or with slots
+    that do not include silence, only digital silence is detected.
+
+    Args:
+        animation: the finished animation.
+
+    Returns:
+        One sentence; None if there is speech.
     """
     opening = _widest_opening(animation)
     if is_silent(animation.waveform):
@@ -43,12 +57,12 @@ def speech_remark(animation: Animation) -> str | None:
         return f"The sound is silent, yet the mouth opens by {1000 * opening:.1f} mm; have it closed in silence."
     if opening is None or opening >= CLOSED or SILENCE_SLOT not in animation.slot_labels:
         return None
-    resting = animation.memory_address[:, animation.slot_labels.index(SILENCE_SLOT)] > RESTING
-    return "No speech is heard in this sound, so the mouth stays closed." if resting.mean() >= RESTING_FRAMES else None
+    silent = animation.memory_address[:, animation.slot_labels.index(SILENCE_SLOT)] > SILENT_SHARE
+    return "No speech was found in this sound, so the mouth stays closed." if silent.mean() >= SILENT_FRAMES else None
 
 
 def _widest_opening(animation: Animation) -> float | None:
-    """How far the inner lips part at the most, in metres; None for a head that does not name them."""
+    """The largest lip opening in metres; None for a head without lip landmarks."""
     try:
         upper, lower = (animation.head.landmarks[f"inner_lip_{side}"] for side in ("upper", "lower"))
     except HeadError:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RATE = 16000
 SILENT = "The sound is silent, so the mouth stays closed."
 SILENT_BUT = "The sound is silent, yet the mouth opens by {:.1f} mm; have it closed in silence."
-NO_SPEECH = "No speech is heard in this sound, so the mouth stays closed."
+NO_SPEECH = "No speech was found in this sound, so the mouth stays closed."
 
 
 def animation(tiny_talker: Talker, samples: np.ndarray, opened: float, resting: float) -> Animation:
