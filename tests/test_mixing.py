@@ -116,7 +116,7 @@ def test_a_voice_that_is_lost_now_and_then_is_lost(speech) -> None:
         for block in range(20):
             pair = np.stack([speech, -speech if block < cancelled else speech], 1)
             levels.add(pair, pair.mean(axis=1))
-        assert levels.instead == used, f"{cancelled} of 20 seconds"
+        assert levels.replacement == used, f"{cancelled} of 20 seconds"
 
 
 def test_compressed_channels_that_cancel(tmp_path: Path, speech) -> None:
@@ -196,7 +196,7 @@ def test_no_more_than_eight_tracks_are_heard(tracks: Path, tmp_path: Path, monke
     )
     waveform = load_waveform(path)
     assert is_silent(waveform) and heard == list(range(8))
-    assert waveform.remarks == ("Only the first 8 sound tracks of many.mkv were heard; export the one with the voice.",)
+    assert waveform.remarks == ("Only the first 8 sound tracks of many.mkv were tried; export the one with the voice.",)
 
 
 def test_a_shorter_track_beside_a_longer_one_is_not_cut_off(tracks: Path, tmp_path: Path, speech) -> None:

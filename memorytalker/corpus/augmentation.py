@@ -15,6 +15,7 @@ import soundfile
 from scipy.signal import butter, oaconvolve, resample_poly, sosfiltfilt
 
 from memorytalker.corpus.clips import Clip, CorpusError
+from memorytalker.sound.acoustics import speech_level
 from memorytalker.sound.decode import SAMPLE_RATE, load_waveform
 
 #: What `through_codec` knows, and how often each is drawn when a codec is.
@@ -26,9 +27,6 @@ SNR_RANGE, TILT_RANGE, GAIN_RANGE, HOT_RANGE = (5.0, 25.0), (-3.0, 3.0), (-20.0,
 #: How loud the echoes are against those of the measured room: a mouth is nearer to a microphone than a loudspeaker.
 ECHO_RANGE = (0.2, 1.0)
 
-_FRAME = SAMPLE_RATE // 50
-#: Frames so many dB below the loud ones count as loud too.
-_LOUD_SPAN = 15.0
 #: Seconds after the direct sound from which on an impulse response is echo.
 _DIRECT_SECONDS = 0.0025
 _TELEPHONE_BAND, _TELEPHONE_RATE = (300.0, 3400.0), 8000
@@ -56,14 +54,6 @@ def training_rooms(root: str | Path) -> tuple[Path, ...]:
 def held_rooms(root: str | Path) -> tuple[Path, ...]:
     """The other rooms, which are never trained with."""
     return _files(root, "room")[::2]
-
-
-def speech_level(samples: np.ndarray) -> float:
-    """Root mean square of the loud frames (20 ms; those within 15 dB of the 95th percentile); 0 for silence."""
-    count = max(len(samples) // _FRAME, 1)
-    power = np.array([np.mean(np.square(part, dtype=np.float64)) for part in np.array_split(samples, count)])
-    loud = power[power >= np.percentile(power, 95) * 10 ** (-_LOUD_SPAN / 10)]
-    return float(np.sqrt(loud.mean()))
 
 
 def with_noise(samples: np.ndarray, noise: np.ndarray, snr_db: float, random: np.random.Generator) -> np.ndarray:

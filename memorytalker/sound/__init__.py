@@ -1,1 +1,1 @@
-"""Sound: any file to a waveform, and what can be measured of it."""
+"""Sound: decoding any file to a waveform, log-mels, prosody and acoustic measures."""

@@ -1,4 +1,4 @@
-"""Sound: any file or array to a 16 kHz mono waveform. The only place that opens sound; `decoder` runs ffmpeg on it."""
+"""Decoding: any sound file or array to a 16 kHz mono waveform. The only module that opens sound (with `ffmpeg.py`)."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from memorytalker.sound.mixing import mix, without_offset
 
 SHORTEST_SECONDS = 0.1
 LONGEST_SECONDS = 7200.0
-#: A file that announces this much more sound than it holds was cut off; ordinary encoder delays are below 0.1 s.
+#: A file that announces this much more sound than it holds is truncated; ordinary encoder delays are below 0.1 s.
 MISSING_SECONDS = 0.25
-#: Float samples above this are not a hot recording but broken data (it admits 16-bit values stored as floats).
+#: Larger float samples are broken data. 16-bit values stored as floats are still accepted.
 HIGHEST_LEVEL = 32768.0
-#: No sample above this: a step and a half of 16-bit sound (-87 dB), which admits dither. Nothing can be heard.
+#: Sound without a larger sample is silent. One and a half 16-bit steps (-87 dB) allow for dither.
 SILENT_LEVEL = 1.5 / 32768
-#: Sound tracks of a file that are tried until one holds sound. Screen recorders put the microphone second.
+#: Sound tracks that are tried until one is not silent. Screen recorders put the microphone second.
 TRACKS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-#: Chunks of a WAV file that are read to find its length; ordinary files have fewer than ten.
+#: Most chunks of a WAV file that are read to find its length; ordinary files have fewer than ten.
 MOST_CHUNKS = 1000
 
 _REMEDY = "choose a recording such as WAV, FLAC, MP3, M4A, OGG, WebM or MP4"
@@ -35,9 +35,15 @@ _REMEDY = "choose a recording such as WAV, FLAC, MP3, M4A, OGG, WebM or MP4"
 
 @dataclass(frozen=True, eq=False)
 class Waveform:
-    """Mono sound: samples (S,) float32 in [-1, 1], finite, at `sample_rate` Hz. Raises AudioError otherwise.
+    """Mono sound.
 
-    remarks: what was decided while reading and should be told, in plain sentences.
+    Args:
+        samples: (S,) float32 in [-1, 1], finite.
+        sample_rate: in Hz.
+        remarks: decisions made while decoding that the user should know, as plain sentences.
+
+    Raises:
+        AudioError: other samples.
     """
 
     samples: np.ndarray
@@ -45,7 +51,7 @@ class Waveform:
     remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the promise that every other module relies on."""
+        """Check what every other module relies on."""
         samples = self.samples
         if not isinstance(samples, np.ndarray) or samples.dtype != np.float32 or samples.ndim != 1:
             raise AudioError("A Waveform holds a one-dimensional float32 array; use load_waveform((samples, rate)).")
@@ -62,48 +68,54 @@ def load_waveform(
     source: str | Path | tuple[Any, int] | Waveform,
     longest_seconds: float = LONGEST_SECONDS,
 ) -> Waveform:
-    """Read `source` as (S,) float32 samples, 16 kHz, mono, [-1, 1].
+    """Decode sound to 16 kHz mono.
 
-    `source` is a path to any sound or video file that ffmpeg reads, a pair (samples, rate in Hz) with samples (S,),
-    (S, channels) or (channels, S) of floats or integers, or a Waveform. Channels are averaged; where the average loses
-    what they hold, because they are in opposite phase (`mixing.CANCELLED`), the loudest is used. Of several sound
-    tracks the first that holds sound is used. A constant offset is taken away (`mixing.OFFSET_SHARE`). Whatever is so
-    decided stands in the `remarks` of the Waveform. Sound that exceeds [-1, 1], as float files may, is scaled down as a
-    whole and not clipped. Gaps and a late start of the sound track become silence, so that times stay those of the
-    file. MP3 and AAC encoder delay is removed where the file states it (otherwise up to about 50 ms of leading silence
-    remain).
+    Channels are averaged; if they cancel each other (`mixing.CANCELLED`), the loudest one is used. Of several sound
+    tracks the first that is not silent is used. A constant offset is removed (`mixing.OFFSET_SHARE`). Such decisions
+    are listed in the `remarks` of the result. Sound beyond [-1, 1], as in float files, is scaled down as a whole and
+    not clipped. Gaps and a late start of the sound track become silence, so that times are those of the file. MP3 and
+    AAC encoder delay is removed if the file states it; otherwise up to about 50 ms of leading silence remain.
 
-    Raises AudioError, in one plain sentence, for a missing, empty or unreadable file, a folder, a file without sound or
-    cut off before its announced end, less than 0.1 s or more than `longest_seconds` of sound, and samples that are NaN
-    or infinite. Nothing is shortened silently.
+    Args:
+        source: a path to any sound or video file that ffmpeg reads; a pair (samples, rate in Hz) with samples (S,),
+            (S, channels) or (channels, S) of floats or integers; or a Waveform.
+        longest_seconds: longer sound is refused.
+
+    Returns:
+        The sound, at 16 kHz.
+
+    Raises:
+        AudioError: a missing, empty, unreadable or truncated file, a folder, a file without sound, less than 0.1 s or
+            more than `longest_seconds` of sound, or samples that are NaN or infinite.
     """
-    said: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     if isinstance(source, Waveform):
         samples, _ = _from_array(source.samples, source.sample_rate, longest_seconds)
-        name, said = "The sound", source.remarks
+        name, remarks = "The sound", source.remarks
     elif isinstance(source, (str, os.PathLike)):
         path = Path(source)
         name = shown_name(path)
-        samples, said = _from_file(path, name, longest_seconds)
+        samples, remarks = _from_file(path, name, longest_seconds)
     elif isinstance(source, Sequence) and len(source) == 2:
         name = "The sound"
-        samples, said = _from_array(source[0], source[1], longest_seconds)
+        samples, remarks = _from_array(source[0], source[1], longest_seconds)
     else:
         raise AudioError("Give sound as a path or as a pair (samples, rate in Hz).")
     samples, offset = without_offset(_checked(samples, name, longest_seconds))
-    return Waveform(_within_scale(samples), remarks=said + offset)
+    return Waveform(_within_scale(samples), remarks=remarks + offset)
 
 
 def is_silent(waveform: Waveform) -> bool:
-    """Whether nothing at all is heard: no sample is farther from zero than a step and a half of 16-bit sound.
+    """Return whether no sample exceeds `SILENT_LEVEL`.
 
-    Noise and music without speech are not silent; `remarks.speech_remark` says what the network makes of them.
+    Noise and music are not silent; `remarks.speech_remark` says whether the network finds speech in them.
     """
     return _peak(waveform.samples) <= SILENT_LEVEL
 
 
 def write_wav(path: str | Path, waveform: Waveform) -> None:
-    """Write a mono 16-bit PCM WAV file; a failure leaves no file behind."""
+    """Write a mono 16-bit PCM WAV file. A failure leaves no file behind."""
+    path = Path(path)
     pcm = np.round(np.clip(waveform.samples, -1, 1) * 32767).astype("<i2")
 
     def write(part: Path) -> None:
@@ -117,18 +129,18 @@ def write_wav(path: str | Path, waveform: Waveform) -> None:
 
 
 def shown_name(path: Path) -> str:
-    """The file's own name, short and free of markup and control characters, for use in messages."""
+    """Return a file's name for messages: shortened, without markup and control characters."""
     name = "".join(c if c.isprintable() and c not in "<>&\"'`" else "_" for c in path.name)
     return (name or "The path") if len(name) <= 60 else f"{name[:40]}...{name[-15:]}"
 
 
 def _checked(samples: np.ndarray, name: str, longest_seconds: float) -> np.ndarray:
-    """Finite samples of a length and level that can be used, or an AudioError that says what is wrong with them."""
+    """Return the samples, or raise AudioError for NaN, infinite or too large samples and for a length out of range."""
     if not np.isfinite(samples).all():
         raise AudioError(f"{name} contains NaN or infinite samples; export it again from the program that made it.")
     seconds = samples.size / SAMPLE_RATE
     if seconds < SHORTEST_SECONDS:
-        held = int(1000 * seconds) / 1000  # rounded down, or it would seem long enough
+        held = int(1000 * seconds) / 1000  # rounded down, so that it does not read as long enough
         raise AudioError(f"{name} holds only {held:g} s of sound; give at least {SHORTEST_SECONDS} s.")
     if seconds > longest_seconds:
         raise AudioError(_too_long(name, longest_seconds))
@@ -152,7 +164,7 @@ def _within_scale(samples: np.ndarray) -> np.ndarray:
 
 
 def _from_array(samples: Any, rate: Any, longest_seconds: float) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Samples of any layout and rate -> (S,) float32 at 16 kHz, not yet checked for length or level; and remarks."""
+    """Samples of any layout and rate -> (S,) float32 at 16 kHz, not yet checked for length and level; and remarks."""
     if not isinstance(rate, (int, float, np.integer, np.floating)) or not 1000 <= rate <= 768000 or int(rate) != rate:
         raise AudioError("Give the sample rate in Hz, 1000 to 768000, after the samples: (samples, rate).")
     try:
@@ -169,22 +181,22 @@ def _from_array(samples: Any, rate: Any, longest_seconds: float) -> tuple[np.nda
         limits = np.iinfo(array.dtype)
         middle = 0.0 if array.dtype.kind == "i" else (limits.max + 1) / 2
         array = (array.astype(np.float64) - middle) / (float(limits.max) + 1 - middle)
-    said: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is refused as infinite
         if array.ndim == 2:
-            array, said = mix(array, float(rate)) if array.shape[1] else (array[:0].reshape(-1), ())
+            array, remarks = mix(array, float(rate)) if array.shape[1] else (array[:0].reshape(-1), ())
         array = np.ascontiguousarray(array, dtype=np.float32)
     if int(rate) == SAMPLE_RATE or array.size == 0 or not np.isfinite(array).all():
-        return array.copy(), said
+        return array.copy(), remarks
     given = ("-f", "f32le", "-ar", str(int(rate)), "-ac", "1")
     decoded = Decoder(array.astype("<f4").tobytes(), longest_seconds, given).track()
     if decoded.failed:
         raise AudioError(f"The sound could not be converted from {int(rate)} Hz; give it at {SAMPLE_RATE} Hz.")
-    return decoded.samples, said
+    return decoded.samples, remarks
 
 
 def _from_file(path: Path, name: str, longest_seconds: float) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Decode a file to (S,) float32 at 16 kHz, not yet checked for length or level; and remarks."""
+    """Decode a file to (S,) float32 at 16 kHz, not yet checked for length and level; and remarks."""
     try:
         if path.is_dir():
             raise AudioError(f"{name} is a folder; give one sound file.")
@@ -196,7 +208,7 @@ def _from_file(path: Path, name: str, longest_seconds: float) -> tuple[np.ndarra
             raise AudioError(f"{name} is empty; record or download it again.")
         announced = _announced_by_riff(path)
         with path.open("rb", buffering=0) as file:
-            decoded, said = _first_with_sound(Decoder(file, longest_seconds), name)
+            decoded, remarks = _first_with_sound(Decoder(file, longest_seconds), name)
     except AudioError:
         raise
     except (OSError, ValueError):  # ValueError: a null byte in the path
@@ -215,50 +227,50 @@ def _from_file(path: Path, name: str, longest_seconds: float) -> tuple[np.ndarra
             f"{name} is cut off: it announces {announced:.1f} s of sound but only {held:.1f} s can be read; "
             "download or export it again."
         )
-    return decoded.samples, said
+    return decoded.samples, remarks
 
 
 def _first_with_sound(decoder: Decoder, name: str) -> tuple[Decoded, tuple[str, ...]]:
-    """The first sound track that is not silent, and what is said of the choice; the first track where all are."""
-    first, said = _track(decoder, 0)
+    """The first sound track that is not silent, or the first track if all are; and remarks on the choice."""
+    first, remarks = _track(decoder, 0)
     if _holds_sound(first):
-        return first, said
+        return first, remarks
     count = len(first.listing.mono)
     passed = {"silent" if first.samples.size else "unreadable"}
     for number in range(1, min(count, len(TRACKS))):
-        decoded, remarks = _track(decoder, number)
+        decoded, own = _track(decoder, number)
         if _holds_sound(decoded):
             what = " or ".join(sorted(passed))
             before = f"first sound track of {name} is" if number == 1 else f"first {number} sound tracks of {name} are"
-            return decoded, (f"The {before} {what}; the {TRACKS[number]} is used.", *remarks)
+            return decoded, (f"The {before} {what}; the {TRACKS[number]} is used.", *own)
         passed.add("silent" if decoded.samples.size else "unreadable")
     if count > len(TRACKS):
-        said += (f"Only the first {len(TRACKS)} sound tracks of {name} were heard; export the one with the voice.",)
-    return first, said
+        remarks += (f"Only the first {len(TRACKS)} sound tracks of {name} were tried; export the one with the voice.",)
+    return first, remarks
 
 
 def _track(decoder: Decoder, number: int) -> tuple[Decoded, tuple[str, ...]]:
-    """A sound track as the average of its channels, or its loudest channel where the average loses what they hold."""
+    """A sound track as the average of its channels, or as its loudest channel if they cancel each other."""
     decoded = decoder.track(number)
     mono = decoded.listing.mono
     if not decoded.samples.size or mono[number : number + 1] == (True,):
         return decoded, ()
     levels = decoder.levels(number, decoded.samples)
-    if levels is None or levels.instead is None:
+    if levels is None or levels.replacement is None:
         return decoded, ()
-    return decoder.track(number, levels.instead), (levels.remark,)
+    return decoder.track(number, levels.replacement), (levels.remark,)
 
 
 def _holds_sound(decoded: Decoded) -> bool:
-    # NaN and infinite samples are not silent: they are refused with their own words.
+    # NaN and infinite samples count as sound here: they are refused later, with their own message.
     return decoded.samples.size > 0 and not _peak(decoded.samples) <= SILENT_LEVEL
 
 
 def _announced_by_riff(path: Path) -> float | None:
-    """Seconds that the header of a WAV file announces beyond what the file's size allows, else None.
+    """Seconds that the header of a WAV file announces, if the file is too small to hold them; else None.
 
-    ffmpeg replaces an impossible size by an estimate without saying so. Sizes of 0 and near 2 or 4 GB are the marks of
-    programs that stream and cannot know the length; they are not statements.
+    ffmpeg silently replaces an impossible size by an estimate. Sizes of 0 and near 2 or 4 GB are placeholders of
+    programs that stream and do not know the length.
     """
     size = path.stat().st_size
     with path.open("rb") as file, contextlib.suppress(struct.error, OSError):

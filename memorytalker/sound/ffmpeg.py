@@ -1,7 +1,7 @@
-"""ffmpeg, kept in bounds: an open file or samples of any rate become 16 kHz sound; what ffmpeg says becomes facts.
+"""ffmpeg in a sandbox: an open file, or samples at any rate, to 16 kHz sound, and the facts in ffmpeg's log.
 
-It reads the opened file through its standard input and may open nothing else, so a playlist or a container that names
-other files or addresses cannot reach them. Its output, its messages and its time are bounded.
+ffmpeg reads the opened file through its standard input and may open nothing else, so that a playlist or a container
+that names other files or addresses cannot reach them. Its output, its log and its time are bounded.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from memorytalker.sound.mixing import BLOCK_SECONDS, ChannelLevels
 T = TypeVar("T")
 SAMPLE_RATE = 16000  # Hz
 DECODE_TIMEOUT_SECONDS = 600.0
-#: What ffmpeg says beyond this is not kept; the facts stand at the beginning.
+#: Bytes of the log that are kept; the facts are at its beginning.
 LONGEST_LOG = 1 << 20
-#: Bytes that ffmpeg may ask for at once; a broken header asks for gigabytes.
+#: Largest allocation of ffmpeg in bytes; a broken header asks for gigabytes.
 LARGEST_ALLOCATION = 1 << 28
 MOST_CHANNELS = 64
 
-#: Containers of recorded sound. Playlists, subtitles, text, pictures and tracker modules are left out on purpose:
-#: ffmpeg would "play" some text files, and playlists name other files.
+#: Accepted containers. Playlists, subtitles, text, images and tracker modules are left out on purpose: ffmpeg would
+#: "play" some text files, and playlists name other files.
 CONTAINERS = tuple(
     "wav w64 aiff au caf flac mp3 aac loas ogg matroska mov avi asf flv mpeg mpegts mpegvideo rm ac3 eac3 dts dtshd "
     "truehd mlp amr amrnb amrwb ape tta wv tak mpc mpc8 shn voc sox ircam avr pvf nistsphere iff dsf nut mxf gxf dv "
@@ -46,10 +46,12 @@ class AudioError(InputError):
 
 @dataclass(frozen=True)
 class Listing:
-    """What ffmpeg lists of a file before it decodes. `mono`: for each sound track, whether it is surely mono.
+    """What ffmpeg's log says about a file.
 
-    `others`: whether it lists anything but sound (pictures, subtitles, data). `seconds`: the sound that the container's
-    header announces, where that is a statement and not an estimate, else None.
+    Args:
+        mono: for each sound track, whether it is certainly mono.
+        others: whether there are other streams (video, subtitles, data).
+        seconds: duration of the sound by the container's header; None if it is unknown or an estimate.
     """
 
     mono: tuple[bool, ...] = ()
@@ -59,7 +61,13 @@ class Listing:
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """A track or array as samples (S,) float32 at 16 kHz, `failed` if ffmpeg gave up, and what ffmpeg lists."""
+    """A decoded sound track or array.
+
+    Args:
+        samples: (S,) float32 at 16 kHz.
+        failed: whether ffmpeg ended with an error.
+        listing: what the log says about the file.
+    """
 
     samples: np.ndarray
     failed: bool
@@ -67,10 +75,14 @@ class Decoded:
 
 
 class Decoder:
-    """Decodes one source, all its tracks within one time limit; at most a second more than `longest_seconds` of each.
+    """Decodes one source, all its tracks within one time limit, one second more than `longest_seconds` of each.
 
-    `source` is a file opened without a buffer, or bytes that `given` (arguments for ffmpeg) describes. What is cut at
-    that second is known to be too long, whatever the file expands to.
+    Sound that reaches that extra second is too long, whatever the file would expand to.
+
+    Args:
+        source: a file opened without a buffer, or bytes.
+        longest_seconds: longest accepted sound.
+        given: ffmpeg's input arguments for bytes.
     """
 
     def __init__(self, source: IO[bytes] | bytes, longest_seconds: float, given: tuple[str, ...] = ()) -> None:
@@ -79,7 +91,18 @@ class Decoder:
         self._deadline = time.monotonic() + DECODE_TIMEOUT_SECONDS
 
     def track(self, number: int = 0, channel: int | None = None) -> Decoded:
-        """The average of the channels of a sound track, counted from 0, or one of its channels."""
+        """Decode a sound track.
+
+        Args:
+            number: of the track, from 0.
+            channel: which channel, from 0; None: the average of all channels.
+
+        Returns:
+            The decoded track.
+
+        Raises:
+            AudioError: decoding took too long.
+        """
         # rematrix_maxval=1 averages the channels; without it equal channels of float sound add up beyond full scale.
         wanted = "" if channel is None else f"pan=mono|c0=c{channel},"
         code, taken, log = self._run(number, wanted, ":ochl=mono:rematrix_maxval=1", ["-f", "f32le"], self._bytes)
@@ -87,9 +110,17 @@ class Decoder:
         return Decoded(samples, code != 0, read_listing(log))
 
     def levels(self, number: int, mixed: np.ndarray) -> ChannelLevels | None:
-        """How loud the channels of a track are beside its average `mixed` (S,); None where they cannot be told apart.
+        """Measure the channels of a track and their average. Decodes the track again, one block in memory at a time.
 
-        The channels are decoded a second time, and no more than a block of them is held.
+        Args:
+            number: of the track, from 0.
+            mixed: (S,) the average of its channels.
+
+        Returns:
+            The levels; None if the number of channels is unknown.
+
+        Raises:
+            AudioError: decoding took too long.
         """
 
         def take(output: IO[bytes]) -> ChannelLevels | None:
@@ -103,8 +134,8 @@ class Decoder:
             levels, size = ChannelLevels(channels, SAMPLE_RATE), round(BLOCK_SECONDS * SAMPLE_RATE)
             for first in range(0, len(mixed), size):
                 block = np.frombuffer(_whole(output.read(size * channels * 4), channels * 4), ">f4")
-                heard = block.reshape(-1, channels)[: len(mixed) - first]
-                levels.add(heard, mixed[first : first + len(heard)])
+                part = block.reshape(-1, channels)[: len(mixed) - first]
+                levels.add(part, mixed[first : first + len(part)])
             return levels
 
         kind = ["-map_metadata", "-1", "-c:a", "pcm_f32be", "-f", "au"]
@@ -119,7 +150,7 @@ class Decoder:
     def _run(
         self, number: int, before: str, options: str, kind: list[str], take: Callable[[IO[bytes]], T]
     ) -> tuple[int, T, str]:
-        """Exit status, what `take` makes of the output, and the beginning of what ffmpeg says."""
+        """Run ffmpeg: its exit status, what `take` makes of its output, and the beginning of its log."""
         protocol = "pipe" if isinstance(self._source, bytes) else "fd"
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"]
         command += ["-max_alloc", str(LARGEST_ALLOCATION), "-threads", "1", "-protocol_whitelist", protocol]
@@ -129,20 +160,26 @@ class Decoder:
         command += [f"{before}aresample={SAMPLE_RATE}{options}:async=1:first_pts=0:filter_size=64"]
         command += ["-t", f"{self._longest + 1:.3f}", *kind, "pipe:1"]
         if not isinstance(self._source, bytes):
-            self._source.seek(0)  # the decoder before shares its place in the file
+            self._source.seek(0)  # all runs share the file's position
         given = subprocess.PIPE if isinstance(self._source, bytes) else self._source
         log = bytearray()
         late = threading.Event()
         with subprocess.Popen(command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
             helpers = [threading.Thread(target=_keep_beginning, args=(process.stderr, log), daemon=True)]
             if isinstance(self._source, bytes):
                 helpers.append(threading.Thread(target=_feed, args=(process.stdin, self._source), daemon=True))
-            timer = threading.Timer(max(0.0, self._deadline - time.monotonic()), lambda: (late.set(), process.kill()))
+
+            def end() -> None:
+                late.set()
+                process.kill()
+
+            timer = threading.Timer(max(0.0, self._deadline - time.monotonic()), end)
             try:
                 for helper in (*helpers, timer):
                     helper.start()
                 taken = take(process.stdout)
-                # Whoever has enough leaves early; ffmpeg ends when nobody listens.
+                # `take` may stop early; ffmpeg ends when its output is closed.
                 process.stdout.close()
                 code = process.wait()
             finally:
@@ -156,9 +193,15 @@ class Decoder:
 
 
 def read_listing(log: str) -> Listing:
-    """The facts in what ffmpeg says. A fact that is not found is left open, and whoever asks takes the careful way.
+    """Parse ffmpeg's log. A fact that is not found gets the cautious value.
 
-    Lines of the file itself are indented by two blanks; titles and other words of strangers by more.
+    Lines about the file are indented by two blanks; metadata, which may say anything, by more.
+
+    Args:
+        log: the beginning of the log, at level "info".
+
+    Returns:
+        The facts.
     """
     head = re.split(r"^(?:Stream mapping:|Output #0)", log, maxsplit=1, flags=re.M)[0]
     streams = re.findall(r"^  Stream #0:\d+.*?: (Audio|Video|Subtitle|Data|Attachment): (.*)$", head, re.M)
@@ -166,8 +209,8 @@ def read_listing(log: str) -> Listing:
     others = [words for kind, words in streams if kind != "Audio"]
     found = re.search(r"^  Duration: (\d+):(\d+):([\d.]+)(?:, start: (-?[\d.]+))?", head, re.M)
     seconds = None
-    # In a video the length is that of the picture, among several tracks that of the longest; an attached cover is a
-    # picture without a length.
+    # With a video stream the duration is that of the video, and with several tracks that of the longest. An attached
+    # cover is a video stream without a duration.
     estimated = re.search(r"^\[.*Estimating duration", head, re.M)
     if found and not estimated and len(mono) == 1 and all("attached pic" in words for words in others):
         hours, minutes, rest, start = found.groups()
@@ -185,7 +228,7 @@ def _keep_beginning(stream: IO[bytes], kept: bytearray) -> None:
 
 
 def _feed(stream: Any, data: bytes) -> None:
-    with contextlib.suppress(OSError):  # it has heard enough
+    with contextlib.suppress(OSError):  # ffmpeg has closed its input
         stream.write(data)
     with contextlib.suppress(OSError):
         stream.close()

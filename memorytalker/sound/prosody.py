@@ -1,7 +1,7 @@
-"""How loud and how high a voice is, and where it is silent, per motion frame, while its sound is still arriving.
+"""Prosody per motion frame, tracked while sound arrives: loudness, pitch and silence.
 
-A frame is heard once, with what is known of the voice by then, and never heard anew: whoever acts on it in a stream
-acts as on the whole. Frame i is the sound from i / fps to (i + 1) / fps seconds.
+The tracker is causal. It measures each frame once, relative to the voice so far, and never revises it, so that a
+stream and the whole sound give the same result. Frame i is the sound from i / fps to (i + 1) / fps seconds.
 """
 
 from __future__ import annotations
@@ -10,98 +10,89 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SILENT = -100.0  # dB, of a frame without any sound
-#: What is quieter than the loud frames of a voice by more than `FAINTEST` (dB) is no part of it; what is less than
-#: `LOUDEST` (dB) quieter is never taken as silence, however steady. In between it is `ABOVE_ROOM` (dB) over the room.
+from memorytalker.sound.acoustics import NO_SOUND, frame_loudness, frame_pitch
+
+#: The silence threshold is `ABOVE_ROOM` dB over the background noise, but at least `LOUDEST` and at most `FAINTEST` dB
+#: below the loud frames of the voice.
 FAINTEST, LOUDEST, ABOVE_ROOM = 42.0, 24.0, 12.0
-ROOM_SECONDS = 30.0  # of the latest sound, whose quietest tenth is the room
-#: Up to so many frames in a silence may be as loud as `LOUDEST` allows: a click or a breath, not a word.
+ROOM_SECONDS = 30.0  # the background noise is the 10th percentile of this much of the latest sound
+#: A louder stretch of up to this many frames inside a silence, no louder than `LOUDEST`, is a click or a breath.
 CLICK_FRAMES = 2
-PITCH_RANGE = (70.0, 400.0)  # Hz of speaking voices
-PITCH_WINDOW = 0.04  # seconds: almost three periods of the lowest
-VOICED = 0.5  # autocorrelation at the period, against that at lag 0, from which a frame counts as voiced
-EMPHASIS = 0.97  # of the first difference: it brings weak fricatives up and takes rumble down
 
 
 @dataclass(frozen=True, eq=False)
 class Prosody:
-    """What is heard in T frames."""
+    """Prosody of T motion frames.
 
-    loudness: np.ndarray  # (T,) dB against the loud frames of the voice so far
-    pitch: np.ndarray  # (T,) semitones above the median of the voice so far, NaN where nothing is voiced
-    quiet: np.ndarray  # (T,) bool: no speech is heard
+    Args:
+        loudness: (T,) in dB relative to the loud frames of the voice so far.
+        pitch: (T,) in semitones above the median of the voice so far, NaN in unvoiced frames.
+        quiet: (T,) bool, the silence mask: True in frames without speech.
+        fps: frames per second.
+    """
+
+    loudness: np.ndarray
+    pitch: np.ndarray
+    quiet: np.ndarray
     fps: float
 
 
 class ProsodyTracker:
-    """Hears one sound, window by window. `fps`: motion frames per second; `sample_rate` in Hz."""
+    """Tracks the prosody of one sound, window by window.
+
+    Args:
+        fps: motion frames per second.
+        sample_rate: in Hz.
+    """
 
     def __init__(self, fps: float, sample_rate: int = 16000) -> None:
         self.fps, self.sample_rate = float(fps), sample_rate
         self.prosody = Prosody(np.zeros(0), np.zeros(0), np.zeros(0, bool), self.fps)
-        self._voice = SILENT  # dB of the loud frames of the voice
-        self._levels, self._notes = np.zeros(0), np.zeros(0)  # of the frames heard: dB; log2 of Hz, NaN if not voiced
+        self._voice = NO_SOUND  # dB of the loud frames of the voice
+        self._levels, self._pitches = np.zeros(0), np.zeros(0)  # per frame: dB; log2 of Hz, NaN if unvoiced
 
     def track(self, samples: np.ndarray, first: int, frames: int) -> Prosody:
-        """Hear a window, samples (S,) of `frames` frames from frame `first` on, and return all that was heard.
+        """Track one window; frames that are already tracked stay as they are.
 
-        Windows may overlap and leave no gap. Frames heard before stay as they were heard.
+        Args:
+            samples: (S,) of the window.
+            first: its first frame; windows may overlap but leave no gap.
+            frames: number of its frames.
+
+        Returns:
+            The prosody of all frames so far.
+
+        Raises:
+            ValueError: a window that does not follow the frames so far.
         """
         known = len(self._levels)
         if not first <= known <= first + frames:
-            raise ValueError(f"Frames {first} to {first + frames} do not follow the {known} that were heard.")
+            raise ValueError(f"Frames {first} to {first + frames} do not follow the {known} that were tracked.")
         bounds = np.round(np.arange(first, first + frames + 1) * self.sample_rate / self.fps).astype(int)
         bounds = np.minimum(bounds - bounds[0], len(samples))
         levels = frame_loudness(samples, bounds)
-        notes = frame_pitch(samples, bounds, self.sample_rate)
+        pitches = frame_pitch(samples, bounds, self.sample_rate)
         self._levels = np.concatenate([self._levels, levels[known - first :]])
-        self._notes = np.concatenate([self._notes, notes[known - first :]])
+        self._pitches = np.concatenate([self._pitches, pitches[known - first :]])
         self._voice = max(self._voice, float(np.percentile(levels, 95)), float(levels.max()) - 12.0)
-        voiced = self._notes[np.isfinite(self._notes)]
-        pitch = 12.0 * (notes - (np.median(voiced) if len(voiced) else 0.0))
-        now = (levels - self._voice, pitch, self._quiet(levels))
-        before = (self.prosody.loudness, self.prosody.pitch, self.prosody.quiet)
-        joined = (np.concatenate([a, b[known - first :]]) for a, b in zip(before, now, strict=True))
-        self.prosody = Prosody(*joined, self.fps)
+        voiced = self._pitches[np.isfinite(self._pitches)]
+        pitch = 12.0 * (pitches - (np.median(voiced) if len(voiced) else 0.0))
+        new = slice(known - first, None)
+        self.prosody = Prosody(
+            loudness=np.concatenate([self.prosody.loudness, (levels - self._voice)[new]]),
+            pitch=np.concatenate([self.prosody.pitch, pitch[new]]),
+            quiet=np.concatenate([self.prosody.quiet, self._quiet(levels)[new]]),
+            fps=self.fps,
+        )
         return self.prosody
 
     def _quiet(self, levels: np.ndarray) -> np.ndarray:
-        """(T,) bool: frames as quiet as the room, and clicks between them."""
+        """(T,) bool: frames at the level of the background noise, and clicks between them."""
         room = float(np.percentile(self._levels[-round(ROOM_SECONDS * self.fps) :], 10))
         threshold = self._voice + float(np.clip(room + ABOVE_ROOM - self._voice, -FAINTEST, -LOUDEST))
-        quiet = levels < max(threshold, SILENT + 1.0)  # nothing is quieter than digital silence
+        quiet = levels < max(threshold, NO_SOUND + 1.0)  # nothing is quieter than digital silence
         edges = np.flatnonzero(np.diff(quiet.astype(np.int8), prepend=0, append=0))
         for begin, end in zip(edges[1:-1:2], edges[2::2], strict=True):
             if end - begin <= CLICK_FRAMES and levels[begin:end].max() < self._voice - LOUDEST:
                 quiet[begin:end] = True
         return quiet
-
-
-def frame_loudness(samples: np.ndarray, bounds: np.ndarray) -> np.ndarray:
-    """(T,) dB of the r.m.s. of the emphasised samples (S,) between `bounds` (T + 1,), at least `SILENT`."""
-    samples = np.asarray(samples, np.float64)
-    bright = samples - EMPHASIS * np.concatenate([samples[:1], samples[:-1]])
-    energy = np.concatenate([[0.0], np.cumsum(np.square(bright))])[bounds]
-    mean = np.diff(energy) / np.maximum(np.diff(bounds), 1)
-    return 10.0 * np.log10(np.maximum(mean, 10.0 ** (SILENT / 10.0)))
-
-
-def frame_pitch(samples: np.ndarray, bounds: np.ndarray, sample_rate: int) -> np.ndarray:
-    """(T,) log2 of the pitch in Hz at the middle of each frame of samples (S,), NaN where there is none.
-
-    The highest peak of a window's autocorrelation over that of the window function itself (Boersma 1993, "Accurate
-    short-term analysis of the fundamental frequency", Proceedings of the Institute of Phonetic Sciences 17).
-    """
-    size = round(PITCH_WINDOW * sample_rate)
-    window = np.hanning(size)
-    padded = np.pad(np.asarray(samples, np.float64), size)
-    starts = (bounds[:-1] + bounds[1:]) // 2 + size - size // 2
-    frames = padded[starts[:, None] + np.arange(size)]  # (T, size)
-    frames = (frames - frames.mean(axis=1, keepdims=True)) * window
-    both = np.concatenate([frames, window[None]])
-    correlation = np.fft.irfft(np.square(np.abs(np.fft.rfft(both, 2 * size))))[:, :size]
-    correlation /= np.maximum(correlation[:, :1], 1e-12)
-    low, high = (round(sample_rate / hertz) for hertz in PITCH_RANGE[::-1])
-    score = (correlation[:-1] / correlation[-1])[:, low : high + 1]
-    best = score.argmax(axis=1)
-    return np.where(score.max(axis=1) >= VOICED, np.log2(sample_rate / (low + best)), np.nan)
