@@ -38,13 +38,13 @@ def motion_case() -> dict[str, Any]:
     surface = Surface(faces, template, float(np.median(lengths)))
     moving = np.sort(rng.choice(count, 9, replace=False))
     light = Light(np.ones(count, np.float32), (-90.0, 0.0), np.ones((2, count), np.float32))
-    dressing = HeadAppearance(
+    appearance = HeadAppearance(
         template, 1.0, faces, surface.edges, surface.fine_faces, np.zeros((count, 3), np.uint8),
         np.ones((count, 3), np.float32), light, {"front": Camera((0, 0, 1), (0, 0, 0), 20.0, 0.1, 2.0)},
     )  # fmt: skip
     shapes = rng.integers(-32767, 32767, (3, len(moving), 3)).astype(np.int16)
     weights = rng.normal(0, 1, (4, 3)).astype(np.float32)
-    playback = Playback(dressing, 25.0, moving, shapes, np.full(3, 1e-6, np.float32), weights, 0.0)
+    playback = Playback(appearance, 25.0, moving, shapes, np.full(3, 1e-6, np.float32), weights, 0.0)
     package = json.loads(playback.to_json())
     del package["material"]
     return {"package": package, "moments": [_moment(playback, surface, frame) for frame in MOMENTS]}
@@ -55,7 +55,7 @@ def _moment(playback: Playback, surface: Surface, frame: float) -> dict[str, Any
     first = int(at)
     second, share = min(first + 1, len(playback.weights) - 1), np.float32(at - first)
     offsets = (1 - share) * playback.offsets(first) + share * playback.offsets(second)
-    vertices = playback.dressing.template + offsets
+    vertices = playback.appearance.template + offsets
     positions, normals = surface.refine(vertices, surface.normals(vertices))
     return {"frame": frame, "positions": _array(positions), "normals": _array(normals)}
 

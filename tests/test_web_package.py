@@ -44,7 +44,7 @@ def decoded(array: dict) -> np.ndarray:
 def distances(packed: Playback, motion: np.ndarray) -> np.ndarray:
     """How far every vertex of every frame is from where it should be, (T, V) metres."""
     offsets = np.stack([packed.offsets(frame) for frame in range(len(motion))])
-    return np.linalg.norm(packed.dressing.template + offsets - motion, axis=2)
+    return np.linalg.norm(packed.appearance.template + offsets - motion, axis=2)
 
 
 def test_every_vertex_of_every_frame_is_where_it_was(head: HeadMesh, motion: np.ndarray) -> None:
@@ -94,14 +94,14 @@ def test_the_package_says_all_that_a_browser_needs(head: HeadMesh, motion: np.nd
     content = json.loads(text)
     assert len(text) < 3_000_000
     assert (content["format"], content["fps"], content["seconds"]) == (2, 30, 3.0)
-    moved, dressed = content["motion"], content["dressing"]
+    moved, appearance = content["motion"], content["appearance"]
     offsets = np.einsum("tk,kmx->tmx", decoded(moved["weights"]), decoded(moved["shapes"]).astype(np.float32))
-    places = decoded(dressed["template"])[decoded(moved["moving"])] + offsets
+    places = decoded(appearance["template"])[decoded(moved["moving"])] + offsets
     assert np.linalg.norm(places - motion[:, decoded(moved["moving"])], axis=2).max() <= TOLERANCE
-    np.testing.assert_array_equal(decoded(dressed["colors"]), head.colors)
-    assert decoded(dressed["fineFaces"]).max() == len(head.template) + len(decoded(dressed["edges"])) - 1
-    assert decoded(dressed["keys"]).shape == (len(dressed["azimuths"]), head.vertex_count)
-    assert set(dressed["cameras"]) == set(AZIMUTHS) and "gl_FragData[0]" in content["material"]
+    np.testing.assert_array_equal(decoded(appearance["colors"]), head.colors)
+    assert decoded(appearance["fineFaces"]).max() == len(head.template) + len(decoded(appearance["edges"])) - 1
+    assert decoded(appearance["keys"]).shape == (len(appearance["azimuths"]), head.vertex_count)
+    assert set(appearance["cameras"]) == set(AZIMUTHS) and "gl_FragData[0]" in content["material"]
     with wave.open(io.BytesIO(base64.b64decode(content["sound"]))) as sound:
         assert sound.getparams()[:4] == (1, 2, 16000, 48000)
         heard = np.frombuffer(sound.readframes(48000), "<i2") / 32767
@@ -127,20 +127,20 @@ def test_a_head_in_millimetres_is_brought_to_metres(head: HeadMesh, motion: np.n
     few = dataclasses.replace(head, template=1000 * head.template, blendshapes=head.blendshapes[:0],
                               blendshape_names=())  # fmt: skip
     packed = pack(few, 1000 * motion[:5], 30)
-    size = np.ptp(packed.dressing.template, axis=0).max()
+    size = np.ptp(packed.appearance.template, axis=0).max()
     assert 0.2 < size < 0.3  # a natural size; the shipped head, with its shoulders, is larger
-    expected = 1000 * motion[:5] * np.float32(packed.dressing.scale)
+    expected = 1000 * motion[:5] * np.float32(packed.appearance.scale)
     assert distances(packed, expected).max() <= TOLERANCE
-    assert packed.dressing.light.azimuths == (0.0,)  # found, not shipped
+    assert packed.appearance.light.azimuths == (0.0,)  # found, not shipped
 
 
-def test_dressing_is_the_heads_and_is_made_once(head: HeadMesh) -> None:
+def test_appearance_is_the_heads_and_is_made_once(head: HeadMesh) -> None:
     omar = head.with_identity("omar")
-    dressing = head_appearance(omar)
-    assert head_appearance(head.with_identity("omar")) is dressing and head_appearance(head) is not dressing
-    np.testing.assert_array_equal(dressing.template, omar.template)
-    assert dressing.cameras["front"] == frame_head(omar, RenderOptions())
+    appearance = head_appearance(omar)
+    assert head_appearance(head.with_identity("omar")) is appearance and head_appearance(head) is not appearance
+    np.testing.assert_array_equal(appearance.template, omar.template)
+    assert appearance.cameras["front"] == frame_head(omar, RenderOptions())
     surface = Surface(omar.faces, omar.template, np.inf)
-    assert len(surface.edges) == 0 and len(dressing.edges) > 1000  # long sides are rounded, as in the films
+    assert len(surface.edges) == 0 and len(appearance.edges) > 1000  # long sides are rounded, as in the films
     repainted = head_appearance(dataclasses.replace(omar, colors=255 - omar.colors))
     assert (repainted.colors == 255 - omar.colors).all()

@@ -1,4 +1,4 @@
-"""Dressing: what a head looks like at rest, as arrays for somebody else to draw: a browser, with the same materials."""
+"""What a head looks like, as arrays for other renderers such as the browser, with the same materials."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _HeadKey:
 
 
 def head_appearance(head: HeadMesh) -> HeadAppearance:
-    """The dressing of `head`. The first time it takes seconds for a head that is not shipped, then nothing.
+    """Return the appearance of `head`. The first time it takes seconds for a head that is not shipped, then nothing.
 
     Raises HeadError for a head without triangles or without a neutral face.
     """
@@ -65,7 +65,7 @@ def _cached_appearance(cached: _HeadKey) -> HeadAppearance:
     options = {name: RenderOptions(camera=name) for name in scene.AZIMUTHS}
     pixel = scene.metres_per_pixel(head, options["front"])
     surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel)
-    dressing = HeadAppearance(
+    appearance = HeadAppearance(
         template=head.template.astype(np.float32),
         scale=scale,
         faces=surface.faces,
@@ -76,6 +76,6 @@ def _cached_appearance(cached: _HeadKey) -> HeadAppearance:
         light=shipped_light(head) or find_light(head, surface, (0.0,)),
         cameras=MappingProxyType({name: scene.frame_head(head, option) for name, option in options.items()}),
     )
-    for array in (dressing.template, dressing.faces, dressing.edges, dressing.fine_faces, dressing.finishes):
+    for array in (appearance.template, appearance.faces, appearance.edges, appearance.fine_faces, appearance.finishes):
         array.setflags(write=False)
-    return dressing
+    return appearance

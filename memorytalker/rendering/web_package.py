@@ -42,7 +42,7 @@ class PlaybackError(InputError):
 class Playback:
     """T frames of a head of V vertices, of which M move, in k dimensions. Frame of reference and units of the head."""
 
-    dressing: HeadAppearance
+    appearance: HeadAppearance
     fps: float  # Hz
     moving: np.ndarray  # (M,) int64, the vertices that move
     shapes: np.ndarray  # (k, M, 3) int16
@@ -56,8 +56,8 @@ class Playback:
         return len(self.weights) / self.fps
 
     def offsets(self, frame: int) -> np.ndarray:
-        """Offsets (V, 3) float32 from the dressing's template in a frame, as the browser computes them; metres."""
-        return _unpacked(self.dressing.template.shape, self.moving, self.shapes, self.steps, self.weights[frame])
+        """Offsets (V, 3) float32 from the appearance's template in a frame, as the browser computes them; metres."""
+        return _unpacked(self.appearance.template.shape, self.moving, self.shapes, self.steps, self.weights[frame])
 
     def to_json(self, waveform: Waveform | None = None) -> str:
         """This motion, with its sound if it has one, as the player in the page reads it."""
@@ -65,7 +65,7 @@ class Playback:
             "format": FORMAT,
             "fps": self.fps,
             "seconds": self.seconds,
-            "dressing": _dressing_fields(self.dressing),
+            "appearance": _appearance_fields(self.appearance),
             "motion": _motion_fields(self),
             "material": fragment_body(),
         }
@@ -89,18 +89,18 @@ def pack(head: HeadMesh, vertices: np.ndarray, fps: float, tolerance: float = TO
         )
     if not 1 <= fps <= 240:
         raise PlaybackError(f"Motion cannot have {fps} frames a second; choose 1 to 240.")
-    dressing = head_appearance(head)
+    appearance = head_appearance(head)
     reach = np.maximum(vertices.max(axis=0) - head.template, head.template - vertices.min(axis=0)).max(axis=1)
-    reach *= dressing.scale  # metres, along the axis where a vertex goes furthest
+    reach *= appearance.scale  # metres, along the axis where a vertex goes furthest
     if not np.isfinite(reach).all():
         raise PlaybackError("The motion has vertices that are not finite; check the file that it came from.")
     moves = reach > STILL * tolerance
     moving = np.flatnonzero(moves)
-    offsets = (vertices[:, moving] - head.template[moving]) * np.float32(dressing.scale)
+    offsets = (vertices[:, moving] - head.template[moving]) * np.float32(appearance.scale)
     shapes, steps, weights, error = _compress(offsets.reshape(len(vertices), -1), tolerance)
     error = max(error, 3**0.5 * float(reach[~moves].max(initial=0.0)))
     shapes = shapes.reshape(len(steps), len(moving), 3)
-    return Playback(dressing, float(fps), moving, shapes, steps, weights, error)
+    return Playback(appearance, float(fps), moving, shapes, steps, weights, error)
 
 
 def _compress(offsets: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
@@ -164,25 +164,25 @@ def _unpacked(
     return offsets
 
 
-def _dressing_fields(dressing: HeadAppearance) -> dict[str, Any]:
-    wide = len(dressing.template) + len(dressing.edges) > 65535
+def _appearance_fields(appearance: HeadAppearance) -> dict[str, Any]:
+    wide = len(appearance.template) + len(appearance.edges) > 65535
     index = np.uint32 if wide else np.uint16
     return {
-        "template": _array(dressing.template),
-        "faces": _array(dressing.faces.astype(index)),
-        "edges": _array(dressing.edges.astype(index)),
-        "fineFaces": _array(dressing.fine_faces.astype(index)),
-        "colors": _array(dressing.colors),
-        "finishes": _array((100 * dressing.finishes).round().astype(np.uint8)),
-        "sky": _array((255 * dressing.light.sky).round().astype(np.uint8)),
-        "azimuths": list(dressing.light.azimuths),
-        "keys": _array((255 * dressing.light.keys).round().astype(np.uint8)),
+        "template": _array(appearance.template),
+        "faces": _array(appearance.faces.astype(index)),
+        "edges": _array(appearance.edges.astype(index)),
+        "fineFaces": _array(appearance.fine_faces.astype(index)),
+        "colors": _array(appearance.colors),
+        "finishes": _array((100 * appearance.finishes).round().astype(np.uint8)),
+        "sky": _array((255 * appearance.light.sky).round().astype(np.uint8)),
+        "azimuths": list(appearance.light.azimuths),
+        "keys": _array((255 * appearance.light.keys).round().astype(np.uint8)),
         "cameras": {
             name: {"position": list(map(float, camera.position)), "target": list(map(float, camera.focal_point))}
-            for name, camera in dressing.cameras.items()
+            for name, camera in appearance.cameras.items()
         },
         "roundness": ROUNDNESS,
-        "viewAngle": next(iter(dressing.cameras.values())).view_angle,
+        "viewAngle": next(iter(appearance.cameras.values())).view_angle,
     }
 
 

@@ -80,7 +80,7 @@ def positions(visit: Visit, elem_id: str = "player") -> np.ndarray:
     """The given vertices (V, 3) as the player has them now."""
     values = visit.page.evaluate(
         """id => { const { motion } = playerOf(id).view.figure;
-        return Array.from(motion.positions.subarray(0, 3 * motion.dressing.count)) }""", elem_id,
+        return Array.from(motion.positions.subarray(0, 3 * motion.appearance.count)) }""", elem_id,
     )  # fmt: skip
     return np.array(values, np.float32).reshape(-1, 3)
 

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { decoded } from "#page/bytes.js";
-import { dressingOf, MovingHead, spread } from "#page/motion.js";
+import { appearanceOf, MovingHead, spread } from "#page/motion.js";
 
 const { package: content, moments } = JSON.parse(readFileSync(new URL("./motion.json", import.meta.url), "utf8"));
 
@@ -13,7 +13,7 @@ function furthest(found, wanted) {
   return found.reduce((most, value, k) => Math.max(most, Math.abs(value - wanted[k])), 0);
 }
 
-const head = () => new MovingHead(dressingOf(content.dressing), content.motion);
+const head = () => new MovingHead(appearanceOf(content.appearance), content.motion);
 
 test("points and normals are where Python has them, in frames, between them and beyond the ends", () => {
   const moved = head();
@@ -27,7 +27,7 @@ test("points and normals are where Python has them, in frames, between them and 
 test("what was planted moves and is rounded", () => {
   const [first, second] = moments.map(({ positions }) => decoded(positions));
   assert.ok(furthest(first, second) > 0.01);
-  assert.ok(content.dressing.edges.shape[0] > 10);
+  assert.ok(content.appearance.edges.shape[0] > 10);
 });
 
 test("a frame does not depend on those shown before", () => {
@@ -41,12 +41,12 @@ test("a frame does not depend on those shown before", () => {
 test("a head at rest stays at rest", () => {
   const none = { ...content.motion, moving: { type: "uint32", shape: [0], data: "" }, shapes: { type: "int16", shape: [0, 0, 3], data: "" },
     weights: { type: "float32", shape: [4, 0], data: "" } };
-  const still = new MovingHead(dressingOf(content.dressing), none);
+  const still = new MovingHead(appearanceOf(content.appearance), none);
   still.place(2);
-  assert.deepEqual([...still.positions.subarray(0, 3 * still.dressing.count)], [...decoded(content.dressing.template)]);
+  assert.deepEqual([...still.positions.subarray(0, 3 * still.appearance.count)], [...decoded(content.appearance.template)]);
 });
 
 test("values between two vertices are their mean", () => {
-  const dressing = { count: 3, edges: [0, 1, 2, 0] };
-  assert.deepEqual([...spread(dressing, [0, 10, 4, 20, 8, 30], 2, new Float32Array(10))], [0, 10, 4, 20, 8, 30, 2, 15, 4, 20]);
+  const appearance = { count: 3, edges: [0, 1, 2, 0] };
+  assert.deepEqual([...spread(appearance, [0, 10, 4, 20, 8, 30], 2, new Float32Array(10))], [0, 10, 4, 20, 8, 30, 2, 15, 4, 20]);
 });

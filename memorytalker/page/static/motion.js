@@ -4,15 +4,15 @@
 import { decoded } from "./bytes.js";
 
 /** What a head looks like at rest. */
-export function dressingOf(fields) {
+export function appearanceOf(fields) {
   const names = ["template", "faces", "edges", "fineFaces", "colors", "finishes", "sky", "keys"];
   const arrays = Object.fromEntries(names.map((name) => [name, decoded(fields[name])]));
   return { ...fields, ...arrays, count: arrays.template.length / 3, fine: arrays.template.length / 3 + arrays.edges.length / 2 };
 }
 
 /** Values per given vertex (width numbers each) -> per fine vertex: those between two others are their mean. */
-export function spread(dressing, values, width, result) {
-  const { count, edges } = dressing;
+export function spread(appearance, values, width, result) {
+  const { count, edges } = appearance;
   result.set(values);
   for (let e = 0, out = count * width; e < edges.length; e += 2) {
     const a = edges[e] * width, b = edges[e + 1] * width;
@@ -23,28 +23,28 @@ export function spread(dressing, values, width, result) {
 
 /** One head in motion. `positions` and `normals` are those of the fine mesh at the time of the last `place`. */
 export class MovingHead {
-  constructor(dressing, fields) {
-    this.dressing = dressing;
+  constructor(appearance, fields) {
+    this.appearance = appearance;
     this.moving = decoded(fields.moving);
     this.shapes = Float32Array.from(decoded(fields.shapes));
     this.weights = decoded(fields.weights);
     [this.frames, this.rank] = this.weights.shape;
-    this.positions = new Float32Array(dressing.fine * 3);
-    this.normals = new Float32Array(dressing.fine * 3);
-    this.raw = new Float32Array(dressing.count * 3); // normals before they are brought to length 1
-    this.positions.set(dressing.template);
-    const everyFace = Uint32Array.from({ length: dressing.faces.length / 3 }, (_, f) => f);
-    const everyVertex = Uint32Array.from({ length: dressing.count }, (_, v) => v);
+    this.positions = new Float32Array(appearance.fine * 3);
+    this.normals = new Float32Array(appearance.fine * 3);
+    this.raw = new Float32Array(appearance.count * 3); // normals before they are brought to length 1
+    this.positions.set(appearance.template);
+    const everyFace = Uint32Array.from({ length: appearance.faces.length / 3 }, (_, f) => f);
+    const everyVertex = Uint32Array.from({ length: appearance.count }, (_, v) => v);
     this.#addNormals(everyFace);
     this.#normalise(everyVertex);
-    this.#refine(Uint32Array.from({ length: dressing.edges.length / 2 }, (_, e) => e));
+    this.#refine(Uint32Array.from({ length: appearance.edges.length / 2 }, (_, e) => e));
     this.#findTouched();
     this.place(0);
   }
 
   /** What changes when the moving vertices move: faces, the vertices whose normals they make, the edges at these. */
   #findTouched() {
-    const { faces, edges, count } = this.dressing;
+    const { faces, edges, count } = this.appearance;
     const moves = new Uint8Array(count), touched = new Uint8Array(count);
     for (const vertex of this.moving) moves[vertex] = 1;
     const movingFaces = [];
@@ -70,7 +70,7 @@ export class MovingHead {
   /** Move to a frame; between two frames every vertex is on the straight line from one to the other. */
   place(frame) {
     const { moving, shapes, weights, rank, positions } = this;
-    const template = this.dressing.template;
+    const template = this.appearance.template;
     const at = Math.min(Math.max(frame, 0), this.frames - 1);
     const first = Math.floor(at), second = Math.min(first + 1, this.frames - 1), share = at - first;
     const size = moving.length * 3;
@@ -98,7 +98,7 @@ export class MovingHead {
 
   /** Add each face's normal, as long as twice its area, to its three corners. */
   #addNormals(which) {
-    const p = this.positions, raw = this.raw, faces = this.dressing.faces;
+    const p = this.positions, raw = this.raw, faces = this.appearance.faces;
     for (const face of which) {
       const a = 3 * faces[3 * face], b = 3 * faces[3 * face + 1], c = 3 * faces[3 * face + 2];
       const ux = p[b] - p[a], uy = p[b + 1] - p[a + 1], uz = p[b + 2] - p[a + 2];
@@ -123,7 +123,7 @@ export class MovingHead {
 
   /** Places and normals of the vertices between two given ones: Phong tessellation, as in the films. */
   #refine(which) {
-    const { edges, count, roundness } = this.dressing;
+    const { edges, count, roundness } = this.appearance;
     const p = this.positions, n = this.normals, rise = 0.25 * roundness;
     for (const e of which) {
       const a = 3 * edges[2 * e], b = 3 * edges[2 * e + 1], out = 3 * (count + e);

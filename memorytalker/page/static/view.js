@@ -4,7 +4,7 @@ import {
   BufferAttribute, BufferGeometry, DynamicDrawUsage, GLSL3, Mesh, OrbitControls, PerspectiveCamera, RawShaderMaterial,
   Scene, Spherical, Vector3, WebGLRenderer,
 } from "./three/three.js";
-import { dressingOf, MovingHead, spread } from "./motion.js";
+import { appearanceOf, MovingHead, spread } from "./motion.js";
 import { between, fieldOfView, shorterTurn } from "./viewing.js";
 
 const NEAREST = 0.55, FURTHEST = 1.9; // times the distance of the chosen camera
@@ -43,7 +43,7 @@ ${body.replace("gl_FragData[0]", "picture")}
 class Figure {
   constructor(motion, material) {
     this.motion = motion;
-    const { dressing } = motion;
+    const { appearance } = motion;
     const geometry = new BufferGeometry();
     const add = (name, values, width, normalised) => {
       const attribute = new BufferAttribute(values, width, normalised);
@@ -52,11 +52,11 @@ class Figure {
     };
     this.place = add("position", motion.positions, 3, false).setUsage(DynamicDrawUsage);
     this.normal = add("normal", motion.normals, 3, false).setUsage(DynamicDrawUsage);
-    this.color = add("color", spread(dressing, dressing.colors, 3, new Uint8Array(dressing.fine * 3)), 3, true);
-    const finishes = Float32Array.from(dressing.finishes, (value) => value / 100);
-    add("finish", spread(dressing, finishes, 3, new Float32Array(dressing.fine * 3)), 3, false);
-    this.light = add("light", new Uint8Array(dressing.fine * 2), 2, true);
-    geometry.setIndex(new BufferAttribute(dressing.fineFaces, 1));
+    this.color = add("color", spread(appearance, appearance.colors, 3, new Uint8Array(appearance.fine * 3)), 3, true);
+    const finishes = Float32Array.from(appearance.finishes, (value) => value / 100);
+    add("finish", spread(appearance, finishes, 3, new Float32Array(appearance.fine * 3)), 3, false);
+    this.light = add("light", new Uint8Array(appearance.fine * 2), 2, true);
+    geometry.setIndex(new BufferAttribute(appearance.fineFaces, 1));
     this.material = new RawShaderMaterial({
       glslVersion: GLSL3, vertexShader: VERTEX_SHADER, fragmentShader: fragmentShader(material),
     });
@@ -76,14 +76,14 @@ class Figure {
   lightFrom(azimuth) {
     if (Math.abs(azimuth - this.lit) < SMALLEST_TURN) return;
     this.lit = azimuth;
-    const { azimuths, keys, sky, count } = this.motion.dressing;
+    const { azimuths, keys, sky, count } = this.motion.appearance;
     const { first, second, share } = between(azimuth, azimuths);
     const values = (this.shares ??= new Float32Array(2 * count));
     for (let v = 0; v < count; v += 1) {
       values[2 * v] = sky[v];
       values[2 * v + 1] = (1 - share) * keys[first * count + v] + share * keys[second * count + v];
     }
-    spread(this.motion.dressing, values, 2, this.light.array);
+    spread(this.motion.appearance, values, 2, this.light.array);
     this.light.needsUpdate = true;
   }
 
@@ -116,7 +116,7 @@ export class View {
   /** Put the head of a package on the stage in place of the one before; the camera stays if there was one. */
   load(content) {
     this.clear();
-    this.figure = new Figure(new MovingHead(dressingOf(content.dressing), content.motion), content.material);
+    this.figure = new Figure(new MovingHead(appearanceOf(content.appearance), content.motion), content.material);
     this.fps = content.fps;
     if (!this.chosen) this.choose("front", false);
     else this.request();
@@ -131,7 +131,7 @@ export class View {
 
   /** Look from a named camera, turning there unless that is not wanted. */
   choose(name, smooth) {
-    const { position, target } = this.figure.motion.dressing.cameras[name];
+    const { position, target } = this.figure.motion.appearance.cameras[name];
     this.chosen = name;
     const toTarget = new Vector3(...target);
     const to = new Spherical().setFromVector3(new Vector3(...position).sub(toTarget));
@@ -194,7 +194,7 @@ export class View {
     if (!this.figure || !this.canvas.clientWidth || this.disposed) return;
     const { camera } = this;
     camera.aspect = width / height;
-    camera.fov = fieldOfView(this.figure.motion.dressing.viewAngle, camera.aspect);
+    camera.fov = fieldOfView(this.figure.motion.appearance.viewAngle, camera.aspect);
     camera.updateProjectionMatrix();
     this.figure.lightFrom(this.azimuth);
     this.renderer.render(this.figure.scene, camera);
