@@ -1,25 +1,27 @@
-"""Pictures of a prediction beside the truth, and the groups in which memory slots are read.
+"""Figures of the memory, of style weights, and of predictions beside the ground truth.
 
-Every function returns a `matplotlib.figure.Figure` of its own, so that pictures may be drawn in several threads at
-once; `to_rgb` turns one into an array. Colours are safe for colour-blind readers (blue against orange).
+Every function returns a new `matplotlib.figure.Figure`, so that several threads may draw at once; `to_rgb` turns a
+figure into an array. Colours are safe for colour-blind readers (viridis; blue and orange).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-ABOVE, BELOW = "#e69f00", "#56a8e0"  # orange and blue
-#: What a line of a prediction looks like: told apart by colour and by dashes.
-_CURVES = MappingProxyType(
+from memorytalker.phones import ENGLISH
+
+ABOVE, BELOW, PLAIN = "#e69f00", "#56a8e0", "#8595ab"  # stronger than average; weaker; average unknown
+#: Line styles of predictions, which differ in colour and in dashes.
+_CURVES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
-        "stage 1": {"color": BELOW, "linestyle": (0, (4, 2)), "zorder": 3},  # dashes show what is below them
+        "stage 1": {"color": BELOW, "linestyle": (0, (4, 2)), "zorder": 3},  # dashes do not hide the line below
         "stages 1 + 2": {"color": ABOVE, "linestyle": "solid"},
     }
 )
@@ -27,17 +29,131 @@ _INK = {False: ("#1b2330", "#ffffff", "#c9d0da"), True: ("#e7ebf1", "#171c24", "
 
 
 class Sound(Protocol):
-    """What a figure needs of a waveform: samples (S,) in [-1, 1] and their rate in Hz."""
+    """What figures need of a waveform: samples (S,) in [-1, 1] and their rate in Hz."""
 
-    samples: np.ndarray
-    sample_rate: int
+    @property
+    def samples(self) -> np.ndarray: ...  # noqa: D102
+
+    @property
+    def sample_rate(self) -> int: ...  # noqa: D102
+
+
+def memory_heatmap(
+    address: np.ndarray, labels: Sequence[str], fps: float, waveform: Sound | None = None, dark: bool = False
+) -> Figure:
+    """Draw the memory address (K_txt of Eq. 5) as a heatmap, one row per slot over time in seconds.
+
+    Args:
+        address: (T, n), rows sum to 1.
+        labels: names of the n slots.
+        fps: frames per second.
+        waveform: the sound, drawn above on the same time axis; None: not drawn.
+        dark: whether the figure is for a dark page.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: shapes that do not agree, or values that are not finite.
+    """
+    address = np.asarray(address, dtype=np.float32)
+    if address.ndim != 2 or not len(address) or address.shape[1] != len(labels):
+        raise ValueError(f"The address must be (T, n) with n = {len(labels)} labels, not {address.shape}.")
+    if not np.isfinite(address).all() or fps <= 0:
+        raise ValueError("The address must hold finite numbers and the frame rate must be positive.")
+    groups = ENGLISH.grouped(labels)
+    order = [index for _, indices in groups for index in indices]
+    seconds = len(address) / fps
+    ink, _, lines = _INK[dark]
+
+    figure = _figure(10.0, 1.9 + 0.148 * len(labels), dark)
+    sound_height = 0.001 if waveform is None else 0.11
+    grid = figure.add_gridspec(3, 3, height_ratios=(sound_height, 0.87, 0.016), width_ratios=(0.05, 0.35, 0.6))
+    rows = figure.add_subplot(grid[1, :])
+    image = rows.imshow(
+        address[:, order].T, aspect="auto", cmap="viridis", vmin=0.0, vmax=1.0, extent=(0.0, seconds, len(order), 0.0)
+    )
+    rows.set_yticks(np.arange(len(order)) + 0.5, [labels[index] for index in order], fontsize=8.5)
+    rows.set_ylabel("memory slot")
+    rows.set_xlabel("time in seconds")
+    _name_groups(rows, groups, ink)
+    if waveform is not None:
+        _draw_waveform(figure.add_subplot(grid[0, :], sharex=rows), waveform, ink)
+    rows.set_xlim(0.0, seconds)
+    bar = figure.colorbar(image, cax=figure.add_subplot(grid[2, 1]), orientation="horizontal", ticks=(0, 0.5, 1))
+    bar.ax.set_title("share of the frame that is read from the slot", fontsize=8.5, loc="left", color=ink)
+    bar.outline.set_edgecolor(lines)
+    for axes in figure.axes:
+        _apply_theme(axes, dark)
+    return figure
+
+
+def style_bars(
+    weights: np.ndarray, labels: Sequence[str], mean: np.ndarray | None = None, dark: bool = False
+) -> Figure:
+    """Draw the style weight of each slot (w_s of the paper) as bars.
+
+    Args:
+        weights: (n,).
+        labels: names of the n slots.
+        mean: (n,) weights of the average training speaker. Bars then show weight / mean around 1, largest first, as
+            weights have no scale of their own. None: the weights themselves, in the order of the slots.
+        dark: whether the figure is for a dark page.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: shapes that do not agree, values that are not finite, or a mean of zero.
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    mean = None if mean is None else np.asarray(mean, dtype=np.float64)
+    if weights.shape != (len(labels),) or (mean is not None and mean.shape != weights.shape):
+        raise ValueError(f"Weights and mean must be (n,) with n = {len(labels)} labels.")
+    if not np.isfinite(weights).all() or (mean is not None and not (np.isfinite(mean).all() and mean.all())):
+        raise ValueError("Weights must be finite, and no mean may be zero.")
+    heights = weights if mean is None else weights / mean
+    base = 0.0 if mean is None else 1.0
+    order = np.arange(len(labels)) if mean is None else np.argsort(-heights, kind="stable")
+    ink = _INK[dark][0]
+
+    figure = _figure(10.0, 3.6, dark)
+    axes = figure.add_subplot()
+    drawn = heights[order]
+    axes.bar(
+        np.arange(len(drawn)), drawn - base, bottom=base, width=0.78,
+        color=PLAIN if mean is None else [ABOVE if height >= base else BELOW for height in drawn],
+    )  # fmt: skip
+    axes.axhline(base, color=ink, linewidth=0.8)
+    reach = 1.15 * float(np.abs(drawn - base).max()) or 0.1
+    low = base - reach if (drawn < base).any() else base
+    axes.set_ylim(low, base + reach if (drawn > base).any() else base + 0.1 * reach)
+    axes.set_xlim(-0.7, len(drawn) - 0.3)
+    names = [labels[index] for index in order]
+    crowded = max(map(len, names)) > 3
+    axes.set_xticks(np.arange(len(drawn)), names, fontsize=8.5, rotation=90 if crowded else 0)
+    axes.set_xlabel("memory slot" if mean is None else "memory slot, most emphasised first")
+    axes.set_ylabel("style weight" if mean is None else "× average training speaker")
+    axes.grid(axis="y", color=ink, alpha=0.15, linewidth=0.6)
+    axes.set_axisbelow(True)
+    _apply_theme(axes, dark)
+    return figure
 
 
 def opening_curves(true: np.ndarray, predicted: Mapping[str, np.ndarray], fps: float, dark: bool = False) -> Figure:
-    """How far the lips open over time: the truth (T,) and predictions, name -> (T,), in millimetres at `fps`.
+    """Draw the lip opening over time, 8 x 1.9 inches, to stand below a video of 800 pixels.
 
-    Small, for below a film of 800 pixels (8 x 1.9 inches): its one pair of axes runs from 0 to T / fps seconds.
-    Raises ValueError where lengths differ or a value is not a number.
+    Args:
+        true: (T,) opening of the ground truth in millimetres.
+        predicted: name -> (T,) opening of a prediction in millimetres.
+        fps: frames per second.
+        dark: whether the figure is for a dark page.
+
+    Returns:
+        The figure, with one pair of axes from 0 to T / fps seconds.
+
+    Raises:
+        ValueError: lengths that differ, or values that are not finite.
     """
     _check_curves([true, *predicted.values()])
     figure = _figure(8.0, 1.9, dark)
@@ -50,7 +166,7 @@ def opening_curves(true: np.ndarray, predicted: Mapping[str, np.ndarray], fps: f
         loc="lower center", bbox_to_anchor=(0.5, 0.98), ncols=3, fontsize=13, frameon=False, labelcolor=_INK[dark][0],
         borderaxespad=0.1, handlelength=1.8,
     )  # fmt: skip
-    _dress(axes, dark)
+    _apply_theme(axes, dark)
     return figure
 
 
@@ -62,14 +178,25 @@ def comparison_curves(
     waveform: Sound | None = None,
     dark: bool = False,
 ) -> Figure:
-    """Sound, lip opening and lip error of predictions on one axis in seconds.
+    """Draw sound, lip opening and lip error of predictions over time.
 
-    true: (T,) opening in millimetres; predicted: name -> the same; errors: name -> (T,) millimetres, the lip vertex
-    that is farthest off. Raises ValueError where lengths differ or a value is not a number.
+    Args:
+        true: (T,) lip opening of the ground truth in millimetres.
+        predicted: name -> (T,) lip opening of a prediction in millimetres.
+        errors: name -> (T,) the largest error of a lip vertex in millimetres.
+        fps: frames per second.
+        waveform: the sound; None: not drawn.
+        dark: whether the figure is for a dark page.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: lengths that differ, or values that are not finite.
     """
     _check_curves([true, *predicted.values(), *errors.values()])
     figure = _figure(10.0, 6.5, dark)
-    # A page lays its buttons over the upper right corner: there is a heading, and no data.
+    # The page puts its buttons over the upper right corner, so that no data may be there.
     figure.suptitle("Lips over time\n", x=0.012, ha="left", fontsize=10, color=_INK[dark][0])
     grid = figure.add_gridspec(3, 1, height_ratios=(0.001 if waveform is None else 0.5, 1.4, 1.4))
     opening = figure.add_subplot(grid[1])
@@ -85,21 +212,29 @@ def comparison_curves(
     error.set_ylim(0.0, max(1.0, 1.05 * max(float(np.max(values)) for values in errors.values())))
     error.set_ylabel("largest lip error in mm")
     error.set_xlabel("time in seconds")
-    for axes in (opening, error):  # above the axes, so that no name lies over data
+    for axes in (opening, error):  # above the axes, so that no name covers data
         axes.legend(
             loc="lower left", bbox_to_anchor=(0, 0.98), ncols=3, fontsize=9.5, frameon=False,
             labelcolor=_INK[dark][0], handlelength=3,
         )  # fmt: skip
         axes.grid(color=_INK[dark][0], alpha=0.15, linewidth=0.6)
     for axes in figure.axes:
-        _dress(axes, dark)
+        _apply_theme(axes, dark)
     return figure
 
 
 def error_scale(colors: np.ndarray, largest: float, left: str, right: str, dark: bool = False) -> Figure:
-    """The heading of a film of two heads, 8 x 0.8 inches: what stands `left` and `right`, and the scale of the error.
+    """Draw the heading of a video of two heads, 8 x 0.8 inches: two titles and the scale of the error.
 
-    colors: (n, 3) uint8 from no error to `largest` millimetres.
+    Args:
+        colors: (n, 3) uint8 sRGB from no error to `largest`.
+        largest: in millimetres.
+        left: title of the left head.
+        right: title of the right head.
+        dark: whether the figure is for a dark page.
+
+    Returns:
+        The figure.
     """
     ink, _, lines = _INK[dark]
     figure = Figure(figsize=(8.0, 0.8), facecolor=_INK[dark][1])
@@ -118,7 +253,7 @@ def error_scale(colors: np.ndarray, largest: float, left: str, right: str, dark:
 
 
 def to_rgb(figure: Figure, dpi: int = 140) -> np.ndarray:
-    """Draw a figure into an (H, W, 3) uint8 array."""
+    """Render a figure to an image (H, W, 3) uint8, at `dpi` pixels per inch."""
     figure.set_dpi(dpi)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -139,13 +274,13 @@ def _check_curves(curves: list[np.ndarray]) -> None:
 def _draw_opening(
     axes: Axes, true: np.ndarray, predicted: Mapping[str, np.ndarray], fps: float, dark: bool, width: float = 1.5
 ) -> None:
-    """The truth as a filled shape, predictions as lines over it."""
+    """Draw the ground truth as a filled shape, and predictions as lines over it."""
     ink = _INK[dark][0]
     times = np.arange(len(true)) / fps
     axes.fill_between(times, true, np.minimum(true, 0.0), color=ink, alpha=0.22, linewidth=0)
-    axes.plot(times, true, color=ink, linewidth=width, label="truth")
+    axes.plot(times, true, color=ink, linewidth=width, label="ground truth")
     for name, values in predicted.items():
-        axes.plot(times, values, label=name, **(_CURVES.get(name, {}) | {"linewidth": width}))
+        axes.plot(times, values, label=name, **{**_CURVES.get(name, {}), "linewidth": width})
     axes.axhline(0.0, color=ink, linewidth=0.6, alpha=0.5)
     axes.set_xlim(0.0, len(true) / fps)
 
@@ -165,7 +300,7 @@ def _draw_waveform(axes: Axes, waveform: Sound, ink: str) -> None:
     axes.tick_params(labelbottom=False, bottom=False)
 
 
-def _dress(axes: Axes, dark: bool) -> None:
+def _apply_theme(axes: Axes, dark: bool) -> None:
     ink, ground, lines = _INK[dark]
     axes.set_facecolor(ground)
     axes.tick_params(colors=ink, length=2)

@@ -141,7 +141,7 @@ def test_the_curves_are_drawn_on_one_axis_in_seconds() -> None:
     opening, errors, sound = figure.axes
     assert {axes.get_xlim() for axes in figure.axes} == {(0.0, 1.5)} and len(sound.collections) == 1
     drawn = {line.get_label(): line for line in opening.lines}
-    np.testing.assert_allclose(drawn["truth"].get_data(), (times, true))
+    np.testing.assert_allclose(drawn["ground truth"].get_data(), (times, true))
     np.testing.assert_allclose(drawn[BOTH_STAGES].get_ydata(), 0.9 * true)
     assert drawn[STAGE_ONE].get_linestyle() != drawn[BOTH_STAGES].get_linestyle(), "told apart without colour"
     assert [line.get_label() for line in errors.lines] == [
