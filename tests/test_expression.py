@@ -27,13 +27,13 @@ def sound(seconds: float, pauses: tuple[float, ...] = (), accents: tuple[float, 
     return Prosody(loudness, pitch, quiet, FPS)
 
 
-def weights(heard: Prosody, seed: int = 0, piece: int | None = None, ahead: int | None = None) -> np.ndarray:
-    """(T, n) weights, asked for in pieces, with the sound known `ahead` frames beyond each."""
-    total, expression, found = len(heard.loudness), Expression(FPS, seed), []
+def weights(prosody: Prosody, seed: int = 0, piece: int | None = None, ahead: int | None = None) -> np.ndarray:
+    """(T, n) weights, computed in pieces, with the sound known `ahead` frames beyond each."""
+    total, expression, found = len(prosody.loudness), Expression(FPS, seed), []
     for first in range(0, total, piece or total):
         frames = min(piece or total, total - first)
         known = total if ahead is None else first + frames + ahead
-        part = Prosody(heard.loudness[:known], heard.pitch[:known], heard.quiet[:known], FPS)
+        part = Prosody(prosody.loudness[:known], prosody.pitch[:known], prosody.quiet[:known], FPS)
         found.append(expression.curves(first, frames, part).weights)
     return np.concatenate(found)
 
@@ -43,7 +43,7 @@ def curve(values: np.ndarray, name: str) -> np.ndarray:
 
 
 def blinks(values: np.ndarray) -> np.ndarray:
-    """Frames at which an eye is shut."""
+    """Frames at which an eye is closed."""
     lid = np.pad(curve(values, "eyeBlinkLeft"), 1)
     return np.flatnonzero((lid[1:-1] > 0.8) & (lid[1:-1] >= lid[:-2]) & (lid[1:-1] > lid[2:]))
 
@@ -54,17 +54,17 @@ def head() -> HeadMesh:
 
 
 def test_a_seed_is_a_performance() -> None:
-    heard = sound(20.0, (4.0, 11.0), (2.0, 7.0))
-    assert weights(heard, 1).tobytes() == weights(heard, 1).tobytes()
-    assert not np.array_equal(blinks(weights(heard, 1)), blinks(weights(heard, 2)))
+    prosody = sound(20.0, (4.0, 11.0), (2.0, 7.0))
+    assert weights(prosody, 1).tobytes() == weights(prosody, 1).tobytes()
+    assert not np.array_equal(blinks(weights(prosody, 1)), blinks(weights(prosody, 2)))
 
 
 @pytest.mark.parametrize("piece", [45, 300])
 def test_pieces_are_the_whole(piece: int) -> None:
     """Nothing that was shown is taken back, and two seconds of sound ahead are all that is ever looked at."""
-    heard = sound(40.0, (3.3, 9.7, 17.0, 29.9, 30.6), tuple(np.arange(1.0, 40.0, 1.7)))
+    prosody = sound(40.0, (3.3, 9.7, 17.0, 29.9, 30.6), tuple(np.arange(1.0, 40.0, 1.7)))
     for seed in range(5):
-        assert np.array_equal(weights(heard, seed), weights(heard, seed, piece, ahead=60))
+        assert np.array_equal(weights(prosody, seed), weights(prosody, seed, piece, ahead=60))
 
 
 def test_people_blink_as_people_do() -> None:

@@ -113,16 +113,17 @@ def quiet_between(*spans: tuple[float, float], seconds: float = 4.0, fps: float 
 
 
 @pytest.mark.parametrize("fps", [25, 30, 60])
-def test_a_mouth_shuts_within_a_silence_and_is_open_for_the_next_word(fps: float) -> None:
+def test_a_mouth_closes_within_a_silence_and_is_open_for_the_next_word(fps: float) -> None:
+    offsets = np.random.default_rng(0).standard_normal((4 * fps, 5, 3)).astype(np.float32)
     quiet, time = quiet_between((1.0, 2.2), fps=fps), np.arange(4 * fps) / fps
-    gain = silence_gain(quiet, fps)
-    assert (gain[~quiet] == 1).all() and gain.dtype == np.float32
-    assert not gain[(time >= 1.15) & (time < 2.2 - 0.2)].any()
+    closed = close_in_silence(offsets, quiet, fps)
+    assert np.array_equal(closed[~quiet], offsets[~quiet]) and closed.dtype == np.float32
+    assert not closed[(time >= 1.15) & (time < 2.2 - 0.2)].any()
     ahead = (time >= 2.2 - 0.07 + 1e-9) & (time < 2.2)
-    assert (gain[ahead] == 1).all()
+    assert np.array_equal(closed[ahead], offsets[ahead])
 
 
-def test_shutting_has_no_pops() -> None:
+def test_closing_has_no_pops() -> None:
     """At 1000 frames a second the gain has neither steps nor corners, in silences of every length."""
     for length in np.linspace(0.05, 1.0, 20):
         gain = silence_gain(quiet_between((1.0, 1.0 + length), fps=1000), 1000).astype(float)
@@ -130,13 +131,15 @@ def test_shutting_has_no_pops() -> None:
         assert (gain.min() < 1e-6) == (length > 0.34) or 0.3 <= length <= 0.34
 
 
-def test_stops_are_no_silence_and_silent_ends_stay_shut() -> None:
+def test_stops_are_no_silence_and_silent_ends_stay_closed() -> None:
     assert (silence_gain(quiet_between((1.0, 1.2), (3.0, 3.25)), 30) == 1).all()
     gain = silence_gain(quiet_between((0.0, 1.0), (3.0, 4.0)), 30)
     assert gain[0] == 0 and gain[-1] == 0 and (gain[30:90] == 1).all()
     assert (silence_gain(np.ones(60, bool), 30) == 0).all() and len(silence_gain(np.zeros(0, bool), 30)) == 0
 
 
-def test_shutting_needs_a_truth_value_per_frame() -> None:
-    with pytest.raises(MotionError, match="truth values"):
+def test_closing_needs_a_bool_per_frame() -> None:
+    with pytest.raises(MotionError, match="30 frames of offsets but 29"):
+        close_in_silence(np.zeros((30, 4, 3)), np.zeros(29, bool), 30)
+    with pytest.raises(MotionError, match="bool"):
         silence_gain(np.zeros(30), 30)

@@ -1,7 +1,7 @@
-"""The talking head: one mesh with named parts, regions, landmarks, blendshapes and identities.
+"""The head: a mesh with named parts, regions, landmarks, blendshapes and identities.
 
-The head is data, read from `assets/head` and checked before anything uses it. Frame of reference: metres, y up,
-the face towards +z, the head's own left towards +x, the origin midway between the ear openings.
+The shipped head is read from `assets/head` and validated. Frame of reference: metres, y up, the face towards +z, the
+head's own left towards +x, the origin midway between the ear openings.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from memorytalker.errors import InputError
 from memorytalker.places import assets_folder, remedy
 
 _SHIPPED = "assets/head"
-#: Where the shipped head lies.
+#: Folder of the shipped head.
 HEAD_FOLDER = assets_folder("head")
-#: The 52 face curves of ARKit that every head must have.
+#: The 52 blendshapes of ARKit, which the shipped head has.
 ARKIT_NAMES: tuple[str, ...] = tuple(
     "browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft "
     "cheekSquintRight eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft eyeLookInRight "
@@ -45,24 +45,24 @@ LANDMARK_NAMES = (
     "eye_right_outer",
     "upper_teeth",
 )
-#: No human head reaches further from the point between its ears, in metres, shoulders included.
+#: Largest coordinate of a head in metres, shoulders included.
 LARGEST_EXTENT = 0.6
 _FORMAT = 1
 
 
 class HeadError(InputError):
-    """A head that cannot be used; the message says in one sentence what is wrong with which file."""
+    """A head that cannot be used; the message says in one sentence what is wrong."""
 
 
 class Landmarks(dict[str, int]):
-    """Landmark name -> vertex index. Asking for one that the head does not name raises HeadError."""
+    """Landmark name -> vertex index. A missing name raises HeadError."""
 
     def __missing__(self, name: str) -> int:
         raise HeadError(f"This head has no landmark {name!r}; {_listed('landmarks', self)}")
 
 
 class Regions(dict[str, np.ndarray]):
-    """Region name -> vertex indices. Asking for one that the head does not name raises HeadError."""
+    """Region name -> vertex indices. A missing name raises HeadError."""
 
     def __missing__(self, name: str) -> np.ndarray:
         raise HeadError(f"This head has no region {name!r}; {_listed('regions', self)}")
@@ -74,40 +74,54 @@ def _listed(kind: str, names: Mapping[str, object]) -> str:
 
 @dataclass(frozen=True, eq=False)
 class HeadMesh:
-    """A head of V vertices and F triangles in its neutral pose, mouth closed, with everything that names it.
+    """A head of V vertices and F triangles, neutral, mouth closed. Arrays are read-only.
 
-    Metres; y up, face towards +z, the head's own left towards +x. Arrays are read-only. The shipped head has all that
-    is named below. A head made from a bare mesh (`meshes.load_mesh_head`) has the one part "skin", no blendshapes, and
-    regions and landmarks only where they are known; asking it for what it lacks raises HeadError.
+    A head made from a user's mesh (`mesh_files.load_mesh_head`) has one part, "skin", no blendshapes, and regions and
+    landmarks only if they are known; asking for a missing one raises HeadError.
+
+    Args:
+        template: (V, 3) float32 in metres, the neutral face of `identity`.
+        faces: (F, 3) int32, counter-clockwise seen from outside.
+        parts: part name -> vertex indices.
+        colors: (V, 3) uint8 sRGB, unlit base colours of `identity`.
+        blendshape_names: the 52 ARKit names, in the order of `blendshapes`; or none.
+        blendshapes: (52, V, 3) float32, metres from the template at weight 1; or (0, V, 3).
+        regions: region name -> vertex indices.
+        landmarks: landmark name -> vertex index.
+        identities: identity name -> template (V, 3); the first is the default.
+        identity_colors: identity name -> colours (V, 3) uint8.
+        base_index: (V,) nearest vertex in the numbering of MakeHuman's base.obj, -1 if there is none.
+        descriptions: identity name -> a few words for readers.
+        identity: the identity of `template` and `colors`.
     """
 
-    template: np.ndarray  # (V, 3) float32 metres, the neutral face of `identity`
-    faces: np.ndarray  # (F, 3) int32, counter-clockwise seen from outside
-    parts: Mapping[str, np.ndarray]  # part name -> vertex indices
-    colors: np.ndarray  # (V, 3) uint8 sRGB base colours of `identity`, unlit
-    blendshape_names: tuple[str, ...]  # the 52 ARKit names, in the order of `blendshapes`; or none
-    blendshapes: np.ndarray  # (52, V, 3) float32 metres from the template at weight 1; or (0, V, 3)
-    regions: Regions  # region name -> vertex indices
-    landmarks: Landmarks  # landmark name -> vertex index
-    identities: Mapping[str, np.ndarray]  # identity name -> its template (V, 3), the first is the default
-    identity_colors: Mapping[str, np.ndarray]  # identity name -> its colours (V, 3) uint8
-    base_index: np.ndarray  # (V,) nearest vertex in the numbering of MakeHuman's base.obj, -1 where there is none
-    descriptions: Mapping[str, str] = field(default_factory=dict)  # identity name -> a few words for people
-    identity: str = ""  # the identity shown by `template` and `colors`
+    template: np.ndarray
+    faces: np.ndarray
+    parts: Mapping[str, np.ndarray]
+    colors: np.ndarray
+    blendshape_names: tuple[str, ...]
+    blendshapes: np.ndarray
+    regions: Regions
+    landmarks: Landmarks
+    identities: Mapping[str, np.ndarray]
+    identity_colors: Mapping[str, np.ndarray]
+    base_index: np.ndarray
+    descriptions: Mapping[str, str] = field(default_factory=dict)
+    identity: str = ""
 
     @property
     def vertex_count(self) -> int:
-        """V, the number of vertices."""
+        """Number of vertices, V."""
         return len(self.template)
 
     def with_identity(self, name: str) -> HeadMesh:
-        """The same head with the template and colours of the identity `name`; HeadError if there is none."""
+        """Return the head with the template and colours of another identity; HeadError if there is none."""
         if name not in self.identities:
             raise HeadError(f"There is no identity {name!r}; choose one of {', '.join(self.identities)}.")
         return replace(self, template=self.identities[name], colors=self.identity_colors[name], identity=name)
 
     def blendshape(self, name: str) -> np.ndarray:
-        """Offsets (V, 3) in metres of the face curve `name` at weight 1; HeadError if there is none."""
+        """Return the offsets (V, 3) in metres of a blendshape at weight 1; HeadError if there is none."""
         if not self.blendshape_names:
             raise HeadError(f"This head has no blendshapes, so none called {name!r}; the shipped head has them.")
         if name not in self.blendshape_names:
@@ -115,7 +129,17 @@ class HeadMesh:
         return self.blendshapes[self.blendshape_names.index(name)]
 
     def offsets(self, weights: np.ndarray) -> np.ndarray:
-        """Offsets from the template in metres, (T, V, 3) float32, for face curves `weights` (T, 52)."""
+        """Apply blendshape weights.
+
+        Args:
+            weights: (T, 52), in the order of `blendshape_names`.
+
+        Returns:
+            Offsets (T, V, 3) float32 in metres from the template.
+
+        Raises:
+            HeadError: weights of another shape, or a head without blendshapes.
+        """
         if not self.blendshape_names:
             raise HeadError("This head has no blendshapes, so face curves cannot move it; the shipped head has them.")
         weights = np.asarray(weights, np.float32)
@@ -126,9 +150,16 @@ class HeadMesh:
 
 
 def load_head(path: Path | None = None) -> HeadMesh:
-    """Read and validate the head in the folder `path` (`head.npz` and `head.json`), by default the shipped one.
+    """Read and validate a head.
 
-    Raises HeadError, in one plain sentence, when a file is missing, damaged or does not describe a usable head.
+    Args:
+        path: a folder with `head.npz` and `head.json`; None: the shipped head.
+
+    Returns:
+        The head, with its default identity.
+
+    Raises:
+        HeadError: a file that is missing or damaged, or does not describe a usable head.
     """
     folder = HEAD_FOLDER if path is None else Path(path)
     description, arrays = _read_description(folder / "head.json"), _read_arrays(folder / "head.npz")
@@ -181,7 +212,7 @@ def _assemble(description: dict, arrays: dict[str, np.ndarray]) -> HeadMesh:
     names = tuple(description["blendshapes"])
     shapes = np.zeros((len(names), count, 3), np.float32)
     bounds = arrays["shape_bounds"]
-    for k in range(len(names)):  # stored sparse: the vertices that move, and how far
+    for k in range(len(names)):  # stored sparse: indices and offsets of the vertices that move
         span = slice(int(bounds[k]), int(bounds[k + 1]))
         shapes[k, arrays["shape_vertices"][span]] = arrays["shape_offsets"][span]
     shapes.setflags(write=False)

@@ -1,7 +1,7 @@
 """A head from a user's own mesh: the triangles of a .ply or .obj file over the neutral faces of a data set.
 
-Such a head has the one part "skin" and no blendshapes; it names regions and landmarks only where they are known. Frame
-of reference as everywhere: metres, y up, face towards +z.
+Such a head has one part, "skin", no blendshapes, and regions and landmarks only if they are known. Frame of reference:
+metres, y up, face towards +z.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -19,36 +19,36 @@ from scipy.sparse.csgraph import connected_components
 from memorytalker.extras import to_install
 from memorytalker.face.head import HeadError, HeadMesh, Landmarks, Regions, load_head
 
-#: Number of vertices -> the mesh with so many, and where it comes from.
+#: Number of vertices -> the known mesh, and where to get it.
 KNOWN_MESHES = MappingProxyType(
     {
         5023: "FLAME's mesh (FLAME_sample.ply of VOCASET, or head_template.obj from flame.is.tue.mpg.de)",
         23370: "BIWI's mesh (BIWI.ply, from where the BIWI data came)",
     }
 )
-#: Number of vertices -> where that mesh lies in a data set's folder.
+#: Number of vertices -> paths of that mesh in a data set's folder.
 MESH_PLACES = MappingProxyType(
     {
         5023: ("FLAME_sample.ply", "templates/FLAME_sample.ply", "head_template.obj"),
         23370: ("BIWI.ply", "templates/BIWI.ply"),
     }
 )
-#: The longest side of a head's bounding box, in metres: a bare face at the least, shoulders at the most.
+#: The longest side of a head's bounding box in metres, from a bare face to a head with shoulders.
 SIDES = (0.1, 1.0)
-#: Half of all triangle sides are shorter than this share of the head, or its vertices are in another order.
+#: If the median triangle side exceeds this share of the head's size, its vertices are in another order.
 LONGEST_MEDIAN_SIDE = 0.35
 SKIN, LIPS = (214, 160, 136), (190, 112, 104)  # sRGB
-#: What the ball of an eye shows at so many degrees from the way it looks.
+#: Colours of an eyeball up to an angle, in degrees, from its axis.
 PUPIL, IRIS, EYE_WHITE = (9.0, (24, 20, 20)), (26.0, (96, 74, 58)), (180.0, (226, 216, 208))
-#: Radius of the ball of an eye in metres, and how far from round it may be.
+#: Range of an eyeball's radius in metres, and the largest range of its radii as a share of their mean.
 EYE_RADIUS, EYE_ROUNDNESS = (0.007, 0.019), 0.15
-#: A region with a larger share of the vertices than this is more than lips, and stays the colour of skin.
+#: A lip region with a larger share of the vertices covers more than lips and keeps the colour of skin.
 LARGEST_LIPS = 0.08
 SUFFIXES = (".ply", ".obj")
 
 
 class KnownVertices(Protocol):
-    """What a data set knows about its vertices (`datasets.sequences.FaceRegions`); None where it does not."""
+    """Known vertices of a data set (`datasets.sequences.FaceRegions`); None where unknown."""
 
     @property
     def lips(self) -> np.ndarray | None: ...  # noqa: D102
@@ -63,12 +63,19 @@ class KnownVertices(Protocol):
 def load_mesh_head(
     mesh: Path, templates: Mapping[str, np.ndarray] | None = None, regions: KnownVertices | None = None
 ) -> HeadMesh:
-    """The head whose triangles are those of the file `mesh` (.ply or .obj).
+    """Read a head from a mesh file.
 
-    `templates` are the neutral faces (V, 3) by subject, which become the identities, in the data set's units; without
-    them the file's own vertices, in metres, are the one identity, named after the file. `regions` names vertices: its
-    lips are tinted, and its opening gives the landmarks inner_lip_upper and inner_lip_lower. Raises HeadError, in one
-    plain sentence, for a file that is no mesh, is not in metres or does not belong to the templates.
+    Args:
+        mesh: a .ply or .obj file.
+        templates: subject -> neutral face (V, 3) in the data set's units; these become the identities. None: the file's
+            own vertices, in metres, are the only identity, named after the file.
+        regions: known vertices. Lips are tinted; the opening gives the landmarks inner_lip_upper and inner_lip_lower.
+
+    Returns:
+        The head.
+
+    Raises:
+        HeadError: a file that is no mesh, is not in metres or does not fit the templates.
     """
     mesh = Path(mesh)
     vertices, faces = _read(mesh)
@@ -90,9 +97,19 @@ def load_mesh_head(
 def bare_head(
     vertex_count: int, templates: Mapping[str, np.ndarray] | None = None, regions: KnownVertices | None = None
 ) -> HeadMesh:
-    """A head without triangles, which can be moved and saved but not drawn.
+    """Make a head without triangles, which can be animated and saved but not rendered.
 
-    Without `templates` its neutral face is unknown and stands as zeros, so that vertices are offsets in metres.
+    Args:
+        vertex_count: V.
+        templates: subject -> neutral face (V, 3), which become the identities. None: the neutral face is unknown and
+            set to zeros, so that vertices are offsets in metres.
+        regions: known vertices.
+
+    Returns:
+        The head.
+
+    Raises:
+        HeadError: templates with another number of vertices.
     """
     templates = templates or {"": np.zeros((vertex_count, 3), np.float32)}
     for name, template in templates.items():
@@ -111,10 +128,20 @@ def head_for(
     regions: KnownVertices | None = None,
     drawn: bool = True,
 ) -> HeadMesh:
-    """The head that weights of so many vertices move: of the file `mesh`, else the shipped one if it fits.
+    """Find the head for weights with this number of vertices: the given mesh, else the shipped head if it fits.
 
-    If it does not fit, a head that is to be `drawn` needs the file; one that is not is a `bare_head`. Raises HeadError
-    in one plain sentence that names the file to get.
+    Args:
+        vertex_count: number of vertices that the weights move.
+        mesh: a .ply or .obj file; None: none is given.
+        templates: as in `load_mesh_head`.
+        regions: as in `load_mesh_head`.
+        drawn: whether the head will be rendered; if not, a `bare_head` will do.
+
+    Returns:
+        The head.
+
+    Raises:
+        HeadError: a mesh that does not fit, or none; the message names the file to get.
     """
     if mesh is not None:
         head = load_mesh_head(mesh, templates, regions)
@@ -133,18 +160,18 @@ def head_for(
 
 
 def find_mesh(folder: Path, vertex_count: int) -> Path | None:
-    """The mesh file that lies in a data set's folder, if one does."""
-    there = (Path(folder) / place for place in MESH_PLACES.get(vertex_count, ()))
-    return next((path for path in there if path.is_file()), None)
+    """Return the mesh file in a data set's folder, or None."""
+    candidates = (Path(folder) / place for place in MESH_PLACES.get(vertex_count, ()))
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def expected_mesh(vertex_count: int) -> str:
-    """The mesh with so many vertices in words, with where it comes from."""
+    """Describe the mesh with this number of vertices, and where to get it."""
     return KNOWN_MESHES.get(vertex_count, f"the mesh of {vertex_count} vertices that the data set came with")
 
 
 def misfit(vertex_count: int) -> str:
-    """One sentence for weights of so many vertices that came without their head."""
+    """Return the sentence for weights that do not fit the shipped head."""
     return (
         f"These weights move {vertex_count} vertices, which the shipped head has not; to draw them give --head (in "
         f"Python head=) the file of {expected_mesh(vertex_count)}; 'evaluate' and .npz output need no mesh."
@@ -152,7 +179,7 @@ def misfit(vertex_count: int) -> str:
 
 
 def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (V, 3) float32 in the file's own number and order, and triangles (F, 3) int32, wound outwards."""
+    """Vertices (V, 3) float32 in the number and order of the file, and triangles (F, 3) int32, facing outwards."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise HeadError(f"A head is read from {' or '.join(SUFFIXES)}, not from {path.name}.")
@@ -168,11 +195,11 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
         raise HeadError(to_install("trimesh")) from None
     if suffix == ".obj":
         data = _without_seams(data)
-    options = {"process": False, "maintain_order": True, "fix_texture": False, "skip_materials": True}
+    options: dict[str, Any] = {"process": False, "maintain_order": True, "fix_texture": False, "skip_materials": True}
     try:
-        found = trimesh.load(io.BytesIO(data), file_type=suffix[1:], force="mesh", **options)
+        found: Any = trimesh.load(io.BytesIO(data), file_type=suffix[1:], force="mesh", **options)
         vertices, faces = np.asarray(found.vertices, np.float32), np.asarray(found.faces, np.int64)
-    except Exception:  # whatever a stranger's file makes the reader raise, it is not a mesh
+    except Exception:  # whatever a broken file makes the reader raise, it is not a mesh
         raise HeadError(f"{path} is not a readable mesh of triangles; get it again.") from None
     if not len(faces) or faces.min() < 0 or faces.max() >= len(vertices) or not np.isfinite(vertices).all():
         raise HeadError(f"{path} is not a mesh with triangles over finite vertices; get it again.")
@@ -180,7 +207,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _without_seams(text: bytes) -> bytes:
-    """An .obj with places and triangles only: readers cut a mesh where its texture is cut, which adds vertices."""
+    """An .obj with positions and triangles only, as readers duplicate vertices along texture seams."""
     lines = []
     for line in text.replace(b"\\\n", b" ").splitlines():
         words = line.split(b"#")[0].split()
@@ -192,13 +219,13 @@ def _without_seams(text: bytes) -> bytes:
 
 
 def _outwards(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """The triangles counter-clockwise seen from outside: the volume that they enclose is positive."""
+    """The triangles counter-clockwise seen from outside, so that they enclose a positive volume."""
     a, b, c = (vertices[corner].astype(np.float64) - vertices.mean(axis=0) for corner in faces.T)
     return faces if np.einsum("fx,fx->", a, np.cross(b, c)) >= 0 else faces[:, ::-1]
 
 
 def _check_size(vertices: np.ndarray, mesh: Path) -> None:
-    """Refuse a mesh in millimetres or centimetres, on which motion in metres would not be seen."""
+    """Refuse a mesh in millimetres or centimetres, on which motion in metres would be invisible."""
     side = float(np.ptp(vertices, axis=0).max())
     for unit, factor in (("millimetres", 1000), ("centimetres", 100)):
         if SIDES[0] <= side / factor <= SIDES[1]:
@@ -211,7 +238,7 @@ def _check_size(vertices: np.ndarray, mesh: Path) -> None:
 
 
 def _check_order(template: np.ndarray, faces: np.ndarray, mesh: Path) -> None:
-    """Neighbours on the mesh are neighbours on the face, or the file numbers its vertices in another way."""
+    """Refuse a mesh whose neighbours are far apart in the template: its vertices are in another order."""
     sides = np.linalg.norm(template[faces] - template[np.roll(faces, 1, axis=1)], axis=2)
     if np.median(sides) > LONGEST_MEDIAN_SIDE * np.ptp(template, axis=0).max():
         raise HeadError(
@@ -252,7 +279,7 @@ def _assemble(faces: np.ndarray, templates: Mapping[str, np.ndarray], regions: K
 
 
 def _eyeballs(vertices: np.ndarray, faces: np.ndarray) -> list[np.ndarray]:
-    """Vertex indices of every separate piece of the mesh that is a ball the size of an eye."""
+    """Vertex indices of every connected component of the mesh that is a ball of an eye's size."""
     count = len(vertices)
     sides = np.concatenate([faces[:, :2], faces[:, 1:]])
     joined = coo_matrix((np.ones(len(sides), bool), sides.T), shape=(count, count))
@@ -267,7 +294,7 @@ def _eyeballs(vertices: np.ndarray, faces: np.ndarray) -> list[np.ndarray]:
 
 
 def _eye_colors(ball: np.ndarray) -> np.ndarray:
-    """(N, 3) uint8 of the ball of an eye (N, 3) that looks towards +z."""
+    """Colours (N, 3) uint8 of the vertices (N, 3) of an eyeball that looks towards +z."""
     along = (ball - _middle(ball)) / np.linalg.norm(ball - _middle(ball), axis=1, keepdims=True)
     degrees = np.degrees(np.arccos(np.clip(along[:, 2], -1, 1)))
     colors = np.zeros((len(ball), 3), np.uint8)

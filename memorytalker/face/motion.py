@@ -1,7 +1,7 @@
-"""Motion of a face over time: vertex offsets of a mesh, or weights of its named blendshapes, with a frame rate.
+"""Face motion: vertex offsets of a mesh, or weights of its blendshapes, with a frame rate.
 
-Frame i is the face at i / fps seconds; T frames last T / fps seconds. Frame of reference of the offsets:
-metres, y up, the face towards +z, x to the viewer's right.
+Frame i is the face at i / fps seconds; T frames last T / fps seconds. Offsets are in metres, y up, the face towards +z,
+x to the viewer's right.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from memorytalker.errors import InputError
 if TYPE_CHECKING:
     from memorytalker.face.head import HeadMesh
 
-#: A Gaussian of this many standard deviations is as wide at half its height as its "full width at half maximum".
+#: Full width at half maximum of a Gaussian, in standard deviations.
 _DEVIATIONS_PER_WIDTH = 2.0 * np.sqrt(2.0 * np.log(2.0))
-#: In a silence the mouth shuts, and opens, within `SHUT_SECONDS`, and is open `OPEN_BEFORE` (s) ahead of speech, since
-#: lips take their shape before a word is heard. Stops are quiet too: below `SHORTEST_SILENCE` (s) it is no silence.
-SHUT_SECONDS, OPEN_BEFORE, SHORTEST_SILENCE = 0.13, 0.07, 0.3
+#: The mouth closes and opens within CLOSING_SECONDS. It is open OPEN_BEFORE seconds ahead of speech, as lips take their
+#: shape before a word begins. Shorter stretches than SHORTEST_SILENCE seconds are no silence, as stops are quiet too.
+CLOSING_SECONDS, OPEN_BEFORE, SHORTEST_SILENCE = 0.13, 0.07, 0.3
 
 
 class MotionError(InputError):
@@ -33,8 +33,12 @@ class MotionError(InputError):
 class Motion:
     """Vertex offsets from a head's template.
 
-    offsets: (T, V, 3) float32, metres, y up, finite, T >= 1. fps: frames per second, > 0.
-    Raises MotionError in plain words when they are not.
+    Args:
+        offsets: (T, V, 3) float32 in metres, y up, finite, T >= 1.
+        fps: frames per second, > 0.
+
+    Raises:
+        MotionError: other offsets or another frame rate.
     """
 
     offsets: np.ndarray
@@ -49,15 +53,15 @@ class Motion:
 
     @property
     def duration(self) -> float:
-        """Length in seconds."""
+        """Duration in seconds."""
         return len(self.offsets) / self.fps
 
     def resample(self, fps: float) -> Motion:
-        """The same motion at another frame rate; see `resampled`."""
+        """Return the motion at another frame rate; see `resampled`."""
         return Motion(resampled(self.offsets, self.fps, fps), fps)
 
     def smooth(self, seconds: float) -> Motion:
-        """The same motion through a zero-phase Gaussian `seconds` wide at half its height; see `smoothed`."""
+        """Return the motion smoothed by a Gaussian `seconds` wide at half its height; see `smoothed`."""
         return Motion(smoothed(self.offsets, self.fps, seconds), self.fps)
 
 
@@ -65,8 +69,13 @@ class Motion:
 class FaceCurves:
     """Weights of named blendshapes over time.
 
-    weights: (T, n) float32 in [0, 1], T >= 1. names: n different names, of ARKit's 52 for all motion made here.
-    fps: frames per second, > 0. Raises MotionError in plain words when they are not.
+    Args:
+        weights: (T, n) float32 in [0, 1], T >= 1.
+        names: n different names, such as ARKit's.
+        fps: frames per second, > 0.
+
+    Raises:
+        MotionError: other weights, names or another frame rate.
     """
 
     weights: np.ndarray
@@ -91,28 +100,35 @@ class FaceCurves:
 
     @property
     def duration(self) -> float:
-        """Length in seconds."""
+        """Duration in seconds."""
         return len(self.weights) / self.fps
 
     def curve(self, name: str) -> np.ndarray:
-        """(T,) weights of one blendshape. Raises MotionError when there is no such curve."""
+        """Return the weights (T,) of one blendshape. Raises MotionError if there is no such curve."""
         if name not in self.names:
             raise MotionError(f"There is no curve {name!r}; there are: {', '.join(self.names)}.")
         return self.weights[:, self.names.index(name)]
 
     def resample(self, fps: float) -> FaceCurves:
-        """The same curves at another frame rate, held within [0, 1]; see `resampled`."""
+        """Return the curves at another frame rate, clipped to [0, 1]; see `resampled`."""
         weights = np.clip(resampled(self.weights, self.fps, fps), 0.0, 1.0)
         return dataclasses.replace(self, weights=weights, fps=fps)
 
     def smooth(self, seconds: float) -> FaceCurves:
-        """The same curves through a zero-phase Gaussian `seconds` wide at half its height; see `smoothed`."""
+        """Return the curves smoothed by a Gaussian `seconds` wide at half its height; see `smoothed`."""
         return dataclasses.replace(self, weights=smoothed(self.weights, self.fps, seconds))
 
     def reordered(self, names: tuple[str, ...]) -> FaceCurves:
-        """The same curves in the order of `names`; a name without a curve gets zeros.
+        """Return the curves in another order.
 
-        Raises MotionError when a curve that is not zero throughout would be lost.
+        Args:
+            names: of the result; a name without a curve gets zeros.
+
+        Returns:
+            The reordered curves.
+
+        Raises:
+            MotionError: a curve that is not zero everywhere and is missing from `names`.
         """
         names = tuple(names)
         lost = [name for name in self.names if name not in names and self.curve(name).any()]
@@ -126,18 +142,35 @@ class FaceCurves:
         return FaceCurves(weights, names, self.fps)
 
     def to_motion(self, head: HeadMesh) -> Motion:
-        """Offsets of the vertices of `head` (metres), each curve going to the blendshape of its name.
+        """Apply the curves to the blendshapes of a head, by name.
 
-        Raises MotionError when a moving curve has no blendshape on the head.
+        Args:
+            head: a head with blendshapes.
+
+        Returns:
+            Vertex offsets in metres.
+
+        Raises:
+            MotionError: a curve that is not zero everywhere and has no blendshape on the head.
         """
         return Motion(head.offsets(self.reordered(head.blendshape_names).weights), self.fps)
 
 
 def resampled(values: np.ndarray, fps: float, new_fps: float) -> np.ndarray:
-    """Values (T, ...) at `fps` -> (T', ...) at `new_fps`, T' = T new_fps / fps rounded, at least 1.
+    """Resample values to another frame rate by cubic convolution; beyond the ends the end values are repeated.
 
-    Cubic convolution (Keys 1981, doi:10.1109/TASSP.1981.1163711); the kernel is widened when frames are dropped,
-    so that motion too fast for the new rate is averaged and not aliased. Ends are held.
+    To a lower rate the kernel is widened, so that motion too fast for it is averaged and not aliased.
+
+    Args:
+        values: (T, ...).
+        fps: their frame rate.
+        new_fps: the new frame rate.
+
+    Returns:
+        (T', ...) with T' = T new_fps / fps, rounded, at least 1.
+
+    Source:
+        Keys 1981, doi:10.1109/TASSP.1981.1163711.
     """
     fps, new_fps = _clean_fps(fps), _clean_fps(new_fps)
     values = np.asarray(values)
@@ -160,7 +193,7 @@ def resampled(values: np.ndarray, fps: float, new_fps: float) -> np.ndarray:
 
 
 def smoothed(values: np.ndarray, fps: float, seconds: float) -> np.ndarray:
-    """Values (T, ...) through a zero-phase Gaussian of full width `seconds` at half maximum; ends are held."""
+    """Smooth values (T, ...) by a zero-phase Gaussian of full width `seconds` at half maximum; ends are repeated."""
     if not np.isfinite(seconds) or seconds < 0:
         raise MotionError(f"Smoothing needs a width of 0 seconds or more, not {seconds}.")
     if seconds == 0:
@@ -169,15 +202,25 @@ def smoothed(values: np.ndarray, fps: float, seconds: float) -> np.ndarray:
 
 
 def silence_gain(quiet: np.ndarray, fps: float) -> np.ndarray:
-    """(T,) float32 share of the motion that is left where frames are `quiet` (T,): 1 in speech, 0 inside a silence.
+    """Compute the gain of the motion that closes the mouth in silence: 1 in speech, 0 inside a silence.
 
-    A silence of 0.3 s or more is closed 0.13 s after it begins and open again 0.07 s before it ends, in smooth ramps
-    of 0.13 s; one that begins or ends the clip is closed to that end. Frames that are not quiet have a gain of 1.
+    In a silence of 0.3 s or more the mouth is closed 0.13 s after it begins and open again 0.07 s before it ends, with
+    smooth ramps of 0.13 s. In a silence at the beginning or end of the clip it stays closed to that end.
+
+    Args:
+        quiet: (T,) bool, the silence mask of `prosody.Prosody`.
+        fps: frames per second.
+
+    Returns:
+        (T,) float32; exactly 1 where `quiet` is False.
+
+    Raises:
+        MotionError: a mask that is not (T,) bool.
     """
     fps = _clean_fps(fps)
     quiet = np.asarray(quiet)
     if quiet.ndim != 1 or quiet.dtype != bool:
-        raise MotionError(f"Quiet frames are given as (T,) truth values, not as {quiet.dtype} {quiet.shape}.")
+        raise MotionError(f"A silence mask is (T,) bool, not {quiet.dtype} {quiet.shape}.")
     gain = np.ones(len(quiet), np.float32)
     edges = np.flatnonzero(np.diff(quiet.astype(np.int8), prepend=0, append=0))
     for begin, end in zip(edges[::2], edges[1::2], strict=True):
@@ -185,14 +228,34 @@ def silence_gain(quiet: np.ndarray, fps: float) -> np.ndarray:
         if not (first or last) and (end - begin) / fps < SHORTEST_SILENCE:
             continue
         time = np.arange(begin, end) / fps
-        shut = 1.0 if first else eased((time - begin / fps) / SHUT_SECONDS)
-        still = 1.0 if last else eased((end / fps - OPEN_BEFORE - time) / SHUT_SECONDS)
-        gain[begin:end] = 1.0 - shut * still
+        closing = 1.0 if first else eased((time - begin / fps) / CLOSING_SECONDS)
+        opening = 1.0 if last else eased((end / fps - OPEN_BEFORE - time) / CLOSING_SECONDS)
+        gain[begin:end] = 1.0 - closing * opening
     return gain
 
 
+def close_in_silence(offsets: np.ndarray, quiet: np.ndarray, fps: float) -> np.ndarray:
+    """Fade offsets to the neutral, closed face in silence; see `silence_gain`.
+
+    Args:
+        offsets: (T, V, 3) from the template.
+        quiet: (T,) bool, the silence mask.
+        fps: frames per second.
+
+    Returns:
+        (T, V, 3); bit for bit the input where `quiet` is False.
+
+    Raises:
+        MotionError: lengths that differ.
+    """
+    offsets = np.asarray(offsets)
+    if len(offsets) != len(quiet):
+        raise MotionError(f"There are {len(offsets)} frames of offsets but {len(quiet)} of sound.")
+    return offsets * silence_gain(quiet, fps).reshape(-1, *[1] * (offsets.ndim - 1))
+
+
 def eased(share: np.ndarray) -> np.ndarray:
-    """From 0 at `share` 0 and below to 1 at 1 and above, without a corner at either."""
+    """Smoothstep: rise from 0 at `share` 0 and below to 1 at 1 and above, without corners."""
     share = np.clip(share, 0.0, 1.0)
     return share * share * (3.0 - 2.0 * share)
 
