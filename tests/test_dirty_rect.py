@@ -1,4 +1,4 @@
-"""Drawing only where the face moves gives the pictures that drawing everything gives."""
+"""Drawing only where the face moves gives the images that drawing everything gives."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_box_and_the_whole_are_the_same(
     assert np.abs(whole[3].astype(int) - whole[0]).max() > 60  # something did move
 
 
-def test_a_small_box_of_even_skin_is_a_picture_and_a_blank_one_is_not(
+def test_a_small_box_of_even_skin_is_a_frame_and_a_blank_one_is_not(
     head: HeadMesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = RenderOptions(width=SIZE, height=SIZE)
@@ -73,9 +73,9 @@ def test_a_small_box_of_even_skin_is_a_picture_and_a_blank_one_is_not(
 def test_a_head_that_moves_as_a_whole_is_drawn_whole(head: HeadMesh) -> None:
     options = RenderOptions(width=SIZE, height=SIZE, antialias=False)
     frames = head.template + np.linspace(0, 0.06, 12, dtype=np.float32)[:, None, None] * np.float32([1, 0, 0])
-    pictures = list(render_frames(head, frames, options))
+    images = list(render_frames(head, frames, options))
     alone = next(render_frames(head, frames[-1:], options))
-    np.testing.assert_array_equal(pictures[-1], alone)
+    np.testing.assert_array_equal(images[-1], alone)
 
 
 def test_what_moves_is_in_the_box(head: HeadMesh) -> None:
@@ -91,9 +91,9 @@ def test_what_moves_is_in_the_box(head: HeadMesh) -> None:
 
 
 def test_a_part_is_put_in_its_place_but_for_its_rim() -> None:
-    picture, box = np.zeros((60, 50, 3), np.uint8), Box(10, 0, 40, 60)
-    put = box.put(np.full((60, 30, 3), 9, np.uint8), picture)
+    image, box = np.zeros((60, 50, 3), np.uint8), Box(10, 0, 40, 60)
+    put = box.put(np.full((60, 30, 3), 9, np.uint8), image)
     expected = np.zeros((60, 50), bool)
     expected[:, 19:31] = True
     np.testing.assert_array_equal(put[..., 0] == 9, expected)
-    assert not picture.any() and dataclasses.astuple(box)[2:] == (40, 60)
+    assert not image.any() and dataclasses.astuple(box)[2:] == (40, 60)

@@ -18,14 +18,14 @@ def edge(slope: float, subdivided: int) -> np.ndarray:
     return light.reshape(SIDE, subdivided, SIDE, subdivided).mean(axis=(1, 3)) * 180 + 40
 
 
-def picture(brightness: np.ndarray) -> np.ndarray:
+def image(brightness: np.ndarray) -> np.ndarray:
     return np.repeat(brightness.round().astype(np.uint8)[..., None], 3, axis=2)
 
 
 @pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize("slope", [0.1, 0.2, 0.33, 0.5, 0.8, 1.0, -0.2, -0.6])
 def test_a_stair_comes_closer_to_the_edge(slope: float, turned: bool) -> None:
-    hard, true = picture(edge(slope, 1)), edge(slope, 16)
+    hard, true = image(edge(slope, 1)), edge(slope, 16)
     if turned:
         hard, true = hard.transpose(1, 0, 2), true.T
     soft = soften_edges(np.ascontiguousarray(hard))[..., 0]
@@ -37,16 +37,16 @@ def test_a_stair_comes_closer_to_the_edge(slope: float, turned: bool) -> None:
 
 
 def test_an_edge_along_the_pixels_and_flat_parts_stay() -> None:
-    level = picture(edge(0.0, 1))
+    level = image(edge(0.0, 1))
     np.testing.assert_allclose(soften_edges(level), level.astype(int), atol=0.06 * 180)
-    shades = picture(np.broadcast_to(np.linspace(20, 220, SIDE), (SIDE, SIDE)))
+    shades = image(np.broadcast_to(np.linspace(20, 220, SIDE), (SIDE, SIDE)))
     np.testing.assert_array_equal(soften_edges(shades), shades)
-    hard = picture(edge(0.2, 1))
+    hard = image(edge(0.2, 1))
     far = np.abs(np.arange(SIDE)[:, None] - (SIDE / 2 + 0.2 * (np.arange(SIDE) - SIDE / 2))) > 3
     np.testing.assert_array_equal(soften_edges(hard)[far], hard[far])
 
 
-def test_a_lone_pixel_gives_way_and_the_given_picture_is_kept() -> None:
+def test_a_lone_pixel_gives_way_and_the_given_image_is_kept() -> None:
     lone = np.full((9, 9, 3), 40, np.uint8)
     lone[4, 4] = 240
     kept = lone.copy()

@@ -1,4 +1,4 @@
-"""Error in colour: millimetres become the colour of the scale, on the right vertices and in the picture."""
+"""Error in colour: millimetres become the colour of the scale, on the right vertices and in the frame."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_more_error_is_lighter_for_all_eyes(eyes: str | None) -> None:
     assert (np.diff(seen) > 0.5).all() and np.ptp(seen) > 45
 
 
-def test_truth_against_itself_has_no_error(head: HeadMesh) -> None:
+def test_ground_truth_against_itself_has_no_error(head: HeadMesh) -> None:
     vertices = np.stack([head.template, head.template + 0.4 * head.blendshape("jawOpen")])
     errors = vertex_errors(vertices, vertices)
     assert errors.shape == (2, head.vertex_count) and not errors.any()
@@ -76,12 +76,12 @@ def test_a_shift_of_the_lips_paints_the_lips(head: HeadMesh) -> None:
 
 @pytest.fixture(scope="module")
 def painted(head: HeadMesh) -> np.ndarray:
-    """Three pictures (192, 192, 3) of the head at rest: painted 0, 3 and again 0 mm."""
+    """Three frames (192, 192, 3) of the head at rest: painted 0, 3 and again 0 mm."""
     paint = errors_to_colors(np.repeat([[0.0], [0.003], [0.0]], head.vertex_count, axis=1))
     return np.stack(list(render_frames(head, np.repeat(head.template[None], 3, 0), SMALL, paint)))
 
 
-def test_a_picture_wears_the_colours_of_its_own_frame(head: HeadMesh, painted: np.ndarray) -> None:
+def test_each_frame_has_its_own_colours(head: HeadMesh, painted: np.ndarray) -> None:
     np.testing.assert_array_equal(painted[0], painted[2])
     camera = scene.frame_head(head, SMALL)
     forehead = np.median(painted[:, 70:80, 88:104].reshape(3, -1, 3), axis=1)
@@ -94,8 +94,8 @@ def test_paint_shows_no_other_hue_anywhere(painted: np.ndarray) -> None:
     background = painted[0] == painted[1]
     on_head = ~background.all(axis=2)
     assert on_head.mean() > 0.25
-    for picture, color in ((painted[0], ANCHORS[0]), (painted[1], ANCHORS[3])):
-        seen = picture[on_head].astype(float)
+    for frame, color in ((painted[0], ANCHORS[0]), (painted[1], ANCHORS[3])):
+        seen = frame[on_head].astype(float)
         shares = seen / np.maximum(seen.sum(axis=1, keepdims=True), 1)
         off = np.abs(shares - np.array(color) / sum(color)).max(axis=1)
         assert np.quantile(off[seen.sum(axis=1) > 120], 0.95) < 0.02

@@ -28,12 +28,12 @@ def curve(head: HeadMesh, **weights: float) -> np.ndarray:
     return head.template + sum((w * head.blendshape(name) for name, w in weights.items()), np.float32(0))
 
 
-def pictures(head: HeadMesh, *frames: np.ndarray, options: RenderOptions = SMALL) -> list[np.ndarray]:
+def rendered(head: HeadMesh, *frames: np.ndarray, options: RenderOptions = SMALL) -> list[np.ndarray]:
     return list(render_frames(head, np.stack(frames), options))
 
 
 def projected(head: HeadMesh, points: np.ndarray, options: RenderOptions = SMALL) -> np.ndarray:
-    """Columns and rows (P, 2) of the picture in which points (P, 3) appear, by the camera's own numbers."""
+    """Columns and rows (P, 2) of the frame in which points (P, 3) appear, by the camera's own numbers."""
     return project(np.atleast_2d(points), scene.frame_head(head, options), options.width, options.height)
 
 
@@ -44,13 +44,13 @@ def row_of(head: HeadMesh, landmark: str) -> float:
 
 @pytest.fixture(scope="module")
 def closed_and_open(head: HeadMesh) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return tuple(pictures(head, head.template, curve(head, jawOpen=0.7), head.template))
+    return tuple(rendered(head, head.template, curve(head, jawOpen=0.7), head.template))
 
 
-def test_a_picture_shows_a_head_on_its_background(closed_and_open: tuple[np.ndarray, ...]) -> None:
-    picture = closed_and_open[0]
-    assert picture.shape == (192, 192, 3) and picture.dtype == np.uint8
-    middle, corner = picture[60:130, 70:120].astype(float), picture[:10, :10].astype(float)
+def test_a_frame_shows_a_head_on_its_background(closed_and_open: tuple[np.ndarray, ...]) -> None:
+    frame = closed_and_open[0]
+    assert frame.shape == (192, 192, 3) and frame.dtype == np.uint8
+    middle, corner = frame[60:130, 70:120].astype(float), frame[:10, :10].astype(float)
     assert middle.std() > 15 and middle.mean() > corner.mean() + 60
     red, green, blue = middle.reshape(-1, 3).mean(axis=0)
     assert red > green > blue  # skin, and not a swapped channel order
@@ -76,12 +76,12 @@ def test_the_open_mouth_is_dark_inside(head: HeadMesh, closed_and_open: tuple[np
     assert inside.min() < 0.5 * cheek.mean()
 
 
-def test_a_later_picture_does_not_remember_an_earlier_one(closed_and_open: tuple[np.ndarray, ...]) -> None:
+def test_a_later_frame_does_not_remember_an_earlier_one(closed_and_open: tuple[np.ndarray, ...]) -> None:
     np.testing.assert_array_equal(closed_and_open[0], closed_and_open[2])
 
 
 def test_two_runs_are_identical(head: HeadMesh, closed_and_open: tuple[np.ndarray, ...]) -> None:
-    again = pictures(head, head.template, curve(head, jawOpen=0.7))
+    again = rendered(head, head.template, curve(head, jawOpen=0.7))
     np.testing.assert_array_equal(again, closed_and_open[:2])
 
 
@@ -93,7 +93,7 @@ def test_other_threads_draw_the_same(head: HeadMesh, closed_and_open: tuple[np.n
     first = next(begun)
 
     def draw(name: str) -> None:
-        found[name] = pictures(head, *vertices)
+        found[name] = rendered(head, *vertices)
 
     def finish() -> None:
         found["finished"] = [first, *begun]
@@ -111,7 +111,7 @@ def test_other_threads_draw_the_same(head: HeadMesh, closed_and_open: tuple[np.n
 @pytest.mark.parametrize("camera", CAMERAS)
 @pytest.mark.parametrize("size", [(192, 192), (320, 180), (180, 320)], ids=str)
 def test_every_identity_is_well_framed(head: HeadMesh, camera: str, size: tuple[int, int]) -> None:
-    """Everything above the chin keeps clear of the edges and fills the picture alike for everyone."""
+    """Everything above the chin keeps clear of the edges and fills the frame alike for everyone."""
     options = RenderOptions(width=size[0], height=size[1], camera=camera)
     for name in head.identities:
         shown = head.with_identity(name)
@@ -125,8 +125,8 @@ def test_every_identity_is_well_framed(head: HeadMesh, camera: str, size: tuple[
 
 
 def test_the_silhouette_is_where_the_camera_says(head: HeadMesh, closed_and_open: tuple[np.ndarray, ...]) -> None:
-    picture = closed_and_open[0].astype(int)
-    covered = np.abs(picture - picture[:, :1]).max(axis=2) > 12
+    frame = closed_and_open[0].astype(int)
+    covered = np.abs(frame - frame[:, :1]).max(axis=2) > 12
     rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered[:110].any(axis=0))
     expected = projected(head, head.template)
     assert rows[0] == pytest.approx(expected[:, 1].min(), abs=2)
@@ -135,7 +135,7 @@ def test_the_silhouette_is_where_the_camera_says(head: HeadMesh, closed_and_open
     assert columns[-1] == pytest.approx(upper[:, 0].max(), abs=2)
 
 
-def test_the_profile_faces_the_left_of_the_picture(head: HeadMesh) -> None:
+def test_the_profile_faces_the_left_of_the_frame(head: HeadMesh) -> None:
     """The camera goes to the head's own left, so the face looks to the viewer's left."""
     for camera in ("three_quarter", "profile"):
         options = dataclasses.replace(SMALL, camera=camera)
@@ -144,14 +144,14 @@ def test_the_profile_faces_the_left_of_the_picture(head: HeadMesh) -> None:
         assert face[0] < crown[0] - 10
 
 
-def test_wide_and_tall_pictures(head: HeadMesh) -> None:
+def test_wide_and_tall_frames(head: HeadMesh) -> None:
     for width, height in ((256, 128), (128, 256)):
         options = RenderOptions(width=width, height=height)
-        assert pictures(head, head.template, options=options)[0].shape == (height, width, 3)
+        assert rendered(head, head.template, options=options)[0].shape == (height, width, 3)
 
 
 def test_antialiasing_softens_edges(head: HeadMesh, closed_and_open: tuple[np.ndarray, ...]) -> None:
-    hard = pictures(head, head.template, options=dataclasses.replace(SMALL, antialias=False))[0]
+    hard = rendered(head, head.template, options=dataclasses.replace(SMALL, antialias=False))[0]
     difference = np.abs(hard.astype(int) - closed_and_open[0]).max(axis=2)
     assert 0.001 < (difference > 8).mean() < 0.1
 
@@ -172,7 +172,7 @@ def test_refused_vertices(head: HeadMesh) -> None:
             render_frames(head, vertices, SMALL)
 
 
-def test_an_empty_picture_is_an_error_and_never_delivered(head: HeadMesh) -> None:
+def test_an_empty_frame_is_an_error_and_never_delivered(head: HeadMesh) -> None:
     tiny = head.template[None] * 0.01
     with pytest.raises(RenderError, match="no head in frame 1"):
         list(render_frames(head, np.concatenate([head.template[None], tiny]), SMALL))
@@ -282,9 +282,9 @@ def test_what_never_faces_the_camera_is_left_out_unseen(
     surface, eye = Surface(head.faces, head.template, 0.006), np.array(scene.frame_head(head, options).position)
     left_out = ~surface.seen(np.stack(frames), eye)
     assert 0.2 < left_out.mean() < 0.5
-    some = pictures(head, *frames, options=options)
+    some = rendered(head, *frames, options=options)
     monkeypatch.setattr(Surface, "seen", lambda self, frames, eye: np.ones(len(self.faces), bool))
-    np.testing.assert_array_equal(some, pictures(head, *frames, options=options))
+    np.testing.assert_array_equal(some, rendered(head, *frames, options=options))
 
 
 def test_a_triangle_that_turns_round_once_is_drawn() -> None:

@@ -1,4 +1,4 @@
-"""A video is decoded back: pictures, sound, their lengths and their times are what went in; failures leave nothing."""
+"""A video is decoded back: frames, sound, their lengths and their times are what went in; failures leave nothing."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def stated_seconds(path: Path) -> float:
 
 @pytest.mark.parametrize(("fps", "count"), [(30, 47), (25, 30), (60, 31), (30, 1)])
 @pytest.mark.parametrize("sound_share", [0.4, 1.0, 1.7], ids=["short sound", "same", "long sound"])
-def test_picture_and_sound_end_together(tmp_path: Path, fps: int, count: int, sound_share: float) -> None:
+def test_frames_and_sound_end_together(tmp_path: Path, fps: int, count: int, sound_share: float) -> None:
     sound = Waveform(np.full(round(sound_share * count / fps * SAMPLE_RATE), 0.1, np.float32))
     path = write_video(tmp_path / "talk.mp4", flat(count), fps, sound, count)
     assert len(decoded(path)) == count
@@ -84,28 +84,28 @@ def current_umask() -> int:
 
 
 def test_colours_and_order_survive(tmp_path: Path) -> None:
-    pictures = decoded(write_video(tmp_path / "talk.mp4", flat(25), 30, click(1, 0.5), 25))
-    means = pictures.reshape(25, -1, 3).mean(axis=1)
+    frames = decoded(write_video(tmp_path / "talk.mp4", flat(25), 30, click(1, 0.5), 25))
+    means = frames.reshape(25, -1, 3).mean(axis=1)
     np.testing.assert_allclose(means, COLORS[np.arange(25) % 5], atol=6)
 
 
 def test_left_is_left_and_up_is_up(tmp_path: Path) -> None:
-    picture = np.zeros((*SIZE, 3), np.uint8)
-    picture[:48, :64] = 220
-    shown = decoded(write_video(tmp_path / "talk.mp4", [picture] * 3, 30, click(0.1, 0), 3))[1].mean(axis=2)
+    frame = np.zeros((*SIZE, 3), np.uint8)
+    frame[:48, :64] = 220
+    shown = decoded(write_video(tmp_path / "talk.mp4", [frame] * 3, 30, click(0.1, 0), 3))[1].mean(axis=2)
     assert shown[8:40, 8:56].min() > 200 and shown[56:, :].max() < 20 and shown[:, 72:].max() < 20
 
 
-def test_a_click_is_heard_at_the_picture_it_belongs_to(tmp_path: Path) -> None:
+def test_a_click_is_at_its_frame(tmp_path: Path) -> None:
     def flash() -> Iterator[np.ndarray]:
         for k in range(60):
             yield np.full((*SIZE, 3), 240 if k == 37 else 20, np.uint8)
 
     path = write_video(tmp_path / "talk.mp4", flash(), 30, click(2, 37 / 30), 60)
     bright = int(decoded(path).mean(axis=(1, 2, 3)).argmax())
-    heard = np.flatnonzero(np.abs(load_waveform(path).samples) > 0.3)[0] / SAMPLE_RATE
+    clicked = np.flatnonzero(np.abs(load_waveform(path).samples) > 0.3)[0] / SAMPLE_RATE
     assert bright == 37
-    assert heard == pytest.approx(37 / 30, abs=0.010)
+    assert clicked == pytest.approx(37 / 30, abs=0.010)
 
 
 def test_without_sound(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_without_sound(tmp_path: Path) -> None:
     assert len(decoded(path)) == 10 and b"mp4a" not in path.read_bytes()
 
 
-def test_progress_counts_every_picture(tmp_path: Path) -> None:
+def test_progress_counts_every_frame(tmp_path: Path) -> None:
     calls: list[tuple[int, int, str]] = []
     write_video(tmp_path / "talk.mp4", flat(7), 30, click(0.3, 0), 7, lambda *call: calls.append(call))
     assert calls == [(k, 7, "render") for k in range(1, 8)]
@@ -138,12 +138,12 @@ def encoders() -> list[int]:
 
 def failing(kind: str) -> tuple[Iterator[np.ndarray], dict]:
     def drawn() -> Iterator[np.ndarray]:
-        for number, picture in enumerate(flat({"too many": 9, "too few": 6}.get(kind, 8))):
+        for number, frame in enumerate(flat({"too many": 9, "too few": 6}.get(kind, 8))):
             if kind == "drawing" and number == 4:
                 raise Broken
             if kind == "size" and number == 5:
-                picture = picture[:, :-2]
-            yield picture.astype(float) if kind == "kind" else picture
+                frame = frame[:, :-2]
+            yield frame.astype(float) if kind == "kind" else frame
 
     def watch(done: int, total: int, stage: str) -> None:
         if kind == "stopped" and done == 3:

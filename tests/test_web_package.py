@@ -104,8 +104,8 @@ def test_the_package_says_all_that_a_browser_needs(head: HeadMesh, motion: np.nd
     assert set(appearance["cameras"]) == set(AZIMUTHS) and "gl_FragData[0]" in content["material"]
     with wave.open(io.BytesIO(base64.b64decode(content["sound"]))) as sound:
         assert sound.getparams()[:4] == (1, 2, 16000, 48000)
-        heard = np.frombuffer(sound.readframes(48000), "<i2") / 32767
-    np.testing.assert_allclose(heard, samples, atol=2 / 32767)
+        decoded_sound = np.frombuffer(sound.readframes(48000), "<i2") / 32767
+    np.testing.assert_allclose(decoded_sound, samples, atol=2 / 32767)
 
 
 def test_what_cannot_be_played_is_refused_in_words(head: HeadMesh, motion: np.ndarray) -> None:
@@ -134,13 +134,13 @@ def test_a_head_in_millimetres_is_brought_to_metres(head: HeadMesh, motion: np.n
     assert packed.appearance.light.azimuths == (0.0,)  # found, not shipped
 
 
-def test_appearance_is_the_heads_and_is_made_once(head: HeadMesh) -> None:
+def test_an_appearance_is_that_of_the_head_and_is_cached(head: HeadMesh) -> None:
     omar = head.with_identity("omar")
     appearance = head_appearance(omar)
     assert head_appearance(head.with_identity("omar")) is appearance and head_appearance(head) is not appearance
     np.testing.assert_array_equal(appearance.template, omar.template)
     assert appearance.cameras["front"] == frame_head(omar, RenderOptions())
     surface = Surface(omar.faces, omar.template, np.inf)
-    assert len(surface.edges) == 0 and len(appearance.edges) > 1000  # long sides are rounded, as in the films
+    assert len(surface.edges) == 0 and len(appearance.edges) > 1000  # long sides are rounded, as in videos
     repainted = head_appearance(dataclasses.replace(omar, colors=255 - omar.colors))
     assert (repainted.colors == 255 - omar.colors).all()

@@ -1,4 +1,4 @@
-"""Pictures and video of a talking head."""
+"""Rendering: frames and video of a talking head."""
 
 from __future__ import annotations
 

@@ -18,50 +18,69 @@ from memorytalker.rendering.lighting import Light, find_light, fingerprint, ship
 from memorytalker.rendering.renderer import FLATTEST, LONGEST_SIDE
 from memorytalker.rendering.surface import Surface
 
-#: Dressed heads that are remembered: the shipped people, and some more.
-REMEMBERED = 16
+#: Number of cached appearances: the shipped identities, and some more.
+CACHED = 16
 
 
 @dataclass(frozen=True, eq=False)
 class HeadAppearance:
-    """A head of V vertices and F triangles, drawn as `fine_faces` over V + E vertices (`surface.Surface`)."""
+    """What a renderer needs of a head of V vertices and F triangles. It draws G triangles over V + E vertices.
 
-    template: np.ndarray  # (V, 3) float32 metres
-    scale: float  # what brings the head's own units to metres
-    faces: np.ndarray  # (F, 3), what normals are made of
-    edges: np.ndarray  # (E, 2) given vertices; between them lies fine vertex V, V + 1, ...
-    fine_faces: np.ndarray  # (G, 3)
-    colors: np.ndarray  # (V, 3) uint8 sRGB
-    finishes: np.ndarray  # (V, 3) float32, as in `scene.FINISHES`
+    Args:
+        template: (V, 3) float32 in metres.
+        scale: factor from the head's own units to metres.
+        faces: (F, 3) the given triangles, of which normals are made.
+        edges: (E, 2) the subdivided edges; fine vertex V + e lies on edge e.
+        fine_faces: (G, 3) the drawn triangles, over the V given vertices and the E new ones (`surface.Surface`).
+        colors: (V, 3) uint8 sRGB.
+        finishes: (V, 3) float32, as in `scene.FINISHES`.
+        light: baked lighting.
+        cameras: the cameras of `scene.AZIMUTHS` by name, for square frames.
+    """
+
+    template: np.ndarray
+    scale: float
+    faces: np.ndarray
+    edges: np.ndarray
+    fine_faces: np.ndarray
+    colors: np.ndarray
+    finishes: np.ndarray
     light: Light
-    cameras: Mapping[str, scene.Camera]  # by the names of `scene.AZIMUTHS`, for square pictures
+    cameras: Mapping[str, scene.Camera]
 
 
 @dataclass(frozen=True)
 class _HeadKey:
-    """A head that equals every other of the same form and colours."""
+    """A head that compares equal to every head of the same mesh and colours, as a cache key."""
 
     key: str
     head: HeadMesh = field(compare=False)
 
 
 def head_appearance(head: HeadMesh) -> HeadAppearance:
-    """Return the appearance of `head`. The first time it takes seconds for a head that is not shipped, then nothing.
+    """Compute the appearance of a head, cached. The first call takes seconds for a head that is not shipped.
 
-    Raises HeadError for a head without triangles or without a neutral face.
+    Args:
+        head: the head, with its current identity.
+
+    Returns:
+        Its appearance; the arrays are read-only.
+
+    Raises:
+        HeadError: a head without triangles or without a neutral face.
     """
     if not len(head.faces):
         raise HeadError("This head has no triangles to draw; load it from its mesh file (.ply or .obj).")
     if not head.template.any():
         raise HeadError("The neutral face of this head is unknown, so it cannot be drawn; give its template.")
-    colors = hashlib.sha256(np.ascontiguousarray(head.colors)).hexdigest()
+    colors = hashlib.sha256(np.ascontiguousarray(head.colors).data).hexdigest()
     return _cached_appearance(_HeadKey(fingerprint(head) + colors, head))
 
 
-@functools.lru_cache(REMEMBERED)
-def _cached_appearance(cached: _HeadKey) -> HeadAppearance:
-    scale = scene.natural_scale(cached.head)
-    head = dataclasses.replace(cached.head, template=cached.head.template * np.float32(scale))
+@functools.lru_cache(CACHED)
+def _cached_appearance(key: _HeadKey) -> HeadAppearance:
+    scale = scene.natural_scale(key.head)
+    head = dataclasses.replace(key.head, template=key.head.template * np.float32(scale))
     options = {name: RenderOptions(camera=name) for name in scene.AZIMUTHS}
     pixel = scene.metres_per_pixel(head, options["front"])
     surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel)

@@ -1,4 +1,4 @@
-"""A still picture of a mouth: the middle of a large picture of the head, where a millimetre is several pixels wide."""
+"""Close-up images of a mouth, cut from large images of the head, so that a millimetre is several pixels wide."""
 
 from __future__ import annotations
 
@@ -12,23 +12,31 @@ from memorytalker.options import RenderOptions
 from memorytalker.rendering import scene
 from memorytalker.rendering.renderer import render_frames
 
-#: Metres of the face that a close-up shows, across and down.
+#: Width and height in metres of what a close-up shows.
 SHOWN_WIDTH, SHOWN_HEIGHT = 0.116, 0.087
-#: Side of the whole picture in pixels.
+#: Width and height in pixels of the image it is cut from.
 WHOLE = 1120
 
 
 def mouth_images(head: HeadMesh, faces: np.ndarray) -> list[np.ndarray]:
-    """Pictures (H, W, 3) uint8 sRGB of the mouths of `faces` (k, V, 3) in metres, all cut in the same place.
+    """Render close-ups of the mouth.
 
-    Of a head that does not name the corners of its mouth, the whole face. Raises as `renderer.render_frames`.
+    Args:
+        head: the head; without landmarks at the corners of its mouth the whole face is shown.
+        faces: (k, V, 3) vertices in metres.
+
+    Returns:
+        k images (H, W, 3) uint8 sRGB of one size, all cut in the same place.
+
+    Raises:
+        HeadError, RenderError: as `renderer.render_frames`.
     """
     options = RenderOptions(width=WHOLE, height=WHOLE)
-    pictures = list(render_frames(head, np.asarray(faces, np.float32), options))
+    images = list(render_frames(head, np.asarray(faces, np.float32), options))
     if not {"mouth_left", "mouth_right"} <= set(head.landmarks):
-        return [picture[::2, ::2] for picture in pictures]
+        return [image[::2, ::2] for image in images]
     rows, columns = _cut(head, options)
-    return [np.ascontiguousarray(picture[rows, columns]) for picture in pictures]
+    return [np.ascontiguousarray(image[rows, columns]) for image in images]
 
 
 def _cut(head: HeadMesh, options: RenderOptions) -> tuple[slice, slice]:

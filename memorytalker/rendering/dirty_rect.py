@@ -1,4 +1,4 @@
-"""The moving part: of a talking head only the face moves, so later pictures are drawn anew in one box alone."""
+"""Dirty rectangle: only the face of a talking head moves, so later frames are redrawn in one box."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from memorytalker.rendering.edges import FARTHEST
+from memorytalker.rendering.edges import LONGEST_SEARCH
 from memorytalker.rendering.scene import Camera
 
-#: Pixels at a box's sides along which edges may have been followed out of it, and all pixels around what moves.
-RIM, MARGIN = FARTHEST + 1, FARTHEST + 4
-#: A box larger than this share of the picture saves too little.
+#: Pixels along a box's sides where antialiasing may lack pixels outside of it, and pixels added around what moves.
+RIM, MARGIN = LONGEST_SEARCH + 1, LONGEST_SEARCH + 4
+#: A box larger than this share of the frame saves too little.
 LARGEST = 0.8
 
 
 @dataclass(frozen=True)
 class Box:
-    """A part of a picture in pixels: columns `left` to before `right`, rows `top` to before `bottom`, from the top."""
+    """A rectangle of a frame in pixels: columns left <= x < right, rows top <= y < bottom, counted from the top."""
 
     left: int
     top: int
@@ -31,23 +31,33 @@ class Box:
         """Width and height."""
         return self.right - self.left, self.bottom - self.top
 
-    def of(self, picture: np.ndarray) -> np.ndarray:
-        """The box's part of a picture (H, W, ...), a view."""
-        return picture[self.top : self.bottom, self.left : self.right]
+    def of(self, frame: np.ndarray) -> np.ndarray:
+        """Return the box's part of a frame (H, W, ...), as a view."""
+        return frame[self.top : self.bottom, self.left : self.right]
 
-    def put(self, part: np.ndarray, picture: np.ndarray) -> np.ndarray:
-        """A new picture (H, W, 3) with `part` in this box, but for a rim in which nothing moves."""
-        height, width = picture.shape[:2]
+    def put(self, part: np.ndarray, frame: np.ndarray) -> np.ndarray:
+        """Return a copy of a frame (H, W, 3) with `part` in this box, except for a rim in which nothing moves."""
+        height, width = frame.shape[:2]
         top, left = (RIM if side > 0 else 0 for side in (self.top, self.left))
         bottom, right = (RIM if side < end else 0 for side, end in ((self.bottom, height), (self.right, width)))
-        whole = picture.copy()
+        whole = frame.copy()
         rows, columns = slice(top, self.size[1] - bottom), slice(left, self.size[0] - right)
         self.of(whole)[rows, columns] = part[rows, columns]
         return whole
 
 
 def project(points: np.ndarray, camera: Camera, width: int, height: int) -> np.ndarray:
-    """Columns and rows (P, 2) at which points (P, 3) appear in a picture, in pixels from its upper left corner."""
+    """Project points to pixels.
+
+    Args:
+        points: (P, 3) in metres.
+        camera: the camera.
+        width: of the frame in pixels.
+        height: of the frame in pixels.
+
+    Returns:
+        (P, 2) columns and rows, from the upper left corner.
+    """
     position = np.array(camera.position)
     toward = np.array(camera.focal_point) - position
     toward /= np.linalg.norm(toward)
@@ -61,9 +71,18 @@ def project(points: np.ndarray, camera: Camera, width: int, height: int) -> np.n
 def moving_box(
     lowest: np.ndarray, highest: np.ndarray, changes: np.ndarray, camera: Camera, width: int, height: int
 ) -> Box | None:
-    """The box of a picture that the vertices `changes` (P,) never leave; None where hardly anything stands still.
+    """Find the box that encloses all motion.
 
-    lowest, highest (V, 3): each vertex's smallest and largest coordinates over all frames.
+    Args:
+        lowest: (V, 3) each vertex's smallest coordinates over all frames, in metres.
+        highest: (V, 3) the largest.
+        changes: (P,) indices of the vertices that move.
+        camera: the camera.
+        width: of the frame in pixels.
+        height: of the frame in pixels.
+
+    Returns:
+        The box; None if nothing moves, or the box would be most of the frame.
     """
     if not len(changes):
         return None

@@ -1,34 +1,40 @@
-"""Edges: stairs along the outlines of a picture, softened after it is drawn (fast approximate anti-aliasing).
+"""Antialiasing of a rendered image (FXAA: fast approximate anti-aliasing).
 
-Lottes, FXAA, NVIDIA white paper WP-03996 (2009). The graphics library has it too, but on a processor it asks every
-pixel and takes as long as all other drawing; here only the pixels at an edge are looked at.
+Source: Lottes, FXAA, NVIDIA white paper WP-03996 (2009). VTK has it too, but without a GPU that takes as long as all
+other drawing, as it examines every pixel; here only pixels at an edge are processed.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-#: A pixel lies at an edge if its brightness differs from a neighbour's by this much, of 255, and by this share.
-CONTRAST, SHARE = 24, 6  # a sixth
-#: How far an edge is followed to either side, in pixels.
-FARTHEST = 8
-#: Most that a single bright or dark pixel gives way to its neighbour.
+#: A pixel lies at an edge if its brightness differs from a neighbour's by CONTRAST (of 255) and by 1 / SHARE of it.
+CONTRAST, SHARE = 24, 6
+#: How far an edge is followed in either direction, in pixels.
+LONGEST_SEARCH = 8
+#: Largest share of its neighbour that a single bright or dark pixel takes on.
 LONE_PIXEL = 0.75
 
 
-def soften_edges(picture: np.ndarray) -> np.ndarray:
-    """`picture` (H, W, 3) uint8 with stairs along its edges softened, as a new picture; flat parts stay as they are.
+def soften_edges(image: np.ndarray) -> np.ndarray:
+    """Antialias the edges of an image; flat parts do not change.
 
-    Each pixel at an edge takes in as much of the pixel across as a straight edge, traced along the stair that it
-    belongs to, would cover of it.
+    Each pixel at an edge is blended with the pixel across it, by the share that a straight edge along the stair would
+    cover.
+
+    Args:
+        image: (H, W, 3) uint8.
+
+    Returns:
+        A new image.
     """
-    quarter = picture >> 2
+    quarter = image >> 2
     brightness = quarter[..., 0] + (quarter[..., 1] << 1) + quarter[..., 2]
     rows, columns = _edge_pixels(brightness)
-    # Room for following an edge over the picture's rim.
-    padded = np.pad(brightness, FARTHEST + 1, mode="edge")
+    # Padding, so that an edge can be followed beyond the border of the image.
+    padded = np.pad(brightness, LONGEST_SEARCH + 1, mode="edge")
     light, width = padded.ravel(), padded.shape[1]
-    at = (rows + FARTHEST + 1) * width + columns + FARTHEST + 1
+    at = (rows + LONGEST_SEARCH + 1) * width + columns + LONGEST_SEARCH + 1
     around = {(y, x): _taken(light, at + (y * width + x)) for y in (-1, 0, 1) for x in (-1, 0, 1)}
     flat, lone = _stair_direction(around), _lone_share(around)
     middle = around[0, 0]
@@ -39,14 +45,14 @@ def soften_edges(picture: np.ndarray) -> np.ndarray:
     other = np.where(is_before, before, after)
     share = np.maximum(_covered(light, at, np.where(flat, 1, width), across, middle, other), lone)[:, None]
     toward = np.where(is_before, -1, 1)
-    far = picture[rows + np.where(flat, toward, 0), columns + np.where(flat, 0, toward)]
-    softened = picture.copy()
-    softened[rows, columns] = picture[rows, columns] * (1 - share) + far * share + 0.5
+    far = image[rows + np.where(flat, toward, 0), columns + np.where(flat, 0, toward)]
+    softened = image.copy()
+    softened[rows, columns] = image[rows, columns] * (1 - share) + far * share + 0.5
     return softened
 
 
 def _edge_pixels(brightness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the pixels at an edge; none of them on the picture's rim."""
+    """Rows and columns of the pixels at an edge; none on the border of the image."""
     inner = brightness[1:-1, 1:-1]
     high, low = inner, inner
     for beside in (brightness[:-2, 1:-1], brightness[2:, 1:-1], brightness[1:-1, :-2], brightness[1:-1, 2:]):
@@ -60,7 +66,7 @@ def _taken(light: np.ndarray, at: np.ndarray) -> np.ndarray:
 
 
 def _stair_direction(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
-    """Whether the edge runs along the row rather than along the column: where brightness bends more across rows."""
+    """Whether the edge runs along the row and not the column: where the second difference across rows is larger."""
 
     def bend(a: tuple[int, int], b: tuple[int, int], c: tuple[int, int]) -> np.ndarray:
         return np.abs(around[a] + around[c] - 2 * around[b])
@@ -71,7 +77,7 @@ def _stair_direction(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
 
 
 def _lone_share(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
-    """How much a pixel that stands out from all around it gives way."""
+    """The share by which a pixel that differs from all its neighbours is blended with one."""
     beside = [around[-1, 0], around[1, 0], around[0, -1], around[0, 1]]
     corners = [around[y, x] for y in (-1, 1) for x in (-1, 1)]
     middle = around[0, 0]
@@ -85,7 +91,7 @@ def _lone_share(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
 def _covered(
     light: np.ndarray, at: np.ndarray, along: np.ndarray, across: np.ndarray, middle: np.ndarray, other: np.ndarray
 ) -> np.ndarray:
-    """Share of each pixel on the far side of a straight edge through the ends of its step of the stair, 0 to 1/2."""
+    """Share of each pixel beyond a straight edge through the ends of its step of the stair, from 0 to 1/2."""
     edge = middle + other  # twice the brightness of the edge itself
     limit = np.maximum(np.abs(other - middle) // 2, 1)
     back, back_end = _followed(light, at, -along, across, edge, limit)
@@ -100,9 +106,9 @@ def _followed(
     light: np.ndarray, at: np.ndarray, along: np.ndarray, across: np.ndarray, edge: np.ndarray, limit: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Follow each edge until its brightness changes: the steps taken, and the change of twice the brightness there."""
-    steps, change = np.full(len(at), FARTHEST, np.int16), np.zeros(len(at), np.int16)
+    steps, change = np.full(len(at), LONGEST_SEARCH, np.int16), np.zeros(len(at), np.int16)
     going = np.arange(len(at))
-    for step in range(1, FARTHEST + 1):
+    for step in range(1, LONGEST_SEARCH + 1):
         at = at + along
         now = _taken(light, at) + _taken(light, at + across) - edge
         change[going] = now

@@ -1,14 +1,14 @@
-"""Error in colour: distances from the truth, in millimetres, as colours of the vertices of a head.
+"""Error colormap: distances from the ground truth as vertex colours.
 
-One fixed scale, so that two films can be compared. From slate over green to bright yellow, ever lighter: who sees no
-red, no green or no blue reads it as well, by lightness alone.
+The scale is fixed, so that videos can be compared. It goes from slate over green to bright yellow with rising
+lightness, so that it can be read with any colour blindness.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-#: The end of the scale in millimetres; what is larger has its colour.
+#: The end of the scale in millimetres; larger errors have its colour.
 LARGEST_MILLIMETRES = 6.0
 #: sRGB at even steps from no error to `LARGEST_MILLIMETRES`.
 ANCHORS = (
@@ -17,7 +17,17 @@ ANCHORS = (
 
 
 def errors_to_colors(errors: np.ndarray) -> np.ndarray:
-    """Distances in metres, of any shape (...), as sRGB (..., 3) uint8. Raises ValueError unless finite and >= 0."""
+    """Map distances to colours.
+
+    Args:
+        errors: (...) in metres.
+
+    Returns:
+        (..., 3) uint8 sRGB.
+
+    Raises:
+        ValueError: distances that are negative or not finite.
+    """
     errors = np.asarray(errors, np.float32)
     if not np.isfinite(errors).all() or (errors.size and errors.min() < 0):
         raise ValueError("Errors are distances: finite and not negative.")
@@ -28,10 +38,10 @@ def errors_to_colors(errors: np.ndarray) -> np.ndarray:
 
 
 def vertex_errors(predicted: np.ndarray, true: np.ndarray) -> np.ndarray:
-    """(..., V) distance in metres of every predicted vertex (..., V, 3) from where it should be."""
+    """Return the distance (..., V) in metres between predicted and true vertices (..., V, 3)."""
     return np.linalg.norm(np.asarray(predicted, np.float32) - np.asarray(true, np.float32), axis=-1)
 
 
 def scale_colors(steps: int = 256) -> np.ndarray:
-    """(steps, 3) uint8, the colours from no error to `LARGEST_MILLIMETRES`."""
+    """Return the colours (steps, 3) uint8 sRGB from no error to `LARGEST_MILLIMETRES`."""
     return errors_to_colors(np.linspace(0.0, LARGEST_MILLIMETRES / 1000, steps))

@@ -1,8 +1,8 @@
-"""Light: the share of the sky and of the key lamp that reaches every vertex of a head.
+"""Baked lighting: the share of the sky light and of the key light that reaches every vertex of a head.
 
-Finding it takes seconds, so what the shipped people need lies in `assets/light`; any other head is looked at when it
-is first drawn. Lamps turn with the camera: a share of the key belongs to the azimuth of a camera, in degrees about the
-vertical towards the head's own left.
+Computing it takes seconds, so the shares of the shipped identities lie in `assets/light`; those of any other head are
+computed when it is first drawn. The lights turn with the camera, so that shares of the key light belong to a camera
+azimuth: degrees about the vertical, towards the head's own left.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from memorytalker.face.head import HeadMesh
 from memorytalker.places import assets_folder
 from memorytalker.rendering.surface import Surface, sphere_directions, visibility
 
-#: The shares for the shipped people, made by tools/head/bake_lighting.py.
+#: The shares of the shipped identities, made by tools/head/bake_lighting.py.
 LIGHT_FILE = assets_folder("light") / "light.npz"
-#: Where the key stands, seen from the camera: upper right and in front; degrees (azimuth, elevation).
+#: Direction of the key light seen from the camera, upper right and in front: (azimuth, elevation) in degrees.
 KEY = (40.0, 32.0)
-#: Parts that lie close over others.
+#: Parts that lie close above other parts.
 LOOSE_PARTS = ("hair", "clothing", "lashes", "brows")
-#: Side in metres over which one round of blurring takes the grain from light; shorter sides take more rounds.
+#: Edge length in metres at which one round of smoothing removes the noise; shorter edges need more rounds.
 SMOOTH_SIDE = 0.004
-#: The mouth for which the light inside it is found.
+#: The open mouth for which the light inside it is computed.
 OPEN_MOUTH = MappingProxyType(
     {
         "jawOpen": 0.55,
@@ -44,26 +44,40 @@ OPEN_MOUTH = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """Shares in [0, 1] of the light that reaches V vertices."""
+    """Shares in [0, 1] of the light that reaches V vertices.
 
-    sky: np.ndarray  # (V,) float32
-    azimuths: tuple[float, ...]  # degrees, ascending, in [-180, 180)
-    keys: np.ndarray  # (len(azimuths), V) float32: the key of a camera at each azimuth
+    Args:
+        sky: (V,) float32, of the sky light.
+        azimuths: of cameras, in degrees, ascending, in [-180, 180).
+        keys: (len(azimuths), V) float32, of the key light for a camera at each azimuth.
+    """
+
+    sky: np.ndarray
+    azimuths: tuple[float, ...]
+    keys: np.ndarray
 
 
-def lamp_direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
-    """Unit vector towards a lamp, seen from the camera: x right, y up, z towards the camera; degrees."""
+def light_direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
+    """Return the unit vector towards a light at angles in degrees, seen from the camera: x right, y up, z back."""
     a, e = math.radians(azimuth), math.radians(elevation)
     return math.cos(e) * math.sin(a), math.sin(e), math.cos(e) * math.cos(a)
 
 
 def find_light(head: HeadMesh, surface: Surface, azimuths: tuple[float, ...]) -> Light:
-    """Look at `head`, whose surface is `surface`, from the sky and from the key of cameras at `azimuths`.
+    """Compute the light that reaches every vertex of a head.
 
-    A share is the larger of the resting face and, where the head has blendshapes, an open mouth, so that teeth and the
-    inside of the lips are dark in proportion to how deep they lie and not for being behind closed lips.
+    A share is the larger of that of the neutral face and, if the head has blendshapes, that of an open mouth. So teeth
+    and the inside of the lips are as dark as they lie deep, and not dark because closed lips cover them.
+
+    Args:
+        head: the head, in metres.
+        surface: its surface.
+        azimuths: of cameras, in degrees, ascending.
+
+    Returns:
+        The shares.
     """
-    cone = [lamp_direction(KEY[0] + a, KEY[1] + e) for a, e in ((0, 0), (12, 0), (-12, 0), (0, 10), (0, -10), (7, 7))]
+    cone = [light_direction(KEY[0] + a, KEY[1] + e) for a, e in ((0, 0), (12, 0), (-12, 0), (0, 10), (0, -10), (7, 7))]
     around = sphere_directions(32)
     poses = [(head.template, around)]
     if head.blendshape_names:
@@ -77,7 +91,7 @@ def find_light(head: HeadMesh, surface: Surface, azimuths: tuple[float, ...]) ->
             turn = math.radians(azimuth)
             to_world = np.array([[math.cos(turn), 0, math.sin(turn)], [0, 1, 0], [-math.sin(turn), 0, math.cos(turn)]])
             np.maximum(key, visibility(vertices, head.faces, normals, np.array(cone) @ to_world.T), out=key)
-    for part in LOOSE_PARTS:  # the depth pictures see nothing between cloth or hair and the skin close under it
+    for part in LOOSE_PARTS:  # a depth map does not resolve the small distance from hair or cloth to the skin below
         loose = head.parts.get(part, np.zeros(0, int))
         sky[loose] = np.maximum(sky[loose], 0.3)
     sides = np.linalg.norm(np.diff(head.template[surface.all_edges], axis=1)[:, 0], axis=1)
@@ -87,27 +101,27 @@ def find_light(head: HeadMesh, surface: Surface, azimuths: tuple[float, ...]) ->
 
 
 def light_of(head: HeadMesh, surface: Surface, azimuth: float) -> Light:
-    """The light of `head` before a camera at `azimuth`, and where it is shipped before all others."""
+    """Return the light of `head` for a camera at `azimuth`: the shipped light if it has that azimuth."""
     shipped = shipped_light(head)
     return find_light(head, surface, (azimuth,)) if shipped is None or azimuth not in shipped.azimuths else shipped
 
 
 def shipped_light(head: HeadMesh) -> Light | None:
-    """The light that lies in `LIGHT_FILE` for this very head, or None."""
+    """Return the light that is stored in `LIGHT_FILE` for this head, or None."""
     return _shipped().get(fingerprint(head))
 
 
 def fingerprint(head: HeadMesh) -> str:
-    """What tells the form of one head from every other's; colours do not matter to light."""
-    digest = hashlib.sha256(np.ascontiguousarray(head.template))
-    digest.update(np.ascontiguousarray(head.faces))
-    digest.update(np.ascontiguousarray(head.blendshapes[:, :: max(head.vertex_count // 64, 1)]))
+    """Return a hash of a head's mesh and blendshapes, not of its colours, which have no influence on light."""
+    digest = hashlib.sha256(np.ascontiguousarray(head.template).data)
+    digest.update(np.ascontiguousarray(head.faces).data)
+    digest.update(np.ascontiguousarray(head.blendshapes[:, :: max(head.vertex_count // 64, 1)]).data)
     return digest.hexdigest()
 
 
 @functools.cache
 def _shipped() -> dict[str, Light]:
-    """Every head's light by fingerprint; nothing where the file is missing or damaged, as it only saves time."""
+    """The stored light by fingerprint; empty if the file is missing or damaged, as it only saves time."""
     try:
         with np.load(LIGHT_FILE, allow_pickle=False) as file:
             names, azimuths = file["fingerprints"], tuple(float(azimuth) for azimuth in file["azimuths"])

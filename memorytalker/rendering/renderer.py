@@ -1,7 +1,7 @@
-"""The renderer: a head and its moving vertices to pictures, one at a time. The only place that draws.
+"""The renderer: a head and its moving vertices to frames, one at a time. The only module that draws.
 
-All drawing of one call happens in one thread of its own, with a plotter of its own: a graphics context used from a
-second thread gives garbage without any error, and a generator may be resumed from any thread.
+Each call draws in its own thread with its own plotter: a graphics context that is used from a second thread gives
+garbage without any error, and a generator may be resumed from any thread.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from memorytalker.rendering.dirty_rect import Box, moving_box
 from memorytalker.rendering.edges import soften_edges
 from memorytalker.rendering.surface import Patch, Surface
 
-#: Pictures that the drawing thread may be ahead of the reader.
+#: Frames that the drawing thread may be ahead of the reader.
 FRAMES_AHEAD = 3
-#: Triangles with a side longer than this are cut where rounding moves its middle by more than that, both in pixels.
+#: An edge is subdivided if it is longer than the first and its middle rises by more than the second, in pixels.
 LONGEST_SIDE, FLATTEST = 9.0, 0.3
-#: A vertex that never moves by more than this, in pixels, stands still.
+#: A vertex that never moves by more than this, in pixels, counts as still.
 STILL = 0.01
-#: So few frames are drawn whole.
+#: Up to this many frames, each is drawn whole.
 FEW = 8
-#: Every how many pixels a picture is sampled when it is checked.
+#: Distance in pixels of the samples by which a frame is checked.
 CHECK_STEP = 8
-#: Smallest share of the picture that a head fills, and smallest brightness of its brightest pixels (of 255).
+#: Smallest share of a frame that a head fills, and smallest brightness of its brightest pixels (of 255).
 SMALLEST_SHARE, SMALLEST_BRIGHTNESS = 0.05, 40
-#: No vertex of a talking head is further than this from the middle of the neutral one, in metres.
+#: Largest distance of a vertex from the middle of the neutral head, in metres.
 LARGEST_DISTANCE = 1.0
 
 _NO_GRAPHICS = (
     "No working OpenGL was found, which rendering needs; on Debian or Ubuntu run "
     "'apt-get install libegl1 libgl1 libgl1-mesa-dri libx11-6' and try again."
 )
-# Creating the first plotters in several threads at once races inside the graphics library.
+# VTK has a race when several threads create their first plotters.
 _OPENING = threading.Lock()
 
-#: Without a usable OpenGL the graphics library ends the whole process, so this runs in one of its own.
+#: Without a usable OpenGL, VTK ends the process, so this runs in a process of its own.
 _PROBE = """
 from vtkmodules.vtkRenderingCore import vtkRenderer, vtkRenderWindow
 from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
@@ -63,21 +63,28 @@ print("drawn", [pixels.GetValue(k) for k in range(3)] == [255, 0, 255])
 
 
 class RenderError(ExecutionError):
-    """A picture that could not be made; the message says in plain words what is missing or wrong."""
+    """A frame that could not be drawn; the message says in plain words what is missing or wrong."""
 
 
 def render_frames(
     head: HeadMesh, vertices: np.ndarray, options: RenderOptions | None = None, paint: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
-    """Pictures (H, W, 3) uint8 sRGB, one per row of `vertices` (T, V, 3): metres, y up, face towards +z.
+    """Render moving vertices. The same input gives the same frames.
 
-    `paint` (T, V, 3) uint8 sRGB are colours that mean something: each frame wears its own instead of the head's, under
-    a plain light that keeps their hue, and shows them as they are where the face looks at the camera.
+    Args:
+        head: the head; one in other units than metres is drawn at the natural size of a head.
+        vertices: (T, V, 3) in metres, y up, face towards +z.
+        options: size, camera, background; None: the defaults.
+        paint: (T, V, 3) uint8 sRGB, colours with a meaning, which replace the head's in each frame. They are lit so
+            that their hue stays, and are shown unchanged where the face looks at the camera.
 
-    The iterator draws as it is read and only a few pictures ahead; closing it stops the drawing. The same input gives
-    the same pictures. A head in other units than metres is drawn at a head's natural size. Raises HeadError for a head
-    without triangles, RenderError for vertices that do not belong to the head or are not finite, for a machine without
-    OpenGL, and instead of any empty picture.
+    Returns:
+        An iterator of T frames (H, W, 3) uint8 sRGB. It draws only a few frames ahead; closing it stops the drawing.
+
+    Raises:
+        HeadError: a head without triangles.
+        RenderError: vertices or paint that do not fit the head or are not finite; while iterating, no OpenGL, or a
+            frame without a head in it.
     """
     if not len(head.faces):
         raise HeadError("This head has no triangles to draw; load it from its mesh file (.ply or .obj).")
@@ -103,7 +110,11 @@ def render_frames(
 
 @functools.cache
 def check_graphics() -> None:
-    """Raise RenderError, naming the packages to install, unless a picture can be drawn here. Asked once per process."""
+    """Check that this machine can render, once per process.
+
+    Raises:
+        RenderError: no working OpenGL; the message names the packages to install.
+    """
     try:
         done = subprocess.run(
             [sys.executable, "-c", _PROBE], env=_environment(), capture_output=True, timeout=120, check=False, text=True
@@ -115,7 +126,7 @@ def check_graphics() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """The process environment, with drawing off screen through EGL rather than a display where nothing else is set."""
+    """The process environment, with EGL for rendering off screen unless it sets something else."""
     chosen = {"VTK_DEFAULT_OPENGL_WINDOW": "vtkEGLRenderWindow"} if sys.platform.startswith("linux") else {}
     return {**chosen, **os.environ}
 
@@ -123,15 +134,15 @@ def _environment() -> dict[str, str]:
 def _frames(
     head: HeadMesh, vertices: np.ndarray, options: RenderOptions, paint: np.ndarray | None, scale: float = 1.0
 ) -> Iterator[np.ndarray]:
-    """Start the drawing thread and hand on what it draws, until the end or until the reader closes this generator."""
+    """Start the drawing thread and yield its frames, until the end or until the reader closes this generator."""
     check_graphics()
-    pictures: queue.Queue[Any] = queue.Queue(FRAMES_AHEAD)
+    drawn: queue.Queue[Any] = queue.Queue(FRAMES_AHEAD)
     stop = threading.Event()
 
     def hand_over(item: Any) -> bool:
         while not stop.is_set():
             with contextlib.suppress(queue.Full):
-                pictures.put(item, timeout=0.1)
+                drawn.put(item, timeout=0.1)
                 return True
         return False
 
@@ -139,16 +150,16 @@ def _frames(
         stage = None
         try:
             stage = _Stage(head, options, vertices, scale, painted=paint is not None)
-            for number, frame in enumerate(vertices):
+            for number, positions in enumerate(vertices):
                 if paint is not None:
                     stage.paint(paint[number])
                 elif number == 1 and len(vertices) > FEW:
                     stage.narrow()
-                picture = stage.picture(frame if scale == 1.0 else frame * scale, number)
-                if not hand_over((picture, stage.box)):
+                image = stage.draw(positions if scale == 1.0 else positions * scale, number)
+                if not hand_over((image, stage.box)):
                     return
             hand_over(None)
-        except BaseException as error:  # noqa: BLE001 - handed to the reader, who raises it
+        except BaseException as error:  # noqa: BLE001 - passed to the reader, which raises it
             hand_over(error)
         finally:
             if stage is not None:
@@ -158,15 +169,19 @@ def _frames(
     thread.start()
     whole: np.ndarray | None = None
     try:
-        while (item := pictures.get()) is not None:
+        while (item := drawn.get()) is not None:
             if isinstance(item, RenderError):
                 raise item
             if isinstance(item, BaseException):
                 raise RenderError(f"The renderer failed: {type(item).__name__}: {item}.") from item
-            picture, box = item
-            # Not in the drawing thread, which may go on meanwhile.
-            picture = soften_edges(picture) if options.antialias else picture
-            whole = picture if box is None else box.put(picture, whole)
+            image, box = item
+            # Not in the drawing thread, which can draw the next frame meanwhile.
+            image = soften_edges(image) if options.antialias else image
+            if box is None:
+                whole = image
+            else:
+                assert whole is not None  # the first frame is drawn whole
+                whole = box.put(image, whole)
             yield whole
     finally:
         stop.set()
@@ -174,20 +189,20 @@ def _frames(
 
 
 class _Stage:
-    """One plotter with the head in it, for the frames (T, V, 3) times `scale`. Made, used and closed in one thread."""
+    """One plotter with a head, for the frames (T, V, 3) times `scale`. It is created, used and closed in one thread."""
 
     def __init__(
         self, head: HeadMesh, options: RenderOptions, frames: np.ndarray, scale: float = 1.0, painted: bool = False
     ) -> None:
         self.options, self.painted = options, painted
-        self.box: Box | None = None  # what is drawn of the picture; None is all of it
+        self.box: Box | None = None  # the part of the frame that is drawn; None: all of it
         self.camera, pixel = scene.frame_head(head, options), scene.metres_per_pixel(head, options)
         self.surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel)
         attributes = scene.vertex_attributes(head, self.surface, options)
         self.plotter = _open_plotter(options)
         self._prepare(options)
         self.empty = self._read()
-        # A third of a head never turns to the camera, and leaving it out saves a sixth of the time.
+        # A third of a head never faces the camera; culling it saves a sixth of the time.
         seen = self.surface.seen(frames, np.array(self.camera.position) / scale)
         self._add_head(np.asarray(frames[0], np.float32) * np.float32(scale), attributes, self.surface.cut(seen))
         self.lowest, self.highest = frames.min(axis=0) * scale, frames.max(axis=0) * scale
@@ -195,7 +210,7 @@ class _Stage:
 
     def _prepare(self, options: RenderOptions) -> None:
         renderer, window = self.plotter.renderer, self.plotter.render_window
-        # The library's own ways against stairs take as long as all other drawing, without a GPU.
+        # Without a GPU, VTK's own antialiasing takes as long as all other drawing.
         window.SetMultiSamples(0)
         renderer.SetBackground(scene.parse_color(options.background_bottom))
         renderer.SetBackground2(scene.parse_color(options.background_top))
@@ -207,7 +222,7 @@ class _Stage:
 
         self.normals = self.surface.normals(vertices)
         points, normals = self.surface.refine(vertices, self.normals)
-        self.mesh = pyvista.PolyData.from_regular_faces(points.astype(np.float32), triangles)
+        self.mesh = pyvista.PolyData.from_regular_faces(points.astype(np.float32), triangles)  # type: ignore[arg-type]
         self.mesh.point_data.active_normals = normals.astype(np.float32)
         mapper = vtkOpenGLPolyDataMapper()
         for name, values in attributes.items():
@@ -234,7 +249,7 @@ class _Stage:
         camera.SetClippingRange(self.camera.near, self.camera.far)
 
     def narrow(self) -> None:
-        """From the next picture on draw only the box in which anything ever changes, if that saves much."""
+        """From the next frame on draw only the box in which anything changes, if that saves much."""
         width, height = self.options.width, self.options.height
         box = moving_box(self.lowest, self.highest, self.patch.vertices, self.camera, width, height)
         if box is None:
@@ -251,26 +266,26 @@ class _Stage:
             set_color([b + (t - b) * (1 - row / height) for b, t in zip(low, high, strict=True)])
 
     def paint(self, colors: np.ndarray) -> None:
-        """Give every vertex a colour, (V, 3) uint8 sRGB, from the next picture on."""
+        """Set the colour of every vertex, (V, 3) uint8 sRGB, from the next frame on."""
         self.mesh.point_data["color"][:] = self.surface.spread(colors.astype(np.float32)).round().astype(np.uint8)
 
-    def picture(self, vertices: np.ndarray, number: int) -> np.ndarray:
-        """Draw one frame (V, 3) as the whole picture (H, W, 3) or its `box`; RenderError rather than without a head."""
+    def draw(self, vertices: np.ndarray, number: int) -> np.ndarray:
+        """Draw the vertices (V, 3) of one frame: the whole image (H, W, 3) or its `box`. RenderError if it is empty."""
         points, normals = self.patch.refine(np.asarray(vertices, np.float32), self.normals)
-        self.mesh.points[self.patch.fine] = points  # through pyvista's views, which tell the library of the change
+        self.mesh.points[self.patch.fine] = points  # pyvista's views mark the data as changed
         self.mesh.point_data.active_normals[self.patch.fine] = normals
-        picture = self._read()
-        if not self._shows_a_head(picture):
+        image = self._read()
+        if not self._shows_a_head(image):
             raise RenderError(f"The renderer drew no head in frame {number}; check the OpenGL driver with 'doctor'.")
-        return picture
+        return image
 
-    def _shows_a_head(self, picture: np.ndarray) -> bool:
-        sample, empty = (one[::CHECK_STEP, ::CHECK_STEP].astype(np.int16) for one in (picture, self.empty))
+    def _shows_a_head(self, image: np.ndarray) -> bool:
+        sample, empty = (one[::CHECK_STEP, ::CHECK_STEP].astype(np.int16) for one in (image, self.empty))
         if (np.abs(sample - empty).max(axis=2) > 8).mean() < SMALLEST_SHARE:
             return False
-        if self.box is not None:  # which may hold nothing but an even cheek
-            return np.ptp(picture) > 0
-        return sample.max() >= SMALLEST_BRIGHTNESS and np.ptp(sample) >= SMALLEST_BRIGHTNESS
+        if self.box is not None:  # which may show nothing but an even cheek
+            return bool(np.ptp(image) > 0)
+        return bool(sample.max() >= SMALLEST_BRIGHTNESS and np.ptp(sample) >= SMALLEST_BRIGHTNESS)
 
     def _read(self) -> np.ndarray:
         from vtkmodules.util.numpy_support import vtk_to_numpy
@@ -278,10 +293,10 @@ class _Stage:
 
         width, height = self.box.size if self.box else (self.options.width, self.options.height)
         pixels, window = vtkUnsignedCharArray(), self.plotter.render_window
-        window.Render()  # plotter.render() and plotter.screenshot() may return the picture before
+        window.Render()  # plotter.render() and plotter.screenshot() may return the previous frame
         window.GetPixelData(0, 0, width - 1, height - 1, 0, pixels, 0)
         if pixels.GetNumberOfValues() != width * height * 3:
-            raise RenderError("The renderer returned a picture of the wrong size; choose a smaller one.")
+            raise RenderError("The renderer returned a frame of the wrong size; choose a smaller one.")
         return vtk_to_numpy(pixels).reshape(height, width, 3)[::-1].copy()
 
     def close(self) -> None:
@@ -294,8 +309,9 @@ def _open_plotter(options: RenderOptions) -> Any:
         os.environ.update(_environment())
         import pyvista
 
-        plotter = pyvista.Plotter(off_screen=True, window_size=(options.width, options.height), lighting="none")
-        # The lamps are in the shader; one lamp here makes the library hand the shader normals and positions.
+        plotter = pyvista.Plotter(off_screen=True, window_size=[options.width, options.height], lighting="none")
+        # The lights are in the shader; one light here makes VTK pass normals and positions to the shader.
         plotter.renderer.AddLight(pyvista.Light(light_type="headlight"))
+        assert plotter.render_window is not None
         plotter.render_window.Render()
         return plotter

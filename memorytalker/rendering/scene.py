@@ -1,7 +1,7 @@
-"""The scene: camera, light and materials of a talking head, as numbers and shader text. No graphics library here.
+"""The scene: camera, lights and materials of a talking head, as numbers and shader source. Needs no VTK.
 
 Frame of reference of a head: metres, y up, face towards +z, x towards the head's own left. Colours are sRGB in and out;
-light is added up in linear light between the two.
+light is summed in linear light.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import numpy as np
 
 from memorytalker.face.head import HeadMesh
 from memorytalker.options import RenderOptions
-from memorytalker.rendering.lighting import KEY, lamp_direction, light_of
+from memorytalker.rendering.lighting import KEY, light_direction, light_of
 from memorytalker.rendering.surface import Surface
 
-#: Degrees that the camera is turned about the vertical, towards the head's own left.
+#: Camera -> degrees by which it is turned about the vertical, towards the head's own left.
 AZIMUTHS = {"front": 0.0, "three_quarter": 35.0, "profile": 82.0}
-VIEW_ANGLE = 20.0  # degrees, vertical; long enough not to swell the nose
-HEAD_SHARE = 0.75  # of the picture's height between chin and crown
-CHIN_BELOW_LIPS = 0.045  # metres, for a head that names its lips but not its chin
-#: The longest side of the box around a head in metres: a bare face at the least, shoulders at the most.
+VIEW_ANGLE = 20.0  # degrees, vertical; small enough not to enlarge the nose
+HEAD_SHARE = 0.75  # share of the frame's height from chin to crown
+CHIN_BELOW_LIPS = 0.045  # metres, for a head with lip landmarks but without a chin
+#: The longest side of a head's bounding box in metres, from a bare face to a head with shoulders.
 SIDES, NATURAL_SIDE = (0.1, 1.0), 0.25
-#: Share of the picture's height by which the head sits above the middle.
+#: Share of the frame's height by which the head is above the middle.
 RAISE = 0.055
 
-#: How each part takes light: how far it enters (as in skin), a broad sheen, and a mirror's small highlight. Parts are
-#: matched by the beginning of their name; what is not listed is skin.
+#: Part -> material: subsurface scattering (as in skin), sheen (broad highlight), gloss (small highlight). Parts are
+#: matched by the beginning of their name; any other part is skin.
 FINISHES = MappingProxyType(
     {
         "skin": (1.0, 1.0, 0.0),
@@ -46,7 +46,15 @@ FINISHES = MappingProxyType(
 
 @dataclass(frozen=True)
 class Camera:
-    """A perspective camera: positions in metres, `view_angle` is vertical, in degrees."""
+    """A perspective camera.
+
+    Args:
+        position: in metres.
+        focal_point: in metres.
+        view_angle: vertical, in degrees.
+        near: distance of the near clipping plane in metres.
+        far: distance of the far clipping plane in metres.
+    """
 
     position: tuple[float, float, float]
     focal_point: tuple[float, float, float]
@@ -56,25 +64,33 @@ class Camera:
 
 
 def parse_color(text: str) -> tuple[float, float, float]:
-    """'#rrggbb' as three numbers in [0, 1]."""
-    return tuple(int(text[k : k + 2], 16) / 255 for k in (1, 3, 5))  # type: ignore[return-value]
+    """Convert '#rrggbb' to red, green and blue in [0, 1]."""
+    red, green, blue = (int(text[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    return red, green, blue
 
 
 def narrower(view_angle: float, share: float) -> float:
-    """The view angle, in degrees, of a picture of which only `share` of the height is seen."""
+    """Return the view angle in degrees that shows only `share` of a frame's height."""
     return math.degrees(2 * math.atan(math.tan(math.radians(view_angle) / 2) * share))
 
 
 def natural_scale(head: HeadMesh) -> float:
-    """What brings a head in unknown units to the size of a head in metres; 1 for one that has it."""
+    """Return the factor that scales a head in unknown units to a head's size in metres; 1 if it has that size."""
     side = float(np.ptp(head.template, axis=0).max())
     return 1.0 if SIDES[0] <= side <= SIDES[1] or side == 0 else NATURAL_SIDE / side
 
 
 def frame_head(head: HeadMesh, options: RenderOptions) -> Camera:
-    """A camera that shows the head of this identity at the same size and place as every other's.
+    """Place a camera so that heads of all identities appear at the same size and place.
 
-    What counts as the head is above the chin; of a head that names neither chin nor lips, the whole mesh.
+    The head is framed from the chin up; a mesh with neither chin nor lip landmarks is framed as a whole.
+
+    Args:
+        head: in metres.
+        options: size of the frames, and the camera's name.
+
+    Returns:
+        The camera.
     """
     above = head.template[head.template[:, 1] > _chin_height(head)]
     low, high = above.min(axis=0), above.max(axis=0)
@@ -85,12 +101,14 @@ def frame_head(head: HeadMesh, options: RenderOptions) -> Camera:
     height = max((high[1] - low[1]) / HEAD_SHARE, np.ptp(across) / 0.86 / (options.width / options.height))
     focal = np.array([0.0, (low[1] + high[1]) / 2 - RAISE * height, 0.0])
     focal += aside * (across.min() + across.max()) / 2
-    # The picture's height is measured at the face, not at the middle of the skull.
+    # The frame's height is measured at the face, not at the middle of the skull.
     depth = (above @ toward).max() - 0.03
     focal += toward * (depth - focal @ toward)
     distance = height / 2 / math.tan(math.radians(VIEW_ANGLE / 2))
     position = focal + toward * distance + np.array([0.0, 0.03 * height, 0.0])
-    return Camera(tuple(position), tuple(focal), VIEW_ANGLE, distance - 0.4, distance + 0.8)
+    x, y, z = position
+    a, b, c = focal
+    return Camera((x, y, z), (a, b, c), VIEW_ANGLE, distance - 0.4, distance + 0.8)
 
 
 def _chin_height(head: HeadMesh) -> float:
@@ -103,14 +121,14 @@ def _chin_height(head: HeadMesh) -> float:
 
 
 def metres_per_pixel(head: HeadMesh, options: RenderOptions) -> float:
-    """Size of a pixel at the face."""
+    """Return the size of a pixel at the face, in metres."""
     camera = frame_head(head, options)
     distance = math.dist(camera.position, camera.focal_point)
     return 2 * distance * math.tan(math.radians(camera.view_angle / 2)) / options.height
 
 
 def vertex_finishes(head: HeadMesh) -> np.ndarray:
-    """The three numbers of FINISHES for every vertex, (V, 3) float32."""
+    """Return the three numbers of FINISHES for every vertex, (V, 3) float32."""
     finishes = np.tile(np.array(FINISHES["skin"], np.float32), (head.vertex_count, 1))
     for part, vertices in head.parts.items():
         for name, finish in FINISHES.items():
@@ -119,15 +137,15 @@ def vertex_finishes(head: HeadMesh) -> np.ndarray:
     return finishes
 
 
-#: Beside the key: fill from the left, rim from behind; degrees seen from the camera.
+#: Fill light from the left, rim light from behind: (azimuth, elevation) in degrees, seen from the camera.
 FILL, RIM = (-55.0, 5.0), (-140.0, 25.0)
-#: Linear light: a warm key, cool fill and rim, and what comes from above and below.
+#: Colours in linear light: warm key, cool fill and rim, and ambient light from above and below.
 KEY_COLOR, FILL_COLOR, RIM_COLOR = (1.72, 1.52, 1.30), (0.27, 0.31, 0.38), (0.95, 1.05, 1.20)
 SKY, GROUND = (0.38, 0.39, 0.42), (0.20, 0.15, 0.12)
 EXPOSURE = 0.58
-#: How much stronger colours are than the light makes them; the tone curve takes some away.
+#: Saturation before the tone curve, which lowers it.
 SATURATION = 1.0
-#: Where eyes and teeth mirror the key: lower than it stands, or the upper lid would hide the glint.
+#: Direction of the key light's reflection in eyes and teeth; lower than KEY, or the upper lid would hide it.
 GLINT = (15.0, 11.0)
 
 VERTEX_DECLARATIONS = """
@@ -141,22 +159,22 @@ lightVS = lightMC;
 finishVS = finishMC;
 """
 FRAGMENT_DECLARATIONS = """
-in vec2 lightVS;   // shares of the sky and of the key that reach this point
-in vec3 finishVS;  // depth to which light enters, sheen, mirror
+in vec2 lightVS;   // shares of the sky light and of the key light that reach this point
+in vec3 finishVS;  // subsurface scattering, sheen, gloss
 """
-# Written without powers and exponentials, which take most of the time when a processor draws.
+# Without powers and exponentials, which take most of the time on a CPU.
 FRAGMENT_BODY = """
   vec3 N = normalize(normalVCVSOutput);
   float sky = 0.04 + 0.96 * lightVS.x, key = lightVS.y;
   // sRGB to linear light, to within half a percent.
   vec3 albedo = diffuseColor * (diffuseColor * (diffuseColor * 0.305306 + 0.682171) + 0.012523);
-  // Light wraps round the edge of the lit side, in skin further in red than in blue.
+  // Light wraps around the terminator, in skin further in red than in blue.
   vec3 wrap = mix(vec3(0.12), vec3(0.34, 0.15, 0.11), finishVS.x);
   vec3 scale = vec3(1.0) / (vec3(1.0) + wrap);
   vec3 key_side = clamp((vec3(dot(N, KEY_AT)) + wrap) * scale, 0.0, 1.0);
   vec3 fill_side = clamp((vec3(dot(N, FILL_AT)) + wrap) * scale, 0.0, 1.0);
   vec3 light = mix(GROUND, SKY, 0.5 + 0.5 * N.y) * sky;
-  // What reaches a crease has bounced off skin: creases turn red before they turn black.
+  // Light in a crease has bounced off skin, so creases turn red before they turn black.
   light *= mix(vec3(1.0), mix(vec3(1.0, 0.80, 0.72), vec3(1.0), sky), finishVS.x);
   light += KEY_COLOR * key * key_side * (key_side * 0.8 + 0.2);
   light += FILL_COLOR * sky * fill_side * (fill_side * 0.8 + 0.2);
@@ -175,7 +193,7 @@ FRAGMENT_BODY = """
   vec3 x = max(color * EXPOSURE - 0.004, vec3(0.0));
   gl_FragData[0] = vec4((x * (6.2 * x + 0.5)) / (x * (6.2 * x + 1.7) + 0.06), 1.0);
 """
-# Paint means something, so plain light from the camera leaves its hue, and its full strength where it faces the viewer.
+# Paint has a meaning: a plain light from the camera keeps its hue, and its full value where it faces the camera.
 PAINT_BODY = """
   vec3 N = normalize(normalVCVSOutput);
   float sky = 0.35 + 0.65 * clamp(1.6 * lightVS.x, 0.0, 1.0);
@@ -193,18 +211,18 @@ NORMAL_DECLARATIONS, NORMAL_STATEMENTS, LIGHT_STATEMENTS = (
 
 
 def fragment_body() -> str:
-    """What gives a point its colour: statements of GLSL, with every lamp's place and light as numbers.
+    """Return the GLSL statements that compute the colour of a point, with all lights as numbers.
 
     They read `normalVCVSOutput` (the normal, seen from the camera), `diffuseColor` (sRGB), `lightVS` and `finishVS`,
     and write `gl_FragData[0]`.
     """
-    halfway = np.array(lamp_direction(*KEY)) + (0.0, 0.0, 1.0)
+    halfway = np.array(light_direction(*KEY)) + (0.0, 0.0, 1.0)
     values = {
-        "KEY_AT": _vector(lamp_direction(*KEY)),
-        "FILL_AT": _vector(lamp_direction(*FILL)),
-        "RIM_AT": _vector(lamp_direction(*RIM)),
+        "KEY_AT": _vector(light_direction(*KEY)),
+        "FILL_AT": _vector(light_direction(*FILL)),
+        "RIM_AT": _vector(light_direction(*RIM)),
         "SHEEN_AT": _vector(halfway / np.linalg.norm(halfway)),
-        "GLINT_AT": _vector(lamp_direction(*GLINT)),
+        "GLINT_AT": _vector(light_direction(*GLINT)),
         "KEY_COLOR": _vector(KEY_COLOR),
         "FILL_COLOR": _vector(FILL_COLOR),
         "RIM_COLOR": _vector(RIM_COLOR),
@@ -220,7 +238,7 @@ def fragment_body() -> str:
 
 
 def shader_replacements(painted: bool = False) -> list[tuple[str, str, str]]:
-    """(stage, marker in the graphics library's shader, text that takes its place), for the materials above or paint."""
+    """Return replacements in VTK's shaders for the materials, or for paint: (stage, marker, text)."""
     return [
         ("Vertex", NORMAL_DECLARATIONS, f"{NORMAL_DECLARATIONS}\n{VERTEX_DECLARATIONS}"),
         ("Vertex", NORMAL_STATEMENTS, f"{NORMAL_STATEMENTS}\n{VERTEX_BODY}"),
@@ -234,7 +252,17 @@ def _vector(values: Iterable[float]) -> str:
 
 
 def vertex_attributes(head: HeadMesh, surface: Surface, options: RenderOptions) -> dict[str, np.ndarray]:
-    """What every fine vertex carries for the shader: `color`, `light` (shares of sky and key) and `finish`."""
+    """Compute what the shader needs per fine vertex.
+
+    Args:
+        head: in metres.
+        surface: its surface.
+        options: gives the camera.
+
+    Returns:
+        `color` (G, 3) uint8 sRGB, `light` (G, 2) float32 shares of sky and key light, `finish` (G, 3) float32, for the
+        G vertices of the fine mesh.
+    """
     azimuth = AZIMUTHS[options.camera]
     light = light_of(head, surface, azimuth)
     shares = np.stack([light.sky, light.keys[light.azimuths.index(azimuth)]], axis=1)

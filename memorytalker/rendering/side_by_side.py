@@ -1,4 +1,4 @@
-"""Pictures of two or more heads beside each other, such as a prediction and the recorded truth."""
+"""Frames of two or more videos side by side, such as a prediction and the ground truth."""
 
 from __future__ import annotations
 
@@ -10,28 +10,34 @@ import numpy as np
 from memorytalker.rendering.renderer import RenderError
 
 
-def side_by_side(*films: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-    """Pictures (H, W1 + W2 + ..., 3) of `films`, iterators of pictures (H, W, 3), from left to right.
+def side_by_side(*videos: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+    """Join frames from left to right, one frame of each video in memory at a time.
 
-    One picture of each is held at a time. Ends with the films, and closes them when it is closed. Raises RenderError if
-    they differ in height or in their number of pictures.
+    Args:
+        videos: iterators of frames (H, W, 3) of one height; closing the result closes them.
+
+    Returns:
+        An iterator of frames (H, W1 + W2 + ..., 3).
+
+    Raises:
+        RenderError: no videos, or, while iterating, videos of different heights or lengths.
     """
-    if not films:
-        raise RenderError("There are no films to put side by side; give at least one.")
-    return _beside(films)
+    if not videos:
+        raise RenderError("There are no videos to put side by side; give at least one.")
+    return _joined(videos)
 
 
-def _beside(films: tuple[Iterator[np.ndarray], ...]) -> Iterator[np.ndarray]:
+def _joined(videos: tuple[Iterator[np.ndarray], ...]) -> Iterator[np.ndarray]:
     with contextlib.ExitStack() as stack:
-        for film in films:
-            if hasattr(film, "close"):
-                stack.callback(film.close)
+        for video in videos:
+            if hasattr(video, "close"):
+                stack.callback(video.close)
         try:
-            for pictures in zip(*films, strict=True):
-                if len({len(picture) for picture in pictures}) > 1:
-                    raise RenderError("Films side by side need pictures of one height.")
-                yield np.hstack(pictures)
+            for frames in zip(*videos, strict=True):
+                if len({len(frame) for frame in frames}) > 1:
+                    raise RenderError("Videos side by side need frames of one height.")
+                yield np.hstack(frames)
         except ValueError as error:
             if "zip()" not in str(error):
                 raise
-            raise RenderError("Films side by side need the same number of pictures.") from None
+            raise RenderError("Videos side by side need the same number of frames.") from None

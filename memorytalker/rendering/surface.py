@@ -1,4 +1,4 @@
-"""The surface: normals, a rounder mesh between the given vertices, and how much light reaches every vertex."""
+"""The surface of a head: normals, smooth subdivision, and the visibility of light."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ import math
 
 import numpy as np
 
-#: How far a point between two vertices moves from the flat triangle towards the curved surface (0 flat, 1 fully).
+#: How far a new vertex moves from the flat triangle towards the curved surface, from 0 to 1.
 ROUNDNESS = 0.6
-#: A flat triangle that turns away by less than this (a cosine) may have rounded pieces that do not.
+#: A triangle that faces away by less than this cosine may have subdivided parts that do not.
 CURVED_AWAY = 0.25
-#: Grid of the depth pictures that find what is in shadow, and how much deeper than its surface a lit point may lie.
+#: Cell size of the depth maps for visibility, and how far below the depth map a visible point may lie.
 CELL, BIAS = np.float32(0.003), np.float32(0.004)  # metres
 
 
 class Surface:
-    """Fixed triangles over moving vertices; those with long sides are cut and rounded for the picture.
+    """Fixed triangles over moving vertices, subdivided and rounded at long edges.
 
-    `faces` (F, 3) are given; `fine_faces` index the V given vertices followed by one vertex for each of `edges` (E, 2),
-    the sides in `template` (V, 3) that are longer than `longest_side` and whose middle rises by more than `flattest`,
-    both metres. A cut side is cut for both its triangles, so that no cracks open.
+    `fine_faces` (G, 3) are the subdivided triangles. They index the V given vertices, followed by one new vertex for
+    each of `edges` (E, 2). Both triangles of an edge are subdivided there, so that no cracks open.
+
+    Args:
+        faces: (F, 3) the given triangles.
+        template: (V, 3) neutral vertices in metres.
+        longest_side: edges that are longer, in metres, are subdivided ...
+        flattest: ... if rounding moves their middle by more than this, in metres.
     """
 
     def __init__(self, faces: np.ndarray, template: np.ndarray, longest_side: float, flattest: float = 0.0) -> None:
@@ -36,13 +41,18 @@ class Surface:
         self.fine_faces = self.cut(np.ones(len(self.faces), bool))
 
     def cut(self, kept: np.ndarray) -> np.ndarray:
-        """Fine triangles of the given triangles `kept` (F,) bool alone, over the same vertices as `fine_faces`."""
+        """Return the subdivided triangles (G, 3) of the given triangles `kept` (F,) bool."""
         return _cut(self.faces[kept], self._middles[kept])
 
     def seen(self, frames: np.ndarray, eye: np.ndarray) -> np.ndarray:
-        """Which triangles (F,) bool must be drawn before a camera at `eye` (3,): all that do not always turn away.
+        """Find the triangles that face a camera in any frame, with a margin for their subdivided parts.
 
-        `frames` (T, V, 3). A triangle that turns away by little counts as seen: its rounded pieces may not turn away.
+        Args:
+            frames: (T, V, 3) vertices.
+            eye: (3,) position of the camera, in the units of the vertices.
+
+        Returns:
+            (F,) bool.
         """
         away = np.arange(len(self.faces))
         for vertices in frames:
@@ -55,23 +65,32 @@ class Surface:
         return kept
 
     def normals(self, vertices: np.ndarray) -> np.ndarray:
-        """Unit normals (V, 3) float32 of `vertices` (V, 3), weighted by the area of the triangles around."""
+        """Return the unit normals (V, 3) float32 of `vertices` (V, 3), weighted by the area of adjacent triangles."""
         return _normals(self.faces, vertices)
 
     def refine(self, vertices: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Positions and normals of the fine mesh, (V + E, 3) each: Phong tessellation, which keeps given vertices.
+        """Subdivide by Phong tessellation, which keeps the given vertices.
 
-        Boubekeur and Alexa, Phong Tessellation, ACM Transactions on Graphics 27 (2008), doi:10.1145/1409060.1409094.
+        Args:
+            vertices: (V, 3).
+            normals: (V, 3) unit normals.
+
+        Returns:
+            Positions and unit normals of the fine mesh, (V + E, 3) each.
+
+        Source:
+            Boubekeur and Alexa, Phong Tessellation, ACM Transactions on Graphics 27 (2008),
+            doi:10.1145/1409060.1409094.
         """
         points, between = _middles(vertices, normals, self.edges)
         return np.concatenate([vertices, points]), np.concatenate([normals, between])
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """Values per given vertex (V, ...) -> per fine vertex (V + E, ...), the mean of both ends on an edge."""
+        """Interpolate values per given vertex (V, ...) to the fine vertices (V + E, ...)."""
         return np.concatenate([values, 0.5 * (values[self.edges[:, 0]] + values[self.edges[:, 1]])])
 
     def smooth(self, values: np.ndarray, rounds: int) -> np.ndarray:
-        """Values per vertex (V,), blurred along the edges."""
+        """Average values per vertex (V,) with their neighbours, `rounds` times."""
         first, second = self.all_edges.T
         degree = np.bincount(self.all_edges.ravel(), minlength=self.vertex_count) + 1.0
         for _ in range(rounds):
@@ -82,19 +101,23 @@ class Surface:
 
 
 class Patch:
-    """The part of a surface that changes when only the vertices `moves` (V,) bool move.
+    """The part of a surface that changes when only some vertices move.
 
-    `fine` (P,) are the fine vertices in it: the given ones `vertices` first, then those between.
+    `fine` (P,) are the indices of its fine vertices: the given ones, `vertices`, and then the new ones.
+
+    Args:
+        surface: the surface.
+        moves: (V,) bool, the vertices that move.
     """
 
     def __init__(self, surface: Surface, moves: np.ndarray) -> None:
         faces = surface.faces
-        turned = np.zeros(surface.vertex_count, bool)  # whose normal changes: all corners of what moves
+        turned = np.zeros(surface.vertex_count, bool)  # vertices whose normal changes: all corners of moving triangles
         turned[faces[moves[faces].any(axis=1)]] = True
         self.vertices = np.flatnonzero(turned)
         at_edge = turned[surface.edges].any(axis=1)
         self.fine = np.concatenate([self.vertices, surface.vertex_count + np.flatnonzero(at_edge)])
-        # A normal takes all triangles around its vertex, and an edge both its ends.
+        # A normal needs all triangles around its vertex, and an edge both its ends.
         around = faces[turned[faces].any(axis=1)]
         self._needed, local = np.unique(
             np.concatenate([around.ravel(), surface.edges[at_edge].ravel()]), return_inverse=True
@@ -105,7 +128,7 @@ class Patch:
         self._turned = turned[self._needed]
 
     def refine(self, vertices: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Positions and normals (P, 3) of `fine` for `vertices` (V, 3); `normals` (V, 3) are of what stays."""
+        """Return positions and normals (P, 3) of `fine` for `vertices` (V, 3); `normals` (V, 3) are those at rest."""
         here = vertices[self._needed]
         own = np.where(self._turned[:, None], _normals(self._around, here), normals[self._needed])
         points, between = _middles(here, own, self._edges)
@@ -115,7 +138,7 @@ class Patch:
 def _normals(faces: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     a, b, c = (vertices.T[:, corner] for corner in faces.T)
     (ux, uy, uz), (vx, vy, vz) = b - a, c - a
-    across = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)  # numpy's own takes twice as long
+    across = (uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx)  # np.cross takes twice as long
     corners = faces.T.ravel()
     total = [np.bincount(corners, np.tile(one, 3), len(vertices)) for one in across]
     normals = np.stack(total, axis=1).astype(np.float32)
@@ -123,7 +146,7 @@ def _normals(faces: np.ndarray, vertices: np.ndarray) -> np.ndarray:
 
 
 def _rise(vertices: np.ndarray, normals: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """How far the middle of each edge rises from the straight line towards the curved surface, (E, 3)."""
+    """The offset (E, 3) of the middle of each edge from the straight line to the curved surface."""
     first, second = edges.T
     along, n, m = vertices[second] - vertices[first], normals[first], normals[second]
     # Mean of the two projections of the mid-point onto the tangent planes at both ends, less the mid-point.
@@ -132,7 +155,7 @@ def _rise(vertices: np.ndarray, normals: np.ndarray, edges: np.ndarray) -> np.nd
 
 
 def _middles(vertices: np.ndarray, normals: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions and unit normals (E, 3) of the points between both ends of every edge."""
+    """Positions and unit normals (E, 3) of the new vertex on every edge."""
     first, second = edges.T
     between = normals[first] + normals[second]
     between /= np.maximum(np.linalg.norm(between, axis=1, keepdims=True), 1e-20)
@@ -140,7 +163,7 @@ def _middles(vertices: np.ndarray, normals: np.ndarray, edges: np.ndarray) -> tu
 
 
 def _cut(faces: np.ndarray, middles: np.ndarray) -> np.ndarray:
-    """Triangles (F, 3) cut at the vertices `middles` (F, 3) of their sides ab, bc, ca; -1 where a side stays whole."""
+    """Subdivide triangles (F, 3) at the new vertices `middles` (F, 3) of their sides ab, bc, ca; -1: not there."""
     cut = middles >= 0
     count = cut.sum(axis=1)
     # Turn every triangle so that its only cut side is ab, or its only whole side is ca.
@@ -158,10 +181,18 @@ def _cut(faces: np.ndarray, middles: np.ndarray) -> np.ndarray:
 
 
 def visibility(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Share of the light from `directions` (K, 3) that reaches each vertex, (V,) float32 in [0, 1].
+    """Compute the share of light from several directions that reaches each vertex, with a depth map per direction.
 
-    A depth picture is taken along every direction and each vertex compared with it: ambient occlusion for directions
-    all round, a soft shadow for directions about one lamp.
+    Directions all around give ambient occlusion; directions around a light give a soft shadow.
+
+    Args:
+        vertices: (V, 3) in metres.
+        faces: (F, 3).
+        normals: (V, 3) unit normals.
+        directions: (K, 3) unit vectors towards the light.
+
+    Returns:
+        (V,) float32 in [0, 1].
     """
     samples = np.ascontiguousarray(_samples(vertices, faces).T)
     lifted = np.ascontiguousarray((vertices + np.float32(0.002) * normals).T)
@@ -184,7 +215,7 @@ def visibility(vertices: np.ndarray, faces: np.ndarray, normals: np.ndarray, dir
 
 
 def _samples(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Points (P, 3) on the triangles, close enough together to leave no hole in a depth picture."""
+    """Points (P, 3) on the triangles, dense enough to leave no hole in a depth map."""
     corners = vertices[faces]
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
     cuts = np.clip(np.ceil(longest / (1.4 * CELL)), 1, 12).astype(int)
@@ -196,7 +227,7 @@ def _samples(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def sphere_directions(count: int) -> np.ndarray:
-    """`count` directions spread evenly over the sphere (a golden spiral), (count, 3)."""
+    """Return unit vectors (count, 3) spread evenly over the sphere, on a golden spiral."""
     k = np.arange(count) + 0.5
     y, turn = 1 - 2 * k / count, math.pi * (1 + math.sqrt(5)) * k
     ring = np.sqrt(1 - y * y)

@@ -1,4 +1,4 @@
-"""Video: pictures and sound to one MP4 file, streamed to the ffmpeg that imageio-ffmpeg carries."""
+"""Video: frames and sound to an MP4 file, streamed to the ffmpeg of imageio-ffmpeg."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from memorytalker.errors import ExecutionError
 from memorytalker.files import write_whole
 from memorytalker.progress import Progress
 
-#: Called after every picture with how many are done, how many there will be, and the name of the stage.
+#: The stage that `progress` is called with.
 STAGE = "render"
 AUDIO_RATE = 48000  # Hz, what browsers and phones play
 AUDIO_BITRATE = "128k"
@@ -25,10 +25,13 @@ ENCODER_TIMEOUT_SECONDS = 300.0
 
 
 class Sound(Protocol):
-    """What is played with the pictures: samples (S,) float32 in [-1, 1] at `sample_rate` Hz."""
+    """The sound of a video: samples (S,) float32 in [-1, 1] at `sample_rate` Hz."""
 
-    samples: np.ndarray
-    sample_rate: int
+    @property
+    def samples(self) -> np.ndarray: ...  # noqa: D102
+
+    @property
+    def sample_rate(self) -> int: ...  # noqa: D102
 
 
 class VideoError(ExecutionError):
@@ -43,14 +46,25 @@ def write_video(
     total: int,
     progress: Progress | None = None,
 ) -> Path:
-    """Write `frames`, exactly `total` pictures (H, W, 3) uint8 sRGB of even size, with `sound` to an MP4 file.
+    """Write frames and sound to an MP4 file: H.264 yuv420p in BT.709, AAC, playable while it loads.
 
-    H.264 yuv420p in the colours of BT.709, AAC, playable while it loads. Frame k is shown from k / fps to
-    (k + 1) / fps seconds and the sound starts at zero; it is padded with silence or cut to total / fps seconds, so that
-    picture and sound end together. One picture is held at a time. The file appears under its name only when it is
-    complete: any failure, an exception in `frames` or `progress` included, stops the encoder and leaves nothing behind.
+    Frame k is shown from k / fps to (k + 1) / fps seconds. The sound starts at zero and is padded with silence or cut
+    to total / fps seconds. One frame is in memory at a time. The file appears under its name when it is complete; any
+    failure, also an exception in `frames` or `progress`, stops the encoder and leaves no file.
 
-    Raises VideoError in plain words for a path, size, rate or number of pictures that cannot be written.
+    Args:
+        path: of the file, which ends in .mp4.
+        frames: exactly `total` frames (H, W, 3) uint8 sRGB of one even size; a generator is closed at the end.
+        fps: frames per second, 1 to 240.
+        sound: the sound; None: a silent video.
+        total: number of frames.
+        progress: called as progress(frames done, total, "render") after every frame.
+
+    Returns:
+        The path.
+
+    Raises:
+        VideoError: a path, size, rate or number of frames that cannot be written.
     """
     path = Path(path)
     _check(path, fps, total)
@@ -73,9 +87,9 @@ def _check(path: Path, fps: float, total: int) -> None:
     if path.is_dir():
         raise VideoError(f"{path.name} is a folder; choose another name for the video.")
     if not 1 <= fps <= 240:
-        raise VideoError(f"A video cannot have {fps} pictures a second; choose 1 to 240.")
+        raise VideoError(f"A video cannot have {fps} frames a second; choose 1 to 240.")
     if total < 1:
-        raise VideoError("There is no picture to write; give a longer sound.")
+        raise VideoError("There is no frame to write; give a longer sound.")
 
 
 def _encode(
@@ -87,26 +101,26 @@ def _encode(
     progress: Progress | None,
     folder: Path,
 ) -> None:
-    """Feed every picture to one ffmpeg process; its messages go to a file, an unread pipe would block it."""
+    """Feed every frame to one ffmpeg process. Its log goes to a file, as an unread pipe would block it."""
     encoder: subprocess.Popen[bytes] | None = None
     size, done = (0, 0), 0
     with (folder / "log").open("w+b") as log:
         try:
             for frame in frames:
                 if encoder is None:
-                    size = _picture_size(frame)
+                    size = _frame_size(frame)
                     command = _command(partial, size, fps, _sound_input(folder, sound, total / fps))
                     encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
                 if done == total or frame.shape != (*size, 3) or frame.dtype != np.uint8:
-                    raise VideoError(f"Picture {done} does not belong to a video of {total} pictures of one size.")
-                _feed(encoder.stdin, frame, log)
+                    raise VideoError(f"Frame {done} does not belong to a video of {total} frames of one size.")
+                _feed(_pipe(encoder), frame, log)
                 done += 1
                 if progress is not None:
                     progress(done, total, STAGE)
             if encoder is None or done != total:
-                raise VideoError(f"Only {done} of {total} pictures were drawn, so no video was written.")
+                raise VideoError(f"Only {done} of {total} frames were drawn, so no video was written.")
             with contextlib.suppress(BrokenPipeError):
-                encoder.stdin.close()
+                _pipe(encoder).close()
             if encoder.wait(ENCODER_TIMEOUT_SECONDS):
                 raise _failure(log)
         except subprocess.TimeoutExpired:
@@ -116,9 +130,9 @@ def _encode(
                 _stop(encoder)
 
 
-def _picture_size(frame: np.ndarray) -> tuple[int, int]:
+def _frame_size(frame: np.ndarray) -> tuple[int, int]:
     if frame.ndim != 3 or frame.shape[0] % 2 or frame.shape[1] % 2:
-        raise VideoError(f"Pictures of {frame.shape} cannot be written; choose an even width and height.")
+        raise VideoError(f"Frames of {frame.shape} cannot be written; choose an even width and height.")
     return frame.shape[0], frame.shape[1]
 
 
@@ -126,9 +140,9 @@ def _sound_input(folder: Path, sound: Sound | None, seconds: float) -> list[str]
     """Write the sound, padded or cut to `seconds`, as raw samples; returns ffmpeg's input options for it."""
     if sound is None:
         return []
-    wanted = round(seconds * sound.sample_rate)
-    samples = np.zeros(wanted, "<f4")
-    kept = sound.samples[:wanted]
+    count = round(seconds * sound.sample_rate)
+    samples = np.zeros(count, "<f4")
+    kept = sound.samples[:count]
     samples[: kept.size] = kept
     samples.tofile(folder / "sound")
     return ["-f", "f32le", "-ar", str(sound.sample_rate), "-ac", "1", "-i", f"file:{folder / 'sound'}"]
@@ -148,15 +162,20 @@ def _command(partial: Path, size: tuple[int, int], fps: float, sound_input: list
     return [*command, "-movflags", "+faststart", f"file:{partial}"]
 
 
-def _feed(pipe: IO[bytes] | None, frame: np.ndarray, log: Any) -> None:
+def _pipe(encoder: subprocess.Popen[bytes]) -> IO[bytes]:
+    assert encoder.stdin is not None  # it was started with a pipe
+    return encoder.stdin
+
+
+def _feed(pipe: IO[bytes], frame: np.ndarray, log: Any) -> None:
     try:
-        pipe.write(memoryview(np.ascontiguousarray(frame)).cast("B"))
+        pipe.write(np.ascontiguousarray(frame).data.cast("B"))
     except (BrokenPipeError, OSError):
         raise _failure(log) from None
 
 
 def _failure(log: Any) -> VideoError:
-    """What the encoder said, in plain words where it is a full or read-only disk."""
+    """The error for an encoder that failed, in plain words if the disk is full or read-only."""
     log.seek(0)
     text = log.read().decode("utf-8", "replace").strip()
     if "No space left" in text:
@@ -174,4 +193,4 @@ def _stop(encoder: subprocess.Popen[bytes]) -> None:
         encoder.kill()
     encoder.wait()
     with contextlib.suppress(OSError):
-        encoder.stdin.close()
+        _pipe(encoder).close()

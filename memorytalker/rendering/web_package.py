@@ -1,7 +1,7 @@
-"""Playback: moving vertices as a small package that a browser can play, with the sound and what the head looks like.
+"""Web package: motion, sound and appearance of a head as one small package that a browser can play.
 
 A face moves in a linear space of some thirty dimensions. A package holds a basis of that space over the vertices that
-move, and the basis' weights in every frame; how far the result is from the motion is measured, never assumed.
+move, and weights for every frame. The error of this compression is measured.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from memorytalker.rendering.scene import fragment_body
 from memorytalker.rendering.surface import ROUNDNESS
 from memorytalker.sound.decode import Waveform
 
-#: How far a vertex may be from where the motion has it, in metres: a fiftieth of a millimetre.
+#: Largest error of a vertex in metres: a fiftieth of a millimetre.
 TOLERANCE = 2e-5
-#: Share of that below which a vertex counts as still.
+#: A vertex that moves by less than this share of the tolerance counts as still.
 STILL = 0.2
-#: Dimensions that are looked for at first.
+#: Dimensions that are tried first.
 FIRST_RANK = 48
-#: Frames between two that are looked at while the number of dimensions is chosen; the end looks at all.
+#: Only every so many frames are checked while the number of dimensions is chosen; all are checked at the end.
 STRIDE = 5
-#: Of the package; memorytalker/page/static/package.js reads this one and no other.
+#: Version of the package format; memorytalker/page/static/package.js reads only this one.
 FORMAT = 2
 
 
@@ -40,27 +40,37 @@ class PlaybackError(InputError):
 
 @dataclass(frozen=True, eq=False)
 class Playback:
-    """T frames of a head of V vertices, of which M move, in k dimensions. Frame of reference and units of the head."""
+    """T frames of a head of V vertices, of which M move, in k dimensions.
+
+    Args:
+        appearance: of the head, in metres.
+        fps: frames per second.
+        moving: (M,) int64, indices of the vertices that move.
+        shapes: (k, M, 3) int16, the basis.
+        steps: (k,) float32, metres per unit of each shape.
+        weights: (T, k) float32.
+        error: largest distance in metres of any vertex in any frame from the original motion.
+    """
 
     appearance: HeadAppearance
-    fps: float  # Hz
-    moving: np.ndarray  # (M,) int64, the vertices that move
-    shapes: np.ndarray  # (k, M, 3) int16
-    steps: np.ndarray  # (k,) float32 metres that one unit of a shape stands for at weight 1
-    weights: np.ndarray  # (T, k) float32
-    error: float  # metres, the largest distance of any vertex in any frame from where the motion has it
+    fps: float
+    moving: np.ndarray
+    shapes: np.ndarray
+    steps: np.ndarray
+    weights: np.ndarray
+    error: float
 
     @property
     def seconds(self) -> float:
-        """How long the motion takes."""
+        """Duration in seconds."""
         return len(self.weights) / self.fps
 
     def offsets(self, frame: int) -> np.ndarray:
-        """Offsets (V, 3) float32 from the appearance's template in a frame, as the browser computes them; metres."""
+        """Return the offsets (V, 3) float32 of a frame from `appearance.template`, in metres, as in the browser."""
         return _unpacked(self.appearance.template.shape, self.moving, self.shapes, self.steps, self.weights[frame])
 
     def to_json(self, waveform: Waveform | None = None) -> str:
-        """This motion, with its sound if it has one, as the player in the page reads it."""
+        """Return the package as JSON, with the sound if there is one, for the player in the page."""
         content: dict[str, Any] = {
             "format": FORMAT,
             "fps": self.fps,
@@ -75,11 +85,22 @@ class Playback:
 
 
 def pack(head: HeadMesh, vertices: np.ndarray, fps: float, tolerance: float = TOLERANCE) -> Playback:
-    """The motion `vertices` (T, V, 3) of `head`, metres, y up, at `fps` Hz, to within `tolerance` metres.
+    """Compress motion for the browser.
 
-    What moves in few dimensions becomes small; motion in many, such as measured motion with its noise, takes as many as
-    it needs. A head in unknown units is brought to a head's natural size. Raises PlaybackError for vertices that do not
-    belong to the head or are not finite, HeadError for a head that cannot be drawn.
+    The number of dimensions is as small as the tolerance allows; motion with measurement noise needs many.
+
+    Args:
+        head: the head; one in unknown units is scaled to the natural size of a head.
+        vertices: (T, V, 3) in metres, y up.
+        fps: frames per second, 1 to 240.
+        tolerance: largest error of a vertex in metres.
+
+    Returns:
+        The compressed motion.
+
+    Raises:
+        PlaybackError: vertices that do not fit the head or are not finite, or another frame rate.
+        HeadError: a head that cannot be drawn.
     """
     vertices = np.asarray(vertices, np.float32)
     if vertices.ndim != 3 or vertices.shape[1:] != head.template.shape or not len(vertices):
@@ -91,7 +112,7 @@ def pack(head: HeadMesh, vertices: np.ndarray, fps: float, tolerance: float = TO
         raise PlaybackError(f"Motion cannot have {fps} frames a second; choose 1 to 240.")
     appearance = head_appearance(head)
     reach = np.maximum(vertices.max(axis=0) - head.template, head.template - vertices.min(axis=0)).max(axis=1)
-    reach *= appearance.scale  # metres, along the axis where a vertex goes furthest
+    reach *= appearance.scale  # metres, along the axis of its largest offset
     if not np.isfinite(reach).all():
         raise PlaybackError("The motion has vertices that are not finite; check the file that it came from.")
     moves = reach > STILL * tolerance
@@ -104,7 +125,7 @@ def pack(head: HeadMesh, vertices: np.ndarray, fps: float, tolerance: float = TO
 
 
 def _compress(offsets: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """(T, 3 M) -> shapes (k, 3 M) int16, steps (k,), weights (T, k), largest distance: as few shapes as will do."""
+    """(T, 3 M) -> shapes (k, 3 M) int16, steps (k,), weights (T, k), largest error; k as small as possible."""
     most, rank = min(offsets.shape), FIRST_RANK
     while True:
         basis, weights = _space(offsets, min(rank, most))
@@ -116,7 +137,7 @@ def _compress(offsets: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.nda
             break
         rank *= 2
     fewest, enough = 0, len(shapes)
-    while fewest < enough:  # errors fall as dimensions come
+    while fewest < enough:  # the error falls with the number of dimensions
         middle = (fewest + enough) // 2
         if _distance(offsets[some], shapes[:middle], steps[:middle], weights[some, :middle]) <= 0.9 * tolerance:
             enough = middle
@@ -130,15 +151,16 @@ def _compress(offsets: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.nda
 
 
 def _space(offsets: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Orthonormal (rank, N) and weights (T, rank), the strongest first, that make up most of `offsets` (T, N).
+    """The principal directions of `offsets` (T, N): orthonormal (rank, N), strongest first, and weights (T, rank).
 
-    Halko, Martinsson and Tropp, Finding structure with randomness, SIAM Review 53 (2011), doi:10.1137/090771806.
+    Source: Halko, Martinsson and Tropp, Finding structure with randomness, SIAM Review 53 (2011),
+    doi:10.1137/090771806.
     """
     if not rank:
         return np.zeros((0, offsets.shape[1]), np.float32), np.zeros((len(offsets), 0), np.float32)
     draw = np.random.default_rng(0).standard_normal((offsets.shape[1], rank), dtype=np.float32)
     frames = np.linalg.qr(offsets @ draw)[0]
-    frames = np.linalg.qr(offsets @ (offsets.T @ frames))[0]  # once more: the strong ones stand out further
+    frames = np.linalg.qr(offsets @ (offsets.T @ frames))[0]  # a power iteration separates strong from weak ones
     reduced = frames.T @ offsets
     values, turn = np.linalg.eigh(reduced.astype(np.float64) @ reduced.T.astype(np.float64))
     order = np.argsort(values)[::-1]
@@ -148,7 +170,7 @@ def _space(offsets: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _distance(offsets: np.ndarray, shapes: np.ndarray, steps: np.ndarray, weights: np.ndarray) -> float:
-    """The largest distance of a vertex from its place in `offsets` (T, 3 M)."""
+    """The largest distance of a vertex from its position in `offsets` (T, 3 M)."""
     if not offsets.size:
         return 0.0
     missing = offsets - (weights * steps) @ shapes.astype(np.float32)
@@ -206,7 +228,7 @@ def _array(values: np.ndarray) -> dict[str, Any]:
 
 
 def _wav(waveform: Waveform) -> bytes:
-    """The sound as 16-bit PCM in a WAV file, which every browser plays, at its own rate."""
+    """The sound as a WAV file of 16-bit PCM, which every browser plays, at its own sample rate."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)
