@@ -55,9 +55,9 @@ def test_a_tone_lights_the_mel_of_its_frequency() -> None:
 def test_style_log_mel_is_in_decibels() -> None:
     sound = tone(440.0, amplitude=0.1)
     quiet, loud = style_log_mel(sound)[0, :, 10], style_log_mel(10 * sound)[0, :, 10]
-    heard = quiet > -40  # what lies far below the tone is rounding
-    assert heard.sum() > 3
-    assert torch.allclose((loud - quiet)[heard], torch.tensor(20.0), atol=0.01)
+    above_floor = quiet > -40  # what lies far below the tone is rounding
+    assert above_floor.sum() > 3
+    assert torch.allclose((loud - quiet)[above_floor], torch.tensor(20.0), atol=0.01)
     assert style_log_mel(torch.zeros(1, 4000)).eq(-100.0).all()
 
 

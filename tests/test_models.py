@@ -213,7 +213,7 @@ def test_a_frozen_encoder_gets_no_gradient_and_stays_in_evaluation(make_model) -
     frozen.eval(), trained.eval()
 
 
-def test_what_stays_the_same_through_a_clip_is_not_heard_as_speech(make_model) -> None:
+def test_what_stays_the_same_through_a_clip_is_normalised_away(make_model) -> None:
     """With normalised states a shift and a gain of every channel, another voice, leave the address as it was."""
     random = torch.Generator().manual_seed(0)
     states = torch.randn(2, 30, 6, generator=random)
@@ -249,11 +249,11 @@ def test_the_states_can_be_the_mean_of_several_layers(make_model, family: str) -
     waveform, frames = sounds(), (SAMPLES * plain.text_rate / 16000).round().long()
     with torch.no_grad():
         last = plain.states(waveform, SAMPLES, frames=frames)
-        heard = mixed.states(waveform, SAMPLES, frames=frames)
+        states = mixed.states(waveform, SAMPLES, frames=frames)
         alone = mixed.states(waveform[1:2, : SAMPLES[1]], frames=frames[1:2])
-    torch.testing.assert_close(heard[1:2, : alone.shape[1]], alone, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(states[1:2, : alone.shape[1]], alone, atol=1e-4, rtol=1e-4)
     same = torch.nn.functional.layer_norm(last, last.shape[-1:])
-    torch.testing.assert_close(heard[0, :20], same[0, :20], atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(states[0, :20], same[0, :20], atol=1e-4, rtol=1e-4)
     with pytest.raises(ConfigError, match="mixed_layers"):
         make_model(family, speech=dataclasses.replace(speech, mixed_layers=99))
 
@@ -302,10 +302,10 @@ def test_statistics_alone_can_be_the_style(make_model) -> None:
     random = torch.Generator().manual_seed(0)
     torch.nn.init.normal_(style.feature.weight, std=0.01, generator=random)
     mel, lengths = torch.randn(2, config.mel_bins, 50, generator=random), torch.tensor([50, 31])
-    heard = style(mel, lengths)
-    torch.testing.assert_close(style(mel[1:, :, :31]).weights, heard.weights[1:], atol=1e-5, rtol=1e-4)
-    assert not torch.allclose(style(mel[:1] * 2).weights, heard.weights[:1], atol=1e-2)
-    assert torch.equal(heard.weights, heard.feature.clamp(SMALLEST_WEIGHT, LARGEST_WEIGHT)), (
+    encoded = style(mel, lengths)
+    torch.testing.assert_close(style(mel[1:, :, :31]).weights, encoded.weights[1:], atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(style(mel[:1] * 2).weights, encoded.weights[:1], atol=1e-2)
+    assert torch.equal(encoded.weights, encoded.feature.clamp(SMALLEST_WEIGHT, LARGEST_WEIGHT)), (
         "the feature is the weights"
     )
     with torch.no_grad():
@@ -323,7 +323,7 @@ def test_statistics_alone_can_be_the_style(make_model) -> None:
         make_model(style=dataclasses.replace(config, statistics=False))
 
 
-def test_the_log_mel_can_be_brought_to_size_before_it_is_heard(make_model) -> None:
+def test_the_log_mel_can_be_brought_to_size_before_it_is_encoded(make_model) -> None:
     style = make_model().config.style
     plain, sized = make_model(), make_model(style=dataclasses.replace(style, mel_mean=-35.0, mel_spread=20.0))
     mel = torch.randn(1, style.mel_bins, 50, generator=torch.Generator().manual_seed(0))

@@ -74,7 +74,7 @@ def test_keywords_are_fields_and_typed_as_they_are() -> None:
         AnimateOptions().changed(expresion=True)
 
 
-def test_a_misspelt_choice_is_refused_before_any_sound_is_heard(tiny_talker: Talker) -> None:
+def test_a_misspelt_option_is_refused_before_any_sound_is_read(tiny_talker: Talker) -> None:
     def never() -> Any:
         raise AssertionError("a chunk was taken")
         yield

@@ -64,7 +64,7 @@ def test_the_default_style_is_the_sound_itself(tiny_talker: Talker, voice) -> No
     borrowed = tiny_talker.animate(sound, style=other)
     assert np.array_equal(borrowed.style_weights, tiny_talker.style_of(other))
     assert np.abs(borrowed.vertices - own.vertices).max() > 1e-6
-    np.testing.assert_array_equal(borrowed.memory_address, own.memory_address)  # what is said is not how it is said
+    np.testing.assert_array_equal(borrowed.memory_address, own.memory_address)  # the style does not change the content
 
 
 def test_neutral_style_is_one_for_every_slot_and_stage_1(tiny_talker: Talker, voice) -> None:
@@ -183,7 +183,7 @@ def paused(voice) -> np.ndarray:
 
 
 @pytest.mark.parametrize("size", [777, 1_000_000])
-def test_a_stream_is_the_whole_with_everything_laid_over(tiny_talker: Talker, voice, size: int) -> None:
+def test_a_stream_is_the_whole_with_every_layer(tiny_talker: Talker, voice, size: int) -> None:
     choices = {"expression": True, "seed": 3, "close_in_silence": True}
     for samples in (paused(voice), voice(7.123), voice(0.11)):
         whole = tiny_talker.animate((samples, RATE), style=None, **choices)
@@ -206,20 +206,20 @@ def test_expression_moves_eyes_and_brows_by_its_seed_and_never_the_mouth(tiny_ta
     assert moved[[head.landmarks[name] for name in mouth]].max() == 0
 
 
-def test_nothing_is_laid_over_unless_asked(tiny_talker: Talker, voice) -> None:
+def test_no_layer_is_applied_by_default(tiny_talker: Talker, voice) -> None:
     sound = (paused(voice), RATE)
     plain = tiny_talker.animate(sound).vertices
-    asked = tiny_talker.animate(sound, expression=False, seed=5, close_in_silence=False).vertices
-    assert plain.tobytes() == asked.tobytes()
+    explicit = tiny_talker.animate(sound, expression=False, seed=5, close_in_silence=False).vertices
+    assert plain.tobytes() == explicit.tobytes()
 
 
-def test_the_mouth_can_be_shut_in_silence(tiny_talker: Talker, voice) -> None:
+def test_the_mouth_can_be_closed_in_silence(tiny_talker: Talker, voice) -> None:
     sound, template = (paused(voice), RATE), tiny_talker.head.template
     plain = tiny_talker.animate(sound, style=None).vertices
-    shut = tiny_talker.animate(sound, style=None, close_in_silence=True).vertices
-    assert np.array_equal(shut[:44], plain[:44]) and np.array_equal(shut[75:], plain[75:])  # speech
+    closed = tiny_talker.animate(sound, style=None, close_in_silence=True).vertices
+    assert np.array_equal(closed[:44], plain[:44]) and np.array_equal(closed[75:], plain[75:])  # speech
     within = slice(round(1.65 * 30), round(2.3 * 30))
-    assert np.abs(shut[within] - template).max() < 1e-7 < np.abs(plain[within] - template).max()
+    assert np.abs(closed[within] - template).max() < 1e-7 < np.abs(plain[within] - template).max()
 
 
 def test_a_head_without_blendshapes_cannot_show_expression(tiny_talker: Talker, voice) -> None:

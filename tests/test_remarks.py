@@ -1,4 +1,4 @@
-"""What is said of sound without speech is true of the motion, and the same wherever it is said."""
+"""Remarks on sound without speech are true of the motion, and the same everywhere."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def animation(tiny_talker: Talker, samples: np.ndarray, opened: float, resting: 
 
 
 @pytest.mark.parametrize(
-    ("level", "opened", "resting", "said"),
+    ("level", "opened", "resting", "remark"),
     [
         (0.0, 0.0, 1.0, SILENT),
         (0.0, 0.0027, 0.7, SILENT_BUT.format(2.7)),
@@ -47,18 +47,18 @@ def animation(tiny_talker: Talker, samples: np.ndarray, opened: float, resting: 
         (0.0005, 0.009, 0.0, None),  # a faint voice is a voice
     ],
 )
-def test_what_is_said_is_measured(
-    tiny_talker: Talker, level: float, opened: float, resting: float, said: str | None
+def test_a_remark_is_measured(
+    tiny_talker: Talker, level: float, opened: float, resting: float, remark: str | None
 ) -> None:
     samples = level * np.sin(np.arange(RATE))
-    assert speech_remark(animation(tiny_talker, samples, opened, resting)) == said
+    assert speech_remark(animation(tiny_talker, samples, opened, resting)) == remark
 
 
 def test_a_head_without_lips_is_promised_nothing(tiny_talker: Talker) -> None:
-    for level, said in ((0.0, "The sound is silent."), (0.1, None)):
+    for level, remark in ((0.0, "The sound is silent."), (0.1, None)):
         made = animation(tiny_talker, np.full(RATE, level), 0.0, 1.0)
         bare = replace(made, head=replace(made.head, landmarks=Landmarks()))
-        assert speech_remark(bare) == said
+        assert speech_remark(bare) == remark
 
 
 def test_what_was_decided_while_reading_comes_first(tiny_talker: Talker) -> None:
@@ -88,23 +88,23 @@ def sound(kind: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["silence", "white noise", "faint noise", "hum", "tone"])
-def test_the_shipped_network_hears_no_speech_where_there_is_none(talker: Talker, kind: str) -> None:
+def test_the_shipped_network_finds_no_speech_where_there_is_none(talker: Talker, kind: str) -> None:
     assert speech_remark(talker.animate((sound(kind), RATE))) == (SILENT if kind == "silence" else NO_SPEECH)
 
 
 @pytest.mark.parametrize("peak", [0.5, 0.0009])
 @pytest.mark.parametrize("clip", ["woman_farming", "man_dove"])
-def test_the_shipped_network_hears_a_voice_however_faint(talker: Talker, clip: str, peak: float) -> None:
+def test_the_shipped_network_finds_a_voice_however_faint(talker: Talker, clip: str, peak: float) -> None:
     samples = load_waveform(ROOT / "assets" / "speech" / f"{clip}.wav").samples
     faint = np.round(samples / np.abs(samples).max() * peak * 32768).astype(np.int16)
     assert speech_remark(talker.animate((faint, RATE))) is None
 
 
 @pytest.mark.parametrize("seconds", [3, 12, 30])
-def test_a_silence_is_told_as_the_mouth_keeps_it(talker: Talker, seconds: int) -> None:
+def test_a_remark_on_silence_says_what_the_mouth_does(talker: Talker, seconds: int) -> None:
     silence = (np.zeros(seconds * RATE, np.float32), RATE)
     made = talker.animate(silence)
     opening = mouth_opening(made.vertices, made.head).max()  # in millimetres; these weights open it after 10 s
-    said = speech_remark(made)
-    assert said == (SILENT if opening < 1 else SILENT_BUT.format(opening))
+    remark = speech_remark(made)
+    assert remark == (SILENT if opening < 1 else SILENT_BUT.format(opening))
     assert speech_remark(talker.animate(silence, close_in_silence=True)) == SILENT

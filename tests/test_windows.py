@@ -77,7 +77,7 @@ def test_a_window_is_given_out_as_soon_as_its_last_sample_is_there() -> None:
     ("seconds", "frames", "expected"),
     [
         (2.0, 60, [(0, 60)]),
-        (2.0, 37, [(0, 37)]),  # fewer frames than the sound lasts: all of it is heard
+        (2.0, 37, [(0, 37)]),  # fewer frames than the sound lasts: all of it is used
         (3.0, 60, [(0, 60)]),
         (3.0, 61, [(0, 60), (45, 61)]),
         (1.0, 61, [(0, 60), (45, 61)]),  # more frames than that: silence follows
@@ -100,26 +100,26 @@ def test_windows_are_faded_into_each_other(
     tiny_talker: Talker, voice: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the overlap the result moves from the first window's answer to the second's, frame by frame."""
-    heard, motion = [], windows.window_motion
-    monkeypatch.setattr(windows, "window_motion", lambda *asked: heard.append(motion(*asked)) or heard[-1])
+    predicted, motion = [], windows.window_motion
+    monkeypatch.setattr(windows, "window_motion", lambda *call: predicted.append(motion(*call)) or predicted[-1])
     pieces = list(faded_motion(tiny_talker.model, cut_windows([voice(3.0)], tiny_talker.config), None))
     assert [first for first, _, _ in pieces] == [0, 45, 75]
     assert [len(offsets) for _, offsets, _ in pieces] == [45, 30, 15]
     for kind in (0, 1):  # offsets and address
         whole = np.concatenate([piece[1 + kind] for piece in pieces])
-        first, second = (window[kind] for window in heard)
+        first, second = (window[kind] for window in predicted)
         share = (np.arange(1, 16) / 16)[:, None]
         np.testing.assert_allclose(whole[:45], first[:45], atol=1e-6)
         np.testing.assert_allclose(whole[45:60], (1 - share) * first[45:] + share * second[:15], atol=1e-6)
         np.testing.assert_allclose(whole[60:], second[15:], atol=1e-6)
 
 
-def test_silence_after_speech_is_heard_as_quiet(
+def test_silence_after_speech_is_encoded_as_quiet(
     tiny_talker: Talker, voice: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A window of silence is read at the level of the speech before it, never amplified to it."""
+    """A window of silence is normalised by the level of the speech before it, never amplified to it."""
     levels, motion = [], windows.window_motion
-    monkeypatch.setattr(windows, "window_motion", lambda *asked: levels.append(asked[-1]) or motion(*asked))
+    monkeypatch.setattr(windows, "window_motion", lambda *call: levels.append(call[-1]) or motion(*call))
     samples = np.concatenate([voice(2.0), 1e-4 * voice(4.0)])
     list(faded_motion(tiny_talker.model, cut_windows([samples], tiny_talker.config), None))
     assert len(levels) == 4 and levels == [levels[0]] * 4
