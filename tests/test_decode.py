@@ -85,7 +85,7 @@ def test_compressed_formats(sounds: Path, suffix: str, codec: tuple[str, ...]) -
 @pytest.mark.parametrize("suffix", [".mp4", ".webm", ".mkv", ".avi"])
 def test_video_with_sound(sounds: Path, suffix: str) -> None:
     path = sounds / f"video{suffix}"
-    # The picture is longer than the sound: that is not a cut-off sound.
+    # The video stream is longer than the sound: that is not a cut-off sound.
     ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x64:d=3", "-i", sounds / "tone.wav", path)
     check_tone(load_waveform(path), 0.06, 0.06)
 
@@ -97,7 +97,7 @@ def test_late_sound_track_keeps_its_time(sounds: Path) -> None:
     assert np.flatnonzero(np.abs(samples) > LEVEL / 2)[0] / SAMPLE_RATE == pytest.approx(1.2, abs=0.03)
 
 
-def test_cover_picture_is_not_a_video(sounds: Path) -> None:
+def test_cover_image_is_not_a_video(sounds: Path) -> None:
     ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x64", "-frames:v", "1", sounds / "cover.png")
     path = sounds / "cover.mp3"
     ffmpeg("-i", sounds / "tone.wav", "-i", sounds / "cover.png", "-map", "0", "-map", "1", "-c:v", "copy", path)
@@ -192,9 +192,9 @@ def make_bad(kind: str, folder: Path) -> Path:
     elif kind in ("nan", "inf", "huge"):
         broken[9000] = {"nan": np.nan, "inf": np.inf, "huge": 1e9}[kind]
         soundfile.write(path, broken, 16000, subtype="FLOAT")
-    elif kind == "picture":
-        ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x64", "-frames:v", "1", folder / "picture.png")
-        (folder / "picture.png").rename(path)
+    elif kind == "image":
+        ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x64", "-frames:v", "1", folder / "image.png")
+        (folder / "image.png").rename(path)
     elif kind == "mute_video":
         ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x64:d=1", folder / "mute.mp4")
         (folder / "mute.mp4").rename(path)
@@ -220,7 +220,7 @@ def make_bad(kind: str, folder: Path) -> Path:
         ("nan", "NaN or infinite"),
         ("inf", "NaN or infinite"),
         ("huge", "between -1 and 1"),
-        ("picture", "not a sound file"),
+        ("image", "not a sound file"),
         ("mute_video", "no sound track"),
         ("playlist", "not a sound file"),
         ("list", "not a sound file"),

@@ -1,4 +1,4 @@
-"""A head from a user's own mesh: vertices keep their number and order, and whatever does not fit is said plainly."""
+"""A head from a user's own mesh: vertices keep their number and order, and whatever does not fit is refused plainly."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write(path: Path, vertices: np.ndarray, faces: np.ndarray, form: str) -> Pat
     elif form in ("little.ply", "big.ply", "textured.ply"):
         order = ">" if form == "big.ply" else "<"
         fields = [("n", "u1"), ("v", f"{order}i4", 3)]
-        if form == "textured.ply":  # corners with places on a picture: readers are tempted to cut the mesh there
+        if form == "textured.ply":  # corners with places on a texture: readers are tempted to cut the mesh there
             header = header.rstrip("\n") + "\nproperty list uchar float texcoord\n"
             header = "comment TextureFile skin.png\n" + header
             fields += [("m", "u1"), ("t", f"{order}f4", 6)]
@@ -55,7 +55,7 @@ def write(path: Path, vertices: np.ndarray, faces: np.ndarray, form: str) -> Pat
         lines = [f"v {row}" for row in rows]
         if form == "plain.obj":
             lines += [f"f {a + 1} {b + 1} {c + 1}" for a, b, c in faces]
-        else:  # every corner has a place on the picture of its own, as at a seam, and there are two materials
+        else:  # every corner has a place of its own on the texture, as at a seam, and there are two materials
             lines = ["mtllib skin.mtl", "o head", *lines]
             lines += [f"vt {k / 9:.3f} 0.5\nvn 0 0 1" for k in range(3 * len(faces))]
             for k, triangle in enumerate(faces):
@@ -132,7 +132,7 @@ def test_what_a_bare_mesh_lacks_is_named(mesh: Path) -> None:
         load_head().landmarks["ear"]
 
 
-def test_units_are_asked_for_in_words(tmp_path: Path) -> None:
+def test_units_are_named_in_the_message(tmp_path: Path) -> None:
     places, faces = planted_face(V).template, write_faces(tmp_path / "face.ply", V)
     for factor, words in ((1000, "millimetres.* by 1000.*--data"), (100, "centimetres"), (1e5, "scale"), (0.01, "sc")):
         path = write(tmp_path / f"{factor}.obj", factor * places, faces, "plain.obj")
@@ -188,7 +188,7 @@ def test_missing_and_cut_files_are_refused(tmp_path: Path, mesh: Path) -> None:
 
 
 def test_weights_without_their_head(mesh: Path) -> None:
-    """The shipped head is taken where it fits; else a picture needs the file, and arrays do not."""
+    """The shipped head is taken where it fits; else rendering needs the file, and arrays do not."""
     assert head_for(load_head().vertex_count).blendshape_names
     assert head_for(V, mesh).vertex_count == V
     with pytest.raises(HeadError, match="5023 vertices.*--head.*FLAME_sample.ply.*evaluate.*npz"):
@@ -220,7 +220,7 @@ def test_balls_of_eyes_look_like_eyes(tmp_path: Path) -> None:
     assert (head.colors[V + 312 :] == skin).all() and (head.colors[:V] == skin).all()
 
 
-# Pictures
+# Frames
 
 
 def drawn(head: HeadMesh, *frames: np.ndarray, camera: str = "front") -> list[np.ndarray]:
@@ -245,7 +245,7 @@ def test_the_camera_follows_size_and_place(tmp_path: Path, camera: str) -> None:
     template = (0.6 * head.template + (0.3, -2.0, 5.0)).astype(np.float32)
     away = drawn(dataclasses.replace(head, template=template), template, camera=camera)[0].astype(int)
     backdrop = at_home[:, :1]
-    inside = [np.abs(picture - backdrop).max(axis=2) > 12 for picture in (at_home, away)]
+    inside = [np.abs(frame - backdrop).max(axis=2) > 12 for frame in (at_home, away)]
     assert (inside[0] == inside[1]).mean() > 0.97
     rows, columns = (np.flatnonzero(inside[0].any(axis=axis)) for axis in (1, 0))
     assert 60 < np.ptp(rows) < 85 and abs(columns.mean() - 47.5) < 8

@@ -1,4 +1,4 @@
-"""No voice is lost on the way from the channels and tracks of a file to one waveform, and what was decided is said."""
+"""No voice is lost on the way from channels and tracks of a file to one waveform, and remarks say what was decided."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_cancelling_channels_of_many_are_seen(tmp_path: Path, speech) -> None:
         assert waveform.remarks == () and np.abs(waveform.samples).max() > 0.02
 
 
-def test_the_rule_stands_where_it_is_said_to_stand(tmp_path: Path, speech) -> None:
+def test_the_rule_holds_as_documented(tmp_path: Path, speech) -> None:
     # right = -g left brings (1 - g)^2 / (1 + g^2) of the power of unlike channels: CANCELLED lies at g = 0.5.
     assert CANCELLED == pytest.approx((1 - 0.5) ** 2 / (1 + 0.5**2))
     for gain, lost in ((0.45, False), (0.55, True)):
@@ -155,8 +155,8 @@ def tracks(tmp_path_factory: pytest.TempPathFactory, speech) -> Path:
     return folder
 
 
-def film(folder: Path, path: Path, *names: str, codec: str = "aac") -> Path:
-    """A film with sound tracks made of the named WAV files."""
+def video(folder: Path, path: Path, *names: str, codec: str = "aac") -> Path:
+    """A video with sound tracks made of the named WAV files."""
     given = [part for name in names for part in ("-i", folder / f"{name}.wav")]
     chosen = [part for number in range(len(names) + 1) for part in ("-map", str(number))]
     ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x64:d=2:r=5", *given, *chosen, "-c:a", codec, path)
@@ -167,35 +167,35 @@ def film(folder: Path, path: Path, *names: str, codec: str = "aac") -> Path:
     ("suffix", "codec"), [("mp4", "aac"), ("mkv", "libopus"), ("webm", "libvorbis"), ("mov", "pcm_s16le")]
 )
 def test_a_silent_first_track_is_passed_over(tracks: Path, tmp_path: Path, speech, suffix: str, codec: str) -> None:
-    path = film(tracks, tmp_path / f"screen.{suffix}", "silent", "voice", codec=codec)
+    path = video(tracks, tmp_path / f"screen.{suffix}", "silent", "voice", codec=codec)
     waveform = load_waveform(path)
     assert waveform.remarks == (f"The first sound track of screen.{suffix} is silent; the second is used.",)
     assert np.corrcoef(waveform.samples[: len(speech)], speech)[0, 1] > 0.98
 
 
 def test_tracks_are_taken_in_their_order(tracks: Path, tmp_path: Path) -> None:
-    plain = load_waveform(film(tracks, tmp_path / "plain.mkv", "voice", "dither", codec="flac"))
+    plain = load_waveform(video(tracks, tmp_path / "plain.mkv", "voice", "dither", codec="flac"))
     assert plain.remarks == () and not is_silent(plain)
-    third = load_waveform(film(tracks, tmp_path / "third.mkv", "silent", "dither", "pair", codec="flac"))
+    third = load_waveform(video(tracks, tmp_path / "third.mkv", "silent", "dither", "pair", codec="flac"))
     assert third.remarks == (
         "The first 2 sound tracks of third.mkv are silent; the third is used.",
         CANCEL.format("left"),
     )
-    first = load_waveform(film(tracks, tmp_path / "first.mkv", "pair", "voice", codec="flac"))
+    first = load_waveform(video(tracks, tmp_path / "first.mkv", "pair", "voice", codec="flac"))
     assert first.remarks == (CANCEL.format("left"),), "channels that cancel are not a silent track"
     np.testing.assert_array_equal(third.samples, first.samples)
-    silent = load_waveform(film(tracks, tmp_path / "silent.mkv", "silent", "silent", codec="flac"))
+    silent = load_waveform(video(tracks, tmp_path / "silent.mkv", "silent", "silent", codec="flac"))
     assert silent.remarks == () and is_silent(silent)
 
 
-def test_no_more_than_eight_tracks_are_heard(tracks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = film(tracks, tmp_path / "many.mkv", *["silent"] * 9, "voice", codec="flac")
-    heard, track = [], decoder.Decoder.track
+def test_no_more_than_eight_tracks_are_tried(tracks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = video(tracks, tmp_path / "many.mkv", *["silent"] * 9, "voice", codec="flac")
+    tried, track = [], decoder.Decoder.track
     monkeypatch.setattr(
-        decoder.Decoder, "track", lambda self, number=0, *rest: heard.append(number) or track(self, number, *rest)
+        decoder.Decoder, "track", lambda self, number=0, *rest: tried.append(number) or track(self, number, *rest)
     )
     waveform = load_waveform(path)
-    assert is_silent(waveform) and heard == list(range(8))
+    assert is_silent(waveform) and tried == list(range(8))
     assert waveform.remarks == ("Only the first 8 sound tracks of many.mkv were tried; export the one with the voice.",)
 
 
@@ -250,7 +250,7 @@ def test_silence_is_what_nobody_can_hear(speech) -> None:
     rng = np.random.default_rng(0)
     for quiet in (np.zeros(16000), rng.integers(-1, 2, 16000) / 32768):
         assert is_silent(load_waveform((quiet, SAMPLE_RATE)))
-    faint = speech / np.abs(speech).max() * 0.0009  # the network hears it as well as if it were loud
+    faint = speech / np.abs(speech).max() * 0.0009  # the network encodes it as well as if it were loud
     assert not is_silent(load_waveform((faint, SAMPLE_RATE)))
 
 
@@ -272,9 +272,9 @@ def test_what_is_no_ordinary_file_is_not_opened(tmp_path: Path, kind: str) -> No
 
 
 def test_names_stay_plain_in_remarks(tracks: Path, tmp_path: Path) -> None:
-    path = film(tracks, tmp_path / "<b>`x`\u202e.mkv", "silent", "voice", codec="flac")
-    (said,) = load_waveform(path).remarks
-    assert said == "The first sound track of _b__x__.mkv is silent; the second is used."
+    path = video(tracks, tmp_path / "<b>`x`\u202e.mkv", "silent", "voice", codec="flac")
+    (remark,) = load_waveform(path).remarks
+    assert remark == "The first sound track of _b__x__.mkv is silent; the second is used."
 
 
 def test_what_ffmpeg_says_is_kept_short(tmp_path: Path, speech, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,7 +196,7 @@ def test_state_counts_are_what_states_returns(model: MemoryTalker) -> None:
             assert states.shape[1] == model.speech.state_count(samples, int(frames))
 
 
-def test_hubert_hears_no_further_than_the_motion(make_model) -> None:
+def test_hubert_sees_no_further_than_the_motion(make_model) -> None:
     """For BIWI the transformer sees 2 T frames; for VOCASET the T frames after resampling."""
     for family, expected in (("biwi", 20), ("vocaset", 12)):
         model = make_model(family)
@@ -344,7 +344,7 @@ def test_unknown_encoders_are_refused(change: dict, message: str) -> None:
         MemoryTalker(ModelConfig(coordinates=6, speech=dataclasses.replace(SpeechConfig(layers=1), **change)))
 
 
-def test_the_shipped_encoder_hears_speech(shared: Path) -> None:
+def test_the_shipped_encoder_finds_speech(shared: Path) -> None:
     """Real states of real speech: one pass over half a minute agrees with the library's own padded forward."""
     import soundfile
     from safetensors.torch import load_file

@@ -151,7 +151,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
 
 
 @pytest.mark.parametrize("cls", [AnimateOptions, RenderOptions])
-def test_bounds_that_are_told_are_those_that_hold(cls: type) -> None:
+def test_documented_bounds_are_those_that_hold(cls: type) -> None:
     for field in dataclasses.fields(cls):
         step = 2 if "even" in field.metadata["unit"] else 1
         for bound, way in (("lowest", -step), ("highest", step)):
@@ -170,18 +170,18 @@ def test_a_new_field_is_a_new_flag(capsys: pytest.CaptureFixture[str]) -> None:
     assert parsed(More, *given) == expected
     with pytest.raises(SystemExit):
         parsed(More, "--help")
-    told = " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split())
     for words in ("yawn at 100 % of the pauses (default: on)", "(radians; default: 0.5)", "--mood", "how it feels"):
-        assert words in told
-    assert "None" not in told
+        assert words in printed
+    assert "None" not in printed
 
 
 @pytest.mark.parametrize("cls", [AnimateOptions, RenderOptions])
 def test_help_says_of_every_field_what_it_means(cls: type) -> None:
-    told = shown("animate", "--help")
+    printed = shown("animate", "--help")
     for field in dataclasses.fields(cls):
-        assert f"--{field.name.replace('_', '-')}" in told
-        assert field.metadata["help"] and field.metadata["help"] in told
+        assert f"--{field.name.replace('_', '-')}" in printed
+        assert field.metadata["help"] and field.metadata["help"] in printed
 
 
 def test_every_field_is_explained() -> None:
@@ -208,7 +208,7 @@ def test_whole_numbers_with_a_point_are_whole_numbers_on_the_page() -> None:
     assert seed == 7 and isinstance(seed, int)
 
 
-def test_no_library_of_networks_or_pictures_is_needed() -> None:
+def test_no_library_of_networks_or_graphics_is_needed() -> None:
     code = "import memorytalker.options, sys; print({'torch', 'numpy', 'gradio', 'pyvista'} & set(sys.modules))"
     root = Path(__file__).resolve().parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)

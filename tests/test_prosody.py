@@ -42,7 +42,7 @@ def test_a_click_in_a_pause_is_no_word_but_a_short_word_is() -> None:
 
 
 def test_a_pause_that_noise_fills_is_not_called_silent() -> None:
-    """The mouth is left to the network where silence cannot be told from speech."""
+    """The mouth is left to the network where silence cannot be separated from speech."""
     samples = spoken()
     noise = np.random.default_rng(1).standard_normal(len(samples)).astype(np.float32)
     for level in (0.0016, 0.01):  # 15 dB below the voice, when both are emphasised, and as loud

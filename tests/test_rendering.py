@@ -1,4 +1,4 @@
-"""Pictures of the real head: right place, right part moving, the same every time and in every thread."""
+"""Frames of the real head: right place, right part moving, the same every time and in every thread."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ KINDS = {
     "wav": (), "flac": (), "mp3": (), "m4a": ("-c:a", "aac"), "opus": ("-c:a", "libopus"),
     "webm": ("-c:a", "libopus"), "mp4": ("-c:a", "aac"),
 }  # fmt: skip
-FILM = ("-f", "lavfi", "-i", "testsrc=s=32x32:d=0.3:r=10")
+VIDEO = ("-f", "lavfi", "-i", "testsrc=s=32x32:d=0.3:r=10")
 MUTATIONS = 300
 MOST_KILOBYTES = 1 << 20
 PATIENCE = 5.0  # seconds
@@ -38,8 +38,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     soundfile.write(folder / "clip.wav", 0.3 * np.sin(2 * np.pi * 200 * time) + 0.02 * noise, 16000)
     found = {}
     for kind, codec in KINDS.items():
-        path, film = folder / f"made.{kind}", FILM if kind in ("webm", "mp4") else ()
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", "-nostdin", *film]
+        path, video = folder / f"made.{kind}", VIDEO if kind in ("webm", "mp4") else ()
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", "-nostdin", *video]
         subprocess.run([*command, "-i", folder / "clip.wav", *codec, path], check=True)
         found[kind] = path.read_bytes()
     return found
@@ -83,21 +83,21 @@ def check(clips: dict[str, bytes], kind: str, count: int, folder: Path, patch: p
     def one(number: int) -> str:
         path = folder / f"{number}.{kind}"
         path.write_bytes(damaged[number])
-        said = outcome(path)
+        message = outcome(path)
         path.unlink()
-        return said
+        return message
 
     with ThreadPoolExecutor(2) as threads:
         outcomes = list(threads.map(one, range(count)))
-    for number, said in enumerate(outcomes):
-        if said:
-            assert re.fullmatch(rf"{number}\.{kind} [^\n;]+; [^\n;]+\.|{number}\.{kind} [^\n;]+\.", said), said
+    for number, message in enumerate(outcomes):
+        if message:
+            assert re.fullmatch(rf"{number}\.{kind} [^\n;]+; [^\n;]+\.|{number}\.{kind} [^\n;]+\.", message), message
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, MOST_KILOBYTES)
     assert outcomes.count("") > 0  # small damage is survived
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_undamaged_clip_is_heard(clips: dict[str, bytes], kind: str, tmp_path: Path) -> None:
+def test_the_undamaged_clip_is_decoded(clips: dict[str, bytes], kind: str, tmp_path: Path) -> None:
     (tmp_path / f"clip.{kind}").write_bytes(clips[kind])
     assert outcome(tmp_path / f"clip.{kind}") == ""
 

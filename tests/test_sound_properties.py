@@ -74,16 +74,16 @@ def test_no_mix_loses_the_voice(seed: int, gains: list[float], delay: int) -> No
 
 @STEADY
 @given(st.integers(0, 99), st.floats(-0.5, 0.5), st.integers(1, 8))
-def test_an_offset_changes_nothing_that_is_heard(seed: int, offset: float, channels: int) -> None:
+def test_an_offset_changes_nothing_else(seed: int, offset: float, channels: int) -> None:
     rng = np.random.default_rng(seed)
     voice = 0.1 * rng.normal(size=(4000, 1)).clip(-3, 3)
     voice -= voice.mean()
-    heard = load_waveform((np.repeat(voice + offset, channels, 1), SAMPLE_RATE)).samples
-    left = heard - voice[:, 0]
+    decoded = load_waveform((np.repeat(voice + offset, channels, 1), SAMPLE_RATE)).samples
+    left = decoded - voice[:, 0]
     assert np.ptp(left) < 1e-5, "nothing but a constant was taken"
     assert abs(left.mean()) <= 0.1 * voice.std() + 1e-6
 
 
 def test_a_waveform_keeps_its_remarks() -> None:
-    waveform = Waveform(np.zeros(1600, np.float32), remarks=("Said.",))
-    assert load_waveform(waveform).remarks == ("Said.",)
+    waveform = Waveform(np.zeros(1600, np.float32), remarks=("A remark.",))
+    assert load_waveform(waveform).remarks == ("A remark.",)

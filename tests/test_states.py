@@ -1,4 +1,4 @@
-"""Layers of a shared speech encoder: their outputs belong to the call that asked, in any thread, after any error."""
+"""Layers of a shared speech encoder: their outputs belong to the calling thread, in any thread, after any error."""
 
 from __future__ import annotations
 
