@@ -104,6 +104,11 @@ def read(cls: type[C], path: str | Path) -> C:
     Raises:
         ConfigError: a missing or unreadable file, or values that `from_dict` refuses.
     """
+    return from_dict(cls, read_values(path))
+
+
+def read_values(path: str | Path) -> dict[str, typing.Any]:
+    """Return the plain values of a JSON file that holds an object. Raises ConfigError in plain words."""
     path = Path(path)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -136,7 +141,7 @@ class SpeechConfig:
     head_channels: int = 192  # width of a head of temporal convolutions; 0: one linear layer, the paper's CTC head
     head_layers: int = 3  # convolutions of that head
     frozen: bool = True  # train no pretrained weights; the paper freezes only HuBERT's convolutions
-    initialise_from: str | None = None  # folder or hub id of the pretrained weights for a new model
+    initialise_from: str | None = None  # folder or owner/name@commit of the pretrained weights for a new model
     mixed_layers: int = 0  # average this many last layers, each normalised; 0: take the last layer as it is
     normalise: float = 0.0  # added to the standard deviation when states are normalised per clip; 0: no normalisation
     target_level: float = 0.1  # r.m.s. that loud frames of a waveform are scaled to; 0: unit variance (paper)

@@ -1,25 +1,23 @@
-"""Figures of the memory, of style weights, and of predictions beside the ground truth.
+"""Pictures of a prediction beside the truth, and the groups in which memory slots are read.
 
-Every function returns a new `matplotlib.figure.Figure`, so that several threads may draw at once; `to_rgb` turns a
-figure into an array. Colours are safe for colour-blind readers (viridis; blue and orange).
+Every function returns a `matplotlib.figure.Figure` of its own, so that pictures may be drawn in several threads at
+once; `to_rgb` turns one into an array. Colours are safe for colour-blind readers (blue against orange).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from memorytalker.phones import ENGLISH
-
-ABOVE, BELOW, PLAIN = "#e69f00", "#56a8e0", "#8595ab"  # stronger than average; weaker; average unknown
-#: Line styles of predictions, which differ in colour and in dashes.
-_CURVES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+ABOVE, BELOW = "#e69f00", "#56a8e0"  # orange and blue
+#: What a line of a prediction looks like: told apart by colour and by dashes.
+_CURVES = MappingProxyType(
     {
         "stage 1": {"color": BELOW, "linestyle": (0, (4, 2)), "zorder": 3},  # dashes do not hide the line below
         "stages 1 + 2": {"color": ABOVE, "linestyle": "solid"},
@@ -29,115 +27,13 @@ _INK = {False: ("#1b2330", "#ffffff", "#c9d0da"), True: ("#e7ebf1", "#171c24", "
 
 
 class Sound(Protocol):
-    """What figures need of a waveform: samples (S,) in [-1, 1] and their rate in Hz."""
+    """What a figure needs of a waveform: samples (S,) in [-1, 1] and their rate in Hz."""
 
     @property
     def samples(self) -> np.ndarray: ...  # noqa: D102
 
     @property
     def sample_rate(self) -> int: ...  # noqa: D102
-
-
-def memory_heatmap(
-    address: np.ndarray, labels: Sequence[str], fps: float, waveform: Sound | None = None, dark: bool = False
-) -> Figure:
-    """Draw the memory address (K_txt of Eq. 5) as a heatmap, one row per slot over time in seconds.
-
-    Args:
-        address: (T, n), rows sum to 1.
-        labels: names of the n slots.
-        fps: frames per second.
-        waveform: the sound, drawn above on the same time axis; None: not drawn.
-        dark: whether the figure is for a dark page.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: shapes that do not agree, or values that are not finite.
-    """
-    address = np.asarray(address, dtype=np.float32)
-    if address.ndim != 2 or not len(address) or address.shape[1] != len(labels):
-        raise ValueError(f"The address must be (T, n) with n = {len(labels)} labels, not {address.shape}.")
-    if not np.isfinite(address).all() or fps <= 0:
-        raise ValueError("The address must hold finite numbers and the frame rate must be positive.")
-    groups = ENGLISH.grouped(labels)
-    order = [index for _, indices in groups for index in indices]
-    seconds = len(address) / fps
-    ink, _, lines = _INK[dark]
-
-    figure = _figure(10.0, 1.9 + 0.148 * len(labels), dark)
-    sound_height = 0.001 if waveform is None else 0.11
-    grid = figure.add_gridspec(3, 3, height_ratios=(sound_height, 0.87, 0.016), width_ratios=(0.05, 0.35, 0.6))
-    rows = figure.add_subplot(grid[1, :])
-    image = rows.imshow(
-        address[:, order].T, aspect="auto", cmap="viridis", vmin=0.0, vmax=1.0, extent=(0.0, seconds, len(order), 0.0)
-    )
-    rows.set_yticks(np.arange(len(order)) + 0.5, [labels[index] for index in order], fontsize=8.5)
-    rows.set_ylabel("memory slot")
-    rows.set_xlabel("time in seconds")
-    _name_groups(rows, groups, ink)
-    if waveform is not None:
-        _draw_waveform(figure.add_subplot(grid[0, :], sharex=rows), waveform, ink)
-    rows.set_xlim(0.0, seconds)
-    bar = figure.colorbar(image, cax=figure.add_subplot(grid[2, 1]), orientation="horizontal", ticks=(0, 0.5, 1))
-    bar.ax.set_title("share of the frame that is read from the slot", fontsize=8.5, loc="left", color=ink)
-    bar.outline.set_edgecolor(lines)
-    for axes in figure.axes:
-        _apply_theme(axes, dark)
-    return figure
-
-
-def style_bars(
-    weights: np.ndarray, labels: Sequence[str], mean: np.ndarray | None = None, dark: bool = False
-) -> Figure:
-    """Draw the style weight of each slot (w_s of the paper) as bars.
-
-    Args:
-        weights: (n,).
-        labels: names of the n slots.
-        mean: (n,) weights of the average training speaker. Bars then show weight / mean around 1, largest first, as
-            weights have no scale of their own. None: the weights themselves, in the order of the slots.
-        dark: whether the figure is for a dark page.
-
-    Returns:
-        The figure.
-
-    Raises:
-        ValueError: shapes that do not agree, values that are not finite, or a mean of zero.
-    """
-    weights = np.asarray(weights, dtype=np.float64)
-    mean = None if mean is None else np.asarray(mean, dtype=np.float64)
-    if weights.shape != (len(labels),) or (mean is not None and mean.shape != weights.shape):
-        raise ValueError(f"Weights and mean must be (n,) with n = {len(labels)} labels.")
-    if not np.isfinite(weights).all() or (mean is not None and not (np.isfinite(mean).all() and mean.all())):
-        raise ValueError("Weights must be finite, and no mean may be zero.")
-    heights = weights if mean is None else weights / mean
-    base = 0.0 if mean is None else 1.0
-    order = np.arange(len(labels)) if mean is None else np.argsort(-heights, kind="stable")
-    ink = _INK[dark][0]
-
-    figure = _figure(10.0, 3.6, dark)
-    axes = figure.add_subplot()
-    drawn = heights[order]
-    axes.bar(
-        np.arange(len(drawn)), drawn - base, bottom=base, width=0.78,
-        color=PLAIN if mean is None else [ABOVE if height >= base else BELOW for height in drawn],
-    )  # fmt: skip
-    axes.axhline(base, color=ink, linewidth=0.8)
-    reach = 1.15 * float(np.abs(drawn - base).max()) or 0.1
-    low = base - reach if (drawn < base).any() else base
-    axes.set_ylim(low, base + reach if (drawn > base).any() else base + 0.1 * reach)
-    axes.set_xlim(-0.7, len(drawn) - 0.3)
-    names = [labels[index] for index in order]
-    crowded = max(map(len, names)) > 3
-    axes.set_xticks(np.arange(len(drawn)), names, fontsize=8.5, rotation=90 if crowded else 0)
-    axes.set_xlabel("memory slot" if mean is None else "memory slot, most emphasised first")
-    axes.set_ylabel("style weight" if mean is None else "× average training speaker")
-    axes.grid(axis="y", color=ink, alpha=0.15, linewidth=0.6)
-    axes.set_axisbelow(True)
-    _apply_theme(axes, dark)
-    return figure
 
 
 def opening_curves(true: np.ndarray, predicted: Mapping[str, np.ndarray], fps: float, dark: bool = False) -> Figure:

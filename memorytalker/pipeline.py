@@ -81,7 +81,7 @@ class Talker:
         """Load weights, and the head they move.
 
         Args:
-            source: a weights folder or a hub id; None: the shipped open model.
+            source: a weights folder, or owner/name@commit on the model hub; None: the shipped open model.
             device: "cuda", "mps" or "cpu"; None: the first of these that is available.
             head: the mesh that the weights move (`mesh_files.load_mesh_head` reads one); None: the shipped head.
 

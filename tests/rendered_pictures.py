@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from memorytalker.config import RenderOptions
 from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.options import RenderOptions
 from memorytalker.rendering import render_frames
 
 FOLDER = Path(__file__).resolve().parent / "fixtures" / "pictures"

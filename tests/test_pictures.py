@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from rendered_pictures import OPTIONS, VIEWS, View, difference, picture, stored
 
-from memorytalker.config import CAMERAS
+from memorytalker.options import CAMERAS
 from memorytalker.rendering import scene
 
 #: Largest mean difference in levels of 255, and largest share of pixels that are off.

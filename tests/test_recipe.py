@@ -133,9 +133,9 @@ def test_only_the_shipped_weights_bring_their_listener(steps: list[str], tmp_pat
 
 def test_a_recipe_of_ones_own_is_laid_over_the_shipped_one(tmp_path: Path) -> None:
     shipped, path = read_recipe(), tmp_path / "mine.json"
-    path.write_text('{"memorize": {"epochs": 3, "losses": {"shut": 1.0}}, "corpus": {"augmented_voices": 0}}')
+    path.write_text('{"memorize": {"epochs": 3, "losses": {"closed_weight": 1.0}}, "corpus": {"augmented_voices": 0}}')
     own = read_recipe(path)
-    losses = replace(shipped.memorize.losses, shut=1.0)
+    losses = replace(shipped.memorize.losses, closed_weight=1.0)
     assert own.memorize == replace(shipped.memorize, epochs=3, losses=losses)
     assert own.corpus == replace(shipped.corpus, augmented_voices=0)
     assert own.model == shipped.model and own.manners == shipped.manners and own.listener == shipped.listener

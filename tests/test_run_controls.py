@@ -54,7 +54,7 @@ def test_each_field_of_both_requests_has_the_component_of_its_meaning(demo: gr.B
     animated = {one.name for one in (*fields(AnimateRequest), *fields(AnimateOptions))} - {"options"}
     assert [len(one) for one in asked] == [len(animated), len(fields(CompareRequest))]
     assert all(fn.inputs_as_dict for fn in begins)
-    assert {"sound", "head", "seed", "shut-silence"} <= asked[0] and {"truth-fps", "compare-shown"} <= asked[1]
+    assert {"sound", "head", "seed", "close-in-silence"} <= asked[0] and {"truth-fps", "compare-shown"} <= asked[1]
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from memorytalker.config import Progress
 from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.progress import Progress
 

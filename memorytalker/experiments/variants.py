@@ -96,7 +96,7 @@ LOSSES = (
         "The paper's losses and content alone: no slot names, lip opening, lip-to-teeth distance or shown style.",
         "losses", BOTH,
         {"model": {"speech": {"normalise": 0.0}},
-         **losses(slots=0.0, opening=0.0, bite=0.0, lips_in_stage_one=0.0, shown=0.0)},
+         **losses(slots=0.0, opening=0.0, lip_to_teeth=0.0, lips_in_stage_one=0.0, style_consistency=0.0)},
     ),
 )  # fmt: skip
 

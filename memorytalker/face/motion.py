@@ -234,26 +234,6 @@ def silence_gain(quiet: np.ndarray, fps: float) -> np.ndarray:
     return gain
 
 
-def close_in_silence(offsets: np.ndarray, quiet: np.ndarray, fps: float) -> np.ndarray:
-    """Fade offsets to the neutral, closed face in silence; see `silence_gain`.
-
-    Args:
-        offsets: (T, V, 3) from the template.
-        quiet: (T,) bool, the silence mask.
-        fps: frames per second.
-
-    Returns:
-        (T, V, 3); bit for bit the input where `quiet` is False.
-
-    Raises:
-        MotionError: lengths that differ.
-    """
-    offsets = np.asarray(offsets)
-    if len(offsets) != len(quiet):
-        raise MotionError(f"There are {len(offsets)} frames of offsets but {len(quiet)} of sound.")
-    return offsets * silence_gain(quiet, fps).reshape(-1, *[1] * (offsets.ndim - 1))
-
-
 def eased(share: np.ndarray) -> np.ndarray:
     """Smoothstep: rise from 0 at `share` 0 and below to 1 at 1 and above, without corners."""
     share = np.clip(share, 0.0, 1.0)

@@ -157,8 +157,8 @@ class SpeechEncoder(nn.Module):
             raise ConfigError(f"{origin} is not this encoder: {len(wrong)} names or shapes differ, first {wrong[:3]}.")
         self.encoder.load_state_dict({name: value.float() for name, value in state.items()})
 
-    def pretrained_state(self, source: str) -> dict[str, Tensor]:
-        """Return the state dict of the pretrained part, read by transformers from a folder or hub id."""
+    def pretrained_state(self, source: str, commit: str | None = None) -> dict[str, Tensor]:
+        """The state of the pretrained half, read by transformers from its folder, or at a commit of its hub id."""
         raise NotImplementedError
 
     def _clips(self, waveform: Tensor, lengths: Tensor | None, levels: Tensor | None) -> list[Tensor]:

@@ -114,14 +114,17 @@ def wish_form(parts: dict[str, Any]) -> Form[AnimateRequest]:
     """Which component asks for which field of a Wish."""
     asked = {
         "sound": "sound", "identity": "head", "camera": "camera", "style": "style-source", "style_sound": "style-sound",
-        "style_blend": "style-blend", "expression": "expression", "seed": "seed", "shut_silence": "shut-silence",
+        "style_blend": "style-blend", "expression": "expression", "seed": "seed",
+        "close_in_silence": "close-in-silence",
     }  # fmt: skip
 
     def request(
         sound: str | None, identity: str, camera: str, style: str, style_sound: str | None, style_blend: float,
-        expression: bool, seed: float, shut_silence: bool,
+        expression: bool, seed: float, close_in_silence: bool,
     ) -> AnimateRequest:  # fmt: skip
-        options = options_of(style_blend=style_blend, expression=expression, seed=seed, shut_silence=shut_silence)
+        options = options_of(
+            style_blend=style_blend, expression=expression, seed=seed, close_in_silence=close_in_silence
+        )
         return AnimateRequest(sound, identity, camera, style, style_sound, options)
 
     return Form(request, {name: parts[elem_id] for name, elem_id in asked.items()})

@@ -8,13 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 
 from memorytalker import Animation
-from memorytalker.config import Progress, RenderOptions
 from memorytalker.options import RenderOptions
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.player import player_value
 from memorytalker.page.request import AnimateRequest
 from memorytalker.page.status import STEPS, stream_progress
 from memorytalker.page.worker import in_worker
+from memorytalker.progress import Progress
 from memorytalker.remarks import remarks_on
 
 #: Format -> what a visitor reads of it.

@@ -74,7 +74,9 @@ def _animate(desk: JobRunner) -> Callable[..., Any]:
         blinks, glances and brows, drawn from the seed. close_in_silence: close the mouth where the sound is silent.
         """
         identity = identity or next(iter(desk.head.identities))
-        options = options_of(style_blend=style_blend, expression=expression, seed=seed, shut_silence=shut_silence)
+        options = options_of(
+            style_blend=style_blend, expression=expression, seed=seed, close_in_silence=close_in_silence
+        )
         wish = AnimateRequest(_path(sound), identity, camera, style, _path(style_sound), options)
         if format not in FORMATS:
             raise PageError(f"There is no such format; choose one of {', '.join(FORMATS)}.")

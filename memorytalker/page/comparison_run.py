@@ -14,13 +14,13 @@ from memorytalker.comparison.bundled import BundledClip, bundled_clips
 from memorytalker.comparison.ground_truth import GroundTruth, read_ground_truth
 from memorytalker.comparison.predictions import BOTH_STAGES, STAGE_ONE, Comparison, compare
 from memorytalker.comparison.video import write_comparison
-from memorytalker.config import Progress
 from memorytalker.figures import comparison_curves
 from memorytalker.page.animation_run import Result
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import PageError
 from memorytalker.page.status import stream_progress
 from memorytalker.page.worker import in_worker
+from memorytalker.progress import Progress
 
 STEPS = ("Listen", "Measure", "Video")
 #: Instead of the name of a bundled clip: the visitor's own files.

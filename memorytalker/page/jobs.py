@@ -21,7 +21,6 @@ except ImportError:
 import numpy as np
 
 from memorytalker import Animation, HeadMesh
-from memorytalker.config import Progress
 from memorytalker.errors import ExecutionError, MemoryTalkerError
 from memorytalker.page.limits import KEEP_SECONDS
 from memorytalker.page.session_files import SessionFiles

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from memorytalker.config import Progress
 from memorytalker.corpus.capture import FPS, curve_takes
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation import metrics

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from memorytalker.config import Progress
 from memorytalker.corpus.capture import video_openings
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation import metrics

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from memorytalker.config import Progress
 from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.evaluation.scorecard import Scorecard
 from memorytalker.pipeline import Talker

@@ -16,7 +16,6 @@ import numpy as np
 from memorytalker.articulation.coarticulation import TimedPhones
 from memorytalker.articulation.speaker import ArticulationStyle
 from memorytalker.articulation.visemes import load_visemes
-from memorytalker.config import Progress
 from memorytalker.corpus.build import FPS, align_all, mouth_geometry, read_manifest, synthesise
 from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.corpus.speakers import articulation_styles, measure_voices, voices

@@ -115,7 +115,6 @@ def is_silent(waveform: Waveform) -> bool:
 
 def write_wav(path: str | Path, waveform: Waveform) -> None:
     """Write a mono 16-bit PCM WAV file. A failure leaves no file behind."""
-    path = Path(path)
     pcm = np.round(np.clip(waveform.samples, -1, 1) * 32767).astype("<i2")
 
     def write(part: Path) -> None:

@@ -13,18 +13,14 @@ from pathlib import Path
 
 import torch
 
-from memorytalker.config import (
-    Progress,
-    read_values,
-    to_dict,
-    write,
-)
+from memorytalker.config import read_values, to_dict, write
 from memorytalker.corpus.build import BuildContext, build_corpus, save_curves, synthesised_shapes
 from memorytalker.corpus.capture import RECORDINGS
 from memorytalker.corpus.clips import VOICE_MARK, Clip, read_clips
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.files import write_whole
 from memorytalker.models.talker import MemoryTalker, to_vertex_model
+from memorytalker.progress import Progress
 from memorytalker.training.audio_to_curves import agreement, curve_regressor_for, train_curve_regressor, video_words
 from memorytalker.training.cache import cache_features, cached_states, load_training_clips
 from memorytalker.training.data import TrainingError

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from memorytalker.config import ConfigError, ModelConfig, Progress, TrainingConfig, from_dict, to_dict
+from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict, to_dict
 from memorytalker.datasets.sequences import FaceDataset
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress

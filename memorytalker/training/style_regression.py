@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from memorytalker.config import LossConfig, Progress
+from memorytalker.config import LossConfig
 from memorytalker.corpus.clips import AUGMENTED_MARK, VOICE_MARK
 from memorytalker.datasets.corpus import NOBODY
 from memorytalker.files import write_whole
