@@ -93,7 +93,7 @@ def _tables(results: Mapping[str, Result]) -> dict[str, str]:
     first = every[0].main
     sections = {
         "conditions": (
-            f"Judged on {len(first.clips)} clips of {len(first.speakers)} speakers whom no variant was trained on "
+            f"Evaluated on {len(first.clips)} clips of {len(first.speakers)} speakers that no variant was trained on "
             f"({first.layout}, {first.split} split, {sum(c.frames for c in first.clips)} frames at {first.fps} fps, "
             f"{first.vertex_count} vertices; regions: {first.region_source}). Seeds: "
             f"{', '.join(str(run['seed']) for run in every[0].runs)}. Brackets: 95 % bootstrap intervals.\n\n"

@@ -103,8 +103,8 @@ def _difference(result: Result, baseline: Result, measure: Measure, resample: st
 def styles_table(results: Sequence[Result], measure_name: str = "lve_max") -> str:
     """Whose style: the clip's own, a stranger's, none, and the best that could be; and who opens how wide."""
     measure = next(m for m in MEASURES if m.name == measure_name)
-    columns = {MAIN: "own", UNSEEN: "a stranger's", NEUTRAL: "none", ORACLE: "fitted to the truth"}
-    head = ["variant", *(f"{title}" for title in columns.values()), "own less a stranger's", "r of openness, own",
+    columns = {MAIN: "own", UNSEEN: "another speaker's", NEUTRAL: "none", ORACLE: "fitted to the ground truth"}
+    head = ["variant", *(f"{title}" for title in columns.values()), "own less another speaker's", "r of openness, own",
             "r, none"]  # fmt: skip
     rows = []
     for result in results:
@@ -174,7 +174,7 @@ def held_fixed(results: Sequence[Result]) -> str:
     told = " or ".join(" + ".join(map(str, one)) for one in steps)
     return (
         f"Held fixed: {' or '.join(map(str, clips))} training clips and {told} steps, whatever the number of speakers; "
-        "each set of speakers holds the smaller ones, and every speaker gives an equal share of the clips."
+        "each set of speakers contains the smaller ones, and every speaker contributes an equal share of the clips."
     )
 
 

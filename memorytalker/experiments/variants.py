@@ -64,9 +64,9 @@ PARTS = (
         {"model": {"use_memory": False}}, style="none",
     ),
     Variant("stage-1", "The memory, read in the neutral style.", "parts", ("memorize",), style="none"),
-    Variant("stages-1-2", "The whole model: the memory weighed by the style heard in the clip itself.", "parts", BOTH),
+    Variant("stages-1-2", "The whole model: the memory weighted by the style of the clip's own voice.", "parts", BOTH),
     Variant(
-        "one-hot", "Style by speaker label instead of by sound; an unseen speaker is tried with every label.", "parts",
+        "one-hot", "Style by speaker label instead of by sound; every label is tried for an unseen speaker.", "parts",
         BOTH, {"stylize": {"losses": {"style": 0.0}}}, style="labels",
     ),
     Variant("end-to-end", "All parts and the style encoder trained at once, in one stage.", "parts", ("together",)),
@@ -80,7 +80,7 @@ LOSSES = (
         losses(lip=0.0, lips_in_stage_one=0.0),
     ),
     Variant(
-        "without-slot-names", "The same slots, but nobody says which phone each is for.", "losses", BOTH,
+        "without-slot-names", "The same slots, without supervision of which phone each stands for.", "losses", BOTH,
         losses(slots=0.0),
     ),
     Variant(
@@ -88,12 +88,12 @@ LOSSES = (
         "losses", BOTH, losses(style_consistency=0.0),
     ),
     Variant(
-        "voice-in-content", "The content keeps the voice: states as the encoder gives them, the paper's way.",
+        "voice-in-content", "The content keeps the voice: states are not normalised, as in the paper.",
         "losses", BOTH, {"model": {"speech": {"normalise": 0.0}}},
     ),
     Variant(
         "paper-losses",
-        "The paper's losses and content alone: no slot names, lip opening, lip-to-teeth distance or shown style.",
+        "The paper's losses and content alone: no slot names, lip opening, lip-to-teeth distance or estimated style.",
         "losses", BOTH,
         {"model": {"speech": {"normalise": 0.0}},
          **losses(slots=0.0, opening=0.0, lip_to_teeth=0.0, lips_in_stage_one=0.0, style_consistency=0.0)},
