@@ -1,8 +1,8 @@
-"""Find the light of the shipped people, once: `assets/light/light.npz`. Run by hand after a change of head or lamps:
+"""Bake the light on the shipped people into `assets/light/light.npz`. Run it by hand after a change of head or lamps:
 
-    python tools/head/bake_lighting.py [--output assets/light/light.npz]
+    python -m tools.head.bake_lighting [--output assets/light/light.npz]
 
-Running it twice gives the same bytes. It takes about two minutes on one core.
+Every run gives the same bytes. It takes about two minutes on one core.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from memorytalker.face.head import load_head
 from memorytalker.rendering.lighting import LIGHT_FILE, find_light, fingerprint
 from memorytalker.rendering.surface import Surface
 
-#: Azimuths of cameras in degrees: those of the pictures, and others between which the light changes little.
+#: Azimuths of cameras in degrees: those of the product's cameras, and enough others that light changes little between.
 AZIMUTHS = (-180.0, -145.0, -113.0, -82.0, -58.0, -35.0, 0.0, 35.0, 58.0, 82.0, 113.0, 145.0)
 
 
 def main() -> None:
-    """Look at every identity, write the file and print its digest."""
-    parser = argparse.ArgumentParser(description="Find the light of the shipped people.")
+    """Bake the light of every identity, write the file and print its digest."""
+    parser = argparse.ArgumentParser(description="Bake the light on the shipped people.")
     parser.add_argument("--output", type=Path, default=LIGHT_FILE)
     path = parser.parse_args().output
     head, found, names = load_head(), [], []
     for identity in head.identities:
         person = head.with_identity(identity)
-        # What is cut for a picture changes nothing here: light is found at the given vertices.
+        # The renderer splits triangles; light is computed at the original vertices, so an unsplit surface will do.
         found.append(find_light(person, Surface(person.faces, person.template, np.inf), AZIMUTHS))
         names.append(fingerprint(person))
     path.parent.mkdir(parents=True, exist_ok=True)

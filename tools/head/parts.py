@@ -65,7 +65,7 @@ def make_parts(base: BaseMesh) -> dict[str, Part]:
 def _part(
     base: BaseMesh, piece: Piece, color: Callable[[paint.Palette], np.ndarray], lift: np.ndarray | float = 0.0
 ) -> Part:
-    """A part whose every vertex is a blend of base.obj's, off by `lift`; `color(palette)` gives its colours."""
+    """A part whose vertices are blends of base.obj's, moved by `lift`; `color(palette)` gives its colours."""
     return Part(
         piece.faces,
         {name: piece.blend @ positions + lift for name, positions in base.identities.items()},
@@ -103,7 +103,7 @@ def _eye_part(base: BaseMesh, side: str, support: np.ndarray) -> Part:
 
 
 def _teeth_parts(base: BaseMesh) -> dict[str, Part]:
-    """Both jaws, in every identity as far forward as its lips leave room for."""
+    """Both jaws, in every identity as far forward as its lips allow."""
     reference = base.identities[REFERENCE]
     parts, crowns = {}, {}
     for jaw in ("upper", "lower"):
@@ -132,7 +132,7 @@ def _teeth_parts(base: BaseMesh) -> dict[str, Part]:
 
 
 def _room_ahead(teeth: np.ndarray, positions: np.ndarray, faces: np.ndarray) -> float:
-    """The least distance (metres) from the front teeth straight ahead to the inside of the lips."""
+    """The smallest distance (metres) from the front teeth straight ahead to the inside of the lips."""
     front = teeth[(teeth[:, 2] > teeth[:, 2].max() - 0.010)]
     a, b, c = (positions[faces[:, k]] for k in range(3))
     area = (b - a)[:, 0] * (c - a)[:, 1] - (c - a)[:, 0] * (b - a)[:, 1]

@@ -1,4 +1,4 @@
-"""The skin of head and neck, the hair on it and the shirt under it, cut from the body of base.obj along smooth lines.
+"""The skin of head and neck, the hair and the shirt, cut from the body of base.obj along smooth lines.
 
 The lines are given on the reference identity (metres, origin between the ears) and move with every other one.
 """
@@ -39,7 +39,7 @@ CLOTH = 0.0030  # the shirt stands off the skin by this much, metres
 
 @dataclass(frozen=True)
 class Layer:
-    """A piece and how far each of its vertices stands off the skin: `lift` (V, 3) metres on the reference."""
+    """A piece and the offset of each of its vertices from the skin: `lift` (V, 3) metres on the reference."""
 
     piece: Piece
     lift: np.ndarray
@@ -84,11 +84,11 @@ def make_skin(body: Piece, reference: np.ndarray, ears: np.ndarray) -> tuple[Pie
     skin, _ = keep(body, ~under)
     hair, used = keep(body, on_scalp)
     clothing, worn = keep(body, on_shirt)
-    return skin, Layer(hair, turned[used], scalp[used]), _dress(clothing, turned[worn], collar[worn])
+    return skin, Layer(hair, turned[used], scalp[used]), _shirt(clothing, turned[worn], collar[worn])
 
 
-def _dress(piece: Piece, turned: np.ndarray, level: np.ndarray) -> Layer:
-    """A shirt a little off the skin: a crisp collar band, a rim down to the neck and a closed underside."""
+def _shirt(piece: Piece, turned: np.ndarray, level: np.ndarray) -> Layer:
+    """A shirt slightly above the skin: a sharp collar band, a rim down to the neck and a closed underside."""
     count = piece.blend.shape[0]
     piece, edge = cut(piece, level - COLLAR_WIDTH)
     turned, level = _extend(piece, count, turned, level)

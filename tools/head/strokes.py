@@ -1,4 +1,4 @@
-"""Brows and lashes: short tapered strokes of hair that stand on the skin and move with it."""
+"""Brows and lashes: short tapered strokes of hair on the skin that move with it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SEED = 20
 
 @dataclass(frozen=True)
 class Brows:
-    """Both brows: a piece, how its vertices stand off, and what they are painted with."""
+    """Both brows: a piece, the offsets of its vertices from the skin, and their colours."""
 
     piece: Piece
     lift: np.ndarray  # (V, 3) metres
@@ -81,7 +81,7 @@ def _ribbon() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _ribbon_height() -> np.ndarray:
-    """The ribbon's border lies just under the skin, so that it comes out of it softly wherever the skin is curved."""
+    """The ribbon's border lies just under the skin, so that it emerges smoothly where the skin is curved."""
     ends = np.clip(np.minimum(np.arange(RIBBON_COLUMNS), np.arange(RIBBON_COLUMNS)[::-1]), 0, 1)
     return np.concatenate([(0.0009 * ends if share else 0 * ends) - 0.00015 for _, share in RIBBON])
 

@@ -1,4 +1,4 @@
-"""Teeth and gums, tooth by tooth along the two strips that stand for them in base.obj."""
+"""Teeth and gums, tooth by tooth along the two strips that represent them in base.obj."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page served for a while and visited in Chromium: what the browser tests, the screenshots and the clock share."""
+"""Serve the page for a while and visit it in Chromium; shared by browser tests, screenshots and timing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PageError(RuntimeError):
 class Site:
     """A running server: its address, its process number, the log it writes, and the folder it was given.
 
-    `folder` holds everything temporary: "gradio" (uploads and results) and the folders of requests.
+    `folder` holds all temporary files: "gradio" (uploads and results) and the folders of requests.
     """
 
     url: str
@@ -60,7 +60,7 @@ class Site:
 
 @contextmanager
 def served(script: Path, folder: Path) -> Iterator[Site]:
-    """Run `script` as the page with everything temporary in `folder`; PageError if it does not answer."""
+    """Run `script` as the page, with temporary files in `folder`; PageError if it does not answer."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -100,7 +100,7 @@ def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
 
 @contextmanager
 def chromium(driver: Any, folder: Path, voice: Path, *flags: str) -> Iterator[Any]:
-    """A browser of the playwright `driver` whose microphone hears the sound file `voice`."""
+    """A browser of the playwright `driver` whose microphone records the sound file `voice`."""
     microphone = folder / "microphone.wav"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-i", str(voice)]
     subprocess.run([*command, "-ar", "48000", "-c:a", "pcm_s16le", str(microphone)], check=True)
@@ -114,7 +114,7 @@ def chromium(driver: Any, folder: Path, voice: Path, *flags: str) -> Iterator[An
 
 
 class Visit:
-    """One visitor: a tab of the browser with a session of its own, and what went wrong in it."""
+    """One visitor: a browser tab with its own session, and the errors in it."""
 
     def __init__(
         self, browser: Any, site: Site, width: int = 1280, height: int = 900, dark: bool = False, calm: bool = False,
@@ -165,16 +165,16 @@ class Visit:
         self.context.close()
 
     def tab(self, name: str) -> None:
-        """Turn to the tab of that name."""
+        """Switch to the tab of that name."""
         self.page.get_by_role("tab", name=name, exact=True).click()
 
     def upload(self, path: Path, elem_id: str = "sound") -> None:
-        """Give a file to the component `elem_id`, in place of the one it may hold."""
+        """Upload a file to the component `elem_id`, in place of the one it may hold."""
         self.clear(elem_id)
         self.page.set_input_files(f"#{elem_id} input[type=file]", str(path))
 
     def drop(self, path: Path, kind: str, elem_id: str = "sound") -> None:
-        """Let a file of the media type `kind` fall on the component `elem_id`, in place of the one it may hold."""
+        """Drop a file of the media type `kind` on the component `elem_id`, in place of the one it may hold."""
         self.clear(elem_id)
         self.page.evaluate(
             """([id, name, kind, bytes]) => {
@@ -187,7 +187,7 @@ class Visit:
         )
 
     def clear(self, elem_id: str = "sound") -> None:
-        """Take away the file that the component `elem_id` may hold."""
+        """Remove the file that the component `elem_id` may hold."""
         held = self.page.query_selector(f"#{elem_id} button[aria-label='Clear']")
         if held:
             held.click()
@@ -195,7 +195,7 @@ class Visit:
                 self.page.wait_for_function("document.getElementById('run').disabled")
 
     def press(self, elem_id: str) -> None:
-        """Press the button `elem_id` as soon as it may be pressed."""
+        """Press the button `elem_id` as soon as it is enabled."""
         self.page.wait_for_function("id => !document.getElementById(id).disabled", arg=elem_id)
         self.page.click(f"#{elem_id}")
 
@@ -206,13 +206,13 @@ class Visit:
         )
 
     def animated(self) -> None:
-        """Press "Make it talk" and wait until it is done, well or not."""
+        """Press "Make it talk" and wait until it has finished, with or without an error."""
         self.press("run")
         self.page.wait_for_function("document.getElementById('run').disabled")
         self.page.wait_for_function("!document.getElementById('run').disabled")
 
     def inside(self, elem_id: str, selector: str) -> str:
-        """The text of the first `selector` inside `elem_id`, as soon as it is there."""
+        """The text of the first `selector` inside `elem_id`, as soon as it appears."""
         return self.page.wait_for_selector(f"#{elem_id} {selector}").inner_text()
 
     def player(self, elem_id: str = "player") -> str:

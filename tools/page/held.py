@@ -1,4 +1,4 @@
-"""What a served page holds of the machine: memory, open and written files, threads and processes. Linux only."""
+"""Resources of a served page: memory, open and written files, threads and processes. Linux only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.page.browser import Site
 
 @dataclass(frozen=True)
 class Held:
-    """Held by a server and the processes that it started."""
+    """Resources held by a server and the processes that it started."""
 
     memory: int  # bytes, resident
     files: int  # in the folder of everything temporary
@@ -27,7 +27,7 @@ class Held:
 
 
 def held(site: Site) -> Held:
-    """What is held now."""
+    """Measure the resources now."""
     numbers = _family(site.process)
     status = [_status(number) for number in numbers]
     ignored = {site.log.name, "hold", "hold-network"}
@@ -41,7 +41,7 @@ def held(site: Site) -> Held:
 
 
 def settled(site: Site, before: Held | None = None, seconds: float = 30.0) -> Held:
-    """What is held when it falls no more, or no more than before, or after so many seconds."""
+    """Measure until the counts stop falling, or exceed `before` no more, for at most so many seconds."""
     deadline, last = time.monotonic() + seconds, held(site)
     while time.monotonic() < deadline:
         time.sleep(3)

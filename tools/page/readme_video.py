@@ -1,6 +1,6 @@
-"""Make the moving picture of README.md with the product itself: `python tools/page/readme_video.py`.
+"""Make the animation of README.md with the product itself: `python -m tools.page.readme_video`.
 
-Writes assets/readme/talk.gif, and the list assets/readme/README.md anew.
+Writes assets/readme/talk.gif, and updates the list assets/readme/README.md.
 """
 
 from __future__ import annotations

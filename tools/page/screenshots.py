@@ -1,6 +1,6 @@
-"""Photograph the page: `python tools/page/screenshots.py` makes the three pictures of README, with the shipped model.
+"""Take screenshots of the page: `python -m tools.page.screenshots` makes the three of README, with the shipped model.
 
-`--all FOLDER` takes every tab instead, in both themes, for a desk and for a telephone, to be looked at.
+`--all FOLDER` takes every tab instead, in both themes, at the width of a desktop and of a phone, for inspection.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def photograph_for_readme(browser: Any, site: Site) -> None:
 
 
 def photograph_all(browser: Any, site: Site, theme: str, folder: Path) -> None:
-    """Every tab from top to bottom, before and after there is something to see."""
+    """Take every tab from top to bottom, before and after it shows a result."""
     visit = Visit(browser, site, dark=theme == "dark")
     photograph(visit, folder, theme, "animate_empty")
     animate(visit)
@@ -72,7 +72,7 @@ def photograph_all(browser: Any, site: Site, theme: str, folder: Path) -> None:
 
 
 def photograph(visit: Visit, folder: Path, theme: str, name: str) -> None:
-    """The whole tab in both widths."""
+    """Take the whole tab at both widths."""
     for device, width in WIDTHS.items():
         visit.page.set_viewport_size({"width": width, "height": 900})
         visit.page.evaluate("scrollTo(0, 0)")
@@ -84,7 +84,7 @@ def photograph(visit: Visit, folder: Path, theme: str, name: str) -> None:
 
 
 def animate(visit: Visit) -> None:
-    """Let the first example be spoken, and stop at a moment that shows something."""
+    """Animate the first example, and stop playback at a telling moment."""
     visit.page.click("#examples button >> nth=0")
     visit.press("run")
     visit.film("video")
@@ -95,7 +95,7 @@ def animate(visit: Visit) -> None:
 
 
 def compare(visit: Visit) -> None:
-    """Set the first bundled clip beside its truth."""
+    """Compare the first bundled clip with its ground truth."""
     visit.tab(COMPARE)
     visit.press("compare-run")
     visit.film("compare-video")
@@ -103,13 +103,13 @@ def compare(visit: Visit) -> None:
 
 
 def settle(visit: Visit, selector: str) -> None:
-    """Bring an element to the top of the window and give pictures time to appear."""
+    """Scroll an element to the top of the window and wait for images to appear."""
     visit.page.evaluate("selector => document.querySelector(selector).scrollIntoView()", selector)
     visit.page.wait_for_timeout(1500)
 
 
 def keep(picture: bytes, path: Path) -> None:
-    """Write a small picture."""
+    """Write a small image file."""
     Image.open(io.BytesIO(picture)).convert("RGB").save(path, quality=82, method=6)
     print(f"{path.name}: {path.stat().st_size / 1e3:.0f} KB")
 

@@ -1,9 +1,9 @@
-"""The clock of the page: `python tools/page/timing.py` serves it, sends visitors, and says how long each waits.
+"""Time the page: `python -m tools.page.timing` serves it, simulates visitors, and prints how long each waits.
 
-First, ten seconds of speech: how long after the button the memory, the 3D head and the video are there, beside the
-goals for two cores. The browser runs on the same cores, so a visitor with a machine of their own waits less. Then so
-many visitors come one after the other with the example clips, and what the server holds is counted: memory, files,
-threads and processes must return to their start. Exit code 1 where a goal is missed.
+First, ten seconds of speech: how long after the button is pressed the memory, the 3D head and the video appear, beside
+the goals for two cores. The browser runs on the same cores, so a visitor with their own machine waits less. Then
+visitors come one after the other with the example clips, and the resources of the server are counted: memory, files,
+threads and processes must return to their initial counts. The exit code is 1 if a goal is missed.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def report_waits(browser: Any, site: Site, clip: Path) -> bool:
-    """Print the waits for the ten seconds; whether all goals are met. The clip before it only warms the page up."""
+    """Print the waits for the ten seconds; return whether all goals are met. A first clip warms the page up."""
     for path in (CLIP, clip):
         visit = Visit(browser, site, calm=True)
         visit.upload(path)
@@ -87,7 +87,7 @@ def report_waits(browser: Any, site: Site, clip: Path) -> bool:
 
 
 def report_left(browser: Any, site: Site, visits: int) -> bool:
-    """Print what is held before and after the visits; whether everything has returned to its start."""
+    """Print the resources before and after the visits; return whether all returned to their initial counts."""
     come_and_go(browser, site, FIRST_VISITS)
     before = settled(site)
     came = time.monotonic()
@@ -104,7 +104,7 @@ def report_left(browser: Any, site: Site, visits: int) -> bool:
 
 
 def come_and_go(browser: Any, site: Site, visits: int) -> None:
-    """So many visitors: each lets an example be spoken, waits for the video, and leaves."""
+    """Simulate so many visitors: each animates an example, waits for the video, and leaves."""
     for number in range(visits):
         visit = Visit(browser, site, calm=True)
         visit.page.click(f"#examples button >> nth={number % 3}")
@@ -114,7 +114,7 @@ def come_and_go(browser: Any, site: Site, visits: int) -> None:
 
 
 def described(state: Held) -> str:
-    """One line of figures."""
+    """Format the figures as one line."""
     return (
         f"{state.memory / 1e6:6.0f} MB of memory, {state.files} files, {state.descriptors} open, "
         f"{state.threads} threads, {state.processes} processes"
