@@ -84,7 +84,8 @@ LOSSES = (
         losses(slots=0.0),
     ),
     Variant(
-        "without-shown-style", "Stage 1 never decodes in the style that the recorded motion shows: the paper's way.",
+        "without-shown-style",
+        "Stage 1 never decodes in the style estimated from the recorded motion, as in the paper.",
         "losses", BOTH, losses(style_consistency=0.0),
     ),
     Variant(
