@@ -16,11 +16,6 @@ PLACES = np.array([[x, y, 0.0] for y in range(3) for x in range(3)])
 QUADS = np.array([[a, a + 1, a + 4, a + 3] for a in (0, 1, 3, 4)])
 
 
-def tool(name: str) -> ModuleType:
-    """The module of that name in tools/head/."""
-    return importlib.import_module(f"tools.head.{name}")
-
-
 def area(places: np.ndarray, faces: np.ndarray) -> float:
     """Signed area of triangles, seen from +z."""
     a, b, c = (places[faces[:, k], :2] for k in range(3))
@@ -28,14 +23,13 @@ def area(places: np.ndarray, faces: np.ndarray) -> float:
 
 
 def test_quads_become_triangles_of_the_same_side_and_size() -> None:
-    faces = tool("mesh").triangulate(QUADS, PLACES)
+    faces = mesh.triangulate(QUADS, PLACES)
     assert faces.shape == (8, 3) and area(PLACES, faces) == pytest.approx(4.0)
-    np.testing.assert_allclose(tool("mesh").normals(PLACES, faces), np.tile([0.0, 0.0, 1.0], (9, 1)))
+    np.testing.assert_allclose(mesh.normals(PLACES, faces), np.tile([0.0, 0.0, 1.0], (9, 1)))
 
 
 def test_a_piece_cut_along_a_line_ends_there() -> None:
     """Cut at x = 1.25: what is left of it keeps its area, and no vertex lies beyond."""
-    mesh = tool("mesh")
     piece = mesh.piece_of(mesh.triangulate(QUADS, PLACES), len(PLACES))
     kept, values = mesh.cut(piece, 1.25 - PLACES[:, 0])
     places = kept.blend @ PLACES
@@ -45,19 +39,17 @@ def test_a_piece_cut_along_a_line_ends_there() -> None:
 
 
 def test_a_mesh_divided_keeps_its_size() -> None:
-    mesh = tool("mesh")
     piece = mesh.piece_of(mesh.triangulate(QUADS, PLACES), len(PLACES))
     finer = mesh.refine(piece, np.ones(len(piece.faces), bool))
     assert len(finer.faces) > len(piece.faces) and area(finer.blend @ PLACES, finer.faces) == pytest.approx(4.0)
 
 
 def test_mirrored_shapes_are_the_same_on_both_sides() -> None:
-    shapes = tool("shapes")
     places = PLACES - (1.0, 0.0, 0.0)
     other = shapes.mirror_map(places)
     assert list(other) == [2, 1, 0, 5, 4, 3, 8, 7, 6]
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in TOOLS.glob("head/*.py") if path.stem != "__init__"))
+@pytest.mark.parametrize("name", sorted(path.stem for path in (TOOLS / "head").glob("*.py")))
 def test_every_maker_of_the_head_can_be_imported(name: str) -> None:
     assert importlib.import_module(f"tools.head.{name}").__doc__
