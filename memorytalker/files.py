@@ -1,5 +1,7 @@
 """Files written whole: whoever looks for one finds the old or the new one, never a half, and nothing beside it.
 
+And JSON of strangers, read within bounds.
+
 A file is written under a name of its own beside its place and then moved there. A failure removes what was begun; only
 a process that is killed can leave it, under a name that begins with `PART`.
 """
@@ -7,13 +9,17 @@ a process that is killed can leave it, under a name that begins with `PART`.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 #: How the names of files begin that are being written.
 PART = ".part-"
+#: Bytes of a JSON file at the most, and how deep lists and objects may lie in each other.
+LARGEST_JSON, DEEPEST_JSON = 64_000_000, 50
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -37,6 +43,37 @@ def write_together(writers: Mapping[Path, Callable[[Path], object]]) -> None:
             os.replace(part, path)
         for folder in {path.parent for path in parts}:
             _settle(folder)
+
+
+def read_json(path: Path) -> Any:
+    """The plain values in a JSON file.
+
+    Raises OSError for a file that cannot be read, FileNotFoundError for one that is not there, and ValueError, in a few
+    words without a full stop, for whatever is no JSON or too large, too deep or too long a number to be any of ours.
+    """
+    with path.open("rb") as file:
+        data = file.read(LARGEST_JSON + 1)
+    if len(data) > LARGEST_JSON:
+        raise ValueError(f"it is larger than {LARGEST_JSON // 1_000_000} MB")
+    return parse_json(data.decode("utf-8"))
+
+
+def parse_json(text: str) -> Any:
+    """The plain values in JSON text. Raises ValueError as `read_json`."""
+    try:
+        values = json.loads(text)
+    except RecursionError:
+        raise ValueError("its lists and objects lie too deep in each other") from None
+    level = [values]
+    for _ in range(DEEPEST_JSON):
+        level = [inner for one in level if isinstance(one, (dict, list)) for inner in _inside(one)]
+    if level:
+        raise ValueError("its lists and objects lie too deep in each other")
+    return values
+
+
+def _inside(value: dict | list) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def remove_unfinished(folder: Path) -> None:
