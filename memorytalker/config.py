@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
+import reprlib
 import types
 import typing
 from collections.abc import Mapping
@@ -15,10 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from memorytalker.errors import InputError
+from memorytalker.files import read_json
 from memorytalker.phones import ENGLISH
 
 if typing.TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+#: What every generator of random numbers takes as a seed.
+LARGEST_SEED = 2**32 - 1
+#: Names in one list of a configuration at the most; and numbers of JSON beyond this are infinite.
+MOST_NAMES, LARGEST_NUMBER = 10_000, 1e308
 
 C = typing.TypeVar("C", bound="DataclassInstance")
 
@@ -47,16 +55,55 @@ def from_dict(cls: type[C], values: typing.Any) -> C:
     unknown = sorted(set(values) - known)
     if unknown:
         raise ConfigError(
-            f"Unknown key {', '.join(map(repr, unknown))} in {cls.__name__}; valid keys: {', '.join(sorted(known))}."
+            f"Unknown key {', '.join(map(shown, unknown[:5]))} in {cls.__name__}; valid keys: "
+            f"{', '.join(sorted(known))}."
         )
     missing = sorted(f.name for f in dataclasses.fields(cls) if f.name not in values and not _has_default(f))
     if missing:
         raise ConfigError(f"{cls.__name__} needs the key {', '.join(map(repr, missing))}; add it.")
+    # what lies inside is converted first: a range is refused by the class that has it
     return cls(**{key: _convert(hints[key], value, f"{cls.__name__}.{key}") for key, value in values.items()})
 
 
 def _has_default(one: dataclasses.Field) -> bool:
     return one.default is not dataclasses.MISSING or one.default_factory is not dataclasses.MISSING
+
+
+def check_ranges(config: typing.Any, **ranges: tuple[float, float]) -> None:
+    """Refuse numbers that cannot be, before anything is built of them.
+
+    Args:
+        config: a dataclass.
+        ranges: by name of its fields the least and the largest number that it may hold, or each entry of its tuple.
+
+    Raises:
+        ConfigError: a number outside, nan included, in one sentence that names the field and its range.
+    """
+    for name, (lowest, highest) in ranges.items():
+        value = getattr(config, name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if not lowest <= one <= highest:
+                raise ConfigError(
+                    f"{type(config).__name__}.{name} is {shown(one)}; choose a number from {lowest:g} to {highest:g}."
+                )
+
+
+def check_names(config: typing.Any, name: str, fewest: int = 0) -> None:
+    """Raise ConfigError unless the names in the tuple `config.name` are distinct, at least `fewest`, at most 10000."""
+    names = getattr(config, name)
+    if not fewest <= len(names) <= MOST_NAMES or len(set(names)) < len(names):
+        raise ConfigError(
+            f"{type(config).__name__}.{name} has {len(names)} names; give {fewest} to {MOST_NAMES}, each only once."
+        )
+
+
+def shown(value: typing.Any) -> str:
+    """A value as a message shows it: shortened and on one line, for it may be anything that a stranger sent."""
+    try:
+        text = reprlib.repr(value)
+    except ValueError:  # a whole number of too many digits
+        text = "a very long number"
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def merged(values: Mapping[str, typing.Any], edit: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
@@ -77,12 +124,12 @@ def _convert(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
         return from_dict(hint, value)
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
-            raise ConfigError(f"{where} needs a list, not {value!r}.")
+            raise ConfigError(f"{where} needs a list, not {shown(value)}.")
         return tuple(_convert(typing.get_args(hint)[0], item, where) for item in value)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return float(value) if abs(value) <= LARGEST_NUMBER or value != value else math.copysign(math.inf, value)
     if isinstance(value, bool) is not (hint is bool) or not isinstance(value, hint):
-        raise ConfigError(f"{where} needs {hint.__name__}, not {value!r}.")
+        raise ConfigError(f"{where} needs {hint.__name__}, not {shown(value)}.")
     return value
 
 
@@ -111,10 +158,12 @@ def read_values(path: str | Path) -> dict[str, typing.Any]:
     """Return the plain values of a JSON file that holds an object. Raises ConfigError in plain words."""
     path = Path(path)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except FileNotFoundError:
         raise ConfigError(f"There is no configuration file {path}.") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError:
+        raise ConfigError(f"{path} cannot be read; name a JSON file that may be read.") from None
+    except ValueError as error:
         raise ConfigError(f"{path} is not readable JSON: {error}.") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path} needs to hold a JSON object, not {type(values).__name__}.")
@@ -146,6 +195,18 @@ class SpeechConfig:
     normalise: float = 0.0  # added to the standard deviation when states are normalised per clip; 0: no normalisation
     target_level: float = 0.1  # r.m.s. that loud frames of a waveform are scaled to; 0: unit variance (paper)
 
+    def __post_init__(self) -> None:
+        """Raise ConfigError for sizes and rates that cannot be."""
+        check_ranges(
+            self, hidden_size=(1, 8192), layers=(1, 128), heads=(1, 128), feedforward=(1, 65536), mel_bins=(1, 1024),
+            state_rate=(1, 1000), head_channels=(0, 8192), head_layers=(0, 64), normalise=(0, 1000),
+            target_level=(0, 1),
+        )  # fmt: skip
+        if self.hidden_size % self.heads:
+            raise ConfigError(
+                f"SpeechConfig.hidden_size is {self.hidden_size}; choose a multiple of its {self.heads} heads."
+            )
+
 
 @dataclass(frozen=True)
 class StyleConfig:
@@ -163,6 +224,15 @@ class StyleConfig:
     convolutions: bool = True  # use the convolutions of AdaIN-VC
     mel_mean: float = 0.0  # dB, subtracted from the log-mel
     mel_spread: float = 1.0  # dB, by which the difference is divided
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for sizes that cannot be."""
+        check_ranges(
+            self, mel_bins=(1, 1024), window=(2, 16000), hop=(1, 16000), channels=(1, 8192), strides=(1, 100),
+            kernel=(1, 100), embedding=(1, 8192), dropout=(0, 1), mel_mean=(-1000, 1000), mel_spread=(1e-6, 1000),
+        )  # fmt: skip
+        if len(self.strides) > 64:
+            raise ConfigError(f"StyleConfig.strides has {len(self.strides)} convolutions; give 64 at the most.")
 
 
 @dataclass(frozen=True)
@@ -188,6 +258,20 @@ class ModelConfig:
     speakers: tuple[str, ...] = ()  # if given, style weights are learned per speaker label, not read from sound
     speech: SpeechConfig = field(default_factory=SpeechConfig)
     style: StyleConfig = field(default_factory=StyleConfig)
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for sizes, rates and lengths that cannot be."""
+        check_ranges(
+            self, fps=(1, 240), coordinates=(1, 3_000_000), width=(1, 8192), attention_heads=(1, 128),
+            decoder_layers=(1, 128), dropout=(0, 1), period=(1, 100_000), scaling=(1e-6, 1e6), text_frames=(1, 16),
+            motion_scale=(1e-6, 1e6), sample_rate=(16000, 16000), window_seconds=(0.1, 600), overlap_seconds=(0, 600),
+        )  # fmt: skip
+        check_names(self, "slots", fewest=2)
+        check_names(self, "speakers")
+        if self.width % self.attention_heads:
+            raise ConfigError(
+                f"ModelConfig.width is {self.width}; choose a multiple of its {self.attention_heads} attention_heads."
+            )
 
     @property
     def slot_count(self) -> int:
@@ -216,7 +300,7 @@ class ModelConfig:
         if not isinstance(slot, (str, bool)) and slot in range(self.slot_count):
             return int(slot)
         raise ConfigError(
-            f"There is no memory slot {slot!r}; give a number from 0 to {self.slot_count - 1} or one of "
+            f"There is no memory slot {shown(slot)}; give a number from 0 to {self.slot_count - 1} or one of "
             f"{' '.join(self.slots)}."
         )
 
@@ -240,6 +324,14 @@ class CurveRegressorConfig:
     normalise: float = 0.3  # as SpeechConfig.normalise: removes the speaker, keeps the speech
     members: int = 2  # networks, from different seeds, whose predictions are averaged
 
+    def __post_init__(self) -> None:
+        """Raise ConfigError for sizes and rates that cannot be."""
+        check_ranges(
+            self, directions=(1, 10_000), hidden_size=(1, 8192), state_rate=(1, 1000), mixed_layers=(0, 128),
+            fps=(1, 240), channels=(0, 8192), layers=(0, 64), dropout=(0, 1), normalise=(0, 1000), members=(1, 64),
+        )  # fmt: skip
+        check_names(self, "shapes", fewest=1)
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -258,6 +350,10 @@ class LossConfig:
     lip_to_teeth: float = 0.0  # the opening loss for the distance from the lower lip to the upper teeth
     lips_in_stage_one: float = 0.0  # the lip loss, in stage 1 too
     style_consistency: float = 0.0  # stage 1: losses of a second decoding in the style estimated from the motion
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a weight that is negative, or not finite."""
+        check_ranges(self, **{one.name: (0, 1e6) for one in dataclasses.fields(self)})
 
 
 @dataclass(frozen=True)
@@ -279,3 +375,11 @@ class TrainingConfig:
     seed: int = 0
     mixed_precision: str = "no"  # "no", "bf16" or "fp16" (a GPU only)
     losses: LossConfig = field(default_factory=LossConfig)
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for numbers that no training can have."""
+        check_ranges(
+            self, epochs=(0, 1e6), batch_size=(1, 1e6), learning_rate=(0, 10), warmup_steps=(0, 1e9),
+            final_rate=(0, 1), weight_decay=(0, 10), clip_norm=(0, 1e9), crop_seconds=(0, 3600),
+            captured_share=(0, 1), style_seconds=(0, 3600), validate_every=(1, 1e6), seed=(0, LARGEST_SEED),
+        )  # fmt: skip

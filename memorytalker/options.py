@@ -9,11 +9,10 @@ from __future__ import annotations
 import dataclasses
 import numbers
 import re
-import reprlib
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
-from memorytalker.config import ConfigError
+from memorytalker.config import ConfigError, shown
 
 #: From where a head can be seen.
 CAMERAS: tuple[str, ...] = ("front", "three_quarter", "profile")
@@ -72,16 +71,14 @@ class AnimateOptions:
     def __post_init__(self) -> None:
         """Raise ConfigError, in plain words, for a value that cannot be used."""
         if not (self.identity is None or isinstance(self.identity, str)):
-            raise ConfigError(
-                f"The identity is a name of the head's, or None for its own, not {_shown(self.identity)}."
-            )
+            raise ConfigError(f"The identity is a name of the head's, or None for its own, not {shown(self.identity)}.")
         if not _is_number(self.style_blend, numbers.Real) or not 0 <= self.style_blend <= 1:
-            raise ConfigError(f"style_blend goes from 0, neutral, to 1, the style, not {_shown(self.style_blend)}.")
+            raise ConfigError(f"style_blend goes from 0, neutral, to 1, the style, not {shown(self.style_blend)}.")
         if not _is_number(self.seed, numbers.Integral) or self.seed < 0:
-            raise ConfigError(f"The seed of an expression is a whole number from 0 on, not {_shown(self.seed)}.")
+            raise ConfigError(f"The seed of an expression is a whole number from 0 on, not {shown(self.seed)}.")
         for name in ("expression", "close_in_silence"):
             if type(getattr(self, name)).__name__ != "bool":  # Python's or numpy's, which is not loaded here
-                raise ConfigError(f"{name} is either True or False, not {_shown(getattr(self, name))}.")
+                raise ConfigError(f"{name} is either True or False, not {shown(getattr(self, name))}.")
 
     def changed(self, **changes: Unpack[AnimateChanges]) -> AnimateOptions:
         """Return a copy with some options changed.
@@ -144,9 +141,3 @@ class RenderOptions:
 
 def _is_number(value: object, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
-
-
-def _shown(value: object) -> str:
-    """A value as a message shows it: shortened, for it may be anything that a visitor sent."""
-    text = reprlib.repr(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memorytalker.config import ConfigError
+from memorytalker.config import LARGEST_SEED, ConfigError, check_names, check_ranges, shown
 
 #: How captured motion is stored: see `CaptureSource`.
 CAPTURE_KINDS: tuple[str, ...] = ("landmarks", "curves")
@@ -25,10 +25,14 @@ class CaptureSource:
     held_out: tuple[str, ...] = ()  # nor are the clips of these names
 
     def __post_init__(self) -> None:
-        """Check the kind."""
+        """Check the kind, the folder and the numbers."""
+        check_ranges(self, held_out_last=(0, 1e9))
+        check_names(self, "held_out")
+        if not self.folder or self.folder.startswith(("/", "\\")) or ".." in self.folder.replace("\\", "/").split("/"):
+            raise ConfigError(f"The capture source {shown(self.folder)} is no folder below capture/; name one there.")
         if self.kind not in CAPTURE_KINDS:
             raise ConfigError(
-                f"The capture source {self.folder!r} is of kind {self.kind!r}; choose one of "
+                f"The capture source {shown(self.folder)} is of kind {shown(self.kind)}; choose one of "
                 f"{', '.join(CAPTURE_KINDS)}."
             )
 
@@ -53,6 +57,10 @@ class CorpusConfig:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a range that is none, or a share outside 0 to 1."""
+        check_ranges(
+            self, seed=(0, LARGEST_SEED), augmented_voices=(0, 1000), voice_pitches=(1, 10_000),
+            voice_shifts=(0.01, 100), synthetic_speaker_clips=(0, 1e6), silent_clips=(0, 1e6),
+        )  # fmt: skip
         for name in ("voice_pitches", "voice_shifts"):
             if len(ends := getattr(self, name)) != 2 or not 0 < ends[0] <= ends[1]:
                 raise ConfigError(f"CorpusConfig.{name} needs two positive numbers, smallest first, not {list(ends)}.")

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from memorytalker.config import ConfigError
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -14,6 +16,12 @@ class Goal:
 
     least: float | None = None
     most: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for ends that are not finite, or of which the least is above the most."""
+        ends = [end for end in (self.least, self.most) if end is not None]
+        if not all(map(math.isfinite, ends)) or sorted(ends) != ends:
+            raise ConfigError(f"A goal goes from its least to its most, not from {self.least} to {self.most}.")
 
     def reached(self, value: float) -> bool:
         """Whether `value` lies there; nan, a figure that could not be measured, never does."""

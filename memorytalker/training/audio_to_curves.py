@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from memorytalker.config import CurveRegressorConfig, ModelConfig
+from memorytalker.config import LARGEST_SEED, CurveRegressorConfig, ModelConfig, check_ranges
 from memorytalker.corpus.clips import Clip, load_clip, read_clips
 from memorytalker.evaluation.metrics import correlation
 from memorytalker.face.head import HeadMesh
@@ -32,6 +32,13 @@ class CurveRegressorTraining:
     learning_rate: float
     weight_decay: float
     seed: int  # of the first member; the others follow
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for numbers that no training can have."""
+        check_ranges(
+            self, epochs=(0, 1e6), batch_size=(1, 1e6), learning_rate=(0, 10), weight_decay=(0, 10),
+            seed=(0, LARGEST_SEED),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from memorytalker.config import ModelConfig, TrainingConfig, from_dict, merged, read_values
+from memorytalker.config import LARGEST_SEED, ModelConfig, TrainingConfig, check_ranges, from_dict, merged, read_values
 from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.training.audio_to_curves import CurveRegressorTraining
 from memorytalker.training.style_regression import StyleRegression
@@ -32,6 +32,10 @@ class Recipe:
     memorize: TrainingConfig
     manners: StyleRegression
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a seed that cannot be one."""
+        check_ranges(self, seed=(0, LARGEST_SEED))
 
 
 def read_recipe(path: Path | None = None) -> Recipe:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from memorytalker.config import LossConfig
+from memorytalker.config import LARGEST_SEED, LossConfig, check_ranges
 from memorytalker.corpus.clips import AUGMENTED_MARK, VOICE_MARK
 from memorytalker.datasets.corpus import NOBODY
 from memorytalker.files import write_whole
@@ -48,6 +48,14 @@ class StyleRegression:
     restraint_of_measures: float  # ... and of what is measured of the whole voice
     style_seconds: float  # pieces of this length are heard beside whole clips
     seed: int
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for numbers that no fit can have."""
+        check_ranges(
+            self, fit_steps=(0, 1e7), fit_speakers=(1, 1e6), fit_rate=(0, 10), fit_pull=(0, 1e6),
+            crop_seconds=(0, 3600), undisturbed=(0, 1e6), restraint=(0, 1e9), restraint_of_measures=(0, 1e9),
+            style_seconds=(0, 3600), seed=(0, LARGEST_SEED),
+        )  # fmt: skip
 
     @property
     def stage(self) -> str:
