@@ -12,8 +12,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict, merged, read_values, to_dict
-from memorytalker.experiments.variants import MANNERS, Variant, all_variants
+from memorytalker.config import (
+    LARGEST_SEED,
+    ConfigError,
+    ModelConfig,
+    TrainingConfig,
+    check_names,
+    check_ranges,
+    from_dict,
+    merged,
+    read_values,
+    shown,
+    to_dict,
+)
+from memorytalker.experiments.variants import MANNERS, STAGES, Variant, all_variants
 from memorytalker.training.open_recipe import read_recipe
 from memorytalker.training.style_regression import StyleRegression
 
@@ -30,6 +42,11 @@ class Budget:
     together: int = 0
     manners: int = 0  # steps of its fit
     judgements: int = 4  # how often in a run the selection clips choose the best weights, when steps are given
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for a number of steps that cannot be."""
+        steps = (0, 1e9)
+        check_ranges(self, memorize=steps, stylize=steps, together=steps, manners=steps, judgements=(0, 1e6))
 
 
 @dataclass(frozen=True)
@@ -59,6 +76,22 @@ class Plan:
     speaker_clips: int = 200  # training clips in all, whatever the number of speakers
     oracle: tuple[str, ...] = ()  # variants for which the best slot weights are fitted to each judged speaker
     edits: dict = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for numbers that no plan can have, and for edits of what is not there."""
+        check_ranges(
+            self, held_speakers=(0, 1e6), most_clips=(0, 1e9), seeds=(0, LARGEST_SEED), slot_counts=(2, 10_000),
+            speaker_counts=(0, 1e6), speaker_clips=(1, 1e9),
+        )  # fmt: skip
+        for name in ("kinds", "seeds", "only", "without", "slot_counts", "speaker_counts", "oracle"):
+            check_names(self, name)
+        for variant, edit in self.edits.items():
+            if not isinstance(edit, dict) or set(edit) - {"model", *STAGES}:
+                raise ConfigError(
+                    f"The edits of {shown(variant)} need an object with the keys {', '.join(('model', *STAGES))}."
+                )
+            if not all(isinstance(fields, dict) for fields in edit.values()):
+                raise ConfigError(f"The edits of {shown(variant)} need an object of fields under every key.")
 
     def variants(self, only: tuple[str, ...] = ()) -> tuple[Variant, ...]:
         """The variants of this plan in the table's order. Raises ConfigError for a name that does not exist."""
@@ -101,7 +134,7 @@ def _read(path: Path) -> Plan:
     if not values.get("recipe"):
         return from_dict(Plan, values)
     if values["recipe"] != RECIPE:
-        raise ConfigError(f"{path} names the recipe {values['recipe']!r}; the only one shipped is {RECIPE!r}.")
+        raise ConfigError(f"{path} names the recipe {shown(values['recipe'])}; the only one shipped is {RECIPE!r}.")
     recipe = to_dict(read_recipe())
     stages = {stage: recipe["memorize"] | {"stage": stage} for stage in ("memorize", "stylize", "together")}
     return from_dict(Plan, merged({"model": recipe["model"], "manners": recipe["manners"], **stages}, values))
