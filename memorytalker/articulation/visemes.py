@@ -26,6 +26,8 @@ from memorytalker.phones import ENGLISH
 
 #: The groups of mouth shapes that blend with their own dominances: how far open, how wide, how round.
 GROUPS = ("jaw", "lips", "rounding")
+#: Weights, strengths and seconds of a mouth are smaller than this.
+LARGEST_VALUE = 1000.0
 #: What a phone has for each group of shapes.
 _DOMINANCE = ("strength", "before", "after", "shift", "reduction")
 
@@ -60,6 +62,8 @@ class VisemeTable:
         for name, shape in expected.items():
             if getattr(self, name).shape != shape:
                 raise ConfigError(f"viseme table: {name} needs shape {shape}, not {getattr(self, name).shape}.")
+            if not (np.abs(getattr(self, name)) <= LARGEST_VALUE).all():  # nan neither
+                raise ConfigError(f"viseme table: {name} needs numbers up to {LARGEST_VALUE:g}.")
         if not (self.before > 0).all() or not (self.after > 0).all() or not (self.strength > 0).all():
             raise ConfigError("viseme table: strengths and widths must be above zero.")
 
@@ -77,7 +81,18 @@ class VisemeTable:
 
     @classmethod
     def from_json(cls, values: dict) -> VisemeTable:
-        """The inverse of `to_json`. Raises ConfigError when a phone is missing."""
+        """The inverse of `to_json`. Raises ConfigError when a phone is missing, or anything is not as it writes it."""
+        try:
+            return cls._from_json(values)
+        except ConfigError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError):
+            raise ConfigError(
+                "viseme table: it is not as tools/articulation/fit.py writes it; make it again."
+            ) from None
+
+    @classmethod
+    def _from_json(cls, values: dict) -> VisemeTable:
         shapes = tuple(values["groups"])
         missing = [phone for phone in ENGLISH.phones if phone not in values["phones"]]
         if missing:
@@ -86,15 +101,23 @@ class VisemeTable:
         return cls(
             shapes=shapes,
             group=np.array([GROUPS.index(values["groups"][shape]) for shape in shapes]),
-            target=np.array([[row["target"].get(shape, 0.0) for shape in shapes] for row in rows]),
-            effort=np.array([[row["effort"].get(shape, 0.0) for shape in shapes] for row in rows]),
-            **{key: np.array([row[key] for row in rows]) for key in _DOMINANCE},
+            target=_numbers([[row["target"].get(shape, 0.0) for shape in shapes] for row in rows]),
+            effort=_numbers([[row["effort"].get(shape, 0.0) for shape in shapes] for row in rows]),
+            **{key: _numbers([row[key] for row in rows]) for key in _DOMINANCE},
         )
 
 
 def load_visemes() -> VisemeTable:
     """The fitted table that ships with the package."""
     return VisemeTable.from_json(json.loads(resources.files(__package__).joinpath("visemes.json").read_text("utf-8")))
+
+
+def _numbers(rows: list) -> np.ndarray:
+    """Rows of numbers as an array; text that looks like numbers is none."""
+    found = np.array(rows)
+    if found.dtype.kind not in "fiu":
+        raise TypeError("no numbers")
+    return found
 
 
 def _named(shapes: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
