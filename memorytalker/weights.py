@@ -8,11 +8,11 @@ Nothing here unpickles: safetensors, or torch.load with weights_only.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -36,6 +36,9 @@ CONFIG_FILE = "config.json"
 TENSOR_FILE = "model.safetensors"
 STORED_AS = {"float32": torch.float32, "float16": torch.float16}
 _FORMAT = 1
+#: Bytes of the header of a safetensors file at the most.
+LARGEST_HEADER = 10_000_000
+_Network = TypeVar("_Network", bound=nn.Module)
 
 #: The public code's names -> ours, by prefix.
 PAPER_NAMES: tuple[tuple[str, str], ...] = (
@@ -117,18 +120,14 @@ def load_weights(source: str | Path | None = None) -> MemoryTalker:
     """
     folder = find_weights(source)
     manifest = read_manifest(folder)
-    model = MemoryTalker(manifest.model)
-    _load_strictly(model, _tensors(folder, manifest.sha256), str(folder))
-    return model.eval()
+    return _filled(lambda: MemoryTalker(manifest.model), folder, manifest.sha256).eval()
 
 
 def load_curve_regressor(folder: str | Path | None = None) -> CurveRegressor:
     """The listener in `folder`, by default the shipped one, in float32 and evaluation mode. Raises WeightsError."""
     folder = WEIGHTS_FOLDER / CURVE_REGRESSOR_NAME if folder is None else Path(folder)
     manifest = _read(CurveRegressorManifest, folder, "a listener")
-    listener = CurveRegressor(manifest.listener)
-    _load_strictly(listener, _tensors(folder, manifest.sha256), str(folder))
-    return listener.eval()
+    return _filled(lambda: CurveRegressor(manifest.listener), folder, manifest.sha256).eval()
 
 
 def find_weights(source: str | Path | None = None) -> Path:
@@ -262,9 +261,36 @@ def _read(kind: type, folder: Path, what: str) -> Any:
     return manifest
 
 
-def _tensors(folder: Path, sha256: str) -> dict[str, Tensor]:
-    """The tensors of a folder, in float32, if they are those of that sum."""
+def _filled(build: Callable[[], _Network], folder: Path, sha256: str) -> _Network:
+    """The network that `build` makes with the tensors of a folder; memory is taken only for one whose tensors fit."""
     try:
+        with torch.device("meta"):  # names and shapes, without the numbers
+            outline = build()
+        own = outline.state_dict()
+    except (RuntimeError, ValueError, AssertionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise WeightsError(f"No network can be built as {folder / CONFIG_FILE} says; fetch it again.") from None
+    largest = sum(value.numel() * value.element_size() for value in own.values()) + LARGEST_HEADER
+    state = _tensors(folder, sha256, largest)
+    _check_fit(own, state, str(folder))
+    for name, value in state.items():
+        if not torch.isfinite(value).all():
+            raise WeightsError(
+                f"{folder / TENSOR_FILE} holds {name!r} with numbers that are not finite; fetch it again."
+            )
+    network = build()
+    network.load_state_dict(state, strict=False)
+    return network
+
+
+def _tensors(folder: Path, sha256: str, largest: int) -> dict[str, Tensor]:
+    """The tensors of a folder, in float32, if they are those of that sum and no more bytes than `largest`."""
+    try:
+        if (folder / TENSOR_FILE).stat().st_size > largest:
+            raise WeightsError(
+                f"{folder / TENSOR_FILE} is larger than the network that {CONFIG_FILE} describes; fetch both again."
+            )
         data = (folder / TENSOR_FILE).read_bytes()
     except OSError:
         raise WeightsError(f"{folder} has no readable {TENSOR_FILE} beside its {CONFIG_FILE}; fetch both.") from None
@@ -274,12 +300,19 @@ def _tensors(folder: Path, sha256: str) -> dict[str, Tensor]:
         )
     try:
         return {name: _float(value) for name, value in load(data).items()}
-    except SafetensorError:
+    except Exception:  # whatever a stranger's file makes the reader raise: some kinds of numbers are none of torch's
         raise WeightsError(f"{folder / TENSOR_FILE} is not a safetensors file; fetch it again.") from None
 
 
 def _load_strictly(model: nn.Module, state: dict[str, Tensor], origin: str, absent: Collection[str] = ()) -> None:
-    own = model.state_dict()
+    _check_fit(model.state_dict(), state, origin, absent)
+    model.load_state_dict(state, strict=False)
+
+
+def _check_fit(
+    own: Mapping[str, Tensor], state: Mapping[str, Tensor], origin: str, absent: Collection[str] = ()
+) -> None:
+    """Raise WeightsError, naming the first problems, unless names and shapes of `state` are those of `own`."""
     problems = [f"missing {name}" for name in sorted(set(own) - set(state) - set(absent))]
     problems += [f"unexpected {name}" for name in sorted(set(state) - set(own))]
     problems += [
@@ -289,7 +322,6 @@ def _load_strictly(model: nn.Module, state: dict[str, Tensor], origin: str, abse
     ]
     if problems:
         raise WeightsError(f"{origin} does not fit its configuration: {'; '.join(problems)}.")
-    model.load_state_dict(state, strict=False)
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
