@@ -7,8 +7,6 @@ head's own left towards +x, the origin midway between the ear openings.
 from __future__ import annotations
 
 import hashlib
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from memorytalker.errors import InputError
+from memorytalker.face.array_files import ArrayFileError, open_arrays
+from memorytalker.files import read_json
 from memorytalker.places import assets_folder, remedy
 
 _SHIPPED = "assets/head"
@@ -165,21 +165,23 @@ def load_head(path: Path | None = None) -> HeadMesh:
     description, arrays = _read_description(folder / "head.json"), _read_arrays(folder / "head.npz")
     _check_digest(folder, description)
     try:
-        head = _assemble(description, arrays)
-    except (KeyError, TypeError, IndexError, ValueError) as error:
-        if isinstance(error, HeadError):
-            raise
+        head = _assemble(description, arrays, folder)
+        _validate(head, folder)
+    except HeadError:
+        raise
+    except KeyError as error:
         raise HeadError(f"The head in {folder} is incomplete ({error}); run tools/head/build.py again.") from None
-    _validate(head, folder)
+    except (TypeError, IndexError, ValueError, AttributeError, OverflowError):
+        raise HeadError(f"The head in {folder} is incomplete or damaged; run tools/head/build.py again.") from None
     return head
 
 
 def _read_description(path: Path) -> dict:
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))
+        description = read_json(path)
     except FileNotFoundError:
         raise HeadError(f"There is no head description {path}; {remedy(_SHIPPED)}.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+    except (OSError, ValueError):
         raise HeadError(f"The head description {path} is not readable JSON; {remedy(_SHIPPED)}.") from None
     if not isinstance(description, dict) or description.get("format") != _FORMAT:
         raise HeadError(f"{path} does not describe a head of format {_FORMAT}; run tools/head/build.py again.")
@@ -187,12 +189,12 @@ def _read_description(path: Path) -> dict:
 
 
 def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise HeadError(f"There is no head mesh {path}; {remedy(_SHIPPED)}.")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise HeadError(f"There is no head mesh {path}; {remedy(_SHIPPED)}.") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError):
+        archive = open_arrays(path)
+        return {name: archive.read(name) for name in archive.headers}
+    except ArrayFileError:
         raise HeadError(f"The head mesh {path} is damaged; {remedy(_SHIPPED)}.") from None
 
 
@@ -202,14 +204,16 @@ def _check_digest(folder: Path, description: dict) -> None:
         raise HeadError(f"{folder / 'head.npz'} is not the file that head.json describes; restore both together.")
 
 
-def _assemble(description: dict, arrays: dict[str, np.ndarray]) -> HeadMesh:
-    for array in arrays.values():
-        array.setflags(write=False)
+def _assemble(description: dict, arrays: dict[str, np.ndarray], folder: Path) -> HeadMesh:
     count = len(arrays["base_index"])
     identities = {i["name"]: arrays["templates"][k] for k, i in enumerate(description["identities"])}
     palette = {i["name"]: arrays["colors"][k] for k, i in enumerate(description["identities"])}
     first = description["identities"][0]["name"]
     names = tuple(description["blendshapes"])
+    if sorted(names) != sorted(ARKIT_NAMES):
+        raise HeadError(f"The head in {folder} cannot be used: its blendshapes are not the 52 of ARKit.")
+    if identities[first].shape != (count, 3):  # before memory is taken for so many
+        raise HeadError(f"The head in {folder} cannot be used: identity {first} has the wrong shape.")
     shapes = np.zeros((len(names), count, 3), np.float32)
     bounds = arrays["shape_bounds"]
     for k in range(len(names)):  # stored sparse: indices and offsets of the vertices that move
