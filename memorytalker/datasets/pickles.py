@@ -8,9 +8,10 @@ are built from their bytes by our own code, because numpy's own rebuilding trust
 from __future__ import annotations
 
 import pickle
+import pickletools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -133,6 +134,7 @@ def read_pickle(path: Path) -> Any:
     """
     try:
         with path.open("rb") as file:
+            _check_places(file, path.stat().st_size)
             return _plain(_Reader(file, encoding="latin1").load(), {})
     except _Refused as refused:
         raise DatasetError(
@@ -145,28 +147,48 @@ def read_pickle(path: Path) -> Any:
         ) from None
     except MemoryError:
         raise DatasetError(f"{path.name} does not fit into memory or is damaged; download it again.") from None
-    # A damaged pickle can fail in any of its instructions, and with any of these.
-    except (pickle.UnpicklingError, OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError,
-            OverflowError, RecursionError, ImportError) as error:  # fmt: skip
-        raise DatasetError(f"{path.name} is not a pickle that can be read, or it is damaged ({error}); "
-                           "download it again.") from None  # fmt: skip
+    except Exception:  # a damaged pickle can fail in any of its instructions, and with any error
+        raise DatasetError(
+            f"{path.name} is not a pickle that can be read, or it is damaged; download it again."
+        ) from None
 
 
-def _plain(value: Any, seen: dict[int, Any]) -> Any:
-    """`value` with every stand-in replaced by the array that it stands for, at any depth."""
+def _check_places(file: IO[bytes], size: int) -> None:
+    """Refuse a place in the reader's memory beyond the length of the file: the reader would make all before it.
+
+    Whatever it makes, it keeps; a pickle numbers its places as they come, so that an honest one needs fewer than bytes.
+    """
+    for instruction, argument, _ in pickletools.genops(file):
+        if instruction.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= argument <= size:
+            raise _Refused("more memory than its length")
+    file.seek(0)
+
+
+def _plain(value: Any, seen: dict[int, tuple[Any, Any]]) -> Any:
+    """`value` with every stand-in replaced by the array that it stands for, at any depth.
+
+    `seen` keeps what was looked at, so that no number of another is the same, and what it became.
+    """
     if isinstance(value, _Array):
         if value.value is None:
             raise _Refused("an array without contents")
         return value.value
     if isinstance(value, (_Type, _Call)) or isinstance(value, type):
         raise _Refused("a type or a function")
+    if id(value) in seen:
+        return seen[id(value)][1]
     if isinstance(value, (dict, list)):
-        if id(value) not in seen:
-            seen[id(value)] = value
-            items = value.items() if isinstance(value, dict) else enumerate(value)
-            for key, item in list(items):
-                value[key] = _plain(item, seen)
+        seen[id(value)] = (value, value)
+        for item in value if isinstance(value, dict) else ():
+            if isinstance(_plain(item, seen), np.ndarray):
+                raise _Refused("an array as a name")
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, item in list(items):
+            value[key] = _plain(item, seen)
         return value
-    if isinstance(value, tuple):
-        return tuple(_plain(item, seen) for item in value)
+    if isinstance(value, tuple):  # one that is named often is looked at once: each may hold the one before it twice
+        seen[id(value)] = (value, tuple(_plain(item, seen) for item in value))
+        return seen[id(value)][1]
+    if isinstance(value, (set, frozenset)) and any(isinstance(_plain(item, seen), np.ndarray) for item in value):
+        raise _Refused("a set of arrays")
     return value
