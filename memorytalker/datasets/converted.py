@@ -7,16 +7,14 @@ regions.json.
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from memorytalker.datasets.files import check_file, digest_of
+from memorytalker.datasets.files import check_file, digest_of, read_table
 from memorytalker.datasets.recordings import faces
 from memorytalker.datasets.regions import find_regions
 from memorytalker.datasets.sequences import SPLITS, DatasetError, FaceDataset, Sequence, Skipped
@@ -24,6 +22,8 @@ from memorytalker.datasets.splits import SAFE_NAME
 from memorytalker.sound.decode import load_waveform
 
 FORMAT = 1
+#: Frames a second, and frames or vertices, at the most.
+LARGEST_FPS, LARGEST_COUNT = 240, 10_000_000
 INDEX, TEMPLATES, VERTICES, SOUND = "dataset.json", "templates.safetensors", "vertices", "sound"
 
 
@@ -42,13 +42,13 @@ def open_converted(folder: Path, regions: Path | None, remedy: str) -> FaceDatas
     index = read_index(folder)
     try:
         sequences = tuple(_sequence(folder, entry, index) for entry in index["sequences"])
-        fps, count = int(index["fps"]), int(index["vertex_count"])
+        fps, count = _whole(index["fps"], LARGEST_FPS), _whole(index["vertex_count"], LARGEST_COUNT)
         skipped = tuple(Skipped(str(item["name"]), str(item["reason"])) for item in index["skipped"])
         notes = (f"converted from the layout {index['origin']['layout']}", *map(str, index["notes"]))
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, DatasetError):
-            raise
-        raise DatasetError(f"{folder / INDEX} is damaged ({error!r}); convert the data set again.") from None
+    except DatasetError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise DatasetError(f"{folder / INDEX} is damaged; convert the data set again.") from None
     if not sequences:
         raise DatasetError(f"{folder} holds no sequences; convert the data set again.")
     templates = faces(dict(read_tensors(folder / TEMPLATES)), count, TEMPLATES)
@@ -67,10 +67,7 @@ def open_converted(folder: Path, regions: Path | None, remedy: str) -> FaceDatas
 def read_index(folder: Path) -> dict[str, Any]:
     """dataset.json. Raises DatasetError unless it is one of this format."""
     path = check_file(folder / INDEX)
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DatasetError(f"{path} is not readable JSON: {error}.") from None
+    index = read_table(path)
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise DatasetError(f"{path} is not a converted data set of format {FORMAT}; convert the data set again.")
     return index
@@ -83,9 +80,9 @@ def _sequence(folder: Path, entry: dict[str, Any], index: dict[str, Any]) -> Seq
     for part in (vertices_name(name), sound_name(name)):
         if check_file(folder / part).stat().st_size != index["files"][part]["bytes"]:
             raise DatasetError(f"{folder / part} is not the file that {INDEX} describes; convert the data set again.")
-    shape = (int(entry["frames"]), int(index["vertex_count"]), 3)
+    shape = (_whole(entry["frames"], LARGEST_COUNT), _whole(index["vertex_count"], LARGEST_COUNT), 3)
     return Sequence(
-        name, str(entry["speaker"]), split, shape[0], int(index["fps"]),
+        name, str(entry["speaker"]), split, shape[0], _whole(index["fps"], LARGEST_FPS),
         partial(load_waveform, folder / sound_name(name)), partial(_vertices, folder / vertices_name(name), shape),
     )  # fmt: skip
 
@@ -94,7 +91,9 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a safetensors file. Raises DatasetError if it is missing or damaged."""
     try:
         return safetensors.load_file(check_file(path))
-    except (SafetensorError, OSError, ValueError, TypeError, KeyError):
+    except DatasetError:
+        raise
+    except Exception:  # whatever a damaged file makes the reader raise: some kinds of numbers are none of numpy's
         raise DatasetError(f"{path} is damaged; convert the data set again.") from None
 
 
@@ -102,4 +101,13 @@ def _vertices(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
     vertices = read_tensors(path).get("vertices")
     if vertices is None or vertices.shape != shape or vertices.dtype != np.float32:
         raise DatasetError(f"{path} does not hold {shape[0]} frames of {shape[1]} vertices; convert it again.")
+    if not np.isfinite(vertices).all():
+        raise DatasetError(f"{path} holds vertices that are not finite; convert it again.")
     return vertices
+
+
+def _whole(value: Any, largest: int) -> int:
+    """A whole number above zero. Raises ValueError for anything else, a text of digits too."""
+    if type(value) is not int or not 0 < value <= largest:
+        raise ValueError("no such number")
+    return value

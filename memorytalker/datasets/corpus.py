@@ -5,7 +5,6 @@ T frames, V vertices of the open head, metres.
 
 from __future__ import annotations
 
-import zipfile
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -81,8 +80,6 @@ def _clips(folder: Path) -> tuple[list[Clip], tuple[str, ...]]:
         clips, names = read_clips(folder)
     except CorpusError as error:
         raise DatasetError(str(error)) from None
-    except (OSError, ValueError, TypeError) as error:
-        raise DatasetError(f"The corpus in {folder} is damaged ({error}); make it again.") from None
     unknown = sorted({clip.split for clip in clips} - set(SPLITS))
     if not clips or unknown:
         raise DatasetError(f"The corpus in {folder} {'has unknown splits' if unknown else 'is empty'}; make it again.")
@@ -108,8 +105,8 @@ def _sound(root: Path | None, folder: Path, clip: Clip) -> Waveform:
 def _vertices(folder: Path, clip: Clip, head: HeadMesh) -> np.ndarray:
     try:
         weights, _ = load_clip(folder, clip)
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        raise DatasetError(f"The clip {clip.name} of {folder} is damaged; make the corpus again.") from None
-    if len(weights) != clip.frames:
+    except CorpusError as error:
+        raise DatasetError(str(error)) from None
+    if weights.shape != (clip.frames, len(head.blendshape_names)):
         raise DatasetError(f"The clip {clip.name} has {len(weights)} frames and not {clip.frames}; make it again.")
     return head.template + head.offsets(weights)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from memorytalker.datasets.sequences import DatasetError
+from memorytalker.files import read_json
 
 _POINTER_START = b"version https://git-lfs.github.com/spec"
 _LARGEST_POINTER = 1024  # bytes; the specification of Git LFS says so
@@ -29,7 +33,11 @@ def is_pointer(path: Path) -> bool:
 
 def check_file(path: Path) -> Path:
     """`path` itself. Raises DatasetError if there is no such file, or a Git-LFS pointer stands in its place."""
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        there = False
+    if not there:
         raise DatasetError(
             f"There is no file {path}; 'python -m memorytalker doctor {path.parent}' lists what is expected."
         )
@@ -39,6 +47,30 @@ def check_file(path: Path) -> Path:
             "or download the file."
         )
     return path
+
+
+def read_table(path: Path) -> Any:
+    """The values of a JSON file. Raises DatasetError for one that is missing or not readable within bounds."""
+    try:
+        return read_json(path)
+    except FileNotFoundError:
+        raise DatasetError(f"There is no file {path}; check the path.") from None
+    except OSError:
+        raise DatasetError(f"{path} cannot be read; check the path and who may read it.") from None
+    except ValueError as error:
+        raise DatasetError(f"{path} is not readable JSON: {error}.") from None
+
+
+def map_array(path: Path) -> np.ndarray:
+    """The array of a .npy file, mapped into memory and not read.
+
+    Raises DatasetError unless it is one of plain numbers, whole and no larger than its file.
+    """
+    check_file(path)
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except Exception:  # headers are Python literals: whatever a damaged one makes the readers raise
+        raise DatasetError(f"{path.name} is not a numpy file of numbers or is cut off; download it again.") from None
 
 
 def sha256(path: Path) -> str:

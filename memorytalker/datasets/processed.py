@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from memorytalker.datasets.files import check_file, is_pointer
+from memorytalker.datasets.files import check_file, is_pointer, map_array
 from memorytalker.datasets.pickles import read_pickle
 from memorytalker.datasets.recordings import Recording, Recordings, faces, unit_notes
 from memorytalker.datasets.sequences import DatasetError
@@ -87,7 +87,7 @@ def _one_size(sizes: dict[str, int], folder: Path) -> int:
 
 def motion_shape(path: Path) -> tuple[int, int]:
     """(T, V) from the header of a .npy file. Raises DatasetError for anything but (T, 3 V) or (T, V, 3) numbers."""
-    array = _map(path)
+    array = map_array(path)
     flat = array.ndim == 2 and array.shape[1] % 3 == 0
     if array.dtype.kind not in "fiu" or not (flat or array.ndim == 3 and array.shape[2] == 3) or not array.size:
         raise DatasetError(
@@ -98,8 +98,10 @@ def motion_shape(path: Path) -> tuple[int, int]:
 
 def read_motion(path: Path) -> np.ndarray:
     """(T, V, 3) float32 of one file. Raises DatasetError if it cannot be read or is not finite."""
-    array = _map(path)
-    return finite(np.array(array, np.float32).reshape(len(array), -1, 3), path.name)
+    motion_shape(path)
+    array = map_array(path)
+    with np.errstate(over="ignore"):  # what is too large is infinite, and refused
+        return finite(np.array(array, np.float32).reshape(len(array), -1, 3), path.name)
 
 
 def finite(vertices: np.ndarray, name: str) -> np.ndarray:
@@ -109,22 +111,13 @@ def finite(vertices: np.ndarray, name: str) -> np.ndarray:
     return vertices
 
 
-def _map(path: Path) -> np.ndarray:
-    """The array of a .npy file, mapped into memory and not read."""
-    check_file(path)
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        raise DatasetError(f"{path.name} is not a numpy file of numbers or is cut off; download it again.") from None
-
-
 def sound_seconds(path: Path) -> float:
     """Seconds of sound by the header of a file. Raises DatasetError if it has none."""
     check_file(path)
     try:
         described = soundfile.info(str(path))
-    except (soundfile.SoundFileError, OSError):
+    except (soundfile.SoundFileError, OSError, ValueError, TypeError):
         raise DatasetError(f"{path.name} is not a sound file that can be read; download it again.") from None
-    if not described.frames:
+    if described.frames <= 0 or described.samplerate <= 0:
         raise DatasetError(f"{path.name} holds no sound; download it again.")
     return described.frames / described.samplerate

@@ -135,16 +135,29 @@ def faces(value: object, vertex_count: int, name: str) -> dict[str, np.ndarray]:
         raise DatasetError(f"{name} does not hold neutral faces by speaker; download it again.")
     templates = {}
     for speaker, face in value.items():
-        face = np.asarray(face)
+        speaker = _spoken_name(speaker, name)
+        try:
+            face = np.asarray(face)
+        except ValueError:  # lists of different lengths
+            raise DatasetError(f"The neutral face of {speaker} in {name} is none; download it again.") from None
         if face.dtype.kind not in "fiu" or face.size != 3 * vertex_count:
             raise DatasetError(
                 f"The neutral face of {speaker} in {name} has {face.size // 3} vertices, but the motion has "
                 f"{vertex_count}; use the templates that belong to this data set."
             )
+        with np.errstate(over="ignore"):  # what is too large is infinite, and refused
+            face = face.reshape(vertex_count, 3).astype(np.float32)
         if not np.isfinite(face).all():
             raise DatasetError(f"The neutral face of {speaker} in {name} is not finite; download it again.")
-        templates[str(speaker)] = face.reshape(vertex_count, 3).astype(np.float32)
+        templates[speaker] = face
     return templates
+
+
+def _spoken_name(speaker: object, name: str) -> str:
+    """The name of a speaker as text. Raises DatasetError for what is none."""
+    if not isinstance(speaker, str) or not speaker.isprintable() or not 0 < len(speaker) <= 200:
+        raise DatasetError(f"{name} does not name its speakers; download it again.")
+    return speaker
 
 
 def unit_notes(templates: Mapping[str, np.ndarray]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ would name it. Only the two vertices of the opening are found in the data where 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker.datasets.files import check_file
+from memorytalker.datasets.files import check_file, read_table
 from memorytalker.datasets.pickles import read_pickle
 from memorytalker.datasets.sequences import DatasetError, FaceRegions
 
@@ -72,10 +71,7 @@ def find_regions(folder: Path, vertex_count: int, given: Path | None, remedy: st
 
 
 def _from_json(path: Path, count: int) -> FaceRegions:
-    try:
-        table = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DatasetError(f"{path} is not readable JSON: {error}.") from None
+    table = read_table(path)
     if not isinstance(table, dict) or set(table) - _KEYS:
         raise DatasetError(f"{path.name} needs the keys lips, upper_face, opening and source, and no others.")
     sets = {key: None if table.get(key) is None else _indices(table[key], count, path.name, key)
@@ -92,7 +88,9 @@ def _from_masks(path: Path, count: int) -> FaceRegions:
     masks = read_pickle(path)
     if not isinstance(masks, Mapping) or "lips" not in masks:
         raise DatasetError(f"{path.name} does not hold FLAME's masks; get it at flame.is.tue.mpg.de.")
-    sets = {str(name): _indices(indices, None, path.name, str(name)) for name, indices in masks.items()}
+    if not all(isinstance(name, str) and name.isprintable() and len(name) <= 100 for name in masks):
+        raise DatasetError(f"{path.name} does not name its masks; get it at flame.is.tue.mpg.de.")
+    sets = {name: _indices(indices, None, path.name, name) for name, indices in masks.items()}
     last = max(int(indices.max()) for indices in sets.values())
     if last != count - 1:
         raise DatasetError(
@@ -119,14 +117,17 @@ def _numbers(path: Path) -> list[int]:
         words = [word for word in re.split(r"[\s,;\[\]]+", path.read_text(encoding="utf-8")) if word]
     except (OSError, UnicodeDecodeError):
         raise DatasetError(f"{path.name} is not a text of vertex indices.") from None
-    if not all(word.isdecimal() for word in words):
+    if not all(word.isdecimal() and len(word) <= 9 for word in words):
         raise DatasetError(f"{path.name} is not a text of vertex indices, separated by commas or spaces.")
     return [int(word) for word in words]
 
 
 def _indices(values: Any, count: int | None, name: str, region: str) -> np.ndarray:
     """Distinct indices, ascending. Public lists name some vertices twice; a region is a set."""
-    indices = np.asarray(values)
+    try:
+        indices = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        raise DatasetError(f"'{region}' in {name} is not a list of vertex indices.") from None
     if indices.ndim != 1 or not indices.size or indices.dtype.kind not in "iu":
         raise DatasetError(f"'{region}' in {name} is not a list of vertex indices.")
     if indices.min() < 0 or (count is not None and indices.max() >= count):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from memorytalker.datasets.sequences import SPLITS, DatasetError
+from memorytalker.files import read_json
 
 _FORMAT = 1
 _ENDING = "_split.json"
 _LARGEST_SENTENCE = 9999
+_MOST_ENTRIES, _LONGEST_NAME = 100_000, 200
+#: How the name of a sequence is made of its speaker and the number of its sentence.
+_PATTERN = re.compile(r"(?:[^{}]|\{speaker\}|\{sentence(?::0?[1-9]?d?)?\}){1,200}")
 #: Names of sequences are also names of files.
 SAFE_NAME = re.compile(r"[\w~+-][\w.~+-]*")
 
@@ -51,19 +55,21 @@ def read_splits(source: str | Path) -> SplitTable:
     """
     path = Path(__file__).parent / f"{source}{_ENDING}" if str(source) in split_names() else Path(source)
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = read_json(path)
     except FileNotFoundError:
         raise DatasetError(
             f"There is no file of splits {path}; give a JSON file or one of the names {', '.join(split_names())}."
         ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except OSError:
+        raise DatasetError(f"The splits in {path} cannot be read; check the path and who may read it.") from None
+    except ValueError as error:
         raise DatasetError(f"The splits in {path} cannot be read as JSON: {error}.") from None
     try:
         return _table(table, path)
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        if isinstance(error, DatasetError):
-            raise
-        raise DatasetError(f"{path.name} is not a file of splits ({error!r}); write it like {_example()}.") from None
+    except DatasetError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError):
+        raise DatasetError(f"{path.name} is not a file of splits; write it like {_example()}.") from None
 
 
 def _example() -> Path:
@@ -76,17 +82,23 @@ def _table(table: dict[str, Any], path: Path) -> SplitTable:
     unknown = sorted(set(table["splits"]) - set(SPLITS))
     if unknown:
         raise DatasetError(f"{path.name} names the split {', '.join(unknown)}; there are {', '.join(SPLITS)}.")
+    if not _PATTERN.fullmatch(table["sequence"]):  # anything else in braces could read attributes, or grow
+        raise ValueError("no pattern of a name")
     entries = []
     for split in SPLITS:
         part = table["splits"].get(split, {"speakers": [], "sentences": ""})
         for speaker in part["speakers"]:
             for sentence in sentences(part["sentences"]):
+                if len(entries) == _MOST_ENTRIES or len(speaker) > _LONGEST_NAME:
+                    raise DatasetError(f"{path.name} names too many sequences, or too long ones; split it up.")
                 entries.append(Entry(table["sequence"].format(speaker=speaker, sentence=sentence), speaker, split))
     names = [entry.name for entry in entries]
     for name in names:  # names become paths
-        if not SAFE_NAME.fullmatch(name):
-            raise DatasetError(f"{path.name} names a sequence {name!r}; use letters, digits, '_', '-', '.' and '~'.")
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+        if not SAFE_NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+            raise DatasetError(
+                f"{path.name} names a sequence {name[:40]!r}; use letters, digits, '_', '-', '.' and '~'."
+            )
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise DatasetError(f"{path.name} puts {twice[0]} into more than one place; name every sequence once.")
     return SplitTable(str(table["name"]), str(table["source"]), tuple(entries))
@@ -96,6 +108,7 @@ def sentences(text: str) -> Iterator[int]:
     """The numbers in "1-20,25", both ends included. Raises DatasetError for anything else."""
     for part in filter(None, text.replace(" ", "").split(",")):
         first, _, last = part.partition("-")
-        if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) > _LARGEST_SENTENCE:
-            raise DatasetError(f"{part!r} is not a range of sentences; write them as in '1-20,25'.")
+        numbers = (first, last or first)
+        if not all(one.isdecimal() and len(one) <= 9 and int(one) <= _LARGEST_SENTENCE for one in numbers):
+            raise DatasetError(f"{part[:40]!r} is not a range of sentences; write them as in '1-20,25'.")
         yield from range(int(first), int(last or first) + 1)

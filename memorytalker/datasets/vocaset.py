@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker.datasets.files import check_file
+from memorytalker.datasets.files import check_file, map_array
 from memorytalker.datasets.pickles import read_pickle
 from memorytalker.datasets.processed import TEMPLATES, finite
 from memorytalker.datasets.recordings import Recording, Recordings, faces, unit_notes
@@ -61,10 +61,7 @@ def read_raw(folder: Path) -> Recordings:
 
 
 def _map(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        raise DatasetError(f"{path.name} is not a numpy file of numbers or is cut off; download it again.") from None
+    array = map_array(path)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype.kind != "f" or not array.size:
         raise DatasetError(f"{path.name} has the shape {array.shape} and not (frames, vertices, 3); download it again.")
     return array
@@ -83,9 +80,9 @@ def _order(rows: Any, total: int, name: str) -> tuple[list[int], np.ndarray]:
         raise DatasetError(f"{name} has no frames in {ROWS}.")
     try:
         pairs = sorted((int(frame), int(row)) for frame, row in rows.items())
-    except (TypeError, ValueError):
+        indices = np.array([row for _, row in pairs], np.int64)
+    except (TypeError, ValueError, OverflowError):
         raise DatasetError(f"the frames of {name} in {ROWS} are not numbers.") from None
-    indices = np.array([row for _, row in pairs])
     if indices.min() < 0 or indices.max() >= total:
         raise DatasetError(f"{ROWS} points at frame {indices.max()} for {name}, but {VERTICES} holds {total}.")
     return [frame for frame, _ in pairs], indices
@@ -95,8 +92,11 @@ def _sound(value: Any, name: str) -> tuple[np.ndarray, int]:
     """(S,) samples and their rate."""
     if not isinstance(value, Mapping) or not {"audio", "sample_rate"} <= set(value):
         raise DatasetError(f"{name} has no audio and sample_rate in {SOUND}.")
-    samples, rate = np.asarray(value["audio"]), value["sample_rate"]
-    if samples.ndim != 1 or samples.dtype.kind not in "fiu" or not samples.size or not 1000 <= float(rate) <= 768000:
+    try:
+        samples, rate = np.asarray(value["audio"]), float(value["sample_rate"])
+    except (TypeError, ValueError, OverflowError):  # lists of different lengths, or no number
+        raise DatasetError(f"the sound of {name} in {SOUND} cannot be used.") from None
+    if samples.ndim != 1 or samples.dtype.kind not in "fiu" or not samples.size or not 1000 <= rate <= 768000:
         raise DatasetError(f"the sound of {name} in {SOUND} cannot be used.")
     return samples, int(rate)
 
@@ -107,4 +107,5 @@ def _waveform(samples: np.ndarray, rate: int) -> Waveform:
 
 def _vertices(path: Path, rows: np.ndarray, name: str) -> np.ndarray:
     """(T, V, 3) float32; the file is mapped anew, so that a copy of this function carries no frames with it."""
-    return finite(np.array(_map(path)[rows], np.float32), name)
+    with np.errstate(over="ignore"):  # what is too large is infinite, and refused
+        return finite(np.array(_map(path)[rows], np.float32), name)
