@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from memorytalker.config import check_ranges, from_dict, shown
 from memorytalker.errors import InputError
+from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.face.motion import FaceCurves
+from memorytalker.files import parse_json, read_json
 
 #: In the name of a clip whose voice was shifted.
 VOICE_MARK = "~"
@@ -42,6 +45,13 @@ class Clip:
     text: str = ""
     disturbed: int = 0
 
+    def __post_init__(self) -> None:
+        """Raise ConfigError for numbers that no clip has, and CorpusError for a name that leads out of its folder."""
+        check_ranges(self, frames=(0, 1e8), fps=(1, 240), disturbed=(0, 1e6))
+        for path in (self.name, self.sound):
+            if "\0" in path or path.startswith("/") or ".." in path.replace("\\", "/").split("/"):
+                raise CorpusError(f"A clip of the corpus is named {shown(path)}; make the corpus again.")
+
     @property
     def as_recorded(self) -> bool:
         """Whether the voice is the speaker's own and the sound undisturbed."""
@@ -66,9 +76,16 @@ def save_clip(folder: Path, clip: Clip, curves: FaceCurves, phones: np.ndarray) 
 
 
 def load_clip(folder: Path, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
-    """weights (T, 52) float32 and phones (T,) int64 of one clip."""
-    with np.load(folder / "clips" / f"{clip.name}.npz") as data:
-        return data["weights"].astype(np.float32), data["phones"].astype(np.int64)
+    """weights (T, 52) float32 and phones (T,) int64 of one clip. Raises CorpusError for a file that is damaged."""
+    try:
+        data = open_arrays(folder / "clips" / f"{clip.name}.npz")
+        weights, phones = data.read("weights"), data.read("phones")
+    except ArrayFileError:
+        raise CorpusError(f"The clip {shown(clip.name)} of {folder} is damaged; make the corpus again.") from None
+    numbers = weights.dtype.kind in "fiu" and phones.dtype.kind in "iu" and weights.ndim == 2
+    if not numbers or phones.shape != weights.shape[:1] or not np.isfinite(weights).all():
+        raise CorpusError(f"The clip {shown(clip.name)} of {folder} is damaged; make the corpus again.")
+    return weights.astype(np.float32), phones.astype(np.int64)
 
 
 def write_clips(folder: Path, clips: Iterable[Clip], names: tuple[str, ...]) -> None:
@@ -82,5 +99,15 @@ def read_clips(folder: Path) -> tuple[list[Clip], tuple[str, ...]]:
     """The clips of a corpus and the names of its curves. Raises CorpusError if the folder holds no corpus."""
     if not (folder / "clips.jsonl").is_file():
         raise CorpusError(f"{folder} holds no corpus; make one with: python -m memorytalker corpus ROOT {folder}")
-    clips = [Clip(**json.loads(line)) for line in (folder / "clips.jsonl").read_text(encoding="utf-8").splitlines()]
-    return clips, tuple(json.loads((folder / "curves.json").read_text(encoding="utf-8")))
+    try:
+        lines = (folder / "clips.jsonl").read_text(encoding="utf-8").splitlines()
+        clips = [from_dict(Clip, parse_json(line)) for line in lines]
+        names = read_json(folder / "curves.json")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("curves.json is not a list of names")
+    except CorpusError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = str(error).rstrip(".") if not isinstance(error, OSError) else "a file cannot be read"
+        raise CorpusError(f"The corpus in {folder} is damaged ({reason}); make it again.") from None
+    return clips, tuple(names)
