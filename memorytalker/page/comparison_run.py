@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ STEPS = ("Listen", "Measure", "Video")
 OWN = "own"
 SHOWN = (BOTH_STAGES, STAGE_ONE)
 LONGEST_SECONDS = 20.0  # two heads are drawn
+LARGEST_FPS = 1000
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,13 @@ class CompareRequest:
 
     def check(self, identities: Any) -> None:
         """Raise PageError, in plain words, for a choice that cannot be met; files are not yet opened."""
-        if self.clip != OWN and self.clip not in {clip.name for clip in bundled_clips()}:
+        if self.clip != OWN and self.clip not in [clip.name for clip in bundled_clips()]:
             raise PageError(f"There is no such clip; choose one of {', '.join(c.name for c in bundled_clips())}.")
-        if self.identity not in identities:
+        if not isinstance(self.identity, str) or self.identity not in identities:
             raise PageError(f"There is no such head; choose one of {', '.join(identities)}.")
         if self.shown not in SHOWN:
             raise PageError(f"The video shows one of: {', '.join(SHOWN)}.")
-        if self.fps is not None and not (isinstance(self.fps, (int, float)) and math.isfinite(self.fps)):
+        if self.fps is not None and not (type(self.fps) in (int, float) and abs(self.fps) <= LARGEST_FPS):  # nan: no
             raise PageError("Frames a second are a number; leave the field empty where the file says it.")
         for path, what in ((self.motion, "motion"), (self.sound, "sound")):
             if self.clip == OWN and path and not Path(path).exists():

@@ -37,7 +37,7 @@ class AnimateRequest:
 
     def checked(self, identities: Any) -> RequestAudio:
         """The sounds of this wish; raises PageError or AudioError, in plain words, for what cannot be met."""
-        if self.identity not in identities:
+        if not isinstance(self.identity, str) or self.identity not in identities:
             raise PageError(f"There is no such head; choose one of {', '.join(identities)}.")
         if self.camera not in CAMERAS:
             raise PageError(f"There is no such camera; choose one of {', '.join(CAMERAS)}.")
