@@ -45,6 +45,8 @@ EYE_RADIUS, EYE_ROUNDNESS = (0.007, 0.019), 0.15
 #: A lip region with a larger share of the vertices covers more than lips and keeps the colour of skin.
 LARGEST_LIPS = 0.08
 SUFFIXES = (".ply", ".obj")
+#: No head of any unit has a coordinate as large as this; nan is none either.
+FARTHEST = 1e6
 
 
 class KnownVertices(Protocol):
@@ -198,10 +200,12 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     options: dict[str, Any] = {"process": False, "maintain_order": True, "fix_texture": False, "skip_materials": True}
     try:
         found: Any = trimesh.load(io.BytesIO(data), file_type=suffix[1:], force="mesh", **options)
-        vertices, faces = np.asarray(found.vertices, np.float32), np.asarray(found.faces, np.int64)
+        with np.errstate(over="ignore"):  # what is too large is infinite, and refused
+            vertices, faces = np.asarray(found.vertices, np.float32), np.asarray(found.faces, np.int64)
     except Exception:  # whatever a broken file makes the reader raise, it is not a mesh
         raise HeadError(f"{path} is not a readable mesh of triangles; get it again.") from None
-    if not len(faces) or faces.min() < 0 or faces.max() >= len(vertices) or not np.isfinite(vertices).all():
+    solid = vertices.ndim == faces.ndim == 2 and vertices.shape[1] == faces.shape[1] == 3 and len(faces) > 0
+    if not solid or faces.min() < 0 or faces.max() >= len(vertices) or not (np.abs(vertices) < FARTHEST).all():
         raise HeadError(f"{path} is not a mesh with triangles over finite vertices; get it again.")
     return vertices, _outwards(vertices, faces).astype(np.int32)
 
