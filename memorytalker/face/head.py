@@ -205,6 +205,8 @@ def _check_digest(folder: Path, description: dict) -> None:
 
 
 def _assemble(description: dict, arrays: dict[str, np.ndarray], folder: Path) -> HeadMesh:
+    if not all(array.dtype.kind in "fiu" for array in arrays.values()):
+        raise TypeError("arrays that are no numbers")
     count = len(arrays["base_index"])
     identities = {i["name"]: arrays["templates"][k] for k, i in enumerate(description["identities"])}
     palette = {i["name"]: arrays["colors"][k] for k, i in enumerate(description["identities"])}
