@@ -18,6 +18,8 @@ from memorytalker.datasets.files import check_file, read_table
 from memorytalker.datasets.pickles import read_pickle
 from memorytalker.datasets.sequences import DatasetError, FaceRegions
 
+#: No face has as many vertices.
+LARGEST_INDEX = 10**9
 REGIONS, MASKS = "regions.json", "FLAME_masks.pkl"
 LIP_LIST, UPPER_LIST = "lve.txt", "fdd.txt"
 #: The masks of FLAME that make up the upper face; the eyeballs are left out, they turn without the skin.
@@ -130,6 +132,8 @@ def _indices(values: Any, count: int | None, name: str, region: str) -> np.ndarr
         raise DatasetError(f"'{region}' in {name} is not a list of vertex indices.") from None
     if indices.ndim != 1 or not indices.size or indices.dtype.kind not in "iu":
         raise DatasetError(f"'{region}' in {name} is not a list of vertex indices.")
+    if indices.max() > LARGEST_INDEX:  # before numbers without a sign become others
+        raise DatasetError(f"'{region}' in {name} names vertices that no face has; get the file again.")
     if indices.min() < 0 or (count is not None and indices.max() >= count):
         raise DatasetError(
             f"'{region}' in {name} names vertex {indices.max()}, but the faces have {count}; "
