@@ -127,7 +127,8 @@ def _convert(hint: typing.Any, value: typing.Any, where: str) -> typing.Any:
             raise ConfigError(f"{where} needs a list, not {shown(value)}.")
         return tuple(_convert(typing.get_args(hint)[0], item, where) for item in value)
     if hint is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value) if abs(value) <= LARGEST_NUMBER or value != value else math.copysign(math.inf, value)
+        too_large = isinstance(value, int) and abs(value) > LARGEST_NUMBER
+        return math.copysign(math.inf, -1 if value < 0 else 1) if too_large else float(value)
     if isinstance(value, bool) is not (hint is bool) or not isinstance(value, hint):
         raise ConfigError(f"{where} needs {hint.__name__}, not {shown(value)}.")
     return value
@@ -199,8 +200,8 @@ class SpeechConfig:
         """Raise ConfigError for sizes and rates that cannot be."""
         check_ranges(
             self, hidden_size=(1, 8192), layers=(1, 128), heads=(1, 128), feedforward=(1, 65536), mel_bins=(1, 1024),
-            state_rate=(1, 1000), head_channels=(0, 8192), head_layers=(0, 64), normalise=(0, 1000),
-            target_level=(0, 1),
+            state_rate=(1, 1000), head_channels=(0, 8192), head_layers=(0, 64), mixed_layers=(0, 128),
+            normalise=(0, 1000), target_level=(0, 1),
         )  # fmt: skip
         if self.hidden_size % self.heads:
             raise ConfigError(

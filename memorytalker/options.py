@@ -129,14 +129,14 @@ class RenderOptions:
         """Raise ConfigError, in plain words, for frames that cannot be made."""
         for name, size in (("width", self.width), ("height", self.height)):
             if not 64 <= size <= 4096 or size % 2:
-                raise ConfigError(f"The frames' {name} is {size}; choose an even number of pixels from 64 to 4096.")
+                raise ConfigError(f"The frames' {name} is {shown(size)}; choose an even number of pixels from 64 to 4096.")
         if not 1 <= self.fps <= 120:
-            raise ConfigError(f"The frame rate is {self.fps}; choose 1 to 120 frames a second.")
+            raise ConfigError(f"The frame rate is {shown(self.fps)}; choose 1 to 120 frames a second.")
         if self.camera not in CAMERAS:
-            raise ConfigError(f"There is no camera {self.camera!r}; choose one of {', '.join(CAMERAS)}.")
+            raise ConfigError(f"There is no camera {shown(self.camera)}; choose one of {', '.join(CAMERAS)}.")
         for color in (self.background_top, self.background_bottom):
             if not re.fullmatch("#[0-9a-fA-F]{6}", color):
-                raise ConfigError(f"{color!r} is not a colour; write it as '#rrggbb'.")
+                raise ConfigError(f"{shown(color)} is not a colour; write it as '#rrggbb'.")
 
 
 def _is_number(value: object, kind: type) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from memorytalker.config import ConfigError, read
+from memorytalker.config import ConfigError, read, shown
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.scorecard.goals import Goal
 
@@ -59,8 +59,9 @@ class Scorecard:
         folders = [video.folder for video in self.videos]
         if self.robust is not None and self.robust not in folders:
             raise ConfigError(
-                f"The scorecard wants {self.robust!r} heard in noise and does not name it among its videos; it names "
-                f"{', '.join(folders) or 'none'}."
+                f"The scorecard wants {shown(self.robust)} heard in noise and does not name it among its videos; it "
+                f"names "
+                f"{', '.join(map(shown, folders[:10])) or 'none'}."
             )
 
     def sources(self, known: Sequence[CaptureSource]) -> list[CaptureSource]:
@@ -69,7 +70,7 @@ class Scorecard:
         for video in self.videos:
             if video.folder not in by_folder:
                 raise ConfigError(
-                    f"The scorecard names the video folder {video.folder!r} and the recipe does not; add it to "
+                    f"The scorecard names the video folder {shown(video.folder)} and the recipe does not; add it to "
                     "corpus.sources of a recipe and give that with --recipe."
                 )
         return [by_folder[video.folder] for video in self.videos]
