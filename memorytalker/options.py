@@ -129,7 +129,9 @@ class RenderOptions:
         """Raise ConfigError, in plain words, for frames that cannot be made."""
         for name, size in (("width", self.width), ("height", self.height)):
             if not 64 <= size <= 4096 or size % 2:
-                raise ConfigError(f"The frames' {name} is {shown(size)}; choose an even number of pixels from 64 to 4096.")
+                raise ConfigError(
+                    f"The frames' {name} is {shown(size)}; choose an even number of pixels from 64 to 4096."
+                )
         if not 1 <= self.fps <= 120:
             raise ConfigError(f"The frame rate is {shown(self.fps)}; choose 1 to 120 frames a second.")
         if self.camera not in CAMERAS:

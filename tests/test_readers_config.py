@@ -18,7 +18,7 @@ from memorytalker.corpus.corpus_config import CaptureSource, CorpusConfig
 from memorytalker.evaluation.scorecard import SHIPPED, Scorecard, read_scorecard
 from memorytalker.experiments import plan as plans
 from memorytalker.files import parse_json, read_json
-from memorytalker.options import AnimateOptions
+from memorytalker.options import AnimateOptions, RenderOptions
 from memorytalker.scorecard.goals import Goal
 from memorytalker.training.audio_to_curves import CurveRegressorTraining
 from memorytalker.training.open_recipe import OPEN_RECIPE, Recipe, read_recipe
@@ -30,7 +30,7 @@ RECIPE = read_recipe()
 #: A good example of every class that is read from JSON.
 GOOD = (
     configs.SpeechConfig(), configs.StyleConfig(), configs.ModelConfig(), configs.CurveRegressorConfig(("jawOpen",)),
-    configs.LossConfig(), configs.TrainingConfig(), configs.RenderOptions(), AnimateOptions(), RECIPE, RECIPE.corpus,
+    configs.LossConfig(), configs.TrainingConfig(), RenderOptions(), AnimateOptions(), RECIPE, RECIPE.corpus,
     RECIPE.listener, RECIPE.manners, CaptureSource("grid", "curves"), Goal(0.1, 0.2), read_scorecard(),
     plans.load_plan("open"), plans.load_plan("paper"), plans.Budget(), MemorizeSettings(), StylizeSettings(),
     Manifest(configs.ModelConfig(), "0" * 64), read(CurveRegressorManifest, WEIGHTS_FOLDER / "listener/config.json"),
@@ -83,7 +83,7 @@ def test_any_field_may_hold_any_value(good: Any, absurd: Any) -> None:
         (plans.Plan, {"edits": {"one-hot": {"nothing": {}}}}), (plans.Plan, {"edits": {"one-hot": {"model": 3}}}),
         (plans.Plan, {"budget": {"memorize": -1}}),
         (CaptureSource, {"folder": "../x", "kind": "curves"}), (AnimateOptions, {"style_blend": float("nan")}),
-        (AnimateOptions, {"seed": -(10**5000)}), (configs.RenderOptions, {"width": 10**9}),
+        (AnimateOptions, {"seed": -(10**5000)}), (RenderOptions, {"width": 10**9}),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused(kind: type, change: dict) -> None:

@@ -22,7 +22,7 @@ ANYTHING = st.one_of(
 
 
 @STEADY
-@given(style_blend=ANYTHING, expression=ANYTHING, seed=ANYTHING, shut_silence=ANYTHING, identity=ANYTHING)
+@given(style_blend=ANYTHING, expression=ANYTHING, seed=ANYTHING, close_in_silence=ANYTHING, identity=ANYTHING)
 def test_any_options(**chosen: Any) -> None:
     for name, value in chosen.items():
         options = outcome(lambda name=name, value=value: options_of(**{name: value}))
