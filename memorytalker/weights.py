@@ -1,7 +1,7 @@
-"""Weights on disk: a folder with config.json and model.safetensors, checked on the way in.
+"""Weights on disk: a folder with config.json and model.safetensors, checked when it is read.
 
-A folder says what it holds: the model's configuration, the sha256 of the tensors, how they are stored and, under
-`extra`, whatever training noted about them. A listener, which makes training motion, is kept in the same way.
+config.json holds the model's configuration, the sha256 of the tensors, how they are stored and, under `extra`, notes of
+the training. A curve regressor, which makes training motion, is stored in the same way.
 Nothing here unpickles: safetensors, or torch.load with weights_only.
 """
 
@@ -31,7 +31,7 @@ from memorytalker.places import remedy, weights_folder
 #: Where the shipped weights lie, one folder for each.
 WEIGHTS_FOLDER = weights_folder()
 DEFAULT_NAME = "open"
-CURVE_REGRESSOR_NAME = "listener"
+CURVE_REGRESSOR_NAME = "audio_to_curves"
 CONFIG_FILE = "config.json"
 TENSOR_FILE = "model.safetensors"
 STORED_AS = {"float32": torch.float32, "float16": torch.float16}
@@ -40,7 +40,7 @@ _FORMAT = 1
 LARGEST_HEADER = 10_000_000
 _Network = TypeVar("_Network", bound=nn.Module)
 
-#: The public code's names -> ours, by prefix.
+#: Prefixes of tensor names in the paper's public code -> ours.
 PAPER_NAMES: tuple[tuple[str, str], ...] = (
     ("audio_encoder.hubert.", "speech.encoder."),
     ("audio_encoder.lm_head.", "speech.head.output."),
@@ -70,25 +70,25 @@ _OLD_SPELLINGS = (
 
 
 class WeightsError(InputError):
-    """Weights that cannot be used; the message says in plain words what was expected and what was found."""
+    """Weights that cannot be used; the message says what was expected and what was found."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What config.json of a weights folder says."""
+    """The content of config.json in a weights folder."""
 
     model: ModelConfig
     sha256: str  # of model.safetensors
-    stored_as: str = "float32"  # or float16, which halves the file; computing is always float32
+    stored_as: str = "float32"  # or float16, which halves the file; computation is always in float32
     format: int = _FORMAT
     extra: dict = field(default_factory=dict)  # notes of training: data, seeds, metrics with units
 
 
 @dataclass(frozen=True)
 class CurveRegressorManifest:
-    """What config.json of a listener's folder says; see `Manifest`."""
+    """The content of config.json in a curve regressor's folder; see `Manifest`."""
 
-    listener: CurveRegressorConfig
+    curve_regressor: CurveRegressorConfig
     sha256: str
     stored_as: str = "float16"
     format: int = _FORMAT
@@ -98,25 +98,42 @@ class CurveRegressorManifest:
 def save_weights(
     model: MemoryTalker, folder: str | Path, extra: dict | None = None, stored_as: str = "float32"
 ) -> Manifest:
-    """Write a model to `folder` (made if need be) and return what was written about it.
+    """Write a model to a weights folder.
 
-    `stored_as` "float16" halves the file. Raises WeightsError if a weight is not finite as stored.
+    Args:
+        model: the model to store.
+        folder: created if need be; files in it are replaced together.
+        extra: notes of the training, stored in config.json.
+        stored_as: "float32" or "float16", which halves the file.
+
+    Returns:
+        The manifest written to config.json.
+
+    Raises:
+        WeightsError: `stored_as` is unknown, or a weight is not finite as stored; nothing is written.
     """
     return _save(Manifest, model, Path(folder), extra, stored_as)
 
 
 def save_curve_regressor(
-    listener: CurveRegressor, folder: str | Path, extra: dict | None = None
+    regressor: CurveRegressor, folder: str | Path, extra: dict | None = None
 ) -> CurveRegressorManifest:
-    """Write a listener to `folder` in float16; otherwise as `save_weights`."""
-    return _save(CurveRegressorManifest, listener, Path(folder), extra, "float16")
+    """Write a curve regressor to a folder, in float16; arguments and errors as `save_weights`."""
+    return _save(CurveRegressorManifest, regressor, Path(folder), extra, "float16")
 
 
 def load_weights(source: str | Path | None = None) -> MemoryTalker:
-    """The model in a weights folder, on the CPU, in float32 and evaluation mode.
+    """Load the model of a weights folder.
 
-    `source` is a folder, the name of a folder in `weights/`, or an address on the model hub, "owner/name@commit"
-    (downloaded only if no such folder exists); None is the shipped open model. Raises WeightsError.
+    Args:
+        source: a folder, the name of a folder in `weights/`, or an address on the model hub, "owner/name@commit"
+            (downloaded only if no such folder exists); None is the shipped open model.
+
+    Returns:
+        The model, on the CPU, in float32 and evaluation mode.
+
+    Raises:
+        WeightsError: there are no such weights, or they do not fit their configuration.
     """
     folder = find_weights(source)
     manifest = read_manifest(folder)
@@ -124,14 +141,34 @@ def load_weights(source: str | Path | None = None) -> MemoryTalker:
 
 
 def load_curve_regressor(folder: str | Path | None = None) -> CurveRegressor:
-    """The listener in `folder`, by default the shipped one, in float32 and evaluation mode. Raises WeightsError."""
+    """Load a curve regressor.
+
+    Args:
+        folder: of its weights; None is the shipped one.
+
+    Returns:
+        The curve regressor, on the CPU, in float32 and evaluation mode.
+
+    Raises:
+        WeightsError: as `load_weights`.
+    """
     folder = WEIGHTS_FOLDER / CURVE_REGRESSOR_NAME if folder is None else Path(folder)
-    manifest = _read(CurveRegressorManifest, folder, "a listener")
-    return _filled(lambda: CurveRegressor(manifest.listener), folder, manifest.sha256).eval()
+    manifest = _read(CurveRegressorManifest, folder, "a curve regressor")
+    return _filled(lambda: CurveRegressor(manifest.curve_regressor), folder, manifest.sha256).eval()
 
 
 def find_weights(source: str | Path | None = None) -> Path:
-    """The local folder of a source as `load_weights` takes it; only what is nowhere here is fetched from the hub."""
+    """Find the local folder of weights, and fetch it from the model hub only if there is none.
+
+    Args:
+        source: as in `load_weights`.
+
+    Returns:
+        A folder with config.json and model.safetensors.
+
+    Raises:
+        WeightsError: there is no such folder and no such model on the hub.
+    """
     source = DEFAULT_NAME if source is None else source
     for folder in (Path(source), WEIGHTS_FOLDER / str(source)):
         if (folder / CONFIG_FILE).is_file():
@@ -152,15 +189,20 @@ def find_weights(source: str | Path | None = None) -> Path:
 
 
 def read_manifest(folder: str | Path) -> Manifest:
-    """What a weights folder says about itself. Raises WeightsError."""
+    """Read config.json of a weights folder. Raises WeightsError if it is missing or not understood."""
     return _read(Manifest, Path(folder), "weights")
 
 
 def initialise_speech(model: MemoryTalker, source: str | Path | None = None) -> None:
-    """Fill a fresh model's pretrained speech encoder, by default from `config.speech.initialise_from`.
+    """Load pretrained weights into a model's speech encoder, in place.
 
-    `source` is a folder with one .safetensors file in the encoder's own names, or a transformers model: a folder with
-    config.json, or an address on the model hub, "owner/name@commit". Raises WeightsError.
+    Args:
+        model: a fresh model.
+        source: a folder with one .safetensors file in the encoder's own names, or a transformers model: a folder with
+            config.json, or an address on the model hub, "owner/name@commit". None: `config.speech.initialise_from`.
+
+    Raises:
+        WeightsError: no source is named, or it cannot be read.
     """
     source = source or model.config.speech.initialise_from
     if source is None:
@@ -183,12 +225,19 @@ def initialise_speech(model: MemoryTalker, source: str | Path | None = None) -> 
 def import_paper_checkpoint(
     source: str | Path | Mapping[str, Tensor], config: ModelConfig, without: Collection[str] = ()
 ) -> MemoryTalker:
-    """A model with the weights of a checkpoint that the paper's public code trained.
+    """Load a checkpoint that was trained with the paper's public code.
 
-    `source` is a .safetensors file, a torch checkpoint (read with weights_only) or its state; `config` must describe
-    the same sizes. `without` names parts the checkpoint may lack, which then stay fresh: "style" for a checkpoint of
-    stage 1 (a fresh style encoder is the neutral style) and "speech". Raises WeightsError listing every name that
-    does not fit.
+    Args:
+        source: a .safetensors file, a torch checkpoint (read with weights_only) or its state.
+        config: a configuration of the same sizes.
+        without: parts that the checkpoint may lack and that keep their initial values: "style" for a checkpoint of
+            stage 1 (an untrained style encoder gives the neutral style) and "speech".
+
+    Returns:
+        The model in evaluation mode.
+
+    Raises:
+        WeightsError: lists every tensor that does not fit.
     """
     state = read_checkpoint(source) if isinstance(source, (str, Path)) else dict(source)
     state = {name.removeprefix("module."): value for name, value in state.items()}
@@ -211,7 +260,7 @@ def import_paper_checkpoint(
 
 
 def paper_name(name: str) -> str | None:
-    """Our name for a tensor of the public code, None if it has none."""
+    """Return our name of a tensor of the paper's public code, None if we have none."""
     for theirs, ours in PAPER_NAMES:
         if name.startswith(theirs):
             name = ours + name[len(theirs) :]
@@ -325,16 +374,23 @@ def _check_fit(
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
-    """The named tensors of a .safetensors file or a torch checkpoint, which is read with weights_only.
+    """Read a .safetensors file or a torch checkpoint; nothing is unpickled but tensors (weights_only).
 
-    Raises WeightsError for a file that is not there or holds anything else.
+    Args:
+        path: the file.
+
+    Returns:
+        Its tensors by name.
+
+    Raises:
+        WeightsError: there is no such file, or it holds anything else.
     """
     path = Path(path)
     try:
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"There is no checkpoint {path}.") from None
-    except Exception:  # whatever a stranger's file makes the readers raise, it is not a checkpoint
+    except Exception:  # whatever an untrusted file makes the readers raise, it is not a checkpoint
         raise WeightsError(f"{path} is not a checkpoint of plain tensors (.pth, .pt or .safetensors).") from None
     for key in ("state_dict", "model_state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):

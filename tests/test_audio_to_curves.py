@@ -70,11 +70,11 @@ def trained(folder: Path, model_config, training: CurveRegressorTraining = TRAIN
 
 def test_a_planted_link_is_heard_in_clips_left_out(tmp_path: Path, model_config) -> None:
     make_corpus(tmp_path, model_config.speech.hidden_size)
-    listener = trained(tmp_path, model_config)
-    found = agreement(listener, tmp_path, load_head())
+    regressor = trained(tmp_path, model_config)
+    found = agreement(regressor, tmp_path, load_head())
     assert set(found) == {"film"} and found["film"]["clips"] == 3
     assert found["film"]["gap"] > 0.8 and found["film"]["width"] > 0.8
-    curves = listener.curves(np.zeros((100, model_config.speech.hidden_size)), 60)
+    curves = regressor.curves(np.zeros((100, model_config.speech.hidden_size)), 60)
     assert curves.shape == (60, 4) and curves.min() >= 0 and curves.max() <= 1
     assert curves[:, 1].max() < 1e-3, "what no film moves is not moved"
 
@@ -85,24 +85,24 @@ def test_a_planted_link_is_heard_in_clips_left_out(tmp_path: Path, model_config)
 
 def test_without_filmed_words_there_is_nothing_to_learn(tmp_path: Path, model_config) -> None:
     make_corpus(tmp_path, model_config.speech.hidden_size, text="")
-    with pytest.raises(TrainingError, match="leave the listener out"):
+    with pytest.raises(TrainingError, match="leave the curve regressor out"):
         trained(tmp_path, model_config)
 
 
 @pytest.fixture
 def saved(tmp_path: Path, model_config) -> tuple[CurveRegressor, Path]:
     make_corpus(tmp_path / "corpus", model_config.speech.hidden_size)
-    listener = trained(tmp_path / "corpus", model_config, dataclasses.replace(TRAINING, epochs=1))
-    save_curve_regressor(listener, tmp_path / "ear", {"seed": 3})
-    return listener, tmp_path / "ear"
+    regressor = trained(tmp_path / "corpus", model_config, dataclasses.replace(TRAINING, epochs=1))
+    save_curve_regressor(regressor, tmp_path / "regressor", {"seed": 3})
+    return regressor, tmp_path / "regressor"
 
 
 def test_saved_equals_loaded(saved: tuple[CurveRegressor, Path], tmp_path: Path) -> None:
-    listener, folder = saved
-    states = np.random.default_rng(0).standard_normal((50, listener.config.hidden_size))
+    regressor, folder = saved
+    states = np.random.default_rng(0).standard_normal((50, regressor.config.hidden_size))
     loaded = load_curve_regressor(folder)
-    assert loaded.config == listener.config and not loaded.training
-    assert loaded.curves(states, 30) == pytest.approx(listener.curves(states, 30), abs=2e-3)
+    assert loaded.config == regressor.config and not loaded.training
+    assert loaded.curves(states, 30) == pytest.approx(regressor.curves(states, 30), abs=2e-3)
     assert loaded.curves(states, 30).std() > 0.01, "the states say something"
     save_curve_regressor(loaded, tmp_path / "again")
     again = load_curve_regressor(tmp_path / "again")
@@ -110,9 +110,9 @@ def test_saved_equals_loaded(saved: tuple[CurveRegressor, Path], tmp_path: Path)
     assert json.loads((folder / "config.json").read_text())["extra"] == {"seed": 3}
 
 
-def test_a_missing_or_changed_listener_is_refused(saved: tuple[CurveRegressor, Path], tmp_path: Path) -> None:
+def test_a_missing_or_changed_curve_regressor_is_refused(saved: tuple[CurveRegressor, Path], tmp_path: Path) -> None:
     _, folder = saved
-    with pytest.raises(WeightsError, match="does not describe a listener"):
+    with pytest.raises(WeightsError, match="does not describe a curve regressor"):
         load_curve_regressor(tmp_path / "absent")
     config = json.loads((folder / "config.json").read_text())
     tensors = (folder / "model.safetensors").read_bytes()
@@ -123,21 +123,23 @@ def test_a_missing_or_changed_listener_is_refused(saved: tuple[CurveRegressor, P
     with pytest.raises(WeightsError, match="fetch both"):
         load_curve_regressor(folder)
     (folder / "model.safetensors").write_bytes(tensors)
-    config["listener"]["members"] = 3
+    config["curve_regressor"]["members"] = 3
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(WeightsError, match="missing members.2"):
         load_curve_regressor(folder)
-    config["listener"]["ears"] = 2
+    config["curve_regressor"]["unknown"] = 2
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(WeightsError, match="'ears'"):
+    with pytest.raises(WeightsError, match="'unknown'"):
         load_curve_regressor(folder)
 
 
-def test_a_listener_hears_through_the_encoder_it_learned_from(saved: tuple[CurveRegressor, Path], make_model) -> None:
-    listener, _ = saved
+def test_a_curve_regressor_needs_the_encoder_it_was_trained_with(
+    saved: tuple[CurveRegressor, Path], make_model
+) -> None:
+    regressor, _ = saved
     model, samples = make_model(), 0.1 * np.random.default_rng(0).standard_normal(16000).astype(np.float32)
     states, _ = encode(model, samples)
-    assert np.array_equal(listener.curves_of(model.speech, samples, 30), listener.curves(states, 30))
+    assert np.array_equal(regressor.curves_of(model.speech, samples, 30), regressor.curves(states, 30))
     other = dataclasses.replace(model.config.speech, mixed_layers=2)
     with pytest.raises(ConfigError, match="mixed_layers 0, not 2"):
-        listener.curves_of(make_model(speech=other).speech, samples, 30)
+        regressor.curves_of(make_model(speech=other).speech, samples, 30)

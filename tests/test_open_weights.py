@@ -120,10 +120,10 @@ def test_the_recipe_names_every_figure_of_the_shipped_model() -> None:
     assert read_recipe().model == read_manifest(WEIGHTS).model
 
 
-def test_the_recipe_is_that_of_the_shipped_listener_and_notes() -> None:
+def test_the_recipe_is_that_of_the_shipped_curve_regressor_and_notes() -> None:
     recipe, notes = read_recipe(), json.loads((WEIGHTS / "config.json").read_text())["extra"]
-    listener = json.loads((WEIGHTS.parent / "listener" / "config.json").read_text())
-    assert dataclasses.asdict(recipe.listener) == listener["extra"]["listener"]
+    written = json.loads((WEIGHTS.parent / "audio_to_curves" / "config.json").read_text())
+    assert dataclasses.asdict(recipe.curve_regressor) == written["extra"]["curve_regressor"]
     assert notes["seed"] == recipe.seed
-    made = curve_regressor_for(recipe.model, tuple(listener["listener"]["shapes"]))
-    assert to_dict(made) == listener["listener"]
+    made = curve_regressor_for(recipe.model, tuple(written["curve_regressor"]["shapes"]))
+    assert to_dict(made) == written["curve_regressor"]

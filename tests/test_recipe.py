@@ -43,7 +43,7 @@ def steps(monkeypatch) -> list[str]:
         taken.append(f"corpus of what is heard, {len(np.load(heard[0]))} frames")
 
     def train(folder, space, head, config, training, progress) -> CurveRegressor:
-        taken.append("listener")
+        taken.append("curve regressor")
         return CurveRegressor(
             CurveRegressorConfig(("jawOpen", "mouthClose"), hidden_size=4, channels=4, layers=1, members=1)
         )
@@ -57,7 +57,7 @@ def steps(monkeypatch) -> list[str]:
     monkeypatch.setattr(recipe, "cache_features", lambda *about: taken.append("features"))
     monkeypatch.setattr(recipe, "cached_states", lambda folder, clip: np.zeros((5, 4)))
     monkeypatch.setattr(
-        recipe, "video_words", lambda found: [clip for clip in found if clip.kind == "captured" and clip.text]
+        recipe, "regressor_clips", lambda found: [clip for clip in found if clip.kind == "captured" and clip.text]
     )
     monkeypatch.setattr(recipe, "load_head", lambda: None)
     return taken
@@ -65,19 +65,19 @@ def steps(monkeypatch) -> list[str]:
 
 def test_a_corpus_is_made_again_of_what_film_teaches_to_hear(steps: list[str], tmp_path: Path) -> None:
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
-    assert steps == ["corpus", "features", "listener", "corpus of what is heard, 3 frames"]
-    assert json.loads((tmp_path / "work" / "listener.json").read_text())["agreement"] == {"film": {"gap": 0.9}}
-    assert load_curve_regressor(tmp_path / "work" / "listener").config.shapes == ("jawOpen", "mouthClose")
+    assert steps == ["corpus", "features", "curve regressor", "corpus of what is heard, 3 frames"]
+    assert json.loads((tmp_path / "work" / "audio_to_curves.json").read_text())["agreement"] == {"film": {"gap": 0.9}}
+    assert load_curve_regressor(tmp_path / "work" / "audio_to_curves").config.shapes == ("jawOpen", "mouthClose")
     steps.clear()
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
     assert steps == ["features"], "what is done is not done again"
     steps.clear()
     (tmp_path / "work" / "corpus" / "clips.jsonl").unlink()
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
-    assert steps == ["corpus", "features", "listener", "corpus of what is heard, 3 frames"]
+    assert steps == ["corpus", "features", "curve regressor", "corpus of what is heard, 3 frames"]
 
 
-def test_a_run_broken_off_goes_on_with_the_listener(steps: list[str], tmp_path: Path, monkeypatch) -> None:
+def test_a_run_broken_off_goes_on_with_the_curve_regressor(steps: list[str], tmp_path: Path, monkeypatch) -> None:
     def broken(*about, **more) -> None:
         raise KeyboardInterrupt
 
@@ -87,16 +87,16 @@ def test_a_run_broken_off_goes_on_with_the_listener(steps: list[str], tmp_path: 
             make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
     steps.clear()
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
-    assert steps == ["features", "listener", "corpus of what is heard, 3 frames"]
+    assert steps == ["features", "curve regressor", "corpus of what is heard, 3 frames"]
 
 
 def test_without_filmed_words_motion_is_of_phone_times_alone(steps: list[str], tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(recipe, "video_words", lambda clips: [])
+    monkeypatch.setattr(recipe, "regressor_clips", lambda clips: [])
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
     assert steps == ["corpus", "features", "features"]
-    assert json.loads((tmp_path / "work" / "listener.json").read_text()) == {"listener": None}
-    assert not (tmp_path / "work" / "listener").exists()
+    assert json.loads((tmp_path / "work" / "audio_to_curves.json").read_text()) == {"curve_regressor": None}
+    assert not (tmp_path / "work" / "audio_to_curves").exists()
 
 
 def test_takes_of_ones_own_are_neither_lost_nor_left_out(steps: list[str], tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_takes_of_ones_own_are_neither_lost_nor_left_out(steps: list[str], tmp_p
     assert steps[-1].startswith("corpus of what is heard")
     assert '"own"' in (work / "corpus" / "clips.jsonl").read_text()
     make_corpus(WeightsContext(tmp_path, work))  # finished: the takes are in it
-    (work / "listener.json").unlink()
+    (work / "audio_to_curves.json").unlink()
     with pytest.raises(TrainingError, match="name their folder: --recordings"):
         make_corpus(WeightsContext(tmp_path, work))
     make_corpus(WeightsContext(tmp_path, tmp_path / "other"))
@@ -118,15 +118,15 @@ def test_train_corpus_makes_the_corpus_alone(steps: list[str], tmp_path: Path, c
     assert main(["train", "corpus", str(tmp_path), "--work", str(work), "--recordings", str(tmp_path / "takes")]) == 0
     assert steps[-1].startswith("corpus of what is heard")
     assert "4 clips" in capsys.readouterr().out
-    assert sorted(path.name for path in work.iterdir()) == ["corpus", "listener", "listener.json"]
+    assert sorted(path.name for path in work.iterdir()) == ["audio_to_curves", "audio_to_curves.json", "corpus"]
 
 
-def test_only_the_shipped_weights_bring_their_listener(steps: list[str], tmp_path: Path) -> None:
+def test_only_the_shipped_weights_bring_their_curve_regressor(steps: list[str], tmp_path: Path) -> None:
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
     recipe.ship_curve_regressor(tmp_path / "work", tmp_path / "weights" / "mine")
     assert not (tmp_path / "weights").exists()
     recipe.ship_curve_regressor(tmp_path / "work", tmp_path / "weights" / "open")
-    own, shipped = tmp_path / "work" / "listener", tmp_path / "weights" / "listener"
+    own, shipped = tmp_path / "work" / "audio_to_curves", tmp_path / "weights" / "audio_to_curves"
     assert load_curve_regressor(shipped).config == load_curve_regressor(own).config
     assert sorted(path.name for path in shipped.iterdir()) == sorted(path.name for path in own.iterdir())
 
@@ -138,7 +138,9 @@ def test_a_recipe_of_ones_own_is_laid_over_the_shipped_one(tmp_path: Path) -> No
     losses = replace(shipped.memorize.losses, closed_weight=1.0)
     assert own.memorize == replace(shipped.memorize, epochs=3, losses=losses)
     assert own.corpus == replace(shipped.corpus, augmented_voices=0)
-    assert own.model == shipped.model and own.manners == shipped.manners and own.listener == shipped.listener
+    assert (
+        own.model == shipped.model and own.manners == shipped.manners and own.curve_regressor == shipped.curve_regressor
+    )
 
 
 def test_the_shipped_recipe_says_everything_itself() -> None:
@@ -152,7 +154,7 @@ def test_the_shipped_recipe_says_everything_itself() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"memorise": {}}', "Unknown key 'memorise' in Recipe; valid keys: about, corpus, listener, manners,"),
+        ('{"memorise": {}}', "Unknown key 'memorise' in Recipe; valid keys: about, corpus, curve_regressor, manners,"),
         ('{"model": {"style": {"bank": 1}}}', "Unknown key 'bank' in StyleConfig; valid keys: channels,"),
         ('{"corpus": {"voices": 1}}', "Unknown key 'voices' in CorpusConfig; valid keys: augmented_share,"),
         ('{"corpus": {"voice_pitches": [95]}}', "voice_pitches needs two positive numbers, smallest first, not [95"),
@@ -173,7 +175,7 @@ def test_a_corpus_of_another_recipe_is_not_taken_for_ones_own(steps: list[str], 
     context = WeightsContext(tmp_path, tmp_path / "work")
     make_corpus(context)
     other = replace(context.recipe, corpus=replace(context.recipe.corpus, silent_clips=3, seed=1))
-    with pytest.raises(TrainingError, match=r"by another recipe \(seed, silent_clips\); choose another work folder"):
+    with pytest.raises(TrainingError, match=r"with another recipe \(seed, silent_clips\); choose another work folder"):
         make_corpus(replace(context, recipe=other))
     (context.corpus / "recipe.json").unlink()  # as a corpus that was made before recipes were kept beside it
     make_corpus(replace(context, recipe=other))

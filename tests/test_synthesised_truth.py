@@ -129,7 +129,7 @@ def test_truth_is_made_of_what_the_shipped_listener_hears_too(source: Path, monk
     sizes = {"channels": 4, "layers": 1, "directions": 2, "members": 1}
     listener = CurveRegressor(CurveRegressorConfig(shapes, hidden_size=8, **sizes))
     listener.mean[shapes.index("mouthPucker")] = 0.5  # rules alone never hold a pucker through all of a clip
-    save_curve_regressor(listener, source / "weights" / "listener")
+    save_curve_regressor(listener, source / "weights" / "audio_to_curves")
     for name in "abc":
         samples = 0.1 * np.random.default_rng(0).standard_normal(16000)
         write_wav(source / "speech" / f"{name}.wav", Waveform(samples.astype(np.float32)))
@@ -139,7 +139,7 @@ def test_truth_is_made_of_what_the_shipped_listener_hears_too(source: Path, monk
     for with_sound, without in zip(heard, alone, strict=True):
         assert np.median(with_sound.weights[:, pucker]) > 0.25 > np.median(without.weights[:, pucker])
     save_curve_regressor(
-        CurveRegressor(dataclasses.replace(listener.config, mixed_layers=2)), source / "weights" / "listener"
+        CurveRegressor(dataclasses.replace(listener.config, mixed_layers=2)), source / "weights" / "audio_to_curves"
     )
     with pytest.raises(ConfigError, match="mixed_layers"):
         synthesised_truth.reference_clips(source, source / "work", head, CORPUS)

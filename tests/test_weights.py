@@ -267,22 +267,22 @@ def test_the_shipped_weights_are_what_they_say() -> None:
         assert all(torch.isfinite(value).all() for value in model.state_dict().values())
 
 
-def test_the_shipped_listener_hears_with_the_shipped_encoder() -> None:
+def test_the_shipped_curve_regressor_fits_the_shipped_encoder() -> None:
     if not (weights.WEIGHTS_FOLDER / weights.CURVE_REGRESSOR_NAME).is_dir():
-        pytest.skip("weights/listener is not in this checkout")
-    listener = load_curve_regressor()
-    listener.check(load_weights().speech)
+        pytest.skip("weights/audio_to_curves is not in this checkout")
+    regressor = load_curve_regressor()
+    regressor.check(load_weights().speech)
     assert (weights.WEIGHTS_FOLDER / weights.CURVE_REGRESSOR_NAME / "model.safetensors").stat().st_size <= 1e6
-    assert all(torch.isfinite(value).all() for value in listener.state_dict().values())
+    assert all(torch.isfinite(value).all() for value in regressor.state_dict().values())
 
 
-def test_a_listener_is_no_model(tmp_path: Path, monkeypatch) -> None:
+def test_a_curve_regressor_is_no_model(tmp_path: Path, monkeypatch) -> None:
     save_curve_regressor(
-        CurveRegressor(CurveRegressorConfig(("jawOpen",), channels=4, hidden_size=4)), tmp_path / "listener"
+        CurveRegressor(CurveRegressorConfig(("jawOpen",), channels=4, hidden_size=4)), tmp_path / "audio_to_curves"
     )
     monkeypatch.setattr(weights, "WEIGHTS_FOLDER", tmp_path)
     with pytest.raises(WeightsError, match="none are installed"):
         load_weights("nobody")
     with pytest.raises(WeightsError, match="does not describe weights"):
-        load_weights("listener")
+        load_weights("audio_to_curves")
     assert load_curve_regressor().config.shapes == ("jawOpen",)

@@ -1,7 +1,7 @@
-"""What film teaches about sound: how the listener (`models/listener.py`) is trained, and how it agrees with film.
+"""Training of the curve regressor (`models/audio_to_curves.py`) and its agreement with tracked motion.
 
-Rules made of phone times know nothing of how this sentence was said; the listener heard it, but few people are
-filmed. The motion of voices that nobody filmed is made of both (`corpus/build.py`).
+Rules that see only phone times cannot tell how a sentence is spoken; the regressor sees the sound, but only few
+speakers have tracked motion. Training motion for recordings without video is a blend of both (`corpus/build.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from memorytalker.training.space import MotionSpace
 
 @dataclass(frozen=True)
 class CurveRegressorTraining:
-    """How the listener is trained; the recipe says it."""
+    """How the curve regressor is trained; the values come from the recipe."""
 
     epochs: int
     batch_size: int
@@ -43,20 +43,33 @@ class CurveRegressorTraining:
 
 @dataclass(frozen=True)
 class MouthSpace:
-    """Directions in which a filmed mouth moves, strongest first: curves (T, S) = `mean` + coordinates @ `directions`.
+    """Principal directions of tracked mouth motion, strongest first: curves (T, S) = mean + coordinates @ directions.
 
-    mean (S,); directions (K, S); of (S, K): coordinates = (curves - mean) @ of. A difference of coordinates squared is
-    the error that matters: the lips, the gap between them, their width and the chin, each against how much it moves.
-    A network that speaks curves themselves learns badly what few of them cancel out to, the width above all.
+    Squared distances of coordinates weigh what is visible: the lips, the lip opening, the lip width and the chin, each
+    over its own variance. A network that predicts the curves themselves learns the differences between them badly,
+    above all the lip width.
+
+    Attributes:
+        mean: (S,) mean curves.
+        directions: (K, S).
+        projection: (S, K): coordinates = (curves - mean) @ projection.
     """
 
     mean: np.ndarray
     directions: np.ndarray
-    of: np.ndarray
+    projection: np.ndarray
 
 
 def curve_regressor_for(model: ModelConfig, shapes: tuple[str, ...]) -> CurveRegressorConfig:
-    """The listener that answers with `shapes` to the states of this model's speech encoder, at its motion rate."""
+    """Configure a curve regressor for the states of a model's speech encoder and its motion rate.
+
+    Args:
+        model: the model's configuration.
+        shapes: names of the curves to predict.
+
+    Returns:
+        The configuration of the curve regressor.
+    """
     speech = model.speech
     return CurveRegressorConfig(
         shapes, hidden_size=speech.hidden_size, state_rate=speech.state_rate, mixed_layers=speech.mixed_layers,
@@ -72,34 +85,55 @@ def train_curve_regressor(
     training: CurveRegressorTraining,
     progress: Progress | None = None,
 ) -> CurveRegressor:
-    """Train on the filmed training clips of the corpus `folder` whose words are known, in every voice and
-    every disturbance they are heard in.
+    """Train on the captured training clips of a corpus that have a transcript, with all their augmented versions.
 
-    The states of all clips must be cached (`cache.cache_features`). Raises TrainingError if there are no such clips.
+    Args:
+        folder: the corpus; the states of all its clips must be cached (`cache.cache_features`).
+        space: the motion space of `head`.
+        head: the head that the curves move.
+        config: of the curve regressor.
+        training: epochs, batch size, rates and seed.
+        progress: called after each step.
+
+    Returns:
+        The trained curve regressor in evaluation mode.
+
+    Raises:
+        TrainingError: the corpus has no such clips.
     """
     columns = [head.blendshape_names.index(name) for name in config.shapes]
-    clips = video_words(read_clips(folder)[0])
+    clips = regressor_clips(read_clips(folder)[0])
     if not clips:
-        raise TrainingError("Nothing was filmed whose words are known; leave the listener out.")
+        raise TrainingError("No captured training clip has a transcript; leave the curve regressor out.")
     pairs = [_pair(folder, clip, columns) for clip in clips]
-    filmed = _mouth_space(space, head, columns, np.concatenate([curves for _, curves in pairs]), config.directions)
-    pairs = [(states, ((curves - filmed.mean) @ filmed.of).astype(np.float32)) for states, curves in pairs]
-    listener = CurveRegressor(config)
-    listener.mean.copy_(torch.from_numpy(filmed.mean))
-    listener.directions.copy_(torch.from_numpy(filmed.directions))
+    tracked = _mouth_space(space, head, columns, np.concatenate([curves for _, curves in pairs]), config.directions)
+    pairs = [(states, ((curves - tracked.mean) @ tracked.projection).astype(np.float32)) for states, curves in pairs]
+    regressor = CurveRegressor(config)
+    regressor.mean.copy_(torch.from_numpy(tracked.mean))
+    regressor.directions.copy_(torch.from_numpy(tracked.directions))
     for member in range(config.members):
-        _train(listener, member, pairs, training, progress)
-    return listener.eval()
+        _train(regressor, member, pairs, training, progress)
+    return regressor.eval()
 
 
-def video_words(clips: list[Clip]) -> list[Clip]:
-    """The clips that a listener learns from."""
+def regressor_clips(clips: list[Clip]) -> list[Clip]:
+    """Select the clips that a curve regressor is trained on: captured training clips with a transcript."""
     return [clip for clip in clips if clip.kind == "captured" and clip.split == "train" and clip.text]
 
 
-def agreement(listener: CurveRegressor, folder: Path, head: HeadMesh) -> dict[str, dict[str, float]]:
-    """By source of the filmed test clips of a corpus: clips, and the median correlation of gap and width with film."""
-    columns, marks = [head.blendshape_names.index(name) for name in listener.config.shapes], head.landmarks
+def agreement(regressor: CurveRegressor, folder: Path, head: HeadMesh) -> dict[str, dict[str, float]]:
+    """Measure how well a curve regressor predicts the captured test clips of a corpus.
+
+    Args:
+        regressor: the trained curve regressor.
+        folder: the corpus, with cached states.
+        head: the head that the curves move.
+
+    Returns:
+        For each capture source: the number of clips, and the median over clips of the correlation of the lip opening
+        ("gap") and of the lip width ("width").
+    """
+    columns, marks = [head.blendshape_names.index(name) for name in regressor.config.shapes], head.landmarks
     shapes = head.blendshapes[columns]
     gap = shapes[:, marks["inner_lip_upper"], 1] - shapes[:, marks["inner_lip_lower"], 1]
     width = shapes[:, marks["mouth_left"], 0] - shapes[:, marks["mouth_right"], 0]
@@ -108,10 +142,10 @@ def agreement(listener: CurveRegressor, folder: Path, head: HeadMesh) -> dict[st
         if clip.kind != "captured" or clip.split != "test" or not clip.text:
             continue
         states, curves = _pair(folder, clip, columns)
-        heard = listener.curves(states, len(curves))
-        pairs = [(np.maximum(heard @ gap, 0), np.maximum(curves @ gap, 0)), (heard @ width, curves @ width)]
+        predicted = regressor.curves(states, len(curves))
+        pairs = [(np.maximum(predicted @ gap, 0), np.maximum(curves @ gap, 0)), (predicted @ width, curves @ width)]
         rows.setdefault(clip.source, []).append(tuple(correlation(*pair) for pair in pairs))
-    medians = {source: np.median(found, axis=0).round(3).tolist() for source, found in rows.items()}
+    medians = {source: np.median(values, axis=0).round(3).tolist() for source, values in rows.items()}
     return {
         source: {"clips": len(rows[source]), "gap": gap_median, "width": width_median}
         for source, (gap_median, width_median) in medians.items()
@@ -125,7 +159,7 @@ def _pair(folder: Path, clip: Clip, columns: list[int]) -> tuple[np.ndarray, np.
 def _mouth_space(
     space: MotionSpace, head: HeadMesh, columns: list[int], curves: np.ndarray, directions: int
 ) -> MouthSpace:
-    """See `MouthSpace`; curves (T, S) of all film, K `directions`."""
+    """See `MouthSpace`; curves (T, S) of all captured clips, K `directions`."""
     mouth, marks = space.mouth(head), head.landmarks
     shapes = head.blendshapes[columns].astype(np.float64)  # (S, V, 3)
     parts = [
@@ -136,38 +170,41 @@ def _mouth_space(
     ]
     metric = np.concatenate([part / np.sqrt((curves @ part).var(axis=0).sum()) for part in parts], axis=1)
     mean = curves.mean(axis=0, dtype=np.float64)
-    moved = curves - mean
-    seen = moved @ metric
-    _, axes = np.linalg.eigh(seen.T @ seen)
-    of = metric @ axes[:, ::-1][:, :directions]
-    coordinates = moved @ of
-    return MouthSpace(mean, np.linalg.lstsq(coordinates, moved, rcond=None)[0], of)
+    centred = curves - mean
+    measured = centred @ metric
+    _, axes = np.linalg.eigh(measured.T @ measured)
+    projection = metric @ axes[:, ::-1][:, :directions]
+    coordinates = centred @ projection
+    return MouthSpace(mean, np.linalg.lstsq(coordinates, centred, rcond=None)[0], projection)
 
 
 def _train(
-    listener: CurveRegressor, number: int, pairs: list[tuple[np.ndarray, np.ndarray]], training: CurveRegressorTraining,
+    regressor: CurveRegressor,
+    number: int,
+    pairs: list[tuple[np.ndarray, np.ndarray]],
+    training: CurveRegressorTraining,
     progress: Progress | None,
-) -> None:  # fmt: skip
-    """Train the member of that number, from states (N, hidden) to coordinates (T, K) of each pair."""
+) -> None:
+    """Train one member on pairs of states (N, hidden) and coordinates (T, K)."""
     seed = training.seed + number
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
-    member = listener.members[number] = fresh_member(listener.config)
-    per_frame = listener.config.state_rate / listener.config.fps
+    member = regressor.members[number] = fresh_member(regressor.config)
+    per_frame = regressor.config.state_rate / regressor.config.fps
     steps = max(1, training.epochs * len(pairs) // training.batch_size)
     optimizer = torch.optim.AdamW(member.parameters(), training.learning_rate, weight_decay=training.weight_decay)
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, steps + 1)
     member.train()
     for step in range(1, steps + 1):
         chosen = [pairs[i] for i in random.integers(len(pairs), size=training.batch_size)]
-        frames = min(len(wanted) for _, wanted in chosen)
+        frames = min(len(target) for _, target in chosen)
         count = min(round(frames * per_frame), *(len(states) for states, _ in chosen))
         states = torch.from_numpy(np.stack([states[:count] for states, _ in chosen]).astype(np.float32))
-        truth = torch.from_numpy(np.stack([wanted[:frames] for _, wanted in chosen]))
-        error = listener.coefficients(number, states, frames) - truth
+        targets = torch.from_numpy(np.stack([target[:frames] for _, target in chosen]))
+        error = regressor.coefficients(number, states, frames) - targets
         optimizer.zero_grad()
         error.square().sum(-1).mean().backward()
         optimizer.step()
         rates.step()
         if progress:
-            progress(step, steps, "listener")
+            progress(step, steps, "curve regressor")

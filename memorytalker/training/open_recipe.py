@@ -28,7 +28,7 @@ class Recipe:
     about: str
     model: ModelConfig
     corpus: CorpusConfig
-    listener: CurveRegressorTraining
+    curve_regressor: CurveRegressorTraining
     memorize: TrainingConfig
     manners: StyleRegression
     seed: int = 0

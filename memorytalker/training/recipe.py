@@ -1,6 +1,6 @@
-"""How the open weights are made, from a source folder to a weights folder: corpus, listener, both stages, folding.
+"""Make the open weights from a source folder: corpus, curve regressor, both stages, conversion to vertices.
 
-Every step leaves its result in the work folder and is skipped when found there, so that a broken run goes on.
+Every step writes its result to the work folder and is skipped if it is there, so that an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -21,12 +23,17 @@ from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.files import write_whole
 from memorytalker.models.talker import MemoryTalker, to_vertex_model
 from memorytalker.progress import Progress
-from memorytalker.training.audio_to_curves import agreement, curve_regressor_for, train_curve_regressor, video_words
+from memorytalker.training.audio_to_curves import (
+    agreement,
+    curve_regressor_for,
+    regressor_clips,
+    train_curve_regressor,
+)
 from memorytalker.training.cache import cache_features, cached_states, load_training_clips
 from memorytalker.training.data import TrainingError
-from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorize
 from memorytalker.training.open_recipe import Recipe, read_recipe
+from memorytalker.training.sources import mouth_on
 from memorytalker.training.space import MotionSpace, blendshape_space
 from memorytalker.training.style_regression import fit_style_encoder, style_clips
 from memorytalker.training.trainer import StageInputs
@@ -41,16 +48,25 @@ from memorytalker.weights import (
     save_weights,
 )
 
-#: In the folder of a corpus: by which figures it was made.
+#: In the folder of a corpus: the configuration that it was made with.
 RECIPE_FILE = "recipe.json"
+#: In the work folder: how the curve regressor was trained and how well it agrees with tracked motion.
+REPORT_FILE = "audio_to_curves.json"
 
 
 @dataclass(frozen=True)
 class WeightsContext:
-    """From what weights are made, and with how much help; handed through all steps unchanged.
+    """What the weights are made from, and with which resources; passed through all steps unchanged.
 
-    root: the source folder. work: keeps the corpus and the runs. recipe: by default the shipped one. encoder: the
-    folder with the pretrained speech encoder, by default `root`/encoder. recordings: a folder of a user's own takes.
+    Attributes:
+        root: the source folder.
+        work: folder for the corpus and the runs.
+        recipe: by default the shipped one.
+        encoder: folder with the pretrained speech encoder, by default `root`/encoder.
+        recordings: a folder of a user's own takes.
+        device: where to train.
+        workers: clips processed in parallel.
+        progress: called as the steps proceed.
     """
 
     root: Path
@@ -68,23 +84,30 @@ class WeightsContext:
         return self.work / "corpus"
 
     def build(self, curves: Path | None = None) -> BuildContext:
-        """What the corpus is made of; `curves` as in `BuildContext`."""
+        """Return the settings of the corpus; `curves` as in `BuildContext`."""
         return BuildContext(
             self.root, self.corpus, self.recipe.corpus, self.recordings, curves, self.workers, self.progress
         )
 
 
 def make_corpus(context: WeightsContext) -> None:
-    """The corpus in `work`/corpus, its features, and what film teaches to hear: `work`/listener, `work`/listener.json.
+    """Make the corpus, its features and the curve regressor.
 
-    Motion is synthesised twice: of phone times alone, and, when a listener has been trained on the filmed part, of
-    what it hears too, handed over as files in `work`/corpus/curves. Raises TrainingError if `recordings` would be left
-    out of the corpus, or lost from it, or if the corpus there is of another recipe.
+    They lie in `work`/corpus, `work`/audio_to_curves and `work`/audio_to_curves.json. Motion is synthesised first from
+    phone times alone. If there are captured clips with a transcript, a curve regressor is trained on them, its curves
+    are written to `work`/corpus/curves, and the motion is synthesised again from both.
+
+    Args:
+        context: the source, the work folder and the recipe.
+
+    Raises:
+        TrainingError: `recordings` would be left out of the corpus that is there, or lost from it, or that corpus was
+            made with another recipe.
     """
-    head, corpus, told = load_head(), context.corpus, context.work / "listener.json"
+    head, corpus, report_file = load_head(), context.corpus, context.work / REPORT_FILE
     _check_recipe(context)
     if not (corpus / "clips.jsonl").is_file():
-        told.unlink(missing_ok=True)  # what is made anew is of phone times alone
+        report_file.unlink(missing_ok=True)  # the new corpus is made from phone times alone
         corpus.mkdir(parents=True, exist_ok=True)
         write(context.recipe.corpus, corpus / RECIPE_FILE)
         build_corpus(context.build(), head)
@@ -94,60 +117,67 @@ def make_corpus(context: WeightsContext) -> None:
     own = any(clip.source == RECORDINGS for clip in clips)
     if context.recordings is not None and not own:
         raise TrainingError(f"{corpus} was made without takes of your own; choose another work folder, or delete it.")
-    if _is_heard(context.work):
+    if _has_curve_regressor(context.work):
         return
     if context.recordings is None and own:
-        raise TrainingError(f"{corpus} holds takes of your own and is made once more; name their folder: --recordings.")
-    report = {"listener": None}
-    if video_words(clips):
-        settings = context.recipe.listener
+        raise TrainingError(f"{corpus} holds takes of your own and is made again; name their folder: --recordings.")
+    report: dict[str, Any] = {"curve_regressor": None}
+    if regressor_clips(clips):
+        settings = context.recipe.curve_regressor
         config = curve_regressor_for(model.config, synthesised_shapes())
         trained = train_curve_regressor(corpus, space, head, config, settings, context.progress)
-        report = {"listener": asdict(settings), "agreement": agreement(trained, corpus, head)}
+        report: dict[str, Any] = {"curve_regressor": asdict(settings), "agreement": agreement(trained, corpus, head)}
         save_curve_regressor(trained, context.work / CURVE_REGRESSOR_NAME, report)
         build_corpus(context.build(_write_curves(context, clips)), head)
-    write_whole(told, lambda part: part.write_text(json.dumps(report, indent=1) + "\n", "utf-8"))
+    write_whole(report_file, lambda part: part.write_text(json.dumps(report, indent=1) + "\n", "utf-8"))
 
 
 def _write_curves(context: WeightsContext, clips: list[Clip]) -> Path:
-    """What the trained listener hears in every synthesised clip, as one file each; their folder."""
-    listener, folder = load_curve_regressor(context.work / CURVE_REGRESSOR_NAME), context.corpus / "curves"
+    """Predict the curves of every synthesised clip into one file each; return their folder."""
+    regressor, folder = load_curve_regressor(context.work / CURVE_REGRESSOR_NAME), context.corpus / "curves"
     spoken = [clip for clip in clips if clip.kind == "synthesised" and not clip.disturbed]
     for done, clip in enumerate(spoken, start=1):
-        save_curves(folder, clip.name, listener.curves(cached_states(context.corpus, clip), clip.frames))
+        save_curves(folder, clip.name, regressor.curves(cached_states(context.corpus, clip), clip.frames))
         if context.progress:
             context.progress(done, len(spoken), "curves")
     return folder
 
 
 def _check_recipe(context: WeightsContext) -> None:
-    """Raise TrainingError where the corpus is known to be of another recipe; an older one does not say of which."""
-    told = context.corpus / RECIPE_FILE
-    if not told.is_file():
+    """Raise TrainingError if the corpus was made with another recipe; older ones do not say with which."""
+    recipe_file = context.corpus / RECIPE_FILE
+    if not recipe_file.is_file():
         return
-    made, wanted = read_values(told), to_dict(context.recipe.corpus)
+    made, wanted = read_values(recipe_file), to_dict(context.recipe.corpus)
     if changed := sorted(key for key in {*made, *wanted} if made.get(key) != wanted.get(key)):
         raise TrainingError(
-            f"{context.corpus} was made by another recipe ({', '.join(changed)}); choose another work folder, or "
+            f"{context.corpus} was made with another recipe ({', '.join(changed)}); choose another work folder, or "
             "delete it."
         )
 
 
-def _is_heard(work: Path) -> bool:
-    """Whether the step of the listener is done; a source without filmed words has none."""
-    told = work / "listener.json"
-    if not told.is_file():
+def _has_curve_regressor(work: Path) -> bool:
+    """Whether the curve regressor's step is done; without captured clips with a transcript there is none."""
+    report_file = work / REPORT_FILE
+    if not report_file.is_file():
         return False
     return (
-        json.loads(told.read_text("utf-8"))["listener"] is None or (work / CURVE_REGRESSOR_NAME / CONFIG_FILE).is_file()
+        json.loads(report_file.read_text("utf-8"))["curve_regressor"] is None
+        or (work / CURVE_REGRESSOR_NAME / CONFIG_FILE).is_file()
     )
 
 
 def make_weights(context: WeightsContext, out: Path) -> None:
-    """Train a model of `context`'s recipe on its source folder and write the weights to `out`.
+    """Train a model with the recipe on the source folder and write its weights.
 
-    Weights of the shipped name get the listener beside them; that of others stays in the work folder. Raises
-    TrainingError as `make_corpus`.
+    Beside weights of the shipped name the curve regressor is written too; otherwise it stays in the work folder.
+
+    Args:
+        context: the source, the work folder and the recipe.
+        out: the weights folder.
+
+    Raises:
+        TrainingError: as `make_corpus`.
     """
     make_corpus(context)
     recipe, work, device, progress = context.recipe, context.work, context.device, context.progress
@@ -156,43 +186,58 @@ def make_weights(context: WeightsContext, out: Path) -> None:
     model.to(device)
     clips = load_training_clips(corpus, "train", space, model.config, _speaking)
     validation = load_training_clips(corpus, "validation", space, model.config, _speaking)
-    mouth = _on_device(space.mouth(head), device)
+    mouth = mouth_on(space.mouth(head), torch.device(device))
     provenance = {"corpus": _digest(corpus / "clips.jsonl"), "head": _digest_head(head), "seed": recipe.seed}
     basis = torch.from_numpy(space.basis.copy()).float()
 
-    def fold(trained: MemoryTalker) -> MemoryTalker:
+    def with_vertices(trained: MemoryTalker) -> MemoryTalker:
         return to_vertex_model(trained, basis)
 
-    inputs = StageInputs(clips, validation, mouth, work / "memorize", provenance, progress, fold)
+    inputs = StageInputs(clips, validation, mouth, work / "memorize", provenance, progress, with_vertices)
     memorize(model, inputs, recipe.memorize)
-    voices = style_clips(clips)
-    fit_style_encoder(model, voices, mouth, recipe.manners, work / "manners" / "style.pt", progress)
+    spoken = style_clips(clips)
+    style_file = work / "style_regression" / "style.pt"
+    fit_style_encoder(model, spoken, mouth, recipe.manners, style_file, progress)
     hours = sum(len(clip.motion) for clip in clips) / recipe.model.fps / 3600
     notes = {
         "training_hours": round(hours, 2),
-        "training_speakers": len({clip.speaker for clip in voices if VOICE_MARK not in clip.speaker}),
-        "motion": "synthesised from phone times and what film taught to hear; a filmed man, a captured woman",
-        "listener": _digest(work / CURVE_REGRESSOR_NAME / TENSOR_FILE)
+        "training_speakers": len({clip.speaker for clip in spoken if VOICE_MARK not in clip.speaker}),
+        "motion": "synthesised from phone times and by a curve regressor trained on video-tracked motion; "
+        "a video-tracked man, a motion-captured woman",
+        "curve_regressor": _digest(work / CURVE_REGRESSOR_NAME / TENSOR_FILE)
         if (work / CURVE_REGRESSOR_NAME).is_dir()
         else None,
         **provenance,
     }
-    save_weights(fold(model), out, extra=notes, stored_as="float16")
+    save_weights(with_vertices(model), out, extra=notes, stored_as="float16")
     ship_curve_regressor(work, out)
 
 
 def ship_curve_regressor(work: Path, out: Path) -> None:
-    """Beside the shipped weights lies the listener that their corpus was made with; nobody else's replaces it."""
+    """Copy the curve regressor beside the shipped weights, where evaluation needs it; other weights do not replace it.
+
+    Args:
+        work: the work folder.
+        out: the weights folder; nothing is copied unless it has the shipped name.
+    """
     if out.name != DEFAULT_NAME or not (work / CURVE_REGRESSOR_NAME).is_dir():
         return
     target = out.parent / CURVE_REGRESSOR_NAME
     target.mkdir(parents=True, exist_ok=True)
     for name in (TENSOR_FILE, CONFIG_FILE):
-        write_whole(target / name, lambda part, name=name: shutil.copyfile(work / CURVE_REGRESSOR_NAME / name, part))
+        write_whole(target / name, partial(shutil.copyfile, work / CURVE_REGRESSOR_NAME / name))
 
 
 def fresh_model(head: HeadMesh, context: WeightsContext) -> tuple[MemoryTalker, MotionSpace]:
-    """An untrained model over the coordinates of a head's speech shapes, its encoder pretrained, and that space."""
+    """Create an untrained model with a pretrained speech encoder.
+
+    Args:
+        head: the head whose speech shapes span the motion space.
+        context: gives the recipe and the encoder's folder.
+
+    Returns:
+        The model, and the motion space whose coordinates it predicts.
+    """
     space = blendshape_space(head)
     torch.manual_seed(context.recipe.seed)
     model = MemoryTalker(replace(context.recipe.model, coordinates=space.coordinates))
@@ -200,13 +245,8 @@ def fresh_model(head: HeadMesh, context: WeightsContext) -> tuple[MemoryTalker, 
     return model, space
 
 
-def _on_device(mouth: MouthVertices, device: str) -> MouthVertices:
-    """The mouth's rows on the training device."""
-    return replace(mouth, lips=mouth.lips.to(device), opening=mouth.opening.to(device), bite=mouth.bite.to(device))
-
-
 def _speaking(clip: Clip) -> bool:
-    return clip.frames >= 15  # half a second: shorter ones teach the edges of clips
+    return clip.frames >= 15  # half a second: shorter clips are mostly their edges
 
 
 def _digest(path: Path) -> str:
