@@ -80,8 +80,8 @@ def test_shipped_plans_configure_every_variant(name: str) -> None:
     plan = load_plan(name)
     for variant in plan.variants():
         configured = settings(plan, variant, 3, 2000)
-        closed = plan.manners is not None and variant.style != "labels"
-        wanted = ["manners" if closed and stage == "stylize" else stage for stage in variant.stages]
+        closed = plan.style_regression is not None and variant.style != "labels"
+        wanted = ["style_regression" if closed and stage == "stylize" else stage for stage in variant.stages]
         assert [stage.stage for stage in configured.stages] == wanted
         assert all(stage.seed == 3 for stage in configured.stages)
     assert {variant.group for variant in plan.variants()} == set(GROUPS)
@@ -94,9 +94,9 @@ def test_the_open_plan_is_the_shipped_recipe_with_other_budgets() -> None:
     spent = {"epochs": first.epochs, "validate_every": first.validate_every, "warmup_steps": first.warmup_steps}
     assert plan.model == recipe.model
     assert first == dataclasses.replace(recipe.memorize, **spent)
-    assert second == dataclasses.replace(recipe.manners, fit_steps=plan.budget.manners)
+    assert second == dataclasses.replace(recipe.style_regression, fit_steps=plan.budget.style_regression)
     written = json.loads((Path(planning.__file__).parent / "open_plan.json").read_text())
-    assert "model" not in written and "manners" not in written, "a second place that says it would drift away"
+    assert "model" not in written and "style_regression" not in written, "a second place that says it would drift away"
 
 
 def test_a_plan_of_a_recipe_is_refused_like_any_other(tmp_path: Path) -> None:
@@ -118,16 +118,19 @@ def test_a_plan_of_a_recipe_is_refused_like_any_other(tmp_path: Path) -> None:
 
 def test_a_stage_two_in_closed_form_takes_the_place_of_gradients(material: Material, tmp_path: Path) -> None:
     style = dataclasses.replace(PLAN.model.style, statistics=True, convolutions=False)
-    manners = dataclasses.replace(read_recipe().manners, fit_steps=7, losses=LossConfig())
+    style_regression = dataclasses.replace(read_recipe().style_regression, fit_steps=7, losses=LossConfig())
     plan = dataclasses.replace(
-        PLAN, model=dataclasses.replace(PLAN.model, style=style), manners=manners, budget=Budget(manners=5)
+        PLAN,
+        model=dataclasses.replace(PLAN.model, style=style),
+        style_regression=style_regression,
+        budget=Budget(style_regression=5),
     )
     told: list[str] = []
     run_experiments(material, tmp_path, plan, (*BASELINES, "one-hot"), say=told.append)
     kinds = sorted(path.name.split("-")[0] for path in (tmp_path / "stages").iterdir())
-    assert kinds == ["manners", "memorize", "stylize"], "labels are learned by gradient even so"
+    assert kinds == ["memorize", "style_regression", "stylize"], "labels are learned by gradient even so"
     whole = result(tmp_path, "stages-1-2")
-    assert whole["stages"][1]["steps"] == 5 and "manners 5 steps of 32 clips" in told[1]
+    assert whole["stages"][1]["steps"] == 5 and "style_regression 5 steps of 32 clips" in told[1]
     assert whole["evaluations"]["main"] != whole["evaluations"]["neutral"], "a style was taught"
     assert not list((tmp_path / "stages").glob("*/last.pt"))
     again: list[str] = []

@@ -139,7 +139,9 @@ def test_a_recipe_of_ones_own_is_laid_over_the_shipped_one(tmp_path: Path) -> No
     assert own.memorize == replace(shipped.memorize, epochs=3, losses=losses)
     assert own.corpus == replace(shipped.corpus, augmented_voices=0)
     assert (
-        own.model == shipped.model and own.manners == shipped.manners and own.curve_regressor == shipped.curve_regressor
+        own.model == shipped.model
+        and own.style_regression == shipped.style_regression
+        and own.curve_regressor == shipped.curve_regressor
     )
 
 
@@ -154,7 +156,10 @@ def test_the_shipped_recipe_says_everything_itself() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"memorise": {}}', "Unknown key 'memorise' in Recipe; valid keys: about, corpus, curve_regressor, manners,"),
+        (
+            '{"memorise": {}}',
+            "Unknown key 'memorise' in Recipe; valid keys: about, corpus, curve_regressor, memorize,",
+        ),
         ('{"model": {"style": {"bank": 1}}}', "Unknown key 'bank' in StyleConfig; valid keys: channels,"),
         ('{"corpus": {"voices": 1}}', "Unknown key 'voices' in CorpusConfig; valid keys: augmented_share,"),
         ('{"corpus": {"voice_pitches": [95]}}', "voice_pitches needs two positive numbers, smallest first, not [95"),

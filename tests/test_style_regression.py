@@ -24,9 +24,9 @@ from memorytalker.training.style_regression import (
 from memorytalker.training.stylize import style_of
 
 CONFIG = StyleRegression(
-    fit_steps=250, fit_speakers=3, fit_rate=0.03, fit_pull=0.0, crop_seconds=0.0, losses=LossConfig(),
-    restraint=0.01, restraint_of_measures=0.01, style_seconds=0.0,
-    undisturbed=8.0, seed=0,
+    fit_steps=250, fit_speakers=3, fit_rate=0.03, fit_regularization=0.0, crop_seconds=0.0, losses=LossConfig(),
+    ridge=0.01, ridge_of_measures=0.01, style_seconds=0.0,
+    unaugmented_weight=8.0, seed=0,
 )  # fmt: skip
 
 
@@ -85,8 +85,8 @@ def test_a_planted_manner_is_fitted(talker, clips: list[TrainingClip]) -> None:
 
 def test_manners_are_read_from_motion_and_heard(talker, clips: list[TrainingClip], tmp_path: Path) -> None:
     before = {name: value.clone() for name, value in talker.state_dict().items()}
-    manners = fitted_styles(talker, clips, None, CONFIG)
-    fitted = torch.stack([manners[clip.speaker] for clip in clips])
+    styles = fitted_styles(talker, clips, None, CONFIG)
+    fitted = torch.stack([styles[clip.speaker] for clip in clips])
 
     fit_style_encoder(talker, clips, None, CONFIG, tmp_path / "style.pt")
     weights = heard(talker, clips)
@@ -97,7 +97,7 @@ def test_manners_are_read_from_motion_and_heard(talker, clips: list[TrainingClip
     torch.testing.assert_close(talker.style_mean, spoken, atol=1e-5, rtol=1e-4)
 
     talker.load_state_dict(before)
-    fit_style_encoder(talker, clips, None, dataclasses.replace(CONFIG, restraint=9.0), tmp_path / "style.pt")
+    fit_style_encoder(talker, clips, None, dataclasses.replace(CONFIG, ridge=9.0), tmp_path / "style.pt")
     assert torch.equal(heard(talker, clips), weights), "what was done is read back"
     torch.testing.assert_close(talker.style_mean, spoken, atol=1e-5, rtol=1e-4)
 
@@ -114,22 +114,22 @@ def regressed(talker, clips: list[TrainingClip], seed: int = 0, **options: float
     random = torch.Generator().manual_seed(seed)
     width = talker.style.feature.in_features
     found = torch.randn(len(clips), width, generator=random) * torch.rand(width, generator=random) * 9.0 + 5.0
-    manners = {clip.speaker: torch.full((40,), 1.0) for clip in clips}
-    for place, name in enumerate(sorted(manners)):
-        manners[name] += 0.1 * place
+    styles = {clip.speaker: torch.full((40,), 1.0) for clip in clips}
+    for place, name in enumerate(sorted(styles)):
+        styles[name] += 0.1 * place
         own = [i for i, clip in enumerate(clips) if clip.speaker == name]
         found[own, -1] = 7.0 + 2.0 * place  # the last measure says it all
         found[own, 3] = -4.0 + 3.0 * place  # and so does a band
-    _listen(talker.style, found[None], clips, manners, dataclasses.replace(CONFIG, **options))
-    return found, torch.stack([manners[clip.speaker] for clip in clips])
+    _listen(talker.style, found[None], clips, styles, dataclasses.replace(CONFIG, **options))
+    return found, torch.stack([styles[clip.speaker] for clip in clips])
 
 
 def test_of_a_band_and_a_measure_that_say_the_same_the_less_restrained_is_believed(
     talker, clips: list[TrainingClip]
 ) -> None:
     for options, (band, measure) in (
-        ({"restraint": 1000.0, "restraint_of_measures": 1e-6}, (False, True)),
-        ({"restraint": 1e-6, "restraint_of_measures": 1000.0}, (True, False)),
+        ({"ridge": 1000.0, "ridge_of_measures": 1e-6}, (False, True)),
+        ({"ridge": 1e-6, "ridge_of_measures": 1000.0}, (True, False)),
     ):
         _, wanted = regressed(talker, clips, **options)
         slopes = talker.style.feature.weight.abs().mean(0)
@@ -140,8 +140,8 @@ def test_of_a_band_and_a_measure_that_say_the_same_the_less_restrained_is_believ
 
 def test_restraint_draws_the_style_to_that_of_everybody(talker, clips: list[TrainingClip]) -> None:
     spreads = []
-    for restraint in (1e-6, 100.0):
-        found, wanted = regressed(talker, clips, restraint=restraint, restraint_of_measures=restraint)
+    for ridge in (1e-6, 100.0):
+        found, wanted = regressed(talker, clips, ridge=ridge, ridge_of_measures=ridge)
         with torch.no_grad():
             weights = talker.style.weigh(talker.style.statistics(found)).weights
         spreads.append(float((weights - wanted).square().mean() / wanted.var(0).mean()))
@@ -154,31 +154,33 @@ def test_statistics_are_counted_no_further_when_taught_than_when_heard(talker, c
     random = torch.Generator().manual_seed(0)
     found = torch.randn(100, talker.style.feature.in_features, generator=random)
     found[0] = 1e4
-    manners = {clip.speaker: torch.full((40,), 1.0 + 0.1 * int(clip.speaker[-1])) for clip in many}
-    _listen(talker.style, found[None], many, manners, CONFIG)
+    styles = {clip.speaker: torch.full((40,), 1.0 + 0.1 * int(clip.speaker[-1])) for clip in many}
+    _listen(talker.style, found[None], many, styles, CONFIG)
     style = talker.style
     with torch.no_grad():
         heard_now = style.weigh(style.statistics(found)).weights
         rows = style.statistics(found).clamp(-3.0, 3.0)
     assert torch.isfinite(heard_now).all()
     shares = torch.tensor([1 / sum(c.speaker == clip.speaker for c in many) ** 0.5 for clip in many])
-    wanted = torch.stack([manners[clip.speaker] for clip in many])
+    wanted = torch.stack([styles[clip.speaker] for clip in many])
     mean = (shares[:, None] * (rows @ style.feature.weight.T + style.feature.bias)).sum(0) / shares.sum()
     expected = (shares[:, None] * wanted).sum(0) / shares.sum()
     torch.testing.assert_close(mean.detach(), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_undisturbed_clips_count_more(talker, clips: list[TrainingClip]) -> None:
-    """Where the recording and its disturbed version sound alike, the manners of both are averaged as they count."""
+    """Where the recording and its disturbed version sound alike, the styles of both are averaged as they count."""
     one = dataclasses.replace(clips[0], speaker="a", name="clear")
     worse = dataclasses.replace(clips[0], speaker="b", name="clear+1")
-    manners = {"a": torch.full((40,), 1.0), "b": torch.full((40,), 2.0)}
+    styles = {"a": torch.full((40,), 1.0), "b": torch.full((40,), 2.0)}
     same = torch.ones(1, 2, talker.style.feature.in_features)
-    for undisturbed in (1.0, 9.0):
-        _listen(talker.style, same, [one, worse], manners, dataclasses.replace(CONFIG, undisturbed=undisturbed))
+    for unaugmented_weight in (1.0, 9.0):
+        _listen(
+            talker.style, same, [one, worse], styles, dataclasses.replace(CONFIG, unaugmented_weight=unaugmented_weight)
+        )
         with torch.no_grad():
             weights = talker.style.weigh(talker.style.statistics(same[0])).weights
-        torch.testing.assert_close(weights, torch.full((2, 40), 1.0 + 1.0 / (1.0 + undisturbed)))
+        torch.testing.assert_close(weights, torch.full((2, 40), 1.0 + 1.0 / (1.0 + unaugmented_weight)))
 
 
 def test_only_a_style_encoder_of_statistics_is_taught(make_model, clips: list[TrainingClip], tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
 from memorytalker.phones import CHARACTERS
 from memorytalker.sound.decode import Waveform
 from memorytalker.training import settings
-from memorytalker.training import style_regression as manners_module
+from memorytalker.training import style_regression as style_regression_module
 from memorytalker.training.data import TrainingError
 from memorytalker.training.open_recipe import read_recipe
 from memorytalker.training.processes import device_of
@@ -126,7 +126,7 @@ def test_the_open_preset_is_the_recipe_of_the_shipped_weights() -> None:
     recipe = read_recipe()
     first, second = read_settings("memorize", "open"), read_settings("stylize", "open")
     assert first.training == recipe.memorize
-    assert second.manners == recipe.manners and second.training is None
+    assert second.style_regression == recipe.style_regression and second.training is None
     speech = dataclasses.replace(recipe.model.speech, initialise_from="open")
     assert first.model == dataclasses.replace(recipe.model, speech=speech), "only whose encoder it starts from is added"
     assert not list(Path(settings.__file__).parent.glob("*_open.json")), "there is no second place that says it"
@@ -135,7 +135,7 @@ def test_the_open_preset_is_the_recipe_of_the_shipped_weights() -> None:
 @pytest.mark.parametrize("name", ["vocaset", "biwi"])
 def test_presets_read_and_are_the_papers(name: str) -> None:
     first, second = read_settings("memorize", name), read_settings("stylize", name)
-    assert second.training.stage == "stylize" and second.manners is None
+    assert second.training.stage == "stylize" and second.style_regression is None
     model = first.model
     assert (model.width, model.scaling, model.attention_heads) == (96, 16.0, 4)
     assert (first.training.learning_rate, second.training.learning_rate) == (1e-4, 5e-5)
@@ -157,24 +157,24 @@ def test_a_stage_two_in_closed_form_is_a_run_as_any(vocaset: Path, tmp_path: Pat
                           training={"stage": "memorize", "epochs": 1, "batch_size": 2})  # fmt: skip
     one, two = tmp_path / "one", tmp_path / "two"
     assert train("memorize", vocaset, "--config", first, "--out", one, "--random-encoder") == 0
-    manners = to_dict(read_recipe().manners) | {"fit_steps": 3, "losses": {}}
-    second = settings_file(tmp_path, "stylize", training=None, manners=manners)
+    style_regression = to_dict(read_recipe().style_regression) | {"fit_steps": 3, "losses": {}}
+    second = settings_file(tmp_path, "stylize", training=None, style_regression=style_regression)
     given = ("stylize", vocaset, "--from", one, "--config", second, "--out", two)
     assert train(*given) == 0
     before, after = load_weights(one / "weights").state_dict(), load_weights(two / "weights").state_dict()
     changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
     assert {"style.feature.weight", "style_mean"} <= changed and all(name.startswith("style") for name in changed)
-    assert json.loads((two / "run.json").read_text())["manners"]["fit_steps"] == 3
+    assert json.loads((two / "run.json").read_text())["style_regression"]["fit_steps"] == 3
     loaded, _ = load_run(two)
     torch.testing.assert_close(loaded.style.feature.weight, load_weights(two / "weights").style.feature.weight)
 
-    monkeypatch.setattr(manners_module, "fitted_styles", lambda *about: pytest.fail("it was taught before"))
+    monkeypatch.setattr(style_regression_module, "fitted_styles", lambda *about: pytest.fail("it was taught before"))
     assert train(*given) == 0
-    changed = settings_file(tmp_path, "stylize", training=None, manners=manners | {"fit_steps": 4})
+    changed = settings_file(tmp_path, "stylize", training=None, style_regression=style_regression | {"fit_steps": 4})
     capsys.readouterr()
     assert train(*given[:4], "--config", changed, "--out", two) == 2
-    assert "other settings (manners)" in capsys.readouterr().err
-    both = settings_file(tmp_path, "stylize", manners=manners)
+    assert "other settings (style_regression)" in capsys.readouterr().err
+    both = settings_file(tmp_path, "stylize", style_regression=style_regression)
     assert train(*given[:4], "--config", both, "--out", tmp_path / "three") == 2
     assert "leave one of them out" in capsys.readouterr().err
 

@@ -25,7 +25,7 @@ from memorytalker.config import (
     shown,
     to_dict,
 )
-from memorytalker.experiments.variants import MANNERS, STAGES, Variant, all_variants
+from memorytalker.experiments.variants import STAGES, STYLE_REGRESSION, Variant, all_variants
 from memorytalker.training.open_recipe import read_recipe
 from memorytalker.training.style_regression import StyleRegression
 
@@ -40,20 +40,21 @@ class Budget:
     memorize: int = 0
     stylize: int = 0
     together: int = 0
-    manners: int = 0  # steps of its fit
+    style_regression: int = 0  # steps of its fit
     judgements: int = 4  # how often in a run the selection clips choose the best weights, when steps are given
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a number of steps that cannot be."""
         steps = (0, 1e9)
-        check_ranges(self, memorize=steps, stylize=steps, together=steps, manners=steps, judgements=(0, 1e6))
+        check_ranges(self, memorize=steps, stylize=steps, together=steps, style_regression=steps, judgements=(0, 1e6))
 
 
 @dataclass(frozen=True)
 class Plan:
     """The comparison. Recipe fields are those of training; `edits` are per variant, as in `Variant.edits`.
 
-    manners: a stage 2 in closed form, which then takes the place of `stylize` in every variant but those by label.
+    style_regression: a stage 2 in closed form, which then takes the place of `stylize` in every variant but those by
+    label.
     """
 
     about: str = ""
@@ -62,7 +63,7 @@ class Plan:
     memorize: TrainingConfig = field(default_factory=TrainingConfig)
     stylize: TrainingConfig = field(default_factory=lambda: TrainingConfig(stage="stylize", learning_rate=5e-5))
     together: TrainingConfig = field(default_factory=lambda: TrainingConfig(stage="together"))
-    manners: StyleRegression | None = None
+    style_regression: StyleRegression | None = None
     budget: Budget = field(default_factory=Budget)
     split: str = "test"  # whose speakers judge; they are never trained on
     held_speakers: int = 0  # training speakers set aside to choose the best weights; 0: the validation split chooses
@@ -137,7 +138,9 @@ def _read(path: Path) -> Plan:
         raise ConfigError(f"{path} names the recipe {shown(values['recipe'])}; the only one shipped is {RECIPE!r}.")
     recipe = to_dict(read_recipe())
     stages = {stage: recipe["memorize"] | {"stage": stage} for stage in ("memorize", "stylize", "together")}
-    return from_dict(Plan, merged({"model": recipe["model"], "manners": recipe["manners"], **stages}, values))
+    return from_dict(
+        Plan, merged({"model": recipe["model"], "style_regression": recipe["style_regression"], **stages}, values)
+    )
 
 
 def settings(plan: Plan, variant: Variant, seed: int, clips: int) -> Settings:
@@ -150,8 +153,8 @@ def settings(plan: Plan, variant: Variant, seed: int, clips: int) -> Settings:
             values = merged(values, edit.get(name, {}))
         return from_dict(type(getattr(plan, name)), values)
 
-    closed = plan.manners is not None and variant.style != "labels"
-    names = [MANNERS if closed and stage == "stylize" else stage for stage in variant.stages]
+    closed = plan.style_regression is not None and variant.style != "labels"
+    names = [STYLE_REGRESSION if closed and stage == "stylize" else stage for stage in variant.stages]
     stages = tuple(
         _budgeted(replace(edited(name), seed=seed), getattr(plan.budget, name), plan.budget, clips) for name in names
     )

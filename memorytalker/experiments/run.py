@@ -27,7 +27,7 @@ from memorytalker.progress import Progress
 from memorytalker.training.data import AnyClip, StoredClip
 from memorytalker.training.folder import RunFolder
 from memorytalker.training.memorize import memorize
-from memorytalker.training.run import run_manners
+from memorytalker.training.run import run_style_regression
 from memorytalker.training.sources import mouth_on
 from memorytalker.training.style_regression import StyleRegression
 from memorytalker.training.stylize import stylize
@@ -186,7 +186,12 @@ def _train(
 def _train_stage(
     job: _Job, model: MemoryTalker, config: Stage, key: str, folder: Path, progress: Progress | None
 ) -> Trained:
-    train = {"memorize": memorize, "stylize": stylize, "together": train_together, "manners": run_manners}[config.stage]
+    train = {
+        "memorize": memorize,
+        "stylize": stylize,
+        "together": train_together,
+        "style_regression": run_style_regression,
+    }[config.stage]
     clips, selection = list(job.clips), list(job.material.selection)
     if model.config.speakers:
         clips = with_labels(clips, model.config.speakers)

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 #: What can be trained, in the order in which it may follow one another.
-MANNERS = "manners"  # stage 2 in closed form, where a plan has it
-STAGES = ("memorize", "stylize", MANNERS, "together")
+STYLE_REGRESSION = "style_regression"  # stage 2 in closed form, where a plan has it
+STAGES = ("memorize", "stylize", STYLE_REGRESSION, "together")
 #: Whose style a variant is judged with: the clip's own sound, none, or the mean over the labels of the known speakers.
 STYLES = ("own", "none", "labels")
 #: The variants that every other one is compared with, pair by pair.

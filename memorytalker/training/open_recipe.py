@@ -22,7 +22,7 @@ class Recipe:
     """What weights are made of.
 
     about: for people to read. model: its `coordinates` come from the head, whatever is written here. memorize: stage 1;
-    manners: stage 2. seed: of the untrained model.
+    style_regression: stage 2. seed: of the untrained model.
     """
 
     about: str
@@ -30,7 +30,7 @@ class Recipe:
     corpus: CorpusConfig
     curve_regressor: CurveRegressorTraining
     memorize: TrainingConfig
-    manners: StyleRegression
+    style_regression: StyleRegression
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -197,7 +197,7 @@ def make_weights(context: WeightsContext, out: Path) -> None:
     memorize(model, inputs, recipe.memorize)
     spoken = style_clips(clips)
     style_file = work / "style_regression" / "style.pt"
-    fit_style_encoder(model, spoken, mouth, recipe.manners, style_file, progress)
+    fit_style_encoder(model, spoken, mouth, recipe.style_regression, style_file, progress)
     hours = sum(len(clip.motion) for clip in clips) / recipe.model.fps / 3600
     notes = {
         "training_hours": round(hours, 2),

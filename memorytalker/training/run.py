@@ -93,10 +93,10 @@ def stylize_dataset(
 ) -> None:
     """Stage 2 on a data set, from the finished run of stage 1 in `stage_one`; goes on where `place.out` stands.
 
-    In closed form (`manners`) it is taught at once, by one process, without the validation clips.
+    In closed form (`style_regression`) it is taught at once, by one process, without the validation clips.
     Raises TrainingError, ConfigError, DatasetError or WeightsError.
     """
-    config = settings.training or settings.manners
+    config = settings.training or settings.style_regression
     precision = "no" if settings.training is None else settings.training.mixed_precision
     say = _first_only(say, precision, place)
     if place.out.resolve() == stage_one.resolve():
@@ -114,9 +114,9 @@ def stylize_dataset(
     clips = _heard_clips(model, source, precision, place, True, progress)
     provenance = {"data": source.digest, "stage_one": start}
     mouth = mouth_on(source.mouth, place.device)
-    if settings.manners is not None:
+    if settings.style_regression is not None:
         inputs = StageInputs(*clips, mouth, place.out, provenance, progress, source.fold)
-        return run_manners(model, inputs, settings.manners)
+        return run_style_regression(model, inputs, settings.style_regression)
     if single := Triplets(clips[0]).single:
         say(f"Speakers with a single clip, who serve as strangers only: {', '.join(single)}.")
     if mouth is None:  # its weight is 0, see _check
@@ -124,7 +124,7 @@ def stylize_dataset(
     stylize(model, StageInputs(*clips, mouth, place.out, provenance, progress, source.fold), config)
 
 
-def run_manners(model: MemoryTalker, inputs: StageInputs, config: StyleRegression) -> None:
+def run_style_regression(model: MemoryTalker, inputs: StageInputs, config: StyleRegression) -> None:
     """Stage 2 in closed form as a run in a folder: the same files as any run, but no log, since it has no epochs.
 
     Raises TrainingError as `fit_style_encoder` and for several processes, ConfigError where the folder has another run.
@@ -133,7 +133,7 @@ def run_manners(model: MemoryTalker, inputs: StageInputs, config: StyleRegressio
     if start_processes("no", device).num_processes > 1:
         raise TrainingError("A stage 2 in closed form is taught by one process; start it without accelerate launch.")
     run = RunFolder(inputs.folder)
-    claim = {"manners": to_dict(config), "model": to_dict(model.config), **inputs.provenance}
+    claim = {"style_regression": to_dict(config), "model": to_dict(model.config), **inputs.provenance}
     run.check(claim)
     run.describe(claim, session(model, 1, 0))
     fit_style_encoder(model, style_clips(inputs.clips), inputs.mouth, config, run.path / "last.pt", inputs.progress)

@@ -27,20 +27,23 @@ class MemorizeSettings:
 
 @dataclass(frozen=True)
 class StylizeSettings:
-    """Stage 2. Its model is that of stage 1.
+    """Settings of stage 2; its model is that of stage 1.
 
-    training: by gradient, as in the paper. manners: in closed form instead, as the open weights. One of them is given;
-    without either it is the paper's. Raises ConfigError for both.
+    At most one of the two is given; without either it is the paper's training. Raises ConfigError for both.
+
+    Attributes:
+        training: by gradient, as in the paper.
+        style_regression: in closed form, as for the open weights.
     """
 
     training: TrainingConfig | None = None
-    manners: StyleRegression | None = None
+    style_regression: StyleRegression | None = None
 
     def __post_init__(self) -> None:
-        """Check that one is given."""
-        if self.training is not None and self.manners is not None:
-            raise ConfigError("Stage 2 is given training and manners, two ways of teaching it; leave one of them out.")
-        if self.training is None and self.manners is None:
+        """Fill in the default, and refuse both."""
+        if self.training is not None and self.style_regression is not None:
+            raise ConfigError("Stage 2 is given both training and style_regression; leave one of them out.")
+        if self.training is None and self.style_regression is None:
             object.__setattr__(self, "training", TrainingConfig(stage="stylize"))
 
 
@@ -68,6 +71,6 @@ def _open_settings(kind: type[MemorizeSettings | StylizeSettings]) -> MemorizeSe
     """A stage of the shipped recipe, from the encoder of the shipped weights: the recipe's own lies in no checkout."""
     recipe = read_recipe()
     if kind is StylizeSettings:
-        return StylizeSettings(manners=recipe.manners)
+        return StylizeSettings(style_regression=recipe.style_regression)
     speech = replace(recipe.model.speech, initialise_from=OPEN)
     return MemorizeSettings(replace(recipe.model, speech=speech), recipe.memorize)

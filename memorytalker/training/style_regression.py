@@ -40,12 +40,12 @@ class StyleRegression:
     fit_steps: int  # of 1.
     fit_speakers: int  # a step, two clips of each
     fit_rate: float
-    fit_pull: float  # weight of the squared distance from the neutral style
+    fit_regularization: float  # weight of the squared distance from the neutral style
     crop_seconds: float
     losses: LossConfig
-    undisturbed: float  # in 2.: times as much as its disturbed version a clip counts as it was recorded
-    restraint: float  # ridge of the statistics of bands, each over its spread ...
-    restraint_of_measures: float  # ... and of what is measured of the whole voice
+    unaugmented_weight: float  # in 2.: times as much as its disturbed version a clip counts as it was recorded
+    ridge: float  # ridge of the statistics of bands, each over its spread ...
+    ridge_of_measures: float  # ... and of what is measured of the whole voice
     style_seconds: float  # pieces of this length are heard beside whole clips
     seed: int
 
@@ -60,7 +60,7 @@ class StyleRegression:
     @property
     def stage(self) -> str:
         """What it teaches, as `TrainingConfig.stage` says it."""
-        return "manners"
+        return "style_regression"
 
 
 def style_clips(clips: Sequence[AnyClip]) -> list[AnyClip]:
@@ -95,8 +95,8 @@ def fit_style_encoder(
     by_speaker = _by_speaker(clips)
     if sum(len(own) > 1 for own in by_speaker.values()) < 2:
         raise TrainingError("Manners are told apart by two speakers of two clips each; add clips.")
-    manners = fitted_styles(model, clips, mouth, config, progress)
-    _listen(model.style, _heard(model, clips, config), clips, manners, config)
+    styles = fitted_styles(model, clips, mouth, config, progress)
+    _listen(model.style, _heard(model, clips, config), clips, styles, config)
     set_style_mean(model, clips)
     kept = {name: value for name, value in model.state_dict().items() if name.startswith("style")}
     done.parent.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def fit_style_encoder(
 
 @torch.no_grad()
 def _listen(
-    style: StyleEncoder, heard: Tensor, clips: Sequence[AnyClip], manners: dict[str, Tensor], config: StyleRegression
+    style: StyleEncoder, heard: Tensor, clips: Sequence[AnyClip], styles: dict[str, Tensor], config: StyleRegression
 ) -> None:
     """Step 2: what is heard (2, N, heard) of each clip, whole and in part, becomes its speaker's manner.
 
@@ -114,22 +114,22 @@ def _listen(
     alike.
     """
     by_speaker = _by_speaker(clips)
-    counts = [1.0 if AUGMENTED_MARK in clip.name else config.undisturbed for clip in clips]
+    counts = [1.0 if AUGMENTED_MARK in clip.name else config.unaugmented_weight for clip in clips]
     shares = torch.tensor(
         [count / len(by_speaker[clip.speaker]) ** 0.5 for count, clip in zip(counts, clips, strict=True)],
         dtype=torch.float64, device=heard.device,
     )  # fmt: skip
     shares = shares.repeat(len(heard)) / (len(heard) * shares.sum())
     rows = heard.double().flatten(0, 1)
-    wanted = torch.stack([manners[clip.speaker] for clip in clips]).double().repeat(len(heard), 1)
+    wanted = torch.stack([styles[clip.speaker] for clip in clips]).double().repeat(len(heard), 1)
     mean = shares @ rows
     spread = (shares @ (rows - mean).square()).sqrt().clamp_min(1e-6)
     rows = ((rows - mean) / spread).clamp(-LARGEST_DEVIATION, LARGEST_DEVIATION)
-    restraint = torch.full_like(mean, config.restraint)
-    restraint[-GLOBAL_STATISTICS:] = config.restraint_of_measures
+    ridge = torch.full_like(mean, config.ridge)
+    ridge[-GLOBAL_STATISTICS:] = config.ridge_of_measures
     middle, ordinary = shares @ rows, shares @ wanted
     rows, weighed = rows - middle, (rows - middle) * shares[:, None]
-    slopes = torch.linalg.solve(weighed.T @ rows + restraint.diag(), weighed.T @ (wanted - ordinary))  # (heard, n)
+    slopes = torch.linalg.solve(weighed.T @ rows + ridge.diag(), weighed.T @ (wanted - ordinary))  # (heard, n)
     style.start_neutral()
     style.statistics.weight.copy_((1 / spread).diag())
     style.statistics.bias.copy_(-mean / spread)
@@ -177,13 +177,13 @@ def fitted_styles(
         offsets = model(logits, batch.mask, rows).offsets
         scale = model.config.motion_scale
         loss = visible_loss(offsets, batch.motion, batch.mask, config.losses, scale, mouth, batch.firm)
-        loss = loss + config.fit_pull * (rows - 1.0).square().mean()
+        loss = loss + config.fit_regularization * (rows - 1.0).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         rates.step()
         if progress:
-            progress(step + 1, config.fit_steps, "fit manners")
+            progress(step + 1, config.fit_steps, "fit styles")
     return dict(zip(names, table.detach(), strict=True))
 
 
