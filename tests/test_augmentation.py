@@ -195,7 +195,7 @@ def test_a_clip_is_disturbed_as_it_says(root: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(hall.clip_samples(root, folder, again), hall.augmented(sound, root, 2, "a+2"))
     own = replace(plain, sound="voices/b.wav", base="corpus")
     np.testing.assert_array_equal(hall.clip_samples(None, folder, own), sound)
-    for clip in (plain, replace(own, disturbed=1)):
+    for clip in (plain, replace(own, augmentation=1)):
         with pytest.raises(CorpusError, match="--root"):
             hall.clip_samples(None, folder, clip)
 

@@ -135,7 +135,7 @@ def test_clips_are_written_with_missing_frames_filled_or_dropped(tmp_path, head,
     ]
     assert entries[0]["sound"] == "grid_s1/clip0.opus"
     with np.load(tmp_path / "out" / "clip0.npz") as data:
-        assert data["weights"].shape == (90, 52) and np.isfinite(data["film_gap"]).all()
+        assert data["weights"].shape == (90, 52) and np.isfinite(data["tracked_gap"]).all()
         assert data["weights"][-5:].max() < 0.06
     assert set(capture.video_openings(tmp_path / "in", ("grid_s1",))) == {"clip0", "clip1"}
 
@@ -165,8 +165,8 @@ def test_recorded_lips_match_on_the_head(head) -> None:
     assert len(clips) == 40 and {clip.split for clip in clips} == {"test"}
     for clip in clips:
         gap, _ = capture.head_openings(head, clip.curves)
-        assert np.corrcoef(gap, clip.film_gap)[0, 1] > 0.95, clip.name
-        assert np.abs(gap[clip.film_gap < 0.005]).max(initial=0.0) < 1e-3, clip.name
+        assert np.corrcoef(gap, clip.tracked_gap)[0, 1] > 0.95, clip.name
+        assert np.abs(gap[clip.tracked_gap < 0.005]).max(initial=0.0) < 1e-3, clip.name
         assert len(gap) == 90
 
 
@@ -176,4 +176,4 @@ def test_recorded_curves_keep_their_split_and_close_their_lips(head) -> None:
     takes = {clip.name: clip for clip in capture.captured_clips(SHARED, [source], head)}
     assert [name for name, clip in takes.items() if clip.split == "test"] == ["1114_3_15"]
     for clip in takes.values():
-        assert clip.curves.fps == 30 and np.percentile(clip.film_gap, 10) < 0.01
+        assert clip.curves.fps == 30 and np.percentile(clip.tracked_gap, 10) < 0.01

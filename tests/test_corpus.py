@@ -12,7 +12,7 @@ import pytest
 from memorytalker.corpus import build
 from memorytalker.corpus.build import BuildContext
 from memorytalker.corpus.clips import Clip, CorpusError, load_clip, read_clips, save_clip, write_clips
-from memorytalker.corpus.speakers import voices
+from memorytalker.corpus.speakers import speaker_voices
 from memorytalker.corpus.synthetic_speakers import SYNTHETIC_MARK, draw_change
 from memorytalker.corpus.voice_augmentation import changed_voice, shifted_voice
 from memorytalker.face.head import load_head
@@ -95,7 +95,7 @@ def test_a_voice_is_the_median_of_its_sentences_and_ordinary_where_nothing_is_he
     heard = {"a": {"range": 20.0, "brightness": -5.0, "pitch": 100.0, "open": [800.0] * 6, "close": [400.0] * 6},
              "b": {"range": 30.0, "brightness": -9.0, "pitch": 0.0, "open": [], "close": []}}  # fmt: skip
     phones = {"a": [[0.0, 0.5, "sil"], [0.5, 0.6, "aa"], [0.6, 0.7, "m"]], "b": [[0.0, 0.2, "aa"]]}
-    found = voices([{"speaker": "x", "sound": "a"}, {"speaker": "y", "sound": "b"}], heard, phones)
+    found = speaker_voices([{"speaker": "x", "sound": "a"}, {"speaker": "y", "sound": "b"}], heard, phones)
     assert found["x"].vowel_space == pytest.approx(1.0) and found["x"].rate == pytest.approx(10.0)
     assert found["x"].pitch == 100.0 and found["y"].pitch == 180.0 and found["y"].vowel_space == 0.72
 
@@ -175,10 +175,10 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     jaw = weights[:, names.index("jawOpen")]
     assert jaw[phones == ENGLISH.index("aa")].max() > 0.1
     speakers = json.loads((out / "speakers.json").read_text())
-    assert speakers["s0"]["manner"] != speakers["s1"]["manner"]
+    assert speakers["s0"]["style"] != speakers["s1"]["style"]
     silent = next(clip for clip in clips if clip.kind == "silence")
     assert not load_clip(out, silent)[0].any()
-    assert not any(clip.disturbed for clip in clips), "there is nothing to disturb them with"
+    assert not any(clip.augmentation for clip in clips), "there is nothing to disturb them with"
 
     (root / "noise" / "noise").mkdir(parents=True)
     for name in ("a", "b"):
@@ -197,7 +197,7 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     build.save_curves(out / "curves", spoken[0].name, wide)
     assert build.build_corpus(again, load_head())["silence train"] == 3
     again = {clip.name: clip for clip in read_clips(out)[0]}
-    versions = [clip for clip in again.values() if clip.disturbed]
+    versions = [clip for clip in again.values() if clip.augmentation]
     assert len(versions) == len(spoken) and all(not clip.as_recorded for clip in versions)
     for version in versions:
         same = [load_clip(out, clip) for clip in (version, again[version.name.partition("+")[0]])]

@@ -15,7 +15,7 @@ from memorytalker import weights
 from memorytalker.config import ConfigError, CurveRegressorConfig, SpeechConfig
 from memorytalker.corpus.build import read_manifest, synthesised_shapes
 from memorytalker.corpus.corpus_config import CaptureSource
-from memorytalker.corpus.speakers import articulation_styles, voices
+from memorytalker.corpus.speakers import articulation_styles, speaker_voices
 from memorytalker.evaluation import metrics
 from memorytalker.evaluation.scorecard import read_scorecard
 from memorytalker.face.head import load_head
@@ -101,7 +101,7 @@ def source(tmp_path: Path, monkeypatch) -> Path:
             heard.append({"sound": sound, "effort": [0.1] * 30, "range": 18.0 + number, "brightness": -9.0 + number,
                           "pitch": 120.0 + 20 * number, "open": [700.0] * 4, "close": [400.0] * 4})  # fmt: skip
     for path, entries in ((tmp_path / "speech" / "manifest.jsonl", manifest), (corpus / "phones.jsonl", phones),
-                          (corpus / "heard.jsonl", heard)):  # fmt: skip
+                          (corpus / "acoustics.jsonl", heard)):  # fmt: skip
         path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     return tmp_path
 
@@ -164,10 +164,10 @@ def test_a_corpus_that_does_not_know_a_clip_is_left_alone(source: Path, monkeypa
 def test_a_manner_does_not_depend_on_who_else_is_in_the_corpus(source: Path) -> None:
     corpus = source / "work" / "corpus"
     phones, heard = ({entry["sound"]: entry for entry in map(json.loads, (corpus / name).read_text().splitlines())}
-                     for name in ("phones.jsonl", "heard.jsonl"))  # fmt: skip
+                     for name in ("phones.jsonl", "acoustics.jsonl"))  # fmt: skip
     times = {sound: entry["phones"] for sound, entry in phones.items()}
     rows = [row for row in read_manifest(source) if times[row["sound"]]]
-    everybody = articulation_styles(voices(rows, heard, times), CORPUS.seed)
+    everybody = articulation_styles(speaker_voices(rows, heard, times), CORPUS.seed)
     for speaker in ("ann", "bob"):
         own = [row for row in rows if row["speaker"] == speaker]
-        assert articulation_styles(voices(own, heard, times), CORPUS.seed) == {speaker: everybody[speaker]}
+        assert articulation_styles(speaker_voices(own, heard, times), CORPUS.seed) == {speaker: everybody[speaker]}

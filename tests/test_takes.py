@@ -116,7 +116,7 @@ def test_recorded_clips_become_clips_of_the_corpus(tmp_path: Path) -> None:
     head = load_head()
     (recorded,) = recorded_clips(tmp_path / "dir", head)
     assert recorded.curves.names == head.blendshape_names and recorded.curves.fps == 30
-    assert len(recorded.curves.weights) == len(recorded.film_gap) == 168  # 5.6 s
+    assert len(recorded.curves.weights) == len(recorded.tracked_gap) == 168  # 5.6 s
     np.testing.assert_allclose(recorded.curves.curve("jawOpen"), talk(6.0, 30)[1][:168], atol=0.06)
     clip = keep_recording(recorded, tmp_path / "corpus")
     save_clip(tmp_path / "corpus", clip, recorded.curves, np.full(168, -1))

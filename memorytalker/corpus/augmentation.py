@@ -151,10 +151,10 @@ def clip_samples(root: Path | None, folder: Path, clip: Clip) -> np.ndarray:
 
     Raises CorpusError if `root` is needed and not given.
     """
-    if root is None and (clip.base == "root" or clip.disturbed):
+    if root is None and (clip.base == "root" or clip.augmentation):
         raise CorpusError(f"The clip {clip.name} needs the source folder of its corpus; give it with --root.")
     samples = load_waveform((folder if clip.base == "corpus" else Path(root or "")) / clip.sound).samples
-    return augmented(samples, Path(root or ""), clip.disturbed, clip.name) if clip.disturbed else samples
+    return augmented(samples, Path(root or ""), clip.augmentation, clip.name) if clip.augmentation else samples
 
 
 def _telephone(samples: np.ndarray) -> np.ndarray:

@@ -32,8 +32,7 @@ from memorytalker.corpus.capture import keep_recording, recorded_clips, write_ca
 from memorytalker.corpus.clips import VOICE_MARK, Clip, CorpusError, augmented_version, save_clip, write_clips
 from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.corpus.silence import silent_clips
-from memorytalker.corpus.speakers import articulation_styles as manners_of
-from memorytalker.corpus.speakers import in_parallel, measure_voices, voices
+from memorytalker.corpus.speakers import articulation_styles, in_parallel, measure_acoustics, speaker_voices
 from memorytalker.corpus.store import store_lines, stored_lines
 from memorytalker.corpus.synthetic_speakers import synthetic_speakers
 from memorytalker.corpus.voice_augmentation import shifted_voice
@@ -241,20 +240,20 @@ def _synthesised(context: BuildContext, head: HeadMesh, rows: list[dict], phones
     root, folder, config = context.root, context.folder, context.config
     helped = (context.workers, context.progress)
     rows = [row for row in rows if phones[row["sound"]] is not None]
-    heard = measure_voices(root, folder, rows, phones, FPS, *helped)
-    heights = {speaker: voice.pitch for speaker, voice in voices(rows, heard, phones).items()}
+    heard = measure_acoustics(root, folder, rows, phones, FPS, *helped)
+    heights = {speaker: voice.pitch for speaker, voice in speaker_voices(rows, heard, phones).items()}
     more, times = synthetic_speakers(
         root, folder, rows, phones, heights, config.seed, config.synthetic_speaker_clips, *helped
     )
     rows, phones = rows + more, {**phones, **times}
-    heard = measure_voices(root, folder, rows, phones, FPS, *helped)
-    speakers = manners_of(voices(rows, heard, phones), config.seed)
+    heard = measure_acoustics(root, folder, rows, phones, FPS, *helped)
+    speakers = articulation_styles(speaker_voices(rows, heard, phones), config.seed)
     (folder / "speakers.json").write_text(json.dumps(speakers, indent=1) + "\n", encoding="utf-8")
     table = load_visemes()
     geometry = mouth_geometry(head, table.shapes)
     clips = []
     for done, row in enumerate(rows, start=1):
-        manner = ArticulationStyle(**speakers[row["speaker"]]["manner"])
+        manner = ArticulationStyle(**speakers[row["speaker"]]["style"])
         loud, regressed = heard[row["sound"]]["effort"], None
         if context.curves is not None:
             regressed = read_saved_curves(context.curves, clip_name(row), len(loud))

@@ -47,8 +47,8 @@ _log = logging.getLogger(__name__)
 class CapturedClip:
     """Recorded motion with its sound; frame 0 is at time 0 of the sound.
 
-    curves: face curves of T frames at 30 fps. film_gap, film_width: (T,) lip gap and lip width in eye distances as
-    filmed; where only curves were recorded, as they move the head. split: "train" or "test" (never trained on).
+    curves: face curves of T frames at 30 fps. tracked_gap, tracked_width: (T,) lip gap and lip width in eye distances
+    as filmed; where only curves were recorded, as they move the head. split: "train" or "test" (never trained on).
     """
 
     name: str
@@ -58,8 +58,8 @@ class CapturedClip:
     curves: FaceCurves
     sound: Path
     text: str | None
-    film_gap: np.ndarray
-    film_width: np.ndarray
+    tracked_gap: np.ndarray
+    tracked_width: np.ndarray
 
 
 def captured_clips(
@@ -135,8 +135,8 @@ def write_captured(
 
     `<name>.npz` each and `clips.jsonl` go into `out_folder`.
 
-    npz: weights (T, 52) float16, names (52,), film_gap and film_width (T,) float32, fps. A line of clips.jsonl: name,
-    speaker, sound (relative to root), frames, fps, text, source, split.
+    npz: weights (T, 52) float16, names (52,), tracked_gap and tracked_width (T,) float32, fps. A line of clips.jsonl:
+    name, speaker, sound (relative to root), frames, fps, text, source, split.
     """
     root, out_folder = Path(root), Path(out_folder)
     out_folder.mkdir(parents=True, exist_ok=True)
@@ -146,8 +146,8 @@ def write_captured(
             out_folder / f"{clip.name}.npz",
             weights=clip.curves.weights.astype(np.float16),
             names=np.array(clip.curves.names),
-            film_gap=clip.film_gap.astype(np.float32),
-            film_width=clip.film_width.astype(np.float32),
+            tracked_gap=clip.tracked_gap.astype(np.float32),
+            tracked_width=clip.tracked_width.astype(np.float32),
             fps=np.float32(clip.curves.fps),
         )
         entry = {

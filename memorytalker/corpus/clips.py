@@ -43,7 +43,7 @@ class Clip:
     fps: int
     base: str = "root"
     text: str = ""
-    disturbed: int = 0
+    augmentation: int = 0
 
     def __post_init__(self) -> None:
         """Raise ConfigError for numbers that no clip has, and CorpusError for a name that leads out of its folder."""
@@ -55,7 +55,7 @@ class Clip:
     @property
     def as_recorded(self) -> bool:
         """Whether the voice is the speaker's own and the sound undisturbed."""
-        return VOICE_MARK not in self.name and not self.disturbed
+        return VOICE_MARK not in self.name and not self.augmentation
 
     @property
     def seconds(self) -> float:
@@ -65,7 +65,7 @@ class Clip:
 
 def augmented_version(clip: Clip, number: int) -> Clip:
     """The same motion under disturbed sound, version `number` from 1 on, marked in its name; nothing is written."""
-    return replace(clip, name=f"{clip.name}{AUGMENTED_MARK}{number}", disturbed=number)
+    return replace(clip, name=f"{clip.name}{AUGMENTED_MARK}{number}", augmentation=number)
 
 
 def save_clip(folder: Path, clip: Clip, curves: FaceCurves, phones: np.ndarray) -> None:

@@ -22,16 +22,16 @@ OPEN, CLOSE = ("aa", "ae", "ao", "aw", "ay"), ("iy", "ih", "uw", "uh", "ey")
 FEWEST_VOWELS = 6
 
 
-def measure_voices(
+def measure_acoustics(
     root: Path, folder: Path, rows: list[dict], phones: dict[str, list | None], fps: int, workers: int,
     progress: Progress | None = None,
 ) -> dict[str, dict]:  # fmt: skip
     """By sound path what is heard in it: effort (T,), loudness range, brightness, pitch, formants.
 
-    Kept in `folder/heard.jsonl`; only what is not there yet is listened to.
+    Kept in `folder/acoustics.jsonl`; only what is not there yet is listened to.
     A row's sound lies below `root`, or below `folder` when the row says base "corpus".
     """
-    store = folder / "heard.jsonl"
+    store = folder / "acoustics.jsonl"
     heard = {entry["sound"]: entry for entry in stored_lines(store) if "brightness" in entry}
     jobs = [
         (str(folder if row.get("base") == "corpus" else root), row["sound"], phones[row["sound"]], fps)
@@ -68,7 +68,7 @@ def _formants(samples: np.ndarray, phones: list, vowels: tuple[str, ...]) -> lis
     return found[np.isfinite(found)].round(1).tolist()
 
 
-def voices(rows: list[dict], heard: dict[str, dict], phones: dict[str, list | None]) -> dict[str, Voice]:
+def speaker_voices(rows: list[dict], heard: dict[str, dict], phones: dict[str, list | None]) -> dict[str, Voice]:
     """The voice of every speaker, over all of their sentences; what cannot be heard is ordinary."""
     by_speaker: dict[str, list[str]] = defaultdict(list)
     for row in rows:
@@ -97,7 +97,7 @@ def articulation_styles(heard: dict[str, Voice], seed: int) -> dict[str, dict]:
         personal = int.from_bytes(speaker.encode(), "little") % (2**63) + seed
         made[speaker] = {
             "voice": {key: round(value, 3) for key, value in vars(voice).items()},
-            "manner": style_from_voice(voice, personal).to_json(),
+            "style": style_from_voice(voice, personal).to_json(),
         }
     return made
 

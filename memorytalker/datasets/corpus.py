@@ -35,7 +35,7 @@ def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
     rates = sorted({clip.fps for clip in clips})
     if len(rates) != 1:
         raise DatasetError(f"{folder} mixes clips at {', '.join(map(str, rates))} frames a second; make it again.")
-    outside = [clip for clip in clips if clip.base == "root" or clip.disturbed]
+    outside = [clip for clip in clips if clip.base == "root" or clip.augmentation]
     if root is None and outside:
         raise DatasetError(f"The recordings of {folder} lie outside it; give their source folder with --root.")
     recorded = [clip for clip in outside if clip.base == "root"]
@@ -56,7 +56,7 @@ def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
         heard = partial(_sound, root, folder, clip)
         sequences.append(Sequence(clip.name, clip.speaker, clip.split, clip.frames, clip.fps, heard, read))
         files += [sound, curves]
-    if any(clip.disturbed for clip in used):
+    if any(clip.augmentation for clip in used):
         files += [*training_noises(root or ""), *training_rooms(root or "")]
     if not sequences:
         raise DatasetError(f"No clip of {folder} can be used ({skipped[0].reason}); make the corpus again.")

@@ -67,7 +67,7 @@ def corpus_material(folder: Path, plan: Plan, head: HeadMesh | None = None) -> M
     space = blendshape_space(head)
 
     def wanted(clip: Clip) -> bool:
-        own = clip.as_recorded or (clip.kind != "captured" and not clip.disturbed)
+        own = clip.as_recorded or (clip.kind != "captured" and not clip.augmentation)
         named = clip.speaker != NOBODY and own
         return clip.frames >= SHORTEST_FRAMES and named and (not plan.kinds or clip.kind in plan.kinds)
 

@@ -18,7 +18,7 @@ from memorytalker.articulation.speaker import ArticulationStyle
 from memorytalker.articulation.visemes import load_visemes
 from memorytalker.corpus.build import FPS, align_all, mouth_geometry, read_manifest, synthesise
 from memorytalker.corpus.corpus_config import CorpusConfig
-from memorytalker.corpus.speakers import articulation_styles, measure_voices, voices
+from memorytalker.corpus.speakers import articulation_styles, measure_acoustics, speaker_voices
 from memorytalker.corpus.store import stored_lines
 from memorytalker.face.head import HeadMesh
 from memorytalker.progress import Progress
@@ -60,15 +60,15 @@ def reference_clips(
     folder = _store(work, rows)
     times = align_all(root, folder, rows, WORKERS, progress)
     rows = [row for row in rows if times[row["sound"]] is not None]
-    heard = measure_voices(root, folder, rows, times, FPS, WORKERS, progress)
-    people = articulation_styles(voices(rows, heard, times), config.seed)
+    heard = measure_acoustics(root, folder, rows, times, FPS, WORKERS, progress)
+    people = articulation_styles(speaker_voices(rows, heard, times), config.seed)
     table = load_visemes()
     geometry = mouth_geometry(head, table.shapes)
     hear = _listener(table.shapes)
     clips = []
     chosen = subsample(rows, limit)
     for done, row in enumerate(chosen, start=1):
-        manner = ArticulationStyle(**people[row["speaker"]]["manner"])
+        manner = ArticulationStyle(**people[row["speaker"]]["style"])
         spoken = times[row["sound"]]
         effort = np.asarray(heard[row["sound"]]["effort"])
         _, curves, _ = synthesise(
@@ -116,7 +116,7 @@ def _store(work: Path, rows: list[dict]) -> Path:
     """Where phone times and heard voices lie: the corpus if it has those of all `rows`."""
     corpus, own = work / "corpus", work / "evaluation"
     wanted = {row["sound"] for row in rows}
-    if wanted <= _known(corpus / "phones.jsonl") and wanted <= _known(corpus / "heard.jsonl") | _mute(corpus):
+    if wanted <= _known(corpus / "phones.jsonl") and wanted <= _known(corpus / "acoustics.jsonl") | _mute(corpus):
         return corpus
     own.mkdir(parents=True, exist_ok=True)
     return own

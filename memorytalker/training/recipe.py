@@ -135,7 +135,7 @@ def make_corpus(context: WeightsContext) -> None:
 def _write_curves(context: WeightsContext, clips: list[Clip]) -> Path:
     """Predict the curves of every synthesised clip into one file each; return their folder."""
     regressor, folder = load_curve_regressor(context.work / CURVE_REGRESSOR_NAME), context.corpus / "curves"
-    spoken = [clip for clip in clips if clip.kind == "synthesised" and not clip.disturbed]
+    spoken = [clip for clip in clips if clip.kind == "synthesised" and not clip.augmentation]
     for done, clip in enumerate(spoken, start=1):
         save_curves(folder, clip.name, regressor.curves(cached_states(context.corpus, clip), clip.frames))
         if context.progress:

@@ -61,7 +61,7 @@ def read_films(root: Path, corpus: Path, head: HeadMesh, shapes: tuple[str, ...]
             continue
         with np.load(solved / f"{row['name']}.npz") as data:
             curves = data["weights"][:, columns].astype(np.float64)
-            gap, width = data["film_gap"].astype(np.float64), data["film_width"].astype(np.float64)
+            gap, width = data["tracked_gap"].astype(np.float64), data["tracked_width"].astype(np.float64)
         loud = effort(load_waveform(root / row["sound"]).samples, len(curves), FPS)
         phones = TimedPhones.of(without_final_r(times[row["sound"]]))
         films.append(Film(row["source"], phones, loud, curves, gap, width))
