@@ -59,9 +59,9 @@ def test_lips_meet_on_bilabials_between_open_vowels(gap: np.ndarray, start: floa
 
 def test_lower_lip_meets_the_teeth_on_labiodentals(table: VisemeTable, geometry) -> None:
     curves = articulate(TimedPhones.of(WORD), table, geometry, 75, FPS)
-    bite = curves @ geometry.bite + geometry.bite_rest
-    assert bite[frames(1.3, 1.4)].min() < 0.002
-    assert bite[frames(1.2, 1.28)].max() > 0.005
+    lip_to_teeth = curves @ geometry.lip_to_teeth + geometry.lip_to_teeth_rest
+    assert lip_to_teeth[frames(1.3, 1.4)].min() < 0.002
+    assert lip_to_teeth[frames(1.2, 1.28)].max() > 0.005
 
 
 def test_silence_is_shut_and_speech_is_not(gap: np.ndarray) -> None:
@@ -75,24 +75,24 @@ def test_contacts_hold_whatever_the_curves_want(table: VisemeTable, geometry) ->
     hanging = np.zeros((75, len(table.shapes)))
     hanging[:, table.shapes.index("jawOpen")] = 0.5
     curves = with_contacts(hanging, TimedPhones.of(WORD), geometry, FPS)
-    gap, bite = curves @ geometry.gap, curves @ geometry.bite + geometry.bite_rest
+    gap, lip_to_teeth = curves @ geometry.gap, curves @ geometry.lip_to_teeth + geometry.lip_to_teeth_rest
     assert gap[frames(0.85, 0.95)].min() > 0.01
     assert np.abs(gap[: int(0.4 * FPS)]).max() < 1e-4 and np.abs(gap[int(2.1 * FPS) :]).max() < 1e-4
     for start, end in ((0.7, 0.78), (1.0, 1.07), (1.6, 1.66)):
         assert gap[frames(start, end)].min() < 1e-4
-    assert bite[frames(1.3, 1.4)].min() < 1e-4 < 0.01 < bite[frames(1.45, 1.55)].max()
+    assert lip_to_teeth[frames(1.3, 1.4)].min() < 1e-4 < 0.01 < lip_to_teeth[frames(1.45, 1.55)].max()
 
 
 def test_contacts_survive_a_large_jaw_and_let_go_at_once(table: VisemeTable, geometry) -> None:
-    """Lips closed and lip at the teeth in a manner whose jaw drops twice as far, wide open a tenth of a second on."""
+    """Lips closed and lip at the teeth in a style whose jaw drops twice as far, wide open a tenth of a second on."""
     wide = ArticulationStyle(jaw=2.0, lowering=1.5, lifting=1.3)
     curves = articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, np.full(75, 0.5), wide)
-    gap, bite = curves @ geometry.gap, curves @ geometry.bite + geometry.bite_rest
+    gap, lip_to_teeth = curves @ geometry.gap, curves @ geometry.lip_to_teeth + geometry.lip_to_teeth_rest
     for start, end in ((0.7, 0.78), (1.0, 1.07), (1.6, 1.66)):
         middle = (start + end) / 2
         assert gap[frames(start, end)].min() < 1e-4
         assert gap[frames(middle + 0.08, middle + 0.14)].max() > 0.008
-    assert bite[frames(1.3, 1.4)].min() < 1e-3
+    assert lip_to_teeth[frames(1.3, 1.4)].min() < 1e-3
 
 
 def test_a_short_phone_is_reduced(table: VisemeTable) -> None:
@@ -142,8 +142,8 @@ def test_frame_phones_says_what_is_spoken() -> None:
 
 
 def test_jaw_gain_opens_the_mouth_and_neutral_manner_changes_nothing(table: VisemeTable, geometry) -> None:
-    def opening(manner: ArticulationStyle | None) -> np.ndarray:
-        return articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, None, manner) @ geometry.gap
+    def opening(style: ArticulationStyle | None) -> np.ndarray:
+        return articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, None, style) @ geometry.gap
 
     np.testing.assert_allclose(opening(ArticulationStyle()), opening(None), atol=1e-12)
     vowel = frames(0.85, 0.95)

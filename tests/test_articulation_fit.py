@@ -1,4 +1,4 @@
-"""The fit of the viseme table: it blends as the package does, fills what was rarely filmed and keeps its bounds."""
+"""The fit of the viseme table: it blends as the package does, fills what was rarely tracked and keeps its bounds."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def blended(phones: TimedPhones, loud: np.ndarray, table: VisemeTable) -> np.nda
     return np.einsum("stp,ps->ts", shares, table.target) + effort
 
 
-def films(fitting: ModuleType, table: VisemeTable, count: int, frames: int = 45) -> list:
+def toy_clips(fitting: ModuleType, table: VisemeTable, count: int, frames: int = 45) -> list:
     random = np.random.default_rng(0)
     made = []
     for _ in range(count):
         phones, loud = utterance(random, frames), random.uniform(-0.5, 0.5, frames)
         curves = blended(phones, loud, table)
-        made.append(fitting.Film("toy", phones, loud, curves, curves[:, 0], curves[:, 1]))
+        made.append(fitting.TrackedClip("toy", phones, loud, curves, curves[:, 0], curves[:, 1]))
     return made
 
 
@@ -59,7 +59,7 @@ def test_the_fit_blends_as_the_package_does(fitting: ModuleType) -> None:
     dominance = {name: value.detach().numpy().astype(float) for name, value in model.dominance().items()}
     target, effort = (value.detach().numpy().astype(float) for value in model.targets())
     table = VisemeTable(fitting.shape_names(), model.group.numpy(), target, effort, **dominance)
-    clips = films(fitting, table, 3)
+    clips = toy_clips(fitting, table, 3)
     with torch.no_grad():
         made = model(*fitting.padded(clips)).numpy()
     for clip, curves in zip(clips, made, strict=True):
@@ -67,7 +67,7 @@ def test_the_fit_blends_as_the_package_does(fitting: ModuleType) -> None:
 
 
 def test_rare_phones_lean_on_a_likeness_and_silence_is_rest(fitting: ModuleType) -> None:
-    clips = films(fitting, load_visemes(), 2)
+    clips = toy_clips(fitting, load_visemes(), 2)
     table = fitting.table_of(fitting.Articulation(), clips)
     np.testing.assert_array_equal(table.target[0], 0.0)
     np.testing.assert_array_equal(table.target[ENGLISH.index("zh")], table.target[ENGLISH.index("sh")])
@@ -75,7 +75,7 @@ def test_rare_phones_lean_on_a_likeness_and_silence_is_rest(fitting: ModuleType)
 
 def test_sibilants_keep_the_teeth_near(fitting: ModuleType) -> None:
     rows, jaw = ENGLISH.indices(ENGLISH.sibilants), fitting.shape_names().index("jawOpen")
-    model, clips = fitting.Articulation(), films(fitting, load_visemes(), 2)
+    model, clips = fitting.Articulation(), toy_clips(fitting, load_visemes(), 2)
     with torch.no_grad():
         model.target += 0.8
     for table in (fitting.table_of(model, clips), load_visemes()):
@@ -84,6 +84,6 @@ def test_sibilants_keep_the_teeth_near(fitting: ModuleType) -> None:
 
 
 def test_an_r_without_a_vowel_after_it_is_the_vowel_before_it(fitting: ModuleType) -> None:
-    films_module = importlib.import_module("tools.articulation.videos")
-    spoken = films_module.without_final_r([(0, 1, "aa"), (1, 2, "r"), (2, 3, "t"), (3, 4, "r"), (4, 5, "iy")])
+    videos_module = importlib.import_module("tools.articulation.videos")
+    spoken = videos_module.without_final_r([(0, 1, "aa"), (1, 2, "r"), (2, 3, "t"), (3, 4, "r"), (4, 5, "iy")])
     assert [label for _, _, label in spoken] == ["aa", "aa", "t", "r", "iy"]

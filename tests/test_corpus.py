@@ -69,12 +69,12 @@ def test_a_faster_voice_keeps_its_pitch_and_its_events_come_sooner(speed: float)
 
 def test_a_livelier_voice_has_a_wider_loudness_range_at_the_same_times() -> None:
     swell = 10 ** (np.repeat([-16.0, -8.0, 0.0, -8.0], RATE // 2) / 20) * tone(160, 2.0)
-    calm, lively = (changed_voice(Waveform(swell.astype(np.float32)), liveliness=k).samples for k in (0.6, 1.4))
+    calm, lively = (changed_voice(Waveform(swell.astype(np.float32)), dynamics=k).samples for k in (0.6, 1.4))
     assert loudness_range(calm) + 4 < loudness_range(swell) < loudness_range(lively) - 4
     same = changed_voice(Waveform(swell.astype(np.float32))).samples
     assert len(calm) == len(lively) == len(same) == 2 * RATE
-    with pytest.raises(ValueError, match="liveliness 3"):
-        changed_voice(Waveform(swell.astype(np.float32)), liveliness=3)
+    with pytest.raises(ValueError, match="dynamics 3"):
+        changed_voice(Waveform(swell.astype(np.float32)), dynamics=3)
 
 
 @pytest.mark.parametrize("formant", [350.0, 500.0, 800.0])
@@ -178,7 +178,7 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert speakers["s0"]["style"] != speakers["s1"]["style"]
     silent = next(clip for clip in clips if clip.kind == "silence")
     assert not load_clip(out, silent)[0].any()
-    assert not any(clip.augmentation for clip in clips), "there is nothing to disturb them with"
+    assert not any(clip.augmentation for clip in clips), "there is nothing to augment them with"
 
     (root / "noise" / "noise").mkdir(parents=True)
     for name in ("a", "b"):

@@ -22,13 +22,13 @@ from memorytalker.training.losses import (
     memorizing_loss,
     memory_loss,
     motion_loss,
+    motion_losses,
     opening_loss,
     select_lips,
     slot_loss,
     style_loss,
     stylizing_loss,
     velocity_loss,
-    visible_loss,
 )
 
 LENGTHS = torch.tensor([9, 4, 6])
@@ -182,8 +182,8 @@ def test_opening_counts_closing_as_much_as_opening() -> None:
     gap = torch.tensor([0.0, 0.02])[:, None, None]  # metres: closed, wide open
     closed, wide = (opening_loss(g[None] + 0.001, g[None], opening, 0.001) for g in gap)
     assert float(closed) > 50 * float(wide) > 0
-    shut, open_wide = (opening_loss(g[None] + 0.001, g[None], opening, 0.001, shut=3.0) for g in gap)
-    torch.testing.assert_close(shut, 4 * closed)
+    closed_twice, open_wide = (opening_loss(g[None] + 0.001, g[None], opening, 0.001, closed_weight=3.0) for g in gap)
+    torch.testing.assert_close(closed_twice, 4 * closed)
     torch.testing.assert_close(open_wide, wide, rtol=0.01, atol=0)
 
 
@@ -191,21 +191,21 @@ def test_a_gap_that_is_not_zero_at_rest_is_counted_from_its_rest() -> None:
     """Lip on teeth: the template lies 2 mm under them, so a motion of 2 mm upwards is truly shut."""
     row, rest = torch.ones(1), 0.002
     true, short = torch.tensor([[[-0.002]]]), torch.tensor([[[-0.001]]])
-    from_rest = opening_loss(short, true, row, 0.001, shut=3.0, rest=rest)
-    torch.testing.assert_close(from_rest, opening_loss(short + rest, true + rest, row, 0.001, shut=3.0))
+    from_rest = opening_loss(short, true, row, 0.001, closed_weight=3.0, rest=rest)
+    torch.testing.assert_close(from_rest, opening_loss(short + rest, true + rest, row, 0.001, closed_weight=3.0))
     assert float(opening_loss(true, true, row, 0.001, rest=rest)) == 0
 
 
 def test_the_bite_counts_only_with_a_weight_and_a_head_that_has_teeth() -> None:
     motion = 0.01 * torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(3))
     lips = torch.eye(6)[:, :2]
-    mouth = MouthVertices(lips, torch.eye(6)[0], bite=torch.eye(6)[1], bite_rest=-0.0004)
+    mouth = MouthVertices(lips, torch.eye(6)[0], lip_to_teeth=torch.eye(6)[1], lip_to_teeth_rest=-0.0004)
 
     def loss(weights: LossConfig, mouth: MouthVertices) -> float:
-        return float(visible_loss(motion * 0.5, motion, None, weights, 1.0, mouth, None))
+        return float(motion_losses(motion * 0.5, motion, None, weights, 1.0, mouth, None))
 
     plain, bitten = LossConfig(), LossConfig(lip_to_teeth=0.3)
-    expected = opening_loss(motion * 0.5, motion, mouth.bite, mouth.softness, rest=mouth.bite_rest)
+    expected = opening_loss(motion * 0.5, motion, mouth.lip_to_teeth, mouth.softness, rest=mouth.lip_to_teeth_rest)
     assert loss(bitten, mouth) - loss(plain, mouth) == pytest.approx(0.3 * float(expected), rel=1e-4)
     assert loss(bitten, MouthVertices(lips, torch.eye(6)[0])) == loss(plain, mouth)
 
@@ -244,6 +244,6 @@ def test_the_shown_pass_counts_as_the_general_one_does() -> None:
     still = GivenMotion(torch.zeros(3, 9, 4), address, torch.zeros(3, 9, 4), motion)  # the given pass is perfect
     output = TalkerOutput(offsets, torch.zeros(3, 9, 2), address, motion, motion, None, still)
     without = memorizing_loss(output, motion, mask, weights, 1.0, None, mouth)
-    with_shown = memorizing_loss(output, motion, mask, weights, 1.0, None, mouth, shown=offsets)
+    with_shown = memorizing_loss(output, motion, mask, weights, 1.0, None, mouth, styled=offsets)
     torch.testing.assert_close(with_shown.parts["style_consistency"], without.total)
     torch.testing.assert_close(with_shown.total, 1.5 * without.total)

@@ -1,4 +1,4 @@
-"""Stage 2 of the open weights: two clips of a speaker come to sound like the manner that all their motion shows."""
+"""Stage 2 of the open weights: clips of a speaker give the style that was fitted to all of their motion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from memorytalker.training.data import TrainingClip, TrainingError, collate
 from memorytalker.training.memorize import batch_logits
 from memorytalker.training.style_regression import (
     StyleRegression,
-    _listen,
+    _regress,
     fit_style_encoder,
     fitted_styles,
     style_clips,
@@ -120,7 +120,7 @@ def regressed(talker, clips: list[TrainingClip], seed: int = 0, **options: float
         own = [i for i, clip in enumerate(clips) if clip.speaker == name]
         found[own, -1] = 7.0 + 2.0 * place  # the last measure says it all
         found[own, 3] = -4.0 + 3.0 * place  # and so does a band
-    _listen(talker.style, found[None], clips, styles, dataclasses.replace(CONFIG, **options))
+    _regress(talker.style, found[None], clips, styles, dataclasses.replace(CONFIG, **options))
     return found, torch.stack([styles[clip.speaker] for clip in clips])
 
 
@@ -149,13 +149,13 @@ def test_restraint_draws_the_style_to_that_of_everybody(talker, clips: list[Trai
 
 
 def test_statistics_are_counted_no_further_when_taught_than_when_heard(talker, clips: list[TrainingClip]) -> None:
-    """A hundred clips tell one manner, and one of them is far off: as far as it counts, so it is taught."""
+    """A hundred clips agree in one style and one is far off: it counts up to the limit of the features."""
     many = [clips[i % len(clips)] for i in range(100)]
     random = torch.Generator().manual_seed(0)
     found = torch.randn(100, talker.style.feature.in_features, generator=random)
     found[0] = 1e4
     styles = {clip.speaker: torch.full((40,), 1.0 + 0.1 * int(clip.speaker[-1])) for clip in many}
-    _listen(talker.style, found[None], many, styles, CONFIG)
+    _regress(talker.style, found[None], many, styles, CONFIG)
     style = talker.style
     with torch.no_grad():
         heard_now = style.weigh(style.statistics(found)).weights
@@ -169,13 +169,13 @@ def test_statistics_are_counted_no_further_when_taught_than_when_heard(talker, c
 
 
 def test_undisturbed_clips_count_more(talker, clips: list[TrainingClip]) -> None:
-    """Where the recording and its disturbed version sound alike, the styles of both are averaged as they count."""
+    """Where the recording and its augmented version sound alike, the styles of both are averaged as they count."""
     one = dataclasses.replace(clips[0], speaker="a", name="clear")
     worse = dataclasses.replace(clips[0], speaker="b", name="clear+1")
     styles = {"a": torch.full((40,), 1.0), "b": torch.full((40,), 2.0)}
     same = torch.ones(1, 2, talker.style.feature.in_features)
     for unaugmented_weight in (1.0, 9.0):
-        _listen(
+        _regress(
             talker.style, same, [one, worse], styles, dataclasses.replace(CONFIG, unaugmented_weight=unaugmented_weight)
         )
         with torch.no_grad():

@@ -145,7 +145,7 @@ def test_a_run_broken_off_before_its_judgement_is_judged_when_resumed(
 
     monkeypatch.setattr(trainer, "CHECKPOINT_STEPS", 1)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Trainer, "_judge", dies)
+        patch.setattr(Trainer, "_validate", dies)
         memorize(make_model(), StageInputs(clips, clips[:3], mouth, tmp_path), CONFIG)
     memorize(make_model(), StageInputs(clips, clips[:3], mouth, tmp_path), CONFIG)
     judged = [json.loads(line)["epoch"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
@@ -212,6 +212,6 @@ def test_silence_on_film_need_not_be_shut(clips: list[TrainingClip]) -> None:
     labels = torch.tensor([0, 5]).repeat(50)
     filmed, made = (dataclasses.replace(c, labels=labels[: len(c.labels)]) for c in (filmed, made))
     batch = collate([filmed, made])
-    assert not batch.firm[0, 0] and batch.firm[0, 1], "silence on film does not count, speech does"
-    assert batch.firm[1, : len(made.motion)].all(), "synthesised silence is shut"
-    assert not (batch.firm & ~batch.mask).any()
+    assert not batch.opening_mask[0, 0] and batch.opening_mask[0, 1], "recorded silence does not count, speech does"
+    assert batch.opening_mask[1, : len(made.motion)].all(), "synthesised silence is closed"
+    assert not (batch.opening_mask & ~batch.mask).any()

@@ -1,8 +1,8 @@
 """Make assets/ground_truth from recordings of real faces: `python tools/ground_truth.py SOURCE/capture`.
 
 Only clips that the shipped weights were not trained on (the recipe says which), taken by rule and not by how well
-the model does on them: the first, middle and last of the man's held-out clips that have an unbroken film, the first and
-last of the woman's, and two stretches of the captured take between pauses.
+the model does on them: the first, middle and last of the man's held-out clips that are tracked throughout, the first
+and last of the woman's, and two stretches of the captured take between pauses.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from memorytalker.sound.decode import SAMPLE_RATE, load_waveform
 from memorytalker.training.open_recipe import read_recipe
 
 TARGET = Path(__file__).resolve().parents[1] / "assets" / "ground_truth"
-#: Folder of the film -> who speaks, and at which of the held-out clips, in shares of their number, one is taken.
-FILMS = {"grid_s1": ("A man", (0.0, 0.5, 1.0)), "grid_s4": ("A woman", (0.0, 1.0))}
+#: Folder of tracked videos -> the speaker, and which held-out clips are taken, as shares of their number.
+VIDEOS = {"grid_s1": ("A man", (0.0, 0.5, 1.0)), "grid_s4": ("A woman", (0.0, 1.0))}
 #: Folder -> what training saw of the speaker.
 TRAINING = {
     "grid_s1": "This clip was not in the training; other clips of this man were.",
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("capture", type=Path, help="the folder with grid_s1/, grid_s4/ and facegood/")
     root = parser.parse_args().capture
     TARGET.mkdir(parents=True, exist_ok=True)
-    entries = [entry for folder in FILMS for entry in filmed(root, folder)] + captured(root)
+    entries = [entry for folder in VIDEOS for entry in tracked(root, folder)] + captured(root)
     text = json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
     (TARGET / "clips.json").write_text(text, encoding="utf-8")
     for path in sorted(TARGET.glob("*.*")):
@@ -53,12 +53,15 @@ def source_of(folder: str) -> CaptureSource:
     return next(source for source in read_recipe().corpus.sources if source.folder == folder)
 
 
-def filmed(root: Path, folder: str) -> list[dict]:
-    """Write the chosen clips of a folder of film, with the sound file as it is; their entries in clips.json."""
-    who, shares = FILMS[folder]
+def tracked(root: Path, folder: str) -> list[dict]:
+    """Write the chosen clips of a folder of tracked videos and their sound; return their entries in clips.json."""
+    who, shares = VIDEOS[folder]
     source, clips = source_of(folder), list(read_landmark_clips(root / folder))
-    held_out = [clip for number, clip in enumerate(clips) if source.holds_out(clip.name, number, len(clips))]
-    held_out = [clip.name for clip in held_out if fill_missing(clip.points, clip.fps) is not None]
+    held_out = [
+        clip.name
+        for number, clip in enumerate(clips)
+        if source.holds_out(clip.name, number, len(clips)) and fill_missing(clip.points, clip.fps) is not None
+    ]
     chosen = {held_out[round(share * (len(held_out) - 1))] for share in shares}
     entries = []
     for clip in captured_clips(root, [source], only=chosen):
@@ -85,10 +88,14 @@ def captured(root: Path) -> list[dict]:
 
 def written(clip: CapturedClip, name: str, weights: np.ndarray, sound: str, kind: str, words: str) -> dict:
     """Write the curves of one clip; its entry."""
-    arrays = {"weights": weights.astype(np.float16), "names": np.array(clip.curves.names), "fps": np.float32(FPS)}
-    np.savez_compressed(TARGET / f"{name}.npz", **arrays)
-    said = {"name": name, "words": words, "kind": kind, "training": TRAINING[clip.source]}
-    return said | {"motion": f"{name}.npz", "sound": sound}
+    np.savez_compressed(
+        TARGET / f"{name}.npz",
+        weights=weights.astype(np.float16),
+        names=np.array(clip.curves.names),
+        fps=np.float32(FPS),
+    )
+    entry = {"name": name, "words": words, "kind": kind, "training": TRAINING[clip.source]}
+    return entry | {"motion": f"{name}.npz", "sound": sound}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Phone times to face curves by dominance functions (Cohen and Massaro 1993), with hard contacts on top.
 
 Every phone pulls the mouth towards its target with a strength that rises before it and falls after it, less if the
-phone is short; the mouth follows the normalised sum. Contacts are not left to that sum: on p b m the lips meet, on f v
-the lower lip meets the upper teeth, in silence the mouth is shut, whatever the neighbours want.
+phone is short; the mouth follows the normalised sum. Contacts are enforced afterwards: the lips meet on p b m, the
+lower lip meets the upper teeth on f v, and the mouth is closed in silence, whatever the neighbouring phones are.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ SHOULDER = 0.3
 #: Durations (s) outside of which a phone is not further reduced or strengthened, and the one for which tables are made.
 SHORTEST, LONGEST, ORDINARY = 0.03, 0.3, 0.1
 #: Seconds over which the mouth closes into silence and opens out of it, and by which it begins to open before speech.
-#: Filmed people open 0.1 to 0.3 s ahead, often to breathe; here a silence stays shut as long as nothing is heard.
+#: Tracked speakers open 0.1 to 0.3 s ahead, often to breathe; here the mouth stays closed while nothing sounds.
 CLOSING, OPENING, SILENCE_LEAD = 0.12, 0.06, 0.035
-#: Seconds by which rounded lips show before speech begins, while they are still shut.
+#: Seconds by which the lips round before speech begins, while they are still closed.
 ROUNDING_LEAD = 0.12
 #: A pause shorter than this keeps its coarticulation.
 SHORT_PAUSE = 0.16
@@ -31,8 +31,11 @@ SHORT_PAUSE = 0.16
 
 @dataclass(frozen=True)
 class Contact:
-    """When a contact is made: held for `share` of the phone but at least `shortest` seconds around its middle, moved
-    by `shift` seconds, with `ramp` seconds to come and to go."""
+    """Timing of a contact.
+
+    It is held around the middle of the phone, moved by `shift` seconds, for `share` of the phone but at least
+    `shortest` seconds; it takes `ramp` seconds to reach and to leave.
+    """
 
     labels: tuple[str, ...]
     shift: float
@@ -41,7 +44,7 @@ class Contact:
     ramp: float
 
 
-#: Longer than filmed, where a closure lasts about one frame: a network unsure of the moment still closes then.
+#: Longer than in tracked video, where a closure lasts about one frame: a network unsure of the moment still closes.
 LIPS_MEET = Contact(ENGLISH.bilabials, shift=0.0, share=0.7, shortest=0.067, ramp=0.05)
 LIP_MEETS_TEETH = Contact(ENGLISH.labiodentals, shift=0.015, share=0.7, shortest=0.067, ramp=0.05)
 
@@ -66,16 +69,19 @@ class TimedPhones:
 
 @dataclass(frozen=True)
 class MouthGeometry:
-    """How a head's mouth answers the curves, linear in the weights of `shapes` (S,).
+    """Measures of a head's mouth, linear in the weights of its shapes.
 
-    `gap` (S,) metres between the inner lips; `bite` (S,) metres the lower lip moves down from the upper teeth,
-    `bite_rest` that distance in the neutral face (negative: the lip covers the teeth's edge).
+    Attributes:
+        shapes: names of the S shapes.
+        gap: (S,) metres between the inner lips per unit of weight.
+        lip_to_teeth: (S,) metres by which the lower lip moves down from the upper teeth per unit of weight.
+        lip_to_teeth_rest: that distance in the neutral face, metres; negative: the lip covers the teeth's edge.
     """
 
     shapes: tuple[str, ...]
     gap: np.ndarray
-    bite: np.ndarray
-    bite_rest: float
+    lip_to_teeth: np.ndarray
+    lip_to_teeth_rest: float
 
 
 def frame_times(frames: int, fps: float) -> np.ndarray:
@@ -117,11 +123,21 @@ def articulate(
     frames: int,
     fps: float,
     effort: np.ndarray | None = None,
-    manner: ArticulationStyle | None = None,
+    style: ArticulationStyle | None = None,
 ) -> np.ndarray:
-    """Face curves (T, S) in [0, 1] over `table.shapes` for phones with times, in a given manner.
+    """Synthesise face curves from phones with times.
 
-    `effort` (T,) is loudness against the speaker's ordinary level in tens of decibels; zero when not given.
+    Args:
+        phones: the phones of the utterance.
+        table: targets and dominances.
+        geometry: of the head, over `table.shapes`.
+        frames: number of motion frames, T.
+        fps: motion frames per second.
+        effort: (T,) loudness relative to the speaker's usual level, in tens of decibels; None: zero.
+        style: articulation style of the speaker; None: as fitted.
+
+    Returns:
+        Curves (T, S) in [0, 1] over `table.shapes`.
     """
     shares = activations(phones, table, frames, fps)
     effort = np.zeros(frames) if effort is None else effort
@@ -131,8 +147,8 @@ def articulate(
         curves[:, columns] = shares[group] @ table.target[:, columns]
         curves[:, columns] += effort[:, None] * (shares[group] @ table.effort[:, columns])
     curves = np.clip(curves, 0.0, 1.0)
-    if manner is not None:
-        curves = manner.apply(curves, table.shapes, fps)
+    if style is not None:
+        curves = style.apply(curves, table.shapes, fps)
     return with_contacts(curves, phones, geometry, fps)
 
 
@@ -144,7 +160,19 @@ def with_contacts(
     lips: Contact = LIPS_MEET,
     teeth: Contact = LIP_MEETS_TEETH,
 ) -> np.ndarray:
-    """`curves` (T, S) with the mouth shut in silence, lips closed on p b m and lip to teeth on f v."""
+    """Enforce contacts: mouth closed in silence, lips closed on p b m, lip to teeth on f v.
+
+    Args:
+        curves: (T, S) over `geometry.shapes`.
+        phones: the phones of the utterance.
+        geometry: of the head.
+        fps: motion frames per second.
+        lips: timing of the lip contact.
+        teeth: timing of the contact of lip and teeth.
+
+    Returns:
+        Curves (T, S) in [0, 1].
+    """
     frames, names = len(curves), geometry.shapes
     rest = _silence(phones, frames, fps, SILENCE_LEAD)
     rounded = [names.index(name) for name in ("mouthPucker",) if name in names]
@@ -153,12 +181,12 @@ def with_contacts(
     curves = curves * gate
     bilabial = _window(phones, lips, frames, fps)
     labiodental = np.minimum(_window(phones, teeth, frames, fps), 1.0 - bilabial)
-    curves = _bite(curves, labiodental, geometry)
+    curves = _lip_to_teeth(curves, labiodental, geometry)
     return np.clip(_closed(curves, bilabial, geometry), 0.0, 1.0)
 
 
 def _silence(phones: TimedPhones, frames: int, fps: float, lead: float) -> np.ndarray:
-    """(T,) 1 where the mouth rests shut, 0 where it speaks; it begins to open `lead` seconds before speech."""
+    """(T,) 1 where the mouth is closed in silence, 0 in speech; it begins to open `lead` seconds before speech."""
     times = frame_times(frames, fps)
     rest = np.zeros(frames)
     for start, end in zip(
@@ -169,7 +197,7 @@ def _silence(phones: TimedPhones, frames: int, fps: float, lead: float) -> np.nd
         if end - start < SHORT_PAUSE and start > 0:
             continue
         closing = 1.0 if start <= 0 else _ease((times - start) / CLOSING)
-        last = end >= phones.end[-1]  # nothing follows that the mouth would open for
+        last = end >= phones.end[-1]  # no speech follows
         opening = 1.0 if last else _ease((end - times + OPENING - lead) / OPENING)
         rest = np.maximum(rest, closing * opening)
     return rest
@@ -189,7 +217,7 @@ def _window(phones: TimedPhones, contact: Contact, frames: int, fps: float) -> n
 
 
 def _closed(curves: np.ndarray, window: np.ndarray, geometry: MouthGeometry) -> np.ndarray:
-    """Lips brought together by `window`: a smaller jaw, and `mouthClose` for what is still open."""
+    """Close the lips by `window`: the jaw opens less, and `mouthClose` closes what remains."""
     curves = curves.copy()
     names = geometry.shapes
     for name in ("mouthFunnel", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight"):
@@ -201,14 +229,14 @@ def _closed(curves: np.ndarray, window: np.ndarray, geometry: MouthGeometry) -> 
     rest = curves @ geometry.gap  # metres still open
     needed = np.clip(rest / -geometry.gap[close], 0.0, 1.0)
     curves[:, close] += window * needed
-    # mouthClose alone may not reach: the jaw gives up the remainder.
+    # mouthClose alone may not suffice: the jaw closes the rest.
     left = np.maximum(curves @ geometry.gap, 0.0)
     curves[:, jaw] -= window * np.minimum(curves[:, jaw], left / geometry.gap[jaw])
     return curves
 
 
-def _bite(curves: np.ndarray, window: np.ndarray, geometry: MouthGeometry) -> np.ndarray:
-    """Lower lip brought to the upper teeth by `window`: a small jaw, the lower lip rolled in."""
+def _lip_to_teeth(curves: np.ndarray, window: np.ndarray, geometry: MouthGeometry) -> np.ndarray:
+    """Bring the lower lip to the upper teeth by `window`: the lip rolls in, and the jaw opens less."""
     curves = curves.copy()
     names = geometry.shapes
     for name in ("mouthFunnel", "mouthPucker", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthClose"):
@@ -216,9 +244,9 @@ def _bite(curves: np.ndarray, window: np.ndarray, geometry: MouthGeometry) -> np
             curves[:, names.index(name)] *= 1.0 - window
     jaw, roll = names.index("jawOpen"), names.index("mouthRollLower")
     curves[:, roll] = np.maximum(curves[:, roll], 0.35 * window)
-    # The lip stays a little below the edge: enough of a slit to see the teeth, none to see past them.
-    below = np.maximum(curves @ geometry.bite + geometry.bite_rest, 0.0)
-    curves[:, jaw] -= window * np.minimum(curves[:, jaw], below / geometry.bite[jaw])
+    # The lip ends at the edge of the teeth, so that they stay visible.
+    below = np.maximum(curves @ geometry.lip_to_teeth + geometry.lip_to_teeth_rest, 0.0)
+    curves[:, jaw] -= window * np.minimum(curves[:, jaw], below / geometry.lip_to_teeth[jaw])
     return curves
 
 

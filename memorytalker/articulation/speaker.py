@@ -1,7 +1,7 @@
-"""The manner of a speaker: how far the jaw drops, how the lips round, spread and lift, how much is swallowed.
+"""Articulation style of a speaker: how far the jaw opens, how the lips round, spread and lift, how much is reduced.
 
-The mean of a manner follows what can be heard of the speaker (loudness range, rate, pitch); the rest is personal.
-What a style encoder should recover from sound is therefore known for every synthesised speaker.
+The mean style follows from acoustic measures of the voice (loudness range, rate, pitch); the rest is drawn at random.
+So the style that an encoder should recover from sound is known for every synthesised speaker.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ LOWERING = ("mouthLowerDownLeft", "mouthLowerDownRight")
 
 @dataclass(frozen=True)
 class Voice:
-    """What can be heard of a speaker.
+    """Acoustic measures of a speaker's voice.
 
-    Loudness range in dB; phones a second; median pitch in Hz; `vowel_space`, the octaves by which the first formant
-    of open vowels lies above that of close ones: it rises with the jaw's drop (Lindblom and Sundberg 1971, doi
-    10.1121/1.1912750), whatever the length of the throat; `brightness`, the decibels by which the voice is louder above
-    1 kHz than below, which rises with vocal effort (doi 10.1121/1.2208451).
+    Attributes:
+        loudness_range: dB.
+        rate: phones per second.
+        pitch: median, Hz.
+        vowel_space: octaves from the first formant of close vowels to that of open ones; it grows as the jaw opens
+            (Lindblom and Sundberg 1971, doi 10.1121/1.1912750) and not with the length of the vocal tract.
+        brightness: dB by which the voice is louder above 1 kHz than below; it grows with vocal effort (doi
+            10.1121/1.2208451).
     """
 
     loudness_range: float
@@ -34,16 +38,16 @@ class Voice:
     brightness: float = -9.5
 
 
-#: Mean and standard deviation over the 102 speakers of the training and validation voices, by `corpus/hearing.py`.
+#: Mean and standard deviation over the 102 speakers of the training and validation voices, by `sound/acoustics.py`.
 ORDINARY = Voice(loudness_range=22.2, rate=9.3, pitch=180.0, vowel_space=0.72, brightness=-9.5)
 SPREAD = Voice(loudness_range=3.1, rate=2.3, pitch=0.43, vowel_space=0.20, brightness=4.5)  # of pitch in octaves
-#: Nobody is taken for stranger than this many standard deviations.
+#: Measures are clipped at this many standard deviations.
 FURTHEST = 2.0
 
 
 @dataclass(frozen=True)
 class ArticulationStyle:
-    """Gains on groups of mouth shapes (1 = as fitted), a left-right lean in [-1, 1], and seconds of slurring."""
+    """Gains of groups of mouth shapes (1: as fitted), a left-right asymmetry in [-1, 1], and smoothing in seconds."""
 
     jaw: float = 1.0
     rounding: float = 1.0
@@ -54,7 +58,7 @@ class ArticulationStyle:
     slurring: float = 0.0
 
     def apply(self, curves: np.ndarray, shapes: tuple[str, ...], fps: float) -> np.ndarray:
-        """`curves` (T, S) of an ordinary speaker as this one would make them."""
+        """Apply the style to curves (T, S) of an average speaker; the result is in [0, 1]."""
         gains = np.ones(len(shapes))
         for names, gain in (
             (("jawOpen",), self.jaw),
@@ -77,17 +81,24 @@ class ArticulationStyle:
         return np.clip(curves, 0.0, 1.0)
 
     def to_json(self) -> dict[str, float]:
-        """Plain values for the corpus."""
+        """Return plain values for the corpus."""
         return {key: round(float(value), 4) for key, value in asdict(self).items()}
 
 
 def style_from_voice(voice: Voice, seed: int) -> ArticulationStyle:
-    """The manner of a synthesised speaker: a mean that can be heard plus a smaller, personal part drawn from `seed`.
+    """Derive a synthesised speaker's style: a mean that follows the voice, plus a smaller random part.
 
-    An effortful (bright) voice, a wide loudness range and a wide vowel space open the jaw and lower the lip, fast
-    speech slurs and shrinks, wide vowels round and spread more, high pitch spreads a little. Directions follow
-    phonetics; the sizes are chosen, not measured: openings differ about threefold between people, as filmed people's
-    do, and what a single sentence tells surely (brightness, rate) weighs most.
+    Vocal effort (brightness), a wide loudness range and a wide vowel space open the jaw and lower the lip; fast speech
+    is smoothed and smaller; wide vowels round and spread more; high pitch spreads a little. The directions follow
+    phonetics. The sizes are chosen, not measured: openings differ about threefold between speakers, as in tracked
+    video, and what one sentence shows reliably (brightness, rate) has the largest effect.
+
+    Args:
+        voice: acoustic measures of the speaker.
+        seed: of the random part.
+
+    Returns:
+        The style.
     """
     draw = np.random.default_rng(seed).standard_normal(len(fields(ArticulationStyle)))
     loud, fast, high, wide, bright = z_scores(voice)
@@ -104,7 +115,7 @@ def style_from_voice(voice: Voice, seed: int) -> ArticulationStyle:
 
 
 def z_scores(voice: Voice) -> tuple[float, float, float, float, float]:
-    """Standard deviations from an ordinary voice: loudness range, rate, pitch, vowel space, brightness."""
+    """Standardise a voice over speakers: z-scores of loudness range, rate, pitch, vowel space and brightness."""
     values = (
         (voice.loudness_range - ORDINARY.loudness_range) / SPREAD.loudness_range,
         (voice.rate - ORDINARY.rate) / SPREAD.rate,
@@ -112,4 +123,5 @@ def z_scores(voice: Voice) -> tuple[float, float, float, float, float]:
         (voice.vowel_space - ORDINARY.vowel_space) / SPREAD.vowel_space,
         (voice.brightness - ORDINARY.brightness) / SPREAD.brightness,
     )
-    return tuple(float(np.clip(value, -FURTHEST, FURTHEST)) for value in values)
+    loud, fast, high, wide, bright = (float(np.clip(value, -FURTHEST, FURTHEST)) for value in values)
+    return loud, fast, high, wide, bright

@@ -1,16 +1,16 @@
 """What the mouth does for each phone: a table of targets and dominances, kept in `visemes.json` beside this file.
 
-The table is fitted to filmed faces by `tools/articulation/fit.py`, not guessed; the file says from what.
+`tools/articulation/fit.py` fits the table to video-tracked motion; the file names the data.
 Symbols of Cohen and Massaro (1993, doi 10.1007/978-4-431-66911-1_13), in full words here:
 
 | symbol | name | meaning |
 |---|---|---|
 | T_sp | `target` | weight of each mouth shape that phone p aims for |
-| alpha_sp | `strength` | how much the phone insists on its target |
+| alpha_sp | `strength` | weight of the target against those of other phones |
 | 1 / theta_sp, forward and backward | `before`, `after` | seconds over which its influence rises and falls e-fold |
 
-Two quantities are ours: `shift`, seconds by which the mouth is later than the phone that is heard (negative: earlier),
-and `reduction`, the power of a phone's duration with which its strength grows: short phones are swallowed.
+Two are ours: `shift`, seconds by which the mouth lags behind the sound (negative: leads it), and `reduction`,
+the power of a phone's duration with which its strength grows: short phones are reduced.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What happens to sound on its way to a microphone and beyond: noise, rooms, microphones, gain, codecs.
+"""Sound augmentation: noise, rooms, microphones, gain, codecs.
 
-All of it keeps time: what is heard at second t stays at second t, so that recorded lips still fit. Samples are (S,)
+All of it keeps time: a sound at second t stays at second t, so that recorded motion still fits. Samples are (S,)
 float32, 16 kHz, mono, [-1, 1], in and out, S unchanged.
 """
 
@@ -20,11 +20,11 @@ from memorytalker.sound.decode import SAMPLE_RATE, load_waveform
 
 #: What `through_codec` knows, and how often each is drawn when a codec is.
 CODECS = {"telephone": 0.4, "opus": 0.35, "mp3": 0.25}
-#: How often `disturbed` draws each. At least one of noise and room is always there, as far as there are any.
+#: Probabilities in `augmented`. At least one of noise and room is always applied, if there are any.
 ROOM_PROBABILITY, NOISE_PROBABILITY, TILT_PROBABILITY, CODEC_PROBABILITY, HOT_PROBABILITY = 0.35, 0.8, 0.5, 0.25, 0.08
 #: dB of the speech over the noise; dB per octave of a microphone; dB of gain; dB over full scale of a hot recording.
 SNR_RANGE, TILT_RANGE, GAIN_RANGE, HOT_RANGE = (5.0, 25.0), (-3.0, 3.0), (-20.0, 3.0), (1.0, 8.0)
-#: How loud the echoes are against those of the measured room: a mouth is nearer to a microphone than a loudspeaker.
+#: Gain of the echoes of a measured room: a mouth is nearer to the microphone than the loudspeaker was.
 ECHO_RANGE = (0.2, 1.0)
 
 #: Seconds after the direct sound from which on an impulse response is echo.
@@ -71,19 +71,19 @@ def with_noise(samples: np.ndarray, noise: np.ndarray, snr_db: float, random: np
 def with_room(samples: np.ndarray, impulse: np.ndarray) -> np.ndarray:
     """Speech in the room of an impulse response (R,) at 16 kHz, at its old level.
 
-    The direct sound, the impulse's peak, stays where it was in time: lips do not lag. What rings on is cut off.
+    The direct sound, the impulse's peak, stays where it was in time: lips do not lag. The tail is cut off.
     """
     peak = int(np.argmax(np.abs(impulse)))
     sign = 1.0 if impulse[peak] >= 0 else -1.0
-    heard = oaconvolve(np.asarray(samples, np.float64), sign * np.asarray(impulse, np.float64))
-    return _at_level(heard[peak : peak + len(samples)], speech_level(samples))
+    wet = oaconvolve(np.asarray(samples, np.float64), sign * np.asarray(impulse, np.float64))
+    return _at_level(wet[peak : peak + len(samples)], speech_level(samples))
 
 
 def with_tilt(samples: np.ndarray, db_per_octave: float) -> np.ndarray:
     """Speech through a microphone that is brighter (above 0) or duller around 1 kHz, at its old level; zero phase."""
     octaves = np.log2(np.clip(np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE), 100.0, None) / 1000.0)
-    heard = np.fft.irfft(np.fft.rfft(samples) * 10 ** (db_per_octave * octaves / 20), len(samples))
-    return _at_level(heard, speech_level(samples))
+    tilted = np.fft.irfft(np.fft.rfft(samples) * 10 ** (db_per_octave * octaves / 20), len(samples))
+    return _at_level(tilted, speech_level(samples))
 
 
 def with_gain(samples: np.ndarray, db: float) -> np.ndarray:
@@ -107,23 +107,34 @@ def through_codec(samples: np.ndarray, kind: str) -> np.ndarray:
         file, samples, SAMPLE_RATE, format=form[0], subtype=form[1], compression_level=_COMPRESSION[kind], **rate
     )
     file.seek(0)
-    heard, _ = soundfile.read(file, dtype="float32")
-    if kind == "mp3" and len(heard) > len(samples):  # the file did not say what the decoder should leave out
-        heard = heard[_MP3_DELAY:]
-    heard = np.pad(heard[: len(samples)], (0, max(0, len(samples) - len(heard))))
-    return np.clip(heard, -1.0, 1.0)
+    decoded, _ = soundfile.read(file, dtype="float32")
+    if kind == "mp3" and len(decoded) > len(samples):  # the file did not say what the decoder should leave out
+        decoded = decoded[_MP3_DELAY:]
+    decoded = np.pad(decoded[: len(samples)], (0, max(0, len(samples) - len(decoded))))
+    return np.clip(decoded, -1.0, 1.0)
 
 
 def augmented(samples: np.ndarray, root: str | Path, seed: int, name: str) -> np.ndarray:
-    """Speech as one believable recording would hold it, drawn from (seed, name) and always the same for both.
+    """Augment speech at random, in the order of a recording chain; the same (seed, name) gives the same result.
 
-    In this order, each with the probability stated above: a room of `training_rooms`, a noise of `training_noises` at
-    5 to 25 dB, a microphone's tilt, a gain (rarely into clipping), a codec. Raises CorpusError when there are
-    neither noises nor rooms; where only one kind is there, the other is not drawn.
+    Each step has the probability stated above: a room of `training_rooms`, a noise of `training_noises` at 5 to 25 dB,
+    a microphone's tilt, a gain (rarely into clipping), a codec.
+
+    Args:
+        samples: (S,) float32, 16 kHz.
+        root: the source folder.
+        seed: the number of the version.
+        name: of the clip.
+
+    Returns:
+        Samples (S,).
+
+    Raises:
+        CorpusError: there are neither noises nor rooms.
     """
     noises, rooms = training_noises(root), training_rooms(root)
     if not noises and not rooms:
-        raise CorpusError(f"{root} has no two sounds in noise/noise or noise/room; put some there to disturb clips.")
+        raise CorpusError(f"{root} has no two sounds in noise/noise or noise/room; put some there to augment clips.")
     random = np.random.default_rng([seed, *name.encode()])
     drawn = random.random(5)
     noisy, roomy = bool(noises) and drawn[0] < NOISE_PROBABILITY, bool(rooms) and drawn[1] < ROOM_PROBABILITY
@@ -147,9 +158,18 @@ def augmented(samples: np.ndarray, root: str | Path, seed: int, name: str) -> np
 
 
 def clip_samples(root: Path | None, folder: Path, clip: Clip) -> np.ndarray:
-    """The sound of a clip (S,): from the source folder `root` or the corpus `folder`, disturbed if the clip says so.
+    """Load the sound of a clip, augmented if the clip is an augmented version.
 
-    Raises CorpusError if `root` is needed and not given.
+    Args:
+        root: the source folder.
+        folder: the corpus.
+        clip: the clip.
+
+    Returns:
+        Samples (S,) at 16 kHz.
+
+    Raises:
+        CorpusError: `root` is needed and None.
     """
     if root is None and (clip.base == "root" or clip.augmentation):
         raise CorpusError(f"The clip {clip.name} needs the source folder of its corpus; give it with --root.")
@@ -163,13 +183,13 @@ def _telephone(samples: np.ndarray) -> np.ndarray:
     slow = np.clip(resample_poly(band, _TELEPHONE_RATE, SAMPLE_RATE), -1.0, 1.0)
     # G.711 in its continuous form: 255 steps, finer near zero.
     steps = np.round(np.sign(slow) * np.log1p(255 * np.abs(slow)) / np.log(256) * 127) / 127
-    heard = np.sign(steps) * np.expm1(np.abs(steps) * np.log(256)) / 255
-    wide = resample_poly(heard, SAMPLE_RATE, _TELEPHONE_RATE)[: len(samples)]
+    expanded = np.sign(steps) * np.expm1(np.abs(steps) * np.log(256)) / 255
+    wide = resample_poly(expanded, SAMPLE_RATE, _TELEPHONE_RATE)[: len(samples)]
     return np.clip(wide, -1.0, 1.0).astype(np.float32)
 
 
 def _nearer(impulse: np.ndarray, echo: float) -> np.ndarray:
-    """The room with a nearer mouth: everything but the direct sound times `echo`."""
+    """The impulse response with everything but the direct sound scaled by `echo`."""
     distance = np.abs(np.arange(len(impulse)) - int(np.argmax(np.abs(impulse))))
     return impulse * np.where(distance <= _DIRECT_SECONDS * SAMPLE_RATE, 1.0, echo)
 

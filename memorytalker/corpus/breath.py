@@ -1,8 +1,7 @@
-"""Breath in recorded motion: the moments in which nobody speaks and the filmed mouth stands open.
+"""Breath in recorded motion: silences in which the mouth is open.
 
-People draw breath before they speak, some through a wide open mouth, and it can be heard, softly, between 0.5 and
-4 kHz. A network that is told that all of this is silence, in which a mouth is shut, has to do one thing while its
-address says another.
+People breathe in before they speak, some with a wide open mouth, which sounds softly between 0.5 and 4 kHz. Labelled as
+silence, in which a mouth is closed, such frames would contradict their slot.
 """
 
 from __future__ import annotations
@@ -12,14 +11,20 @@ import numpy as np
 from memorytalker.articulation.coarticulation import MouthGeometry
 from memorytalker.phones import ENGLISH
 
-#: Metres between the inner lips from which on a mouth is open in silence: above what a tracker leaves of closed lips.
+#: Lip opening in metres above which a mouth is open in silence; trackers report less for closed lips.
 BREATH_GAP = 0.0015
 
 
 def with_breaths(labels: np.ndarray, weights: np.ndarray, geometry: MouthGeometry) -> np.ndarray:
-    """The phone of each frame (T,), silence with an open mouth renamed breath.
+    """Relabel silence with an open mouth as breath.
 
-    labels (T,) are indices of `ENGLISH.phones`, -1 unknown; weights (T, S) over `geometry`'s shapes.
+    Args:
+        labels: (T,) indices of `ENGLISH.phones`, -1 unknown.
+        weights: (T, S) over `geometry.shapes`.
+        geometry: of the head.
+
+    Returns:
+        Labels (T,).
     """
     breathing = (labels == ENGLISH.silence_index) & (weights @ geometry.gap > BREATH_GAP)
     return np.where(breathing, ENGLISH.index(ENGLISH.breath), labels)

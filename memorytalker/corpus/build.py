@@ -1,7 +1,7 @@
-"""Speech folders and recorded faces to a corpus of training clips.
+"""Build a corpus of training clips from speech and captured motion.
 
 The source folder is laid out as `speech/manifest.jsonl` (file, speaker, split, text, source), `capture/` and
-`noise/noise/`. Every step leaves its result on disk and is skipped when found there, so that a broken run goes on.
+`noise/noise/`. Every step writes its result to disk and is skipped if it is there, so that an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -47,11 +47,17 @@ FPS = 30
 
 @dataclass(frozen=True)
 class BuildContext:
-    """Where a corpus is made, of what and with how much help; handed through its steps unchanged.
+    """What a corpus is made from, and with which resources; passed through all steps unchanged.
 
-    root: the source folder. folder: where the corpus goes. config: its figures. recordings: a folder of a user's own
-    takes (`capture.recorded_clips`) to learn from as well. curves: a folder of files as `save_curves` writes them, one
-    for every synthesised clip: motion is made of these as well as of phone times; the other clips stay as they are.
+    Attributes:
+        root: the source folder.
+        folder: the corpus.
+        config: its settings.
+        recordings: a folder of a user's own takes (`capture.recorded_clips`).
+        curves: a folder with the regressed curves of every synthesised clip (`save_curves`), which are blended with
+            those from phone times; None: phone times alone.
+        workers: number of processes.
+        progress: called as the steps proceed.
     """
 
     root: Path
@@ -63,15 +69,23 @@ class BuildContext:
     progress: Progress | None = None
 
     def tell(self, done: int, total: int, stage: str) -> None:
-        """Say how far it has come, to whoever wants to know."""
+        """Report progress, if anybody wants it."""
         if self.progress:
             self.progress(done, total, stage)
 
 
 def build_corpus(context: BuildContext, head: HeadMesh) -> dict[str, int]:
-    """Make a corpus as `context` says, on `head`; returns counts of clips by kind and of what was left out.
+    """Build a corpus.
 
-    Raises CorpusError if the source folder has no manifest, or the folder of curves lacks one.
+    Args:
+        context: sources and settings.
+        head: the head whose curves are written.
+
+    Returns:
+        Number of clips by kind and split, and of sentences that could not be aligned.
+
+    Raises:
+        CorpusError: the source folder has no manifest, or a clip has no regressed curves.
     """
     root, folder = context.root, context.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,12 +114,12 @@ def read_saved_curves(folder: Path, name: str, frames: int) -> np.ndarray:
     """The curves (T, S) of a clip of T `frames`, as `save_curves` wrote them. Raises CorpusError if there are none."""
     path = folder / f"{name}.npy"
     if not path.is_file():
-        raise CorpusError(f"{folder} has no curves of the clip {name}; delete the folder and make the corpus anew.")
+        raise CorpusError(f"{folder} has no curves of the clip {name}; delete the folder and make the corpus again.")
     curves = np.load(path, allow_pickle=False)
     if curves.shape != (frames, len(synthesised_shapes())):
         raise CorpusError(
             f"{path} holds {' x '.join(map(str, curves.shape))} numbers, but its clip has {frames} frames of "
-            f"{len(synthesised_shapes())} curves; delete the folder and make the corpus anew."
+            f"{len(synthesised_shapes())} curves; delete the folder and make the corpus again."
         )
     return curves
 
@@ -130,9 +144,17 @@ def _captured_rows(root: Path) -> Iterator[dict]:
 def align_all(
     root: Path, folder: Path, rows: list[dict], workers: int = 2, progress: Progress | None = None
 ) -> dict[str, list | None]:
-    """Phone times by sound path: [start, end, label] triples, None where the sentence could not be aligned.
+    """Align every sentence; results are kept in `folder/phones.jsonl`, and only new sentences are aligned.
 
-    Kept in `folder/phones.jsonl`; only what is not there yet is aligned.
+    Args:
+        root: the source folder.
+        folder: the corpus.
+        rows: of the manifest.
+        workers: number of processes.
+        progress: called after each sentence.
+
+    Returns:
+        Phone times by sound path: [start, end, label] triples, None where the sentence could not be aligned.
     """
     store = folder / "phones.jsonl"
     known: dict[str, list | None] = {entry["sound"]: entry["phones"] for entry in stored_lines(store)}
@@ -160,20 +182,20 @@ def _aligner() -> Aligner:
 
 
 def synthesised_shapes() -> tuple[str, ...]:
-    """The curves that synthesised motion moves, in order."""
+    """Return the names of the curves of synthesised motion, in order."""
     return load_visemes().shapes
 
 
 def mouth_geometry(head: HeadMesh, shapes: tuple[str, ...]) -> MouthGeometry:
-    """How far each of `shapes` opens this head's lips and draws its lower lip from the upper teeth, in metres."""
+    """Measure how far each shape opens a head's lips and moves its lower lip from the upper teeth, in metres."""
     upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
     teeth = head.landmarks["upper_teeth"]
     rows = np.stack([head.blendshape(name)[:, 1] for name in shapes])  # (S, V) rise of every vertex
     return MouthGeometry(
         shapes=shapes,
         gap=rows[:, upper] - rows[:, lower],
-        bite=-rows[:, lower],
-        bite_rest=float(head.template[teeth, 1] - head.template[lower, 1]),
+        lip_to_teeth=-rows[:, lower],
+        lip_to_teeth_rest=float(head.template[teeth, 1] - head.template[lower, 1]),
     )
 
 
@@ -201,64 +223,66 @@ def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | No
         save_clip(folder, clip, curves, labels)
         clips.append(clip)
         if clip.split == "train":
-            clips += _revoiced(context, root / sound, clip, curves, labels)
+            clips += _voice_augmented(context, root / sound, clip, curves, labels)
     return clips
 
 
 def _recorded(context: BuildContext, head: HeadMesh) -> list[Clip]:
-    """A user's own takes as clips; what is said in them is not known."""
+    """A user's own takes as clips; they have no transcript."""
     clips, folder = [], context.folder
     for take in recorded_clips(context.recordings, head):
         clip, labels = keep_recording(take, folder), np.full(len(take.curves.weights), -1)
         save_clip(folder, clip, take.curves, labels)
         clips.append(clip)
         if clip.split == "train":
-            clips += _revoiced(context, folder / clip.sound, clip, take.curves, labels)
+            clips += _voice_augmented(context, folder / clip.sound, clip, take.curves, labels)
     return clips
 
 
-def _revoiced(context: BuildContext, sound: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray) -> list[Clip]:
-    """The same filmed face with other voices: few people were filmed, and their motion should serve for all throats."""
+def _voice_augmented(
+    context: BuildContext, sound: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray
+) -> list[Clip]:
+    """Voice-augmented versions of a captured clip: the same motion and timing with other pitch and formants."""
     folder, config = context.folder, context.config
     (folder / "voices").mkdir(exist_ok=True)
     own = load_waveform(sound)
-    height = pitch(own.samples) or 150.0
+    median_pitch = pitch(own.samples) or 150.0
     random = np.random.default_rng([config.seed, *clip.name.encode()])
     clips = []
     for number in range(1, config.augmented_voices + 1):
         wanted = float(np.exp(random.uniform(*np.log(config.voice_pitches))))
         path = f"voices/{clip.name}{VOICE_MARK}{number}.wav"
         if not (folder / path).is_file():
-            write_wav(folder / path, shifted_voice(own, float(np.clip(wanted / height, *config.voice_shifts))))
+            write_wav(folder / path, shifted_voice(own, float(np.clip(wanted / median_pitch, *config.voice_shifts))))
         clips.append(replace(clip, name=f"{clip.name}{VOICE_MARK}{number}", sound=path, base="corpus"))
         save_clip(folder, clips[-1], curves, labels)
     return clips
 
 
 def _synthesised(context: BuildContext, head: HeadMesh, rows: list[dict], phones: dict[str, list | None]) -> list[Clip]:
-    """Motion made from phone times, each speaker, and the twin of each training speaker, in their own manner."""
+    """Motion from phone times: every speaker, and a synthetic one per training speaker, in their own style."""
     root, folder, config = context.root, context.folder, context.config
     helped = (context.workers, context.progress)
     rows = [row for row in rows if phones[row["sound"]] is not None]
-    heard = measure_acoustics(root, folder, rows, phones, FPS, *helped)
-    heights = {speaker: voice.pitch for speaker, voice in speaker_voices(rows, heard, phones).items()}
+    acoustics = measure_acoustics(root, folder, rows, phones, FPS, *helped)
+    pitches = {speaker: voice.pitch for speaker, voice in speaker_voices(rows, acoustics, phones).items()}
     more, times = synthetic_speakers(
-        root, folder, rows, phones, heights, config.seed, config.synthetic_speaker_clips, *helped
+        root, folder, rows, phones, pitches, config.seed, config.synthetic_speaker_clips, *helped
     )
     rows, phones = rows + more, {**phones, **times}
-    heard = measure_acoustics(root, folder, rows, phones, FPS, *helped)
-    speakers = articulation_styles(speaker_voices(rows, heard, phones), config.seed)
+    acoustics = measure_acoustics(root, folder, rows, phones, FPS, *helped)
+    speakers = articulation_styles(speaker_voices(rows, acoustics, phones), config.seed)
     (folder / "speakers.json").write_text(json.dumps(speakers, indent=1) + "\n", encoding="utf-8")
     table = load_visemes()
     geometry = mouth_geometry(head, table.shapes)
     clips = []
     for done, row in enumerate(rows, start=1):
-        manner = ArticulationStyle(**speakers[row["speaker"]]["style"])
-        loud, regressed = heard[row["sound"]]["effort"], None
+        style = ArticulationStyle(**speakers[row["speaker"]]["style"])
+        loud, regressed = acoustics[row["sound"]]["effort"], None
         if context.curves is not None:
             regressed = read_saved_curves(context.curves, clip_name(row), len(loud))
         clip, curves, labels = synthesise(
-            row, loud, phones[row["sound"]], table, geometry, head, manner, regressed, config.regressed_share
+            row, loud, phones[row["sound"]], table, geometry, head, style, regressed, config.regressed_share
         )
         save_clip(folder, clip, curves, labels)
         clips.append(clip)
@@ -267,24 +291,35 @@ def _synthesised(context: BuildContext, head: HeadMesh, rows: list[dict], phones
 
 
 def clip_name(row: dict) -> str:
-    """The name of the clip that a line of the manifest becomes."""
+    """Return the clip name of a line of the manifest."""
     return Path(row["file"]).with_suffix("").as_posix().replace("/", "_")
 
 
 def synthesise(
     row: dict, loud: np.ndarray, times: list, table: VisemeTable, geometry: MouthGeometry, head: HeadMesh,
-    manner: ArticulationStyle, regressed: np.ndarray | None = None, share: float = 0.0,
+    style: ArticulationStyle, regressed: np.ndarray | None = None, share: float = 0.0,
 ) -> tuple[Clip, FaceCurves, np.ndarray]:  # fmt: skip
-    """One clip of synthesised motion: its entry, its face curves and its phone in each frame.
+    """Make one clip of synthesised motion.
 
-    regressed: curves (T, S) of the mouth over the table's shapes, as the listener hears them in the sound, which make
-    up `share` of the motion; None: the motion is of phone times alone.
+    Args:
+        row: of the manifest.
+        loud: (T,) effort, see `articulate`.
+        times: [start, end, label] triples.
+        table: targets and dominances.
+        geometry: of the head, over the table's shapes.
+        head: the head.
+        style: articulation style of the speaker.
+        regressed: (T, S) curves from the curve regressor, over the table's shapes; None: phone times alone.
+        share: of `regressed` in the motion.
+
+    Returns:
+        The clip, its curves, and its phone in each frame (T,).
     """
     phones, frames = TimedPhones.of(times), len(loud)
-    mouth = articulate(phones, table, geometry, frames, FPS, np.asarray(loud), manner if regressed is None else None)
+    mouth = articulate(phones, table, geometry, frames, FPS, np.asarray(loud), style if regressed is None else None)
     if regressed is not None:
         mouth = (1 - share) * mouth + share * regressed
-        mouth = manner.apply(mouth, table.shapes, FPS)
+        mouth = style.apply(mouth, table.shapes, FPS)
         mouth = with_contacts(mouth, phones, geometry, FPS)
     weights = np.zeros((frames, len(head.blendshape_names)), np.float32)
     weights[:, [head.blendshape_names.index(name) for name in table.shapes]] = mouth
@@ -294,7 +329,7 @@ def synthesise(
 
 
 def _augmented(context: BuildContext, clips: list[Clip]) -> list[Clip]:
-    """Training clips once more, with the same motion, under sound as worse recordings hold it; none without noises."""
+    """Augmented versions of training clips, with the same motion; none without noises and rooms."""
     folder, config = context.folder, context.config
     if not training_noises(context.root) and not training_rooms(context.root):
         return []

@@ -1,9 +1,8 @@
-"""Recorded face motion -> training clips: face curves at 30 fps with their sound.
+"""Captured face motion as training clips: face curves at 30 fps with their sound.
 
-Two kinds of recording are read from one root: filmed landmarks (a folder with `manifest.jsonl` and `landmarks.npz`)
-and solved face curves (a folder with one npz per take), each with its sound. Which folders, and what of each is never
-trained on, the caller says (`config.CaptureSource`).
-Whoever has recordings of their own brings them as takes in a folder (`recorded_clips`).
+A source folder holds landmarks tracked in video (`manifest.jsonl` and `landmarks.npz`) or solved face curves (one npz
+per take); `corpus_config.CaptureSource` names the folders and what is held out. A user's own recordings are takes in a
+folder (`recorded_clips`).
 """
 
 from __future__ import annotations
@@ -47,8 +46,16 @@ _log = logging.getLogger(__name__)
 class CapturedClip:
     """Recorded motion with its sound; frame 0 is at time 0 of the sound.
 
-    curves: face curves of T frames at 30 fps. tracked_gap, tracked_width: (T,) lip gap and lip width in eye distances
-    as filmed; where only curves were recorded, as they move the head. split: "train" or "test" (never trained on).
+    Attributes:
+        name: of the clip.
+        speaker: of the clip.
+        source: folder of the capture source.
+        split: "train" or "test" (never trained on).
+        curves: T frames at 30 fps.
+        sound: the sound file.
+        text: transcript, if known.
+        tracked_gap: (T,) lip gap in eye distances, as tracked; where only curves were recorded, that of the head.
+        tracked_width: (T,) lip width, likewise.
     """
 
     name: str
@@ -68,11 +75,19 @@ def captured_clips(
     head: HeadMesh | None = None,
     only: Collection[str] | None = None,
 ) -> Iterator[CapturedClip]:
-    """The clips of the `sources` under `root`, one at a time. A clip with a long gap in its film is left out.
+    """Yield the clips of capture sources; a clip in which the face is lost for long is left out.
 
-    only: names of clips, to solve no others; a speaker's face at rest is found in all of the speaker's clips even so.
-    head: the head whose lips are to match the film's, by default the shipped one.
-    Raises CaptureError when a source is missing or damaged.
+    Args:
+        root: the folder with the sources.
+        sources: which folders.
+        head: whose lips should match the tracked ones, by default the shipped head.
+        only: names of the clips to solve; the rest face still comes from all clips of a speaker.
+
+    Yields:
+        Clips at 30 fps.
+
+    Raises:
+        CaptureError: a source is missing or damaged.
     """
     root, head = Path(root), head or load_head()
     for source in sources:
@@ -86,7 +101,15 @@ def captured_clips(
 def video_openings(
     root: str | Path, folders: Sequence[str]
 ) -> dict[str, tuple[float, np.ndarray, np.ndarray, np.ndarray]]:
-    """Clip -> (fps, lip gap, lip width, jaw), each (T,) in eye distances at the film's own rate; nothing is solved."""
+    """Measure lips and jaw in tracked landmarks, without solving for curves.
+
+    Args:
+        root: the folder with the sources.
+        folders: of landmarks, below `root`.
+
+    Returns:
+        By clip: fps of the video, and lip gap, lip width and jaw, each (T,) in eye distances.
+    """
     result = {}
     for folder in folders:
         for clip in read_landmark_clips(Path(root) / folder):
@@ -97,10 +120,10 @@ def video_openings(
 
 
 def recorded_clips(folder: str | Path, head: HeadMesh) -> Iterator[CapturedClip]:
-    """The takes of a user's own `folder` (see `takes`), one at a time; source "recordings", no text.
+    """Yield the takes of a user's own `folder` (see `takes`); their source is "recordings", without text.
 
-    Where sound and motion differ in length, `curves` end with the shorter. Raises CaptureError when there is no take,
-    or for one that cannot be used.
+    If sound and motion differ in length, `curves` end with the shorter. Raises CaptureError when there is no take, or
+    for one that cannot be used.
     """
     for files in find_takes(folder)[0]:
         curves = read_take(files).curves.resample(FPS).reordered(head.blendshape_names)
@@ -109,9 +132,9 @@ def recorded_clips(folder: str | Path, head: HeadMesh) -> Iterator[CapturedClip]
 
 
 def keep_recording(recorded: CapturedClip, folder: Path) -> Clip:
-    """Write the sound of a recorded clip, cut to its motion, into the corpus `folder`; its entry there.
+    """Write the sound of a user's clip, cut to its motion, into the corpus `folder`; return its entry there.
 
-    The corpus then needs the user's folder no more. Its curves are written by `clips.save_clip`.
+    The corpus then no longer needs the user's folder. `clips.save_clip` writes the curves.
     """
     frames = len(recorded.curves.weights)
     path = f"{RECORDINGS}/{recorded.name}.wav"
@@ -131,7 +154,7 @@ def write_captured(
     head: HeadMesh | None = None,
     progress: Progress | None = None,
 ) -> int:
-    """Solve every clip of the `sources` under `root`; the number written.
+    """Solve every clip of the `sources` under `root` and write it; return the number of clips.
 
     `<name>.npz` each and `clips.jsonl` go into `out_folder`.
 
@@ -171,17 +194,17 @@ def _landmark_clips(
     folder: Path, source: CaptureSource, basis: Basis, only: Collection[str] | None = None
 ) -> Iterator[CapturedClip]:
     clips, dropped = [], 0
-    everyone = list(read_landmark_clips(folder))
-    for number, clip in enumerate(everyone):
+    all_clips = list(read_landmark_clips(folder))
+    for number, clip in enumerate(all_clips):
         points = fill_missing(clip.points, clip.fps)
         if points is None:
             dropped += 1
             continue
-        split = "test" if source.holds_out(clip.name, number, len(everyone)) else "train"
+        split = "test" if source.holds_out(clip.name, number, len(all_clips)) else "train"
         clips.append((clip, points, split))
     if dropped:
         words = "%s: %d of %d clips left out: no face was found for too long."
-        _log.warning(words, source.folder, dropped, len(everyone))
+        _log.warning(words, source.folder, dropped, len(all_clips))
     for speaker in dict.fromkeys(clip.speaker for clip, _, _ in clips):
         own = [entry for entry in clips if entry[0].speaker == speaker]
         neutral = find_neutral([points for _, points, _ in own], own[0][0].index)
@@ -193,7 +216,7 @@ def _landmark_clips(
 def _solved(
     clip: LandmarkClip, points: np.ndarray, split: str, source: str, basis: Basis, neutral: Neutral
 ) -> CapturedClip:
-    """One clip at 30 fps, in which every frame of the film with closed lips stays closed."""
+    """One clip at 30 fps, in which every video frame with closed lips stays closed."""
     smooth = resampled(points, clip.fps, FPS)
     gap, width, _ = openings(smooth, clip.index)
     goal = keep_closures(open_gap(gap, neutral.closed_level), openings(points, clip.index)[0], clip.fps, neutral)
@@ -201,12 +224,12 @@ def _solved(
     return CapturedClip(clip.name, clip.speaker, source, split, curves, clip.sound, clip.text, gap, width)
 
 
-def keep_closures(goal: np.ndarray, filmed: np.ndarray, fps: float, neutral: Neutral) -> np.ndarray:
-    """Goal (T',) of the lip gap at 30 fps, 0 in the frame nearest to each frame of `filmed` (T,) with closed lips.
+def keep_closures(goal: np.ndarray, tracked: np.ndarray, fps: float, neutral: Neutral) -> np.ndarray:
+    """Set the goal (T',) of the lip gap at 30 fps to 0 in the frame nearest to each closed frame of `tracked` (T,).
 
-    Without it a closure that lasts one frame of a 25 fps film falls between two frames and never closes.
+    Otherwise a closure of one frame at 25 fps falls between two frames and is lost.
     """
-    closed = np.flatnonzero(filmed <= neutral.closed_level)
+    closed = np.flatnonzero(tracked <= neutral.closed_level)
     nearest = np.round(closed * FPS / fps).astype(int)
     goal = goal.copy()
     goal[nearest[nearest < len(goal)]] = 0.0
@@ -235,12 +258,12 @@ def _curve_clips(
 
 
 def curve_takes(folder: Path) -> list[Path]:
-    """The files of face curves in a folder, in order."""
+    """List the files of face curves in a folder, in order."""
     return sorted(path for suffix in ("*.npz", "*.csv") for path in folder.glob(suffix))
 
 
 def head_openings(head: HeadMesh, curves: FaceCurves) -> tuple[np.ndarray, np.ndarray]:
-    """Lip gap (y) and lip width of `head` under `curves`, each (T,), in the head's eye distances."""
+    """Measure lip gap (y) and lip width of `head` under `curves`, each (T,), in the head's eye distances."""
     marks = [head.landmarks[name] for name in ("inner_lip_upper", "inner_lip_lower", "mouth_left", "mouth_right")]
     shapes = head.blendshapes[:, marks].reshape(len(head.blendshape_names), -1)
     weights = curves.reordered(head.blendshape_names).weights

@@ -17,7 +17,7 @@ from memorytalker.files import parse_json, read_json
 
 #: In the name of a clip whose voice was shifted.
 VOICE_MARK = "~"
-#: In the name of a clip whose sound is disturbed by noise, rooms and codecs, before the number of the version.
+#: In the name of an augmented clip (noise, rooms, codecs), before the number of the version.
 AUGMENTED_MARK = "+"
 
 
@@ -27,15 +27,25 @@ class CorpusError(InputError):
 
 @dataclass(frozen=True)
 class Clip:
-    """One training clip. `sound` is a path below `base`: the source folder ("root") or the corpus ("corpus").
+    """One training clip.
 
-    kind: "captured" (filmed motion), "synthesised" (motion made from phone times) or "silence" (a still face).
-    disturbed: 0 for the sound as it is, otherwise the number of the version that `disturbance.clip_samples` makes.
+    Attributes:
+        name: of the clip.
+        speaker: of the clip.
+        split: "train", "validation" or "test".
+        source: of the recording.
+        kind: "captured" (recorded motion), "synthesised" (motion made from phone times) or "silence" (a still face).
+        sound: path below `base`.
+        frames: number of motion frames.
+        fps: motion frames per second.
+        base: the source folder ("root") or the corpus ("corpus").
+        text: transcript, empty if unknown.
+        augmentation: 0 for the sound as it is, otherwise the number of the version of `augmentation.clip_samples`.
     """
 
     name: str
     speaker: str
-    split: str  # train, validation, test
+    split: str
     source: str
     kind: str
     sound: str
@@ -54,7 +64,7 @@ class Clip:
 
     @property
     def as_recorded(self) -> bool:
-        """Whether the voice is the speaker's own and the sound undisturbed."""
+        """Whether the voice is the speaker's own and the sound is not augmented."""
         return VOICE_MARK not in self.name and not self.augmentation
 
     @property
@@ -64,7 +74,7 @@ class Clip:
 
 
 def augmented_version(clip: Clip, number: int) -> Clip:
-    """The same motion under disturbed sound, version `number` from 1 on, marked in its name; nothing is written."""
+    """Return version `number` (from 1) of a clip with augmented sound; its name is marked, nothing is written."""
     return replace(clip, name=f"{clip.name}{AUGMENTED_MARK}{number}", augmentation=number)
 
 

@@ -18,7 +18,7 @@ def add_corpus(parser: argparse.ArgumentParser) -> None:
         "--recordings", type=Path, metavar="DIR",
         help="your own takes to learn from too: DIR/SPEAKER/take.csv (.json, .npz) with take.wav (.mov) beside it",
     )  # fmt: skip
-    parser.add_argument("--check", action="store_true", help="only tell what the recordings hold, and make nothing")
+    parser.add_argument("--check", action="store_true", help="only list the recordings, and make nothing")
     parser.add_argument("--workers", type=int, default=2, help="clips worked on side by side (default: %(default)s)")
     parser.add_argument("--seed", type=int, help="of whatever is drawn (default: the recipe's)")
     parser.add_argument(
@@ -28,9 +28,12 @@ def add_corpus(parser: argparse.ArgumentParser) -> None:
 
 
 def run_corpus(chosen: argparse.Namespace, config: CorpusConfig, progress: Progress) -> None:
-    """Make the corpus and print how many clips of each kind it holds; of recordings, first what is in each take.
+    """Make the corpus and print its number of clips by kind, after a list of the user's takes.
 
-    config: the figures of the corpus, as the recipe says them; `--seed` goes before its seed.
+    Args:
+        chosen: the parsed flags.
+        config: settings of the corpus; `--seed` replaces its seed.
+        progress: called as the steps proceed.
     """
     from memorytalker.corpus.build import BuildContext, build_corpus
     from memorytalker.corpus.clips import CorpusError

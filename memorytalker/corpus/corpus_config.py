@@ -1,4 +1,4 @@
-"""What a corpus is made of, as numbers and names: read from the recipe of the weights, refused where they cannot be."""
+"""Settings of a corpus, read from the recipe of the weights and checked."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ CAPTURE_KINDS: tuple[str, ...] = ("landmarks", "curves")
 
 @dataclass(frozen=True)
 class CaptureSource:
-    """A folder of captured motion below capture/ of a source folder, and what of it is never trained on.
+    """A folder of captured motion below capture/ of a source folder. Raises ConfigError for an unknown kind.
 
-    kind: "landmarks" (points tracked in video, with `manifest.jsonl` and `landmarks.npz`) or "curves" (one file of face
-    curves a take). Raises ConfigError for another kind.
+    Attributes:
+        folder: its name.
+        kind: "landmarks" (tracked in video, with `manifest.jsonl` and `landmarks.npz`) or "curves" (one file of face
+            curves per take).
+        train: False: all of it is held out.
+        held_out_last: number of clips at the end that are held out.
+        held_out: names of further clips that are held out.
     """
 
     folder: str
     kind: str
-    train: bool = True  # False: nothing of it is trained on
-    held_out_last: int = 0  # so many of its last clips are not
-    held_out: tuple[str, ...] = ()  # nor are the clips of these names
+    train: bool = True
+    held_out_last: int = 0
+    held_out: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the kind, the folder and the numbers."""
@@ -37,26 +42,26 @@ class CaptureSource:
             )
 
     def holds_out(self, name: str, number: int, count: int) -> bool:
-        """Whether clip `number` (from 0) of `count`, of that name, is never trained on."""
+        """Return whether the clip of that name, `number` (from 0) of `count`, is held out of training."""
         return not self.train or number >= count - self.held_out_last or name in self.held_out
 
 
 @dataclass(frozen=True)
 class CorpusConfig:
-    """What a corpus is made of beside its source folder. There are no defaults: the recipe of the weights says it."""
+    """Settings of a corpus, without defaults: the recipe of the weights gives them all."""
 
     seed: int  # of whatever is drawn: voices, styles, augmentation, silence
-    augmented_voices: int  # every captured training clip is heard in so many more voices ...
-    voice_pitches: tuple[float, ...]  # ... of a median pitch between these two (Hz) ...
-    voice_shifts: tuple[float, ...]  # ... as far as a voice may be shifted: smallest and largest factor
-    augmented_share: float  # of synthesised training clips, heard once more as a worse recording; captured ones all are
-    regressed_share: float  # of a synthesised mouth, from the sound by the listener; the rest is made of phone times
-    synthetic_speaker_clips: int  # of each training speaker, said once more by a synthetic speaker
-    silent_clips: int  # of silence and noise over a still face
+    augmented_voices: int  # voice-augmented versions of each captured training clip ...
+    voice_pitches: tuple[float, ...]  # ... with a median pitch in this range (Hz) ...
+    voice_shifts: tuple[float, ...]  # ... and a pitch factor in this range
+    augmented_share: float  # of synthesised training clips that get an augmented version; captured ones all do
+    regressed_share: float  # of synthesised mouth motion from the curve regressor; the rest is from phone times
+    synthetic_speaker_clips: int  # of each training speaker, spoken again by a synthetic speaker
+    silent_clips: int  # of silence and noise with a still face
     sources: tuple[CaptureSource, ...] = ()  # of captured motion; those that the source folder lacks are left out
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for a range that is none, or a share outside 0 to 1."""
+        """Raise ConfigError for an empty range, or a share outside 0 to 1."""
         check_ranges(
             self, seed=(0, LARGEST_SEED), augmented_voices=(0, 1000), voice_pitches=(1, 10_000),
             voice_shifts=(0.01, 100), synthetic_speaker_clips=(0, 1e6), silent_clips=(0, 1e6),

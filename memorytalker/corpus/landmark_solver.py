@@ -1,7 +1,7 @@
-"""Filmed landmark motion -> weights of the head's mouth shapes: a bounded least squares fit per clip.
+"""Tracked landmark motion -> weights of the head's mouth shapes: a bounded least squares fit per clip.
 
-The picture side of every shape comes from the tracker basis (the head rendered and seen by the same tracker as the
-film); what must be exact, the gap between the lips, is measured on the head itself.
+The landmark motion of every shape comes from the tracker basis: the head rendered and tracked like the videos. The lip
+gap must be exact and is measured on the head itself.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def read_basis(path: str | Path, head: HeadMesh) -> Basis:
 def make_basis(
     index: np.ndarray, neutral: np.ndarray, shapes: tuple[str, ...], full: np.ndarray, half: np.ndarray, head: HeadMesh
 ) -> Basis:
-    """Join shapes as the tracker saw them, full and half (n, P, 2), to the head, by name.
+    """Join the tracked displacements of shapes, full and half (n, P, 2), to the head, by name.
 
     Raises CaptureError when a shape that is solved for is not among them.
     """
@@ -116,13 +116,13 @@ def make_basis(
     seen = {name: np.stack([full[row], half[row]]) for row, name in enumerate(shapes)}
     seen["mouthClose"] = _closing(seen["jawOpen"], index, neutral, head)
     mirror = np.linalg.norm(neutral * [-1, 1] - neutral[:, None], axis=-1).argmin(1)
-    pictures = np.stack([sum(seen[shape] for shape in control.shapes) for control in CONTROLS.values()], 1)
+    displacements = np.stack([sum(seen[shape] for shape in control.shapes) for control in CONTROLS.values()], 1)
     mixing = np.zeros((len(CONTROLS), len(head.blendshape_names)))
     for row, control in enumerate(CONTROLS.values()):
         mixing[row, [head.blendshape_names.index(shape) for shape in control.shapes]] = 1.0
     gap, width = (mixing @ np.array([_distances(head, name) for name in head.blendshape_names])).T
     names = head.blendshape_names
-    return Basis(index, neutral, *symmetric(pictures, mirror), mirror, _emphasis(index), mixing, names, gap, width)
+    return Basis(index, neutral, *symmetric(displacements, mirror), mirror, _emphasis(index), mixing, names, gap, width)
 
 
 def symmetric(displacements: np.ndarray, mirror: np.ndarray) -> np.ndarray:
@@ -135,18 +135,18 @@ def solve_landmarks(
 ) -> FaceCurves:
     """Face curves for tracked points (T, P, 2), any unit, no frame missing, of the speaker with rest face `neutral`.
 
-    On the head of the basis the lip gap of the result is `gap` (T,), in eye distances; by default the filmed one,
-    zero where the film's lips are closed. Raises CaptureError for points of another shape or with frames missing.
+    On the head of the basis the lip gap of the result is `gap` (T,), in eye distances; by default the tracked one,
+    zero where the tracked lips are closed. Raises CaptureError for points of another shape or with frames missing.
     """
     if points.ndim != 3 or points.shape[1:] != (len(basis.index), 2) or not len(points):
         raise CaptureError(f"Tracked points need the shape (frames, {len(basis.index)}, 2), not {points.shape}.")
     if not np.isfinite(points).all():
         raise CaptureError("There are frames without a face; fill or drop them before solving.")
     aligned, rest = neutral.place(points)
-    filmed, width, _ = openings(points, basis.index)
-    gap = open_gap(filmed, neutral.closed_level) if gap is None else gap
+    tracked, width, _ = openings(points, basis.index)
+    gap = open_gap(tracked, neutral.closed_level) if gap is None else gap
     left, right = columns(basis.index, LIP_CORNERS)
-    # People's mouths differ: sideways motion is scaled to the head's mouth. Heights stay in eye distances, as filmed.
+    # People's mouths differ: sideways motion is scaled to the head's mouth. Heights stay in eye distances, as tracked.
     scale = float(np.linalg.norm(basis.neutral[left] - basis.neutral[right])) / neutral.mouth_width
     moved = symmetric(aligned - rest, basis.mirror) * [scale, 1.0]
     widened = (width - np.linalg.norm(rest[:, left] - rest[:, right], axis=-1)) * scale
@@ -155,7 +155,7 @@ def solve_landmarks(
 
 
 def open_gap(gap: np.ndarray, closed_level: float) -> np.ndarray:
-    """Filmed lip gap -> gap wanted of the head: 0 up to the closed level, as filmed from twice that level on."""
+    """Tracked lip gap -> goal for the head: 0 up to the closed level, as tracked from twice that level on."""
     return np.clip(2.0 * (gap - closed_level), 0.0, gap)
 
 

@@ -1,6 +1,6 @@
-"""Filmed face landmarks: reading them, taking the head's own movement out, finding the face at rest.
+"""Tracked face landmarks: reading, removal of head motion, the rest face.
 
-Points are the MediaPipe Face Mesh numbers of the file's `index`. Picture frame: x to the viewer's right, y down.
+Points are the MediaPipe Face Mesh numbers of the file's `index`. Image coordinates: x to the viewer's right, y down.
 Once aligned, lengths are in eye distances: the distance between the outer eye corners (points 33 and 263),
 origin half-way between them.
 """
@@ -54,7 +54,7 @@ class CaptureError(InputError):
 
 @dataclass(frozen=True)
 class LandmarkClip:
-    """One filmed clip: points (T, P, 2) pixels, NaN where no face was found; index (P,) of MediaPipe numbers."""
+    """One tracked clip: points (T, P, 2) pixels, NaN where no face was found; index (P,) of MediaPipe numbers."""
 
     name: str
     speaker: str
@@ -72,7 +72,7 @@ class Neutral:
     index: (P,) MediaPipe numbers. reference: (P, 2) mean aligned face, eye distances.
     turns: (m, R, 2) how the rigid points (`RIGID`) shift when the head turns, m at most 2 (yaw and pitch).
     rest: (1 + m, P, 2) the rest face: constant, and change per unit of each turn.
-    closed_level: filmed lip gap (eye distances) up to which this speaker's lips are closed.
+    closed_level: tracked lip gap (eye distances) up to which this speaker's lips are closed.
     """
 
     index: np.ndarray
@@ -134,7 +134,7 @@ def read_landmark_clips(folder: str | Path) -> Iterator[LandmarkClip]:
 def fill_missing(points: np.ndarray, fps: float, longest: float = 0.15) -> np.ndarray | None:
     """Points (T, ...) with NaN frames filled by straight lines in time, ends held.
 
-    None when more than `longest` seconds in a row are missing: then the clip is of no use.
+    None when more than `longest` seconds in a row are missing: such a clip is not used.
     """
     missing = np.isnan(points).reshape(len(points), -1).any(1)
     if not missing.any():
@@ -156,7 +156,7 @@ def openings(points: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def align(points: np.ndarray, reference: np.ndarray, rigid: np.ndarray) -> np.ndarray:
-    """Points (T, P, 2) moved, turned in the picture plane and scaled onto `reference` (P, 2) by the columns `rigid`.
+    """Points (T, P, 2) moved, turned in the image plane and scaled onto `reference` (P, 2) by the columns `rigid`.
 
     Least squares similarity per frame (Umeyama 1991, doi:10.1109/34.88573), which in the plane is linear.
     """
@@ -185,7 +185,7 @@ def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
     turns = modes[:kept]
     resting = _resting(clips, gap, index)
     if resting.sum() < 5:
-        raise CaptureError("The lips are never closed in these clips; include a pause in which the mouth is shut.")
+        raise CaptureError("The lips are never closed in these clips; include a pause in which the mouth is closed.")
     regressors = np.concatenate([np.ones((resting.sum(), 1)), shift[resting] @ turns.T], 1)
     rest = _robust_fit(regressors, (aligned - reference)[resting].reshape(resting.sum(), -1))
     rest = rest.reshape(1 + kept, len(index), 2)
@@ -210,7 +210,7 @@ def refine_neutral(neutral: Neutral, points: np.ndarray) -> Neutral:
 def _closed_level(gaps: list[np.ndarray]) -> float:
     """Lip gap up to which these lips are closed, from how near they come to each other between two open sounds.
 
-    The tracker does not see a firm closure as 0, and not as the same for everybody.
+    A tracker does not report 0 for closed lips, and its value differs between speakers.
     """
     valleys = [gap[find_peaks(-gap, prominence=_OPEN_BETWEEN)[0]] for gap in gaps]
     closures = np.concatenate(valleys)

@@ -1,4 +1,4 @@
-"""Silence and noise without speech, over a still face: what is not speech must not move the mouth."""
+"""Clips of silence and noise with a still face: sound without speech must not move the mouth."""
 
 from __future__ import annotations
 
@@ -16,9 +16,21 @@ WITH_VOICES = ("babble", "restaurant")
 
 
 def silent_clips(root: Path, folder: Path, names: tuple[str, ...], fps: int, seed: int, count: int) -> list[Clip]:
-    """`count` clips of silence and noise over a still face of the curves `names`; noise from `root`/noise if there."""
+    """Make clips of silence and noise with a still face.
+
+    Args:
+        root: the source folder; noise comes from its noise/ if there is any.
+        folder: the corpus; sounds and clips are written to it.
+        names: of the curves.
+        fps: motion frames per second.
+        seed: of lengths, levels and noise.
+        count: number of clips.
+
+    Returns:
+        The clips.
+    """
     random = np.random.default_rng(seed)
-    # Babble is made of voices: a mouth that follows it is not wrong, so it teaches nothing here.
+    # Babble consists of voices: a mouth that follows it is not wrong.
     paths = [path for path in training_noises(root) if not any(word in path.stem for word in WITH_VOICES)]
     noises = [load_waveform(path).samples for path in paths]
     (folder / "silence").mkdir(exist_ok=True)

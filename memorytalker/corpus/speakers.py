@@ -1,4 +1,4 @@
-"""The speakers of a corpus: what is heard of each, and the manner of speaking that is made from it."""
+"""The speakers of a corpus: acoustic measures of each voice, and the articulation style derived from them."""
 
 from __future__ import annotations
 
@@ -26,23 +26,34 @@ def measure_acoustics(
     root: Path, folder: Path, rows: list[dict], phones: dict[str, list | None], fps: int, workers: int,
     progress: Progress | None = None,
 ) -> dict[str, dict]:  # fmt: skip
-    """By sound path what is heard in it: effort (T,), loudness range, brightness, pitch, formants.
+    """Measure effort (T,), loudness range, brightness, pitch and formants of every sound.
 
-    Kept in `folder/acoustics.jsonl`; only what is not there yet is listened to.
-    A row's sound lies below `root`, or below `folder` when the row says base "corpus".
+    Results are kept in `folder/acoustics.jsonl`; only sounds that are not in it are measured.
+
+    Args:
+        root: the source folder.
+        folder: the corpus.
+        rows: of the manifest; a sound lies below `root`, or below `folder` if the row's base is "corpus".
+        phones: phone times by sound path.
+        fps: motion frames per second.
+        workers: number of processes.
+        progress: called after each sound.
+
+    Returns:
+        Measures by sound path.
     """
     store = folder / "acoustics.jsonl"
-    heard = {entry["sound"]: entry for entry in stored_lines(store) if "brightness" in entry}
+    acoustics = {entry["sound"]: entry for entry in stored_lines(store) if "brightness" in entry}
     jobs = [
         (str(folder if row.get("base") == "corpus" else root), row["sound"], phones[row["sound"]], fps)
         for row in rows
-        if row["sound"] not in heard
+        if row["sound"] not in acoustics
     ]
     for done, entry in enumerate(store_lines(store, in_parallel(_measure, jobs, workers)), start=1):
-        heard[entry["sound"]] = entry
+        acoustics[entry["sound"]] = entry
         if progress:
-            progress(done, len(jobs), "listen")
-    return heard
+            progress(done, len(jobs), "acoustics")
+    return acoustics
 
 
 def _measure(job: tuple[str, str, list, int]) -> dict:
@@ -68,32 +79,42 @@ def _formants(samples: np.ndarray, phones: list, vowels: tuple[str, ...]) -> lis
     return found[np.isfinite(found)].round(1).tolist()
 
 
-def speaker_voices(rows: list[dict], heard: dict[str, dict], phones: dict[str, list | None]) -> dict[str, Voice]:
-    """The voice of every speaker, over all of their sentences; what cannot be heard is ordinary."""
+def speaker_voices(rows: list[dict], acoustics: dict[str, dict], phones: dict[str, list | None]) -> dict[str, Voice]:
+    """Summarise the voice of every speaker over all sentences; measures that are missing get the average value."""
     by_speaker: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         by_speaker[row["speaker"]].append(row["sound"])
-    return {speaker: _voice([heard[s] for s in own], [phones[s] for s in own]) for speaker, own in by_speaker.items()}
+    return {
+        speaker: _voice([acoustics[s] for s in own], [phones[s] for s in own]) for speaker, own in by_speaker.items()
+    }
 
 
-def _voice(heard: list[dict], phones: list[list]) -> Voice:
+def _voice(acoustics: list[dict], phones: list[list]) -> Voice:
     spoken = [end - start for times in phones for start, end, label in times if label != ENGLISH.silence]
-    pitches = [entry["pitch"] for entry in heard if entry["pitch"] > 0]
-    formants = [[hertz for entry in heard for hertz in entry[kind]] for kind in ("open", "close")]
+    pitches = [entry["pitch"] for entry in acoustics if entry["pitch"] > 0]
+    formants = [[hertz for entry in acoustics for hertz in entry[kind]] for kind in ("open", "close")]
     enough = min(map(len, formants)) >= FEWEST_VOWELS
     return Voice(
-        loudness_range=float(np.median([entry["range"] for entry in heard])),
-        brightness=float(np.median([entry["brightness"] for entry in heard])),
+        loudness_range=float(np.median([entry["range"] for entry in acoustics])),
+        brightness=float(np.median([entry["brightness"] for entry in acoustics])),
         rate=len(spoken) / max(sum(spoken), 1e-6),
         pitch=float(np.median(pitches)) if pitches else ORDINARY.pitch,
         vowel_space=float(np.log2(np.median(formants[0]) / np.median(formants[1]))) if enough else ORDINARY.vowel_space,
     )
 
 
-def articulation_styles(heard: dict[str, Voice], seed: int) -> dict[str, dict]:
-    """Voice and manner of every speaker, for the corpus; the seed of the personal part belongs to the name."""
+def articulation_styles(voices: dict[str, Voice], seed: int) -> dict[str, dict]:
+    """Derive the articulation style of every speaker; the random part is seeded by the name.
+
+    Args:
+        voices: by speaker.
+        seed: of the corpus.
+
+    Returns:
+        By speaker, plain values of "voice" and "style".
+    """
     made = {}
-    for speaker, voice in sorted(heard.items()):
+    for speaker, voice in sorted(voices.items()):
         personal = int.from_bytes(speaker.encode(), "little") % (2**63) + seed
         made[speaker] = {
             "voice": {key: round(value, 3) for key, value in vars(voice).items()},
@@ -103,7 +124,7 @@ def articulation_styles(heard: dict[str, Voice], seed: int) -> dict[str, dict]:
 
 
 def in_parallel(work: Callable, jobs: list, workers: int) -> Iterator:
-    """The results of `work` on every job, in order, by so many processes."""
+    """Yield the results of `work` on every job, in order, computed by `workers` processes."""
     if workers <= 1 or len(jobs) < 8:
         yield from map(work, jobs)
         return

@@ -1,4 +1,4 @@
-"""A file of JSON lines that grows while a long step runs, and of which nothing whole is lost when it breaks off."""
+"""A file of JSON lines that grows during a long step; an interruption loses no finished line."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def stored_lines(path: Path) -> list[dict]:
-    """The entries of `path`, none if there is no such file; a last line that was not finished does not count."""
+    """Read the entries of `path`, none if there is no such file; an unfinished last line is ignored."""
     if not path.is_file():
         return []
     whole = path.read_bytes()
@@ -16,10 +16,7 @@ def stored_lines(path: Path) -> list[dict]:
 
 
 def store_lines(path: Path, entries: Iterable[dict]) -> Iterator[dict]:
-    """Each of `entries` after its line has been added to `path`, at once: what is on disk need not be made again.
-
-    A last line that was not finished is cut off the file first.
-    """
+    """Append each of `entries` to `path` at once, and yield it; an unfinished last line is removed first."""
     with path.open("ab") as out:
         out.truncate(_finished(path.read_bytes()))
     with path.open("a", encoding="utf-8", buffering=1) as out:

@@ -1,4 +1,4 @@
-"""Takes: a face tracker's recordings with their sound, in a user's own folder, checked before anything learns them.
+"""Takes: a face tracker's recordings with their sound, in a user's own folder, checked before training.
 
 A take is a motion file (`recordings.SUFFIXES`) and a sound or video file of the same name beside it. One folder a
 speaker; takes that lie in no folder are of one speaker, named like the whole folder.
@@ -23,16 +23,16 @@ from memorytalker.sound.decode import SAMPLE_RATE, AudioError, load_waveform
 SOUND_SUFFIXES = tuple(
     ".wav .flac .mp3 .m4a .aac .ogg .opus .webm .mp4 .mov .m4v .mkv .avi .aif .aiff .caf .wma .3gp".split()
 )
-#: Sound and motion may differ in length by so many seconds unsaid, and by this share of the longer one at all.
-UNSAID, LARGEST_DIFFERENCE = 0.2, 0.1
+#: Sound and motion may differ in length by so many seconds without a remark, and by this share of the longer at most.
+UNREMARKED, LARGEST_DIFFERENCE = 0.2, 0.1
 SHORTEST_SECONDS = 1.0
 #: A speaker with so many takes gives the last one to the test.
 ENOUGH_TO_TEST = 3
-#: Seconds that the jaw is sought before and behind the voice. Farther off than `LATEST` is told as an error of time,
-#: where the correlation is clearly higher there (speech has a rhythm, which fits itself again a syllable later), and a
-#: weaker correlation than `WEAKEST` as another sound. Measured on filmed speech: 0 to 0.04 s, correlation 0.5 to 0.85.
+#: The lag of the jaw behind the voice is searched within this range, in seconds. A lag beyond `LATEST` is reported if
+#: its correlation is clearly higher (speech is rhythmic and fits itself again a syllable later), and a correlation
+#: below `WEAKEST` as a wrong sound. Measured on tracked speech: 0 to 0.04 s, correlation 0.5 to 0.85.
 LAG_SOUGHT, LATEST, CLEARLY, WEAKEST = 1.0, 0.15, 0.1, 0.2
-#: Seconds of a take from which on that can be told.
+#: Seconds of a take from which on the lag is reliable.
 LONG_ENOUGH = 12.0
 
 
@@ -88,20 +88,20 @@ class Take:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What the user should know before training with it, in sentences."""
-        said = list(self.decided)
-        if abs(self.motion_seconds - self.sound_seconds) > UNSAID:
+        remarks = list(self.decided)
+        if abs(self.motion_seconds - self.sound_seconds) > UNREMARKED:
             which = "motion" if self.motion_seconds > self.sound_seconds else "sound"
             longer = abs(self.motion_seconds - self.sound_seconds)
-            said.append(f"The {which} is {longer:.2f} s longer; its end is left out. Both must begin together.")
+            remarks.append(f"The {which} is {longer:.2f} s longer; its end is left out. Both must begin together.")
         lag, fit = self.follow
         if self.seconds < LONG_ENOUGH:
             pass
         elif fit < WEAKEST:
-            said.append(f"The jaw hardly follows the voice (correlation {fit:.2f}); is this the sound of this take?")
+            remarks.append(f"The jaw hardly follows the voice (correlation {fit:.2f}); is this the sound of this take?")
         elif abs(lag) > LATEST:
             late = "motion" if lag > 0 else "sound"
-            said.append(f"The {late} seems to be {abs(lag):.2f} s late; cut so much from its beginning.")
-        return tuple(said)
+            remarks.append(f"The {late} seems to be {abs(lag):.2f} s late; cut so much from its beginning.")
+        return tuple(remarks)
 
 
 def find_takes(folder: str | Path) -> tuple[tuple[TakeFiles, ...], tuple[str, ...]]:
@@ -155,7 +155,7 @@ def read_take(files: TakeFiles) -> Take:
         raise CaptureError(f"The motion of the take {files.name} cannot be used: {error}") from None
     curves = read.curves
     if "jawOpen" not in curves.names or np.ptp(curves.curve("jawOpen")) < 1e-3:
-        raise CaptureError(f"In {files.motion} jawOpen never moves; record again with the whole face in the picture.")
+        raise CaptureError(f"In {files.motion} jawOpen never moves; record again with the whole face in view.")
     try:
         samples = load_waveform(files.sound).samples
     except AudioError as error:
@@ -163,7 +163,7 @@ def read_take(files: TakeFiles) -> Take:
     motion, sound = curves.duration, len(samples) / SAMPLE_RATE
     if min(motion, sound) < SHORTEST_SECONDS:
         raise CaptureError(f"{files.motion} holds less than {SHORTEST_SECONDS:g} s of motion with sound; record more.")
-    if abs(motion - sound) > max(UNSAID, LARGEST_DIFFERENCE * max(motion, sound)):
+    if abs(motion - sound) > max(UNREMARKED, LARGEST_DIFFERENCE * max(motion, sound)):
         lengths = f"{files.motion} lasts {motion:.1f} s but {files.sound.name} {sound:.1f} s"
         raise CaptureError(f"{lengths}; give the sound of this very take.")
     frames = max(1, min(len(curves.weights), int(sound * curves.fps + 1e-6)))

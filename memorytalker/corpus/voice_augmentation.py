@@ -1,4 +1,4 @@
-"""Other throats for recorded speech: the same words at the same times, so that few filmed people teach for many."""
+"""Voice augmentation: pitch, formants, tempo and loudness range of recorded speech are changed."""
 
 from __future__ import annotations
 
@@ -16,22 +16,34 @@ WINDOW, HOP = 512, 64
 
 
 def shifted_voice(waveform: Waveform, factor: float) -> Waveform:
-    """Pitch and formants times `factor` (0.5 to 2), timing unchanged: above 1 a shorter vocal tract, as a child's."""
+    """Scale pitch and formants by `factor` (0.5 to 2) with timing unchanged; above 1 is a shorter vocal tract."""
     return changed_voice(waveform, factor)
 
 
-def changed_voice(waveform: Waveform, pitch: float = 1.0, speed: float = 1.0, liveliness: float = 1.0) -> Waveform:
-    """Another throat: pitch and formants times `pitch`, time through `speed`, loudness range in dB times `liveliness`.
+def changed_voice(waveform: Waveform, pitch: float = 1.0, speed: float = 1.0, dynamics: float = 1.0) -> Waveform:
+    """Change a voice.
 
-    Each from 0.5 to 2. The sound is resampled and then stretched to its new length by a phase vocoder (Flanagan and
-    Golden 1966, doi 10.1002/j.1538-7305.1966.tb01706.x), whose frames are centred, so that nothing else moves in time.
+    The sound is resampled and then stretched to its new length by a phase vocoder (Flanagan and Golden 1966, doi
+    10.1002/j.1538-7305.1966.tb01706.x), whose frames are centred, so that nothing else moves in time.
+
+    Args:
+        waveform: speech.
+        pitch: factor of pitch and formants.
+        speed: factor of the tempo.
+        dynamics: factor of the loudness range in dB.
+
+    Returns:
+        The changed speech.
+
+    Raises:
+        ValueError: a factor is not from 0.5 to 2.
     """
-    for name, factor in (("pitch", pitch), ("speed", speed), ("liveliness", liveliness)):
+    for name, factor in (("pitch", pitch), ("speed", speed), ("dynamics", dynamics)):
         if not 0.5 <= factor <= 2.0:
             raise ValueError(f"A voice can be changed by a factor from 0.5 to 2, not by {name} {factor!r}.")
     samples = waveform.samples.astype(np.float64)
-    if liveliness != 1.0:
-        samples = _livelier(samples, waveform.sample_rate, liveliness)
+    if dynamics != 1.0:
+        samples = _scaled_dynamics(samples, waveform.sample_rate, dynamics)
     ratio = Fraction(pitch).limit_denominator(100)
     resampled = resample_poly(samples, ratio.denominator, ratio.numerator)
     samples = _stretched(resampled, round(len(waveform.samples) / speed))
@@ -39,8 +51,8 @@ def changed_voice(waveform: Waveform, pitch: float = 1.0, speed: float = 1.0, li
     return Waveform((samples / peak).astype(np.float32))
 
 
-def _livelier(samples: np.ndarray, sample_rate: int, factor: float) -> np.ndarray:
-    """Loud parts louder and soft ones softer by `factor` in dB around ordinary speech; pauses only by what is soft."""
+def _scaled_dynamics(samples: np.ndarray, sample_rate: int, factor: float) -> np.ndarray:
+    """Scale the loudness in dB around the median of speech by `factor`."""
     contour = gaussian_filter1d(loudness_contour(samples, sample_rate), 0.03 * RATE)
     ordinary = np.median(contour[contour > np.percentile(contour, 98) - 25])
     gain = (factor - 1.0) * np.clip(contour - ordinary, -25.0, 15.0)  # dB

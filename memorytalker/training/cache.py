@@ -1,6 +1,6 @@
-"""What the network hears of a data set, computed once: states of an encoder that does not learn, log-mels, sound.
+"""Cache of the network's inputs for a data set: hidden states of a frozen encoder, log-mels, sound.
 
-A cache belongs to one encoder and one data set, by their digests: one that was made with others is never used.
+A cache belongs to the digests of one encoder and one data set and is never used with others.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from memorytalker.sound.mel import normalise_level, style_log_mel
 from memorytalker.training.data import TrainingClip, TrainingError, span, split_long, states_per_frame
 from memorytalker.training.space import MotionSpace
 
-#: Seconds of the longest piece that counts as one clip in an epoch.
+#: Longest piece of a take, in seconds, that is one clip of an epoch.
 LONGEST_PIECE = 12.0
 _MARK = "encoder.json"
-#: The fields of SpeechConfig that, beside the weights, decide the hidden states.
+#: Fields of SpeechConfig that the hidden states depend on, beside the weights.
 _DECIDING = (
     "form", "hidden_size", "layers", "heads", "feedforward", "mel_bins", "state_rate", "resample", "target_level",
     "mixed_layers",
@@ -40,9 +40,13 @@ _DECIDING = (
 
 
 class StateCache:
-    """What `model` hears of the sequences of one data set, below `folder`, one array a file, read in pieces.
+    """Inputs of a model for the sequences of one data set, one array per file, read in pieces.
 
-    With `states` the hidden states of its speech encoder, which then may not learn; without, the sound itself.
+    Args:
+        model: whose speech encoder computes the states.
+        folder: the cache lies in a folder of its own below it.
+        data_digest: sha256 of the data set.
+        states: keep hidden states, for a frozen speech encoder; otherwise the sound itself.
     """
 
     def __init__(self, model: MemoryTalker, folder: Path, data_digest: str, states: bool) -> None:
@@ -57,7 +61,7 @@ class StateCache:
         }  # fmt: skip
 
     def fill(self, sequences: Sequence[FaceSequence], progress: Progress | None = None) -> None:
-        """Hear every sequence that is not in the cache yet."""
+        """Encode every sequence that is not in the cache yet."""
         self.folder.mkdir(parents=True, exist_ok=True)
         kinds = ("states" if self._states else "waveform", "mel")
         missing = [one for one in sequences if not all(self._path(one.name, kind).is_file() for kind in kinds)]
@@ -72,12 +76,12 @@ class StateCache:
                 progress(done, len(missing), "features")
 
     def read(self, name: str, first: int, frames: int) -> dict[str, Tensor]:
-        """ "states" or "waveform", and "mel", of `frames` motion frames from `first` on."""
+        """Read "states" or "waveform", and "mel", of `frames` motion frames from `first` on."""
         kind = "states" if self._states else "waveform"
         return {kind: self._read(name, kind, first, frames), "mel": self._read(name, "mel", first, frames)}
 
     def read_mel(self, name: str, first: int, frames: int) -> Tensor:
-        """The log-mel alone, (M, mel_bins)."""
+        """Read the log-mel alone, (M, mel_bins)."""
         return self._read(name, "mel", first, frames)
 
     def _read(self, name: str, kind: str, first: int, frames: int) -> Tensor:
@@ -94,7 +98,7 @@ def _save(path: Path, array: np.ndarray) -> None:
 
 
 def encoder_digest(model: MemoryTalker) -> str:
-    """sha256 of everything that decides the hidden states: the encoder's weights and how it listens."""
+    """Return the sha256 of everything that the hidden states depend on: the encoder's weights and configuration."""
     speech = {name: getattr(model.config.speech, name) for name in _DECIDING}
     digest = hashlib.sha256(json.dumps([speech, model.speech.text_rate], sort_keys=True).encode())
     for name, value in sorted(model.speech.encoder.state_dict().items()):
@@ -111,10 +115,17 @@ def encode(
     states: bool = True,
     window_seconds: float = 28.0,
 ) -> tuple[np.ndarray | None, np.ndarray]:
-    """states (S, hidden) and mel (M, 80), float16, of samples (A,) at 16 kHz.
+    """Compute the hidden states and the log-mel of a sound.
 
-    `frames` are the motion frames that the sound belongs to: an encoder that resamples to them needs them. Without
-    `states` the first is None. Whisper hears at most 30 s at once: long sound goes in windows side by side.
+    Args:
+        model: whose speech encoder and style settings are used.
+        samples: (A,) float32 at 16 kHz.
+        frames: number of motion frames; needed by an encoder that resamples to them.
+        states: whether to compute the states.
+        window_seconds: Whisper takes 30 s at most, so longer sound is encoded in windows of this length.
+
+    Returns:
+        States (S, hidden) float16, None without `states`, and log-mel (M, 80) float16.
     """
     device, config = next(model.parameters()).device, model.config
     sound = torch.from_numpy(samples)[None].to(device)
@@ -126,8 +137,8 @@ def encode(
     if config.speech.form != "whisper":
         wanted = None if frames is None else torch.tensor([frames * config.text_frames], device=device)
         return model.speech.states(sound, frames=wanted)[0].cpu().numpy().astype(np.float16), mel
-    heard = states_in_windows(model.speech, sound, config.sample_rate, window_seconds)
-    return heard.cpu().numpy().astype(np.float16), mel
+    hidden = states_in_windows(model.speech, sound, config.sample_rate, window_seconds)
+    return hidden.cpu().numpy().astype(np.float16), mel
 
 
 # The cache inside a corpus, which holds one encoder's features
@@ -136,10 +147,17 @@ def encode(
 def cache_features(
     model: MemoryTalker, folder: Path, root: Path, progress: Progress | None = None, workers: int = 1
 ) -> None:
-    """Write `features/<clip>.npz` (states float16, mel float16) for every clip of the corpus that has none yet.
+    """Write `features/<clip>.npz` (states float16, mel float16) for every clip of a corpus that has none yet.
 
-    So many `workers` hear clips side by side, with as many cores between them as torch had before.
-    Raises TrainingError if the features there are of another encoder.
+    Args:
+        model: whose speech encoder computes the states.
+        folder: the corpus.
+        root: its source folder.
+        progress: called after each clip.
+        workers: clips encoded in parallel; they share torch's threads.
+
+    Raises:
+        TrainingError: the features that are there were made with another encoder.
     """
     clips, _ = read_clips(folder)
     (folder / "features").mkdir(exist_ok=True)
@@ -151,7 +169,7 @@ def cache_features(
         states, mel = encode(model, clip_samples(root, folder, clip))
         write_whole(_path(folder, clip), lambda part: np.savez(part, states=states, mel=mel))
 
-    workers = max(workers, 1)  # none at all is one, as for alignment
+    workers = max(workers, 1)  # 0 means 1, as for alignment
     with _cores_shared(workers), ThreadPoolExecutor(workers) as pool:
         for done, _ in enumerate(pool.map(cache, missing), start=1):
             if progress:
@@ -160,7 +178,7 @@ def cache_features(
 
 @contextmanager
 def _cores_shared(workers: int) -> Iterator[None]:
-    """Divide torch's threads among `workers`: the encoder is small, and two clips at once go faster than one on two."""
+    """Divide torch's threads among `workers`: for this small encoder, two clips on one core each are faster."""
     before = torch.get_num_threads()
     torch.set_num_threads(max(before // workers, 1))
     try:
@@ -170,7 +188,7 @@ def _cores_shared(workers: int) -> Iterator[None]:
 
 
 def _claim(model: MemoryTalker, folder: Path, root: Path, found: list[Clip]) -> None:
-    """Mark the features with the encoder's digest; where they have no mark yet, one clip is heard anew to see."""
+    """Mark the features with the encoder's digest; if they have no mark, encode one clip again and compare."""
     mark, digest = folder / "features" / _MARK, encoder_digest(model)
     marked = json.loads(mark.read_text(encoding="utf-8"))["encoder"] if mark.is_file() else None
     if not found:
@@ -181,18 +199,19 @@ def _claim(model: MemoryTalker, folder: Path, root: Path, found: list[Clip]) -> 
         shortest = min(found, key=lambda clip: clip.frames)
         with np.load(_path(folder, shortest)) as data:
             known = data["states"].astype(np.float32)
-        heard = encode(model, clip_samples(root, folder, shortest))[0]
-        ours = known.shape == heard.shape and bool(np.allclose(known, heard, atol=0.05, rtol=0.02))
+        again, _ = encode(model, clip_samples(root, folder, shortest))
+        assert again is not None
+        ours = known.shape == again.shape and bool(np.allclose(known, again, atol=0.05, rtol=0.02))
     if not ours:
-        raise TrainingError(f"{folder / 'features'} was made with another speech encoder; delete it to make it anew.")
+        raise TrainingError(f"{folder / 'features'} was made with another speech encoder; delete it to make it again.")
     if marked != digest:  # and only then: several runs may read one corpus at once
         write_whole(mark, lambda part: part.write_text(json.dumps({"encoder": digest}) + "\n", encoding="utf-8"))
 
 
 def cached_states(folder: Path, clip: Clip) -> np.ndarray:
-    """Hidden states (S, hidden) float16 of a clip of the corpus `folder`. Raises TrainingError if not cached."""
+    """Read the cached hidden states (S, hidden) float16 of a clip. Raises TrainingError if there are none."""
     if not _path(folder, clip).is_file():
-        raise TrainingError(f"{clip.name} has not been heard yet: cache the features of {folder} first.")
+        raise TrainingError(f"{clip.name} is not encoded yet: cache the features of {folder} first.")
     with np.load(_path(folder, clip)) as data:
         return data["states"]
 
@@ -200,7 +219,21 @@ def cached_states(folder: Path, clip: Clip) -> np.ndarray:
 def load_training_clips(
     folder: Path, split: str, space: MotionSpace, config: ModelConfig, keep: Callable[[Clip], bool] = lambda clip: True
 ) -> list[TrainingClip]:
-    """The clips of one split with their cached features, motion in the coordinates of `space`; long takes in pieces."""
+    """Load the clips of one split with their cached features; long takes are split.
+
+    Args:
+        folder: the corpus.
+        split: "train", "validation" or "test".
+        space: in whose coordinates the motion is given.
+        config: of the model.
+        keep: which clips to load.
+
+    Returns:
+        The clips.
+
+    Raises:
+        TrainingError: the corpus was made for a head with other blendshapes.
+    """
     clips, names = read_clips(folder)
     if names != space.names:
         raise TrainingError("The corpus was made for another head: its curves have other names. Make it again.")

@@ -1,4 +1,4 @@
-"""A checkpoint of the paper's public code becomes a weights folder: `convert --checkpoint FILE --out FOLDER`."""
+"""Conversion of a checkpoint of the paper's public code: `convert --checkpoint FILE --out FOLDER`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from memorytalker.config import ConfigError
 
 
 def add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    """Flags of `convert` that are about a checkpoint in the place of a data set."""
-    group = parser.add_argument_group("checkpoint of the paper's public code, in the place of a data set")
+    """Add the flags of `convert` for a checkpoint."""
+    group = parser.add_argument_group("checkpoint of the paper's public code, instead of a data set")
     file = ".pth, .pt or .safetensors; no code in it is run"
     group.add_argument("--checkpoint", type=Path, metavar="FILE", help=file)
     group.add_argument("--out", dest="weights_out", type=Path, metavar="FOLDER", help="a new folder for the weights")

@@ -54,7 +54,7 @@ def _add_weights(what: argparse._SubParsersAction) -> None:
         "corpus",
         help="only the corpus of the open weights",
         description="Make the training clips of the open weights, as 'train weights' does before it trains: motion of "
-        "phone times, and of what filmed faces teach to hear in the sound.",
+        "phone times, and of curves predicted from the sound.",
     )
     _add_corpus(corpus)
     corpus.set_defaults(what="corpus")
@@ -81,7 +81,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the folder of the run")
     parser.add_argument("--device", default="auto", help="cpu, cuda, mps or auto (default: %(default)s)")
     parser.add_argument(
-        "--cache", type=Path, metavar="FOLDER", help="what the encoder hears, kept between runs (default: RUN/../heard)"
+        "--cache",
+        type=Path,
+        metavar="FOLDER",
+        help="cached features of the sound, kept between runs (default: RUN/../features)",
     )
     add_dataset(parser)
 

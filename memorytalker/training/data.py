@@ -20,16 +20,22 @@ from memorytalker.phones import ENGLISH
 
 
 class TrainingError(InputError):
-    """A training that cannot be done; the message is one plain sentence that names the remedy."""
+    """Training that cannot start or go on; the message is one sentence that names the remedy."""
 
 
 @dataclass(frozen=True)
 class TrainingClip:
-    """One clip ready for the network; tensors on the CPU.
+    """One clip in memory, ready for the network; tensors on the CPU.
 
-    states (S, hidden) of a frozen speech encoder, or None where `waveform` (A,) at 16 kHz is given for an encoder
-    that learns; mel (M, 80) for the style encoder; motion (T, D) float32 metres from the template; labels (T,) slot
-    of each frame, -1 unknown.
+    Attributes:
+        name: of the clip; pieces of one take share it.
+        speaker: whom the style encoder should recognise.
+        captured: whether the motion was recorded and not synthesised.
+        states: (S, hidden) of a frozen speech encoder, None where `waveform` is given.
+        mel: (M, 80) log-mel for the style encoder.
+        motion: (T, D) float32, metres from the template.
+        labels: (T,) slot of each frame, -1 unknown.
+        waveform: (A,) at 16 kHz, for a speech encoder that is trained.
     """
 
     name: str
@@ -47,24 +53,29 @@ class TrainingClip:
         return len(self.motion)
 
     def load(self) -> TrainingClip:
-        """The clip itself: it is in memory already."""
+        """Return the clip itself."""
         return self
 
 
 @dataclass(frozen=True)
 class StoredClip:
-    """A clip on disk: what it is drawn by is known, the rest is read when a batch needs it.
+    """A clip on disk, of which only what the samplers need is in memory.
 
-    `read(first, frames)` gives that piece of the clip, `read_mel(first, frames)` its log-mel (M, 80) alone.
+    Attributes:
+        name, speaker, captured: as in `TrainingClip`.
+        frames: number of motion frames, T.
+        read: (first, frames) -> that piece of the clip.
+        read_mel: (first, frames) -> its log-mel (M, 80) alone.
+        first: number of frames of the stored clip before this piece.
     """
 
     name: str
     speaker: str
     captured: bool
-    frames: int  # T
+    frames: int
     read: Callable[[int, int], TrainingClip] = field(repr=False)
     read_mel: Callable[[int, int], Tensor] = field(repr=False)
-    first: int = 0  # frames of the stored clip that come before this piece of it
+    first: int = 0
 
     def load(self) -> TrainingClip:
         """Read it."""
@@ -72,12 +83,12 @@ class StoredClip:
 
     @property
     def mel(self) -> Tensor:
-        """(M, 80), read anew each time."""
+        """(M, 80), read from disk each time."""
         return self.read_mel(self.first, self.frames)
 
     @property
     def motion(self) -> Tensor:
-        """(T, D) metres, read anew each time."""
+        """(T, D) metres, read from disk each time."""
         return self.load().motion
 
 
@@ -87,9 +98,18 @@ AnyClip = TrainingClip | StoredClip
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded clips: `state_mask` (B, S) and `mask` (B, T) are True where valid; `names` in order.
+    """Padded clips, with either the states of a frozen encoder or the sound.
 
-    Either `states` (B, S, hidden) of a frozen encoder, or `waveform` (B, A) of which `lengths` (B,) samples are valid.
+    Attributes:
+        names: of the clips, in order.
+        states: (B, S, hidden).
+        state_mask: (B, S), True where valid.
+        motion: (B, T, D) metres from the template.
+        mask: (B, T), True where valid.
+        labels: (B, T) slots, -1 unknown.
+        captured: (B,) True for recorded motion.
+        waveform: (B, A) at 16 kHz.
+        lengths: (B,) number of valid samples.
     """
 
     names: tuple[str, ...]
@@ -98,34 +118,33 @@ class Batch:
     motion: Tensor
     mask: Tensor
     labels: Tensor
-    captured: Tensor  # (B,) True for recorded motion
+    captured: Tensor
     waveform: Tensor | None = None
     lengths: Tensor | None = None
 
     @property
-    def firm(self) -> Tensor:
-        """(B, T) valid frames in which a closed mouth is meant: all but the silences of recorded motion.
+    def opening_mask(self) -> Tensor:
+        """(B, T) True on the frames of the opening losses: all valid ones but the silences of recorded motion.
 
-        People breathe in with an open mouth, and some rest with one; between that and a shut mouth there is no middle
-        that a relative error should find.
+        There the mouth may be open, to breathe or at rest, or closed; the sound does not tell which.
         """
         return self.mask & ~(self.captured[:, None] & (self.labels == ENGLISH.silence_index))
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on another device."""
+        """Return the same batch on another device."""
         return Batch(**{k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(self).items()})
 
 
 def collate(clips: Sequence[AnyClip]) -> Batch:
-    """Clips of different lengths to one padded batch. Raises TrainingError if some have states and some have not."""
+    """Pad clips of different lengths to one batch. Raises TrainingError if only some of them have states."""
     clips = [clip.load() for clip in clips]
     frames = torch.tensor([clip.frames for clip in clips])
-    heard: dict[str, Tensor | None] = {"states": None, "state_mask": None}
+    inputs: dict[str, Tensor | None] = {"states": None, "state_mask": None}
     if all(clip.states is not None for clip in clips):
-        heard["states"], counts = _pad([clip.states for clip in clips])
-        heard["state_mask"] = torch.arange(int(counts.max()))[None] < counts[:, None]
+        inputs["states"], counts = _pad([clip.states for clip in clips])
+        inputs["state_mask"] = torch.arange(int(counts.max()))[None] < counts[:, None]
     elif all(clip.waveform is not None for clip in clips):
-        heard["waveform"], heard["lengths"] = _pad([clip.waveform for clip in clips])
+        inputs["waveform"], inputs["lengths"] = _pad([clip.waveform for clip in clips])
     else:
         raise TrainingError("A batch needs the encoder's states of every clip, or the sound of every clip.")
     return Batch(
@@ -134,7 +153,7 @@ def collate(clips: Sequence[AnyClip]) -> Batch:
         mask=torch.arange(int(frames.max()))[None] < frames[:, None],
         labels=pad_sequence([clip.labels for clip in clips], batch_first=True, padding_value=-1),
         captured=torch.tensor([clip.captured for clip in clips]),
-        **heard,
+        **inputs,
     )
 
 
@@ -143,7 +162,7 @@ def _pad(items: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def cropped(clip: AnyClip, frames: int, random: np.random.Generator, config: ModelConfig) -> TrainingClip:
-    """A random piece of at most `frames` motion frames, beginning where a motion frame and a hidden state do."""
+    """Cut a random piece of at most `frames` frames; a motion frame and a hidden state start together there."""
     if clip.frames <= frames:
         return clip.load()
     step = _common_step(config)
@@ -151,7 +170,7 @@ def cropped(clip: AnyClip, frames: int, random: np.random.Generator, config: Mod
 
 
 def split_long(clip: AnyClip, seconds: float, config: ModelConfig) -> list[AnyClip]:
-    """A clip longer than `seconds` in pieces of about that length, so that long takes count by their length."""
+    """Split a clip longer than `seconds` into pieces of about that length, so that long takes count by their length."""
     count = int(np.ceil(clip.frames / (seconds * config.fps)))
     if count <= 1:
         return [clip]
@@ -161,24 +180,24 @@ def split_long(clip: AnyClip, seconds: float, config: ModelConfig) -> list[AnyCl
 
 
 def _common_step(config: ModelConfig) -> int:
-    """Motion frames between moments at which a motion frame and a hidden state begin together."""
+    """Number of motion frames between two moments at which a motion frame and a hidden state start together."""
     if config.speech.resample == "before":  # every motion frame has its own states
         return 1
     return config.fps // int(np.gcd(config.fps, config.speech.state_rate))
 
 
 def states_per_frame(config: ModelConfig) -> float:
-    """Hidden states of the speech encoder for each motion frame."""
+    """Return the number of hidden states of the speech encoder per motion frame."""
     return config.text_frames if config.speech.resample == "before" else config.speech.state_rate / config.fps
 
 
 def span(first: int, frames: int, rate: float) -> slice:
-    """The entries, `rate` of them a motion frame, that belong to `frames` motion frames from `first` on."""
+    """Return the slice of entries, `rate` per motion frame, of `frames` motion frames from `first` on."""
     return slice(round(first * rate), round((first + frames) * rate))
 
 
 def piece(clip: AnyClip, first: int, frames: int, config: ModelConfig) -> AnyClip:
-    """`frames` motion frames from `first` on, with what is heard during them; a stored clip stays on disk."""
+    """Cut `frames` motion frames from `first` on, with their sound; a stored clip stays on disk."""
     if isinstance(clip, StoredClip):
         return replace(clip, first=clip.first + first, frames=frames)
     states, waveform, mel_rate = clip.states, clip.waveform, config.sample_rate / config.style.hop / config.fps
@@ -193,9 +212,15 @@ def piece(clip: AnyClip, first: int, frames: int, config: ModelConfig) -> AnyCli
 
 
 class Sampler:
-    """Which clips make up each step of a run: the same for the same seed, whatever was done before.
+    """Draws the batches of every epoch; the same seed and epoch give the same batches.
 
-    `among` are the clip numbers to draw from, None for all.
+    Args:
+        clips: the training clips.
+        config: batch size, seed and the share of captured clips.
+        among: clip numbers to draw from; None: all.
+
+    Raises:
+        TrainingError: there are no clips.
     """
 
     def __init__(self, clips: Sequence[AnyClip], config: TrainingConfig, among: Sequence[int] | None = None) -> None:
@@ -206,15 +231,15 @@ class Sampler:
         self._config = config
         self._captured = [i for i in self._among if clips[i].captured]
         self._others = [i for i in self._among if not clips[i].captured]
-        self._chances = _chances([clips[i] for i in self._captured])
+        self._probabilities = _probabilities([clips[i] for i in self._captured])
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in one pass."""
+        """Number of batches in one epoch."""
         return max(1, len(self._among) // self._config.batch_size)
 
     def epoch(self, number: int) -> Iterator[list[int]]:
-        """The clip numbers of each batch of an epoch; clips of like length travel together."""
+        """Yield the clip numbers of each batch of an epoch; batches hold clips of similar length."""
         random = np.random.default_rng((self._config.seed, number))
         order = self._order(random)
         size, pool = self._config.batch_size, 16
@@ -230,28 +255,34 @@ class Sampler:
         share, total = self._config.captured_share, len(self._among)
         if not share or not self._captured or not self._others:
             return random.permutation(self._among).tolist()
-        captured = random.choice(self._captured, round(share * total), p=self._chances)
+        captured = random.choice(self._captured, round(share * total), p=self._probabilities)
         others = random.permutation(self._others)[: total - len(captured)]
         return random.permutation(np.concatenate([captured, others])).tolist()
 
 
-def _chances(clips: Sequence[AnyClip]) -> np.ndarray:
-    """How likely each clip is drawn: people by the root of their recorded time, a person's clips by their length.
+def _probabilities(clips: Sequence[AnyClip]) -> np.ndarray:
+    """Probability of each clip: speakers by the square root of their recorded time, clips of one by their length.
 
-    So one person of whom there is much does not drown the others.
+    A speaker with many recordings then does not dominate.
     """
     seconds: dict[str, float] = defaultdict(float)
     for clip in clips:
         seconds[clip.speaker] += clip.frames
-    chances = np.array([clip.frames / seconds[clip.speaker] ** 0.5 for clip in clips])
-    return chances / chances.sum() if len(clips) else chances
+    weights = np.array([clip.frames / seconds[clip.speaker] ** 0.5 for clip in clips])
+    return weights / weights.sum() if len(clips) else weights
 
 
 class Triplets:
-    """For an anchor clip: another clip of its speaker, and a clip of another speaker; never the clip itself.
+    """Draws triplets of the style loss: for an anchor, another clip of its speaker and a clip of another speaker.
 
-    A speaker with a single clip is no anchor, but may be the stranger of others.
-    Raises TrainingError, saying `of` which clips, without two speakers or without any speaker who has two clips.
+    A speaker with a single clip serves as negative only.
+
+    Args:
+        clips: to draw from.
+        of: which clips they are, for messages.
+
+    Raises:
+        TrainingError: there are no two speakers, or no speaker has two clips.
     """
 
     def __init__(self, clips: Sequence[AnyClip], of: str = "training") -> None:
@@ -266,7 +297,7 @@ class Triplets:
                 f"The style encoder needs clips of at least two speakers, and the {of} clips are of "
                 f"{len(self._speakers)}; name more in the splits."
             )
-        #: Speakers with a single clip, who are never an anchor.
+        #: Speakers with a single clip, who are never anchors.
         self.single = tuple(name for name in self._speakers if len(names[name]) < 2)
         if len(self.single) == len(self._speakers):
             raise TrainingError(
@@ -276,17 +307,17 @@ class Triplets:
         self._clips = clips
 
     def usable(self, index: int) -> bool:
-        """Whether the clip's speaker has another clip."""
+        """Return whether the clip can be an anchor."""
         return self._clips[index].speaker not in self.single
 
     def anchors(self) -> list[int]:
-        """The numbers of all usable clips."""
+        """Return the numbers of all clips that can be anchors."""
         return [index for index in range(len(self._clips)) if self.usable(index)]
 
     def draw(self, index: int, random: np.random.Generator) -> tuple[int, int]:
-        """(positive, negative) clip numbers for the anchor `index`."""
+        """Draw the clip numbers (positive, negative) for the anchor `index`."""
         clip = self._clips[index]
         own = [i for i in self._by_speaker[clip.speaker] if self._clips[i].name != clip.name]
         others = [name for name in self._speakers if name != clip.speaker]
-        stranger = self._by_speaker[others[int(random.integers(len(others)))]]
-        return own[int(random.integers(len(own)))], stranger[int(random.integers(len(stranger)))]
+        other = self._by_speaker[others[int(random.integers(len(others)))]]
+        return own[int(random.integers(len(own)))], other[int(random.integers(len(other)))]

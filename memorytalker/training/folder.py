@@ -1,7 +1,7 @@
-"""The folder of a run: what it is, how far it came, its best weights; whole files only, whenever it is broken off.
+"""The folder of a run: its description, checkpoint and best weights; an interruption leaves no partial files.
 
-`run.json` configuration, data and where it ran; `log.jsonl` one line a judged epoch; `tensorboard/` the same as
-curves; `last.pt` everything needed to go on; `best.safetensors` the weights with the lowest validation loss; `weights/`
+`run.json` configuration, data and where it ran; `log.jsonl` one line per validated epoch; `tensorboard/` the same as
+curves; `last.pt` the checkpoint; `best.safetensors` the weights with the lowest validation loss; `weights/`
 the finished model.
 """
 
@@ -29,15 +29,19 @@ _CONFIGS = {"training": TrainingConfig, "model": ModelConfig}
 
 
 class RunFolder:
-    """One run's folder. Every file is written beside its place and then moved there."""
+    """The folder of one run. Every file is written under another name and then moved to its place.
+
+    Args:
+        path: of the folder.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    # What the run is
+    # Description
 
     def check(self, claim: dict) -> None:
-        """Raise ConfigError if a run with another claim (configuration and data) began here: two would be mixed."""
+        """Raise ConfigError if the folder holds a run with another configuration or other data."""
         if not (self.path / "last.pt").is_file() or not (self.path / "run.json").is_file():
             return
         other = {key: value for key, value in self.about().items() if key != "sessions"}
@@ -45,11 +49,11 @@ class RunFolder:
         if changed:
             raise ConfigError(
                 f"{self.path} holds a run with other settings ({', '.join(changed)}); "
-                "choose another work folder, or delete this one to start anew."
+                "choose another work folder, or delete this one to start again."
             )
 
     def describe(self, claim: dict, session: dict) -> None:
-        """Note what this run is, and add where and with what it is started or goes on."""
+        """Write configuration and data of the run, and add a session."""
         self.path.mkdir(parents=True, exist_ok=True)
         remove_unfinished(self.path)
         resumed = (self.path / "last.pt").is_file() and (self.path / "run.json").is_file()
@@ -58,7 +62,7 @@ class RunFolder:
         write_whole(self.path / "run.json", lambda part: part.write_text(text, encoding="utf-8"))
 
     def about(self) -> dict:
-        """What `run.json` says. Raises TrainingError if there is none."""
+        """Read `run.json`. Raises TrainingError if there is none."""
         try:
             return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
@@ -66,36 +70,36 @@ class RunFolder:
         except (UnicodeDecodeError, json.JSONDecodeError) as error:
             raise TrainingError(f"{self.path / 'run.json'} is not readable JSON: {error}.") from None
 
-    # How far it came
+    # Checkpoint
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the checkpoint."""
         write_whole(self.path / "last.pt", lambda part: torch.save(state, part))
 
     def load(self) -> dict[str, Any] | None:
-        """The checkpoint on the CPU, None if there is none yet."""
+        """Load the checkpoint to the CPU, None if there is none yet."""
         path = self.path / "last.pt"
         return torch.load(path, map_location="cpu", weights_only=True) if path.is_file() else None
 
     def trim(self, step: int) -> None:
-        """Keep the lines of the log up to a step, that of the checkpoint: what came after it comes again."""
+        """Drop the lines of the log after a step: they will be logged again."""
         path, kept = self.path / "log.jsonl", []
         for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []:
             try:
                 known = json.loads(line)["step"] <= step
-            except json.JSONDecodeError:  # broken off while it was written
+            except json.JSONDecodeError:  # interrupted while it was written
                 known = False
             kept += [line] if known else []
         write_whole(path, lambda part: part.write_text("".join(kept), encoding="utf-8"))
 
     def log(self, line: dict) -> None:
-        """Add a line to the log, and see it to the disk."""
+        """Append a line to the log and flush it to the disk."""
         with (self.path / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(line) + "\n")
             log.flush()
             os.fsync(log.fileno())
 
-    # Its best weights
+    # Best weights
 
     def save_best(self, state: dict[str, Tensor]) -> None:
         """Write the best weights so far."""
@@ -103,7 +107,7 @@ class RunFolder:
         write_whole(self.path / "best.safetensors", lambda part: save_file(whole, part))
 
     def best(self) -> dict[str, Tensor]:
-        """The best weights so far. Raises TrainingError if no epoch has been judged."""
+        """Load the best weights so far. Raises TrainingError if no epoch has been validated."""
         path = self.path / "best.safetensors"
         if not path.is_file():
             raise TrainingError(f"{self.path} has no best weights yet; let its training come to the end first.")
@@ -111,7 +115,7 @@ class RunFolder:
 
 
 def session(model: torch.nn.Module, processes: int, step: int) -> dict:
-    """Where and with what a run is started or goes on: for people to read; going on elsewhere is allowed."""
+    """Describe where and with what a run starts or resumes; for readers, never checked."""
     device = next(model.parameters()).device
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -127,7 +131,7 @@ def session(model: torch.nn.Module, processes: int, step: int) -> dict:
 
 
 def commit(root: Path | None = None) -> str:
-    """The commit of the checkout that this code lies in, with "+" after it when files were changed; or "unknown"."""
+    """Return the commit of the checkout of this code, with "+" if files were changed, or "unknown"."""
     root = Path(__file__).resolve().parents[2] if root is None else root
     if not (root / ".git").exists():
         return "unknown"
@@ -143,7 +147,7 @@ def commit(root: Path | None = None) -> str:
 
 
 def parameter_counts(model: torch.nn.Module) -> dict[str, int]:
-    """Numbers of parameters of each part of a model, of all, and of those that learn."""
+    """Count the parameters of each part of a model, of all, and of those that are trained."""
     counts: dict[str, int] = {}
     for name, value in model.named_parameters():
         part = name.split(".")[0]
@@ -153,7 +157,7 @@ def parameter_counts(model: torch.nn.Module) -> dict[str, int]:
 
 
 def _complete(key: str, value: Any) -> Any:
-    """A configuration with the defaults of fields that an older run did not know."""
+    """A configuration of an older run, with defaults for the fields that it lacks."""
     if key not in _CONFIGS or not isinstance(value, dict):
         return value
     try:

@@ -1,4 +1,4 @@
-"""Stage 1, memorizing: general motion from speech content, the memory taught what motion looks like (paper, 3.1)."""
+"""Stage 1, memorizing: general motion from speech content, and a memory of motion features (paper, 3.1)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,15 @@ Output = TypeVar("Output")
 
 
 def memorize(model: MemoryTalker, inputs: StageInputs, config: TrainingConfig) -> None:
-    """Train stage 1 in place. The style encoder stays as it is: neutral.
+    """Train stage 1 in place; the style encoder stays neutral.
 
-    Raises TrainingError without training clips.
+    Args:
+        model: fresh, with a pretrained or random speech encoder.
+        inputs: clips and run folder.
+        config: of the stage.
+
+    Raises:
+        TrainingError: there are no training clips.
     """
     clips, mouth = inputs.clips, inputs.mouth
     model.requires_grad_(True)
@@ -48,10 +54,15 @@ def memorize(model: MemoryTalker, inputs: StageInputs, config: TrainingConfig) -
 
 @torch.no_grad()
 def set_slot_logits(model: MemoryTalker, clips: Sequence[AnyClip], count: int = 256) -> None:
-    """How speech reads each slot, from some of the clips, into the model's buffer `slot_logits`.
+    """Set the model's buffer `slot_logits`: the typical logits with which speech addresses each slot.
 
-    Row i is the mean of the logits of all frames in which slot i wins. A slot that never wins has the mean of all
-    frames with its own logit raised to what winners have.
+    Row i is the mean logits of all frames in which slot i has the highest. For a slot that never has, it is the mean
+    of all frames, with its own logit raised to the mean highest logit.
+
+    Args:
+        model: whose buffer is set.
+        clips: the training clips.
+        count: how many of them are used, at most.
     """
     total = torch.zeros_like(model.slot_logits)
     frames, best = total.new_zeros(len(total)), 0.0
@@ -67,7 +78,7 @@ def set_slot_logits(model: MemoryTalker, clips: Sequence[AnyClip], count: int = 
 
 
 def freeze_speech(model: MemoryTalker) -> None:
-    """Take out of training what never learns: a frozen encoder; of HuBERT the convolutions, as in the paper."""
+    """Freeze the speech encoder if the configuration says so, else the convolutions of HuBERT, as in the paper."""
     encoder = model.speech.encoder
     fixed = encoder if model.config.speech.frozen else getattr(encoder, "feature_extractor", None)
     if fixed is not None:
@@ -77,19 +88,19 @@ def freeze_speech(model: MemoryTalker) -> None:
 def stage_one(
     model: MemoryTalker, batch: Batch, style: torch.Tensor | None = None, motion: bool = True
 ) -> TalkerOutput:
-    """One pass over a batch of cached states, or of sound. What it returns is in full precision."""
+    """Run the model on a batch; `style` as in the model, `motion`: pass the motion too. The output is in float32."""
     return in_full(model(batch_logits(model, batch), batch.mask, style, batch.motion if motion else None))
 
 
 def batch_logits(model: MemoryTalker, batch: Batch) -> torch.Tensor:
-    """Slot logits (B, k T, n) at the text rate, from cached states or from sound."""
+    """Compute slot logits (B, k T, n) at the text rate, from cached states or from sound."""
     if batch.states is None:
         return model.text_logits(batch.waveform, batch.mask.sum(-1), batch.lengths)
     return model.speech.logits(batch.states, batch.motion.shape[1] * model.config.text_frames, batch.state_mask)
 
 
 def in_full(output: Output) -> Output:
-    """The same output with every number in float32, in which losses are taken under mixed precision as well."""
+    """Convert every tensor of an output to float32, in which losses are computed under mixed precision too."""
     changed = {}
     for name, value in vars(output).items():
         if isinstance(value, torch.Tensor):
@@ -100,16 +111,16 @@ def in_full(output: Output) -> Output:
 
 
 def memorizing(model: MemoryTalker, batch: Batch, mouth: MouthVertices | None, config: TrainingConfig) -> Losses:
-    """The losses of stage 1 of a batch."""
+    """Compute the losses of stage 1 for a batch."""
     logits = batch_logits(model, batch)
-    output, shown = in_full(model(logits, batch.mask, motion=batch.motion)), None
+    output, styled = in_full(model(logits, batch.mask, motion=batch.motion)), None
     if config.losses.style_consistency and model.config.use_memory:
         weights = estimated_style(output.key_address, output.offsets, batch.motion, batch.mask)
-        shown = model(logits, batch.mask, weights).offsets.float()
+        styled = model(logits, batch.mask, weights).offsets.float()
     with torch.autocast(batch.motion.device.type, enabled=False):
         return memorizing_loss(
             output, batch.motion, batch.mask, config.losses, model.config.motion_scale, batch.labels, mouth,
-            model.config.scaling, batch.firm, shown,
+            model.config.scaling, batch.opening_mask, styled,
         )  # fmt: skip
 
 
@@ -120,7 +131,7 @@ def mean_losses(
     device: torch.device,
     weights: LossConfig,
 ) -> dict[str, float]:
-    """Losses over `clips`, averaged over clips, with "loss" to choose by; see `Means`."""
+    """Average losses over clips, with "loss" to choose weights by; see `Means`."""
     means = Means(weights)
     ordered = sorted(clips, key=lambda clip: clip.frames)
     for start in range(0, len(ordered), batch_size):

@@ -1,6 +1,6 @@
-"""The recipe of weights: everything that decides what they become, apart from the source folder, as one JSON file.
+"""The recipe of weights: all settings of their training, apart from the source folder, as one JSON file.
 
-`open_recipe.json` made the shipped weights, weights/open. Commands, the presets named "open" and the plan of the
+`open_recipe.json` is that of the shipped weights, weights/open. The commands, the preset "open" and the plan of the
 experiments read it, so that "open" means one model.
 """
 
@@ -19,10 +19,16 @@ OPEN_RECIPE = Path(__file__).with_name("open_recipe.json")
 
 @dataclass(frozen=True)
 class Recipe:
-    """What weights are made of.
+    """All settings of the training of weights.
 
-    about: for people to read. model: its `coordinates` come from the head, whatever is written here. memorize: stage 1;
-    style_regression: stage 2. seed: of the untrained model.
+    Attributes:
+        about: a description for readers.
+        model: its `coordinates` are replaced by those of the head.
+        corpus: settings of the corpus.
+        curve_regressor: training of the curve regressor.
+        memorize: stage 1.
+        style_regression: stage 2.
+        seed: of the untrained model.
     """
 
     about: str
@@ -39,9 +45,16 @@ class Recipe:
 
 
 def read_recipe(path: Path | None = None) -> Recipe:
-    """The shipped recipe, with the fields of the JSON file `path` put in, objects in depth; lists as a whole.
+    """Read the shipped recipe, or a recipe that is based on it.
 
-    Raises ConfigError for an unknown key, naming the valid ones, and for a value of the wrong kind.
+    Args:
+        path: JSON file whose fields replace those of the shipped recipe; objects are merged, lists are replaced.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ConfigError: a key is unknown or a value is of the wrong kind.
     """
     values = read_values(OPEN_RECIPE)
     return from_dict(Recipe, values if path is None else merged(values, read_values(path)))

@@ -1,6 +1,6 @@
-"""Hugging Face Accelerate behind one door: devices, mixed precision, and several processes with a share each.
+"""Devices, mixed precision and several processes, with Hugging Face Accelerate.
 
-Several processes are started by `accelerate launch`; by oneself there is one. Imported only when training starts.
+`accelerate launch` starts several processes; otherwise there is one. Accelerate is imported when training starts.
 """
 
 from __future__ import annotations
@@ -22,7 +22,19 @@ PRECISIONS = ("no", "bf16", "fp16")
 
 
 def start_processes(mixed_precision: str, device: torch.device) -> Accelerator:
-    """This process's part in a training on `device`. Raises ConfigError or TrainingError in plain words."""
+    """Set up this process for training.
+
+    Args:
+        mixed_precision: one of `PRECISIONS`.
+        device: where to train.
+
+    Returns:
+        Accelerate's handle of this process.
+
+    Raises:
+        ConfigError: the precision is unknown, or not possible on the device.
+        TrainingError: accelerate is not installed.
+    """
     if mixed_precision not in PRECISIONS:
         raise ConfigError(f"Unknown mixed_precision {mixed_precision!r}; choose one of {', '.join(PRECISIONS)}.")
     if mixed_precision == "fp16" and device.type == "cpu":
@@ -39,13 +51,13 @@ def start_processes(mixed_precision: str, device: torch.device) -> Accelerator:
         kwargs_handlers=[
             # Layers that a step leaves out (HuBERT drops some by chance) have no gradient.
             DistributedDataParallelKwargs(find_unused_parameters=True),
-            InitProcessGroupKwargs(timeout=timedelta(hours=6)),  # the others wait while the first validates
+            InitProcessGroupKwargs(timeout=timedelta(hours=6)),  # the other processes wait while the first validates
         ],
     )
 
 
 def _forget_precision() -> None:
-    """Let this process train in another precision than before, which Accelerate remembers.
+    """Reset the precision, which Accelerate keeps for the life of the process.
 
     Accelerate has no public way to do so: these two names are its own, and a test says when they move.
     """
@@ -65,10 +77,18 @@ def device_of(name: str) -> torch.device:
 
 
 def share(count: int, processes: int, rank: int) -> tuple[range, float]:
-    """Which clips of a batch of `count` one of several processes takes: (places in the batch, weight of their mean).
+    """Divide a batch among processes.
 
-    Gradients are averaged over processes; the weights make the result the mean over the whole batch, however it is
-    divided. A process with nothing to do goes through the first clip with weight 0, because the others wait for it.
+    Gradients are averaged over processes; the weight makes the result the mean over the whole batch. A process without
+    clips computes the first one with weight 0, because the others wait for it.
+
+    Args:
+        count: number of clips in the batch.
+        processes: number of processes.
+        rank: of this process.
+
+    Returns:
+        The places of this process's clips in the batch, and the weight of their mean loss.
     """
     own = range(count * rank // processes, count * (rank + 1) // processes)
     return (own, len(own) * processes / count) if own else (range(1), 0.0)

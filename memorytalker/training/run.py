@@ -1,4 +1,4 @@
-"""Both stages on a data set, from a folder on disk to a run folder with weights."""
+"""Both stages on a data set: from its folder to a run folder with weights."""
 
 from __future__ import annotations
 
@@ -32,13 +32,19 @@ from memorytalker.weights import (
     save_weights,
 )
 
-#: What the paper says its model has, in millions (arXiv 2507.20562).
+#: Number of parameters of the paper's model, in millions (arXiv 2507.20562).
 PAPER_PARAMETERS = 94
 
 
 @dataclass(frozen=True)
 class DatasetLocation:
-    """Where a run happens: its folder, the device, the folder of what the encoder hears (None: beside the run)."""
+    """Where a run happens.
+
+    Attributes:
+        out: folder of the run.
+        device: where to train.
+        cache: folder of cached features; None: beside the run.
+    """
 
     out: Path
     device: torch.device
@@ -46,8 +52,8 @@ class DatasetLocation:
 
     @property
     def cache_folder(self) -> Path:
-        """Shared by the runs that lie side by side."""
-        return self.out.parent / "heard" if self.cache is None else self.cache
+        """The folder of cached features, by default shared by runs in the same folder."""
+        return self.out.parent / "features" if self.cache is None else self.cache
 
 
 def memorize_dataset(
@@ -59,10 +65,19 @@ def memorize_dataset(
     say: Callable[[str], None] = print,
     progress: Progress | None = None,
 ) -> None:
-    """Stage 1 on a data set; goes on where `place.out` stands.
+    """Train stage 1 on a data set, resuming the run in `place.out` if there is one.
 
-    `encoder` is a folder, hub id or weights folder with the pretrained speech encoder, None what the settings name;
-    `random_encoder` starts it at random instead. Raises TrainingError, ConfigError, DatasetError or WeightsError.
+    Args:
+        dataset: the data set.
+        settings: of the stage.
+        place: run folder, device and cache.
+        encoder: folder, hub address or weights folder with the pretrained speech encoder; None: that of the settings.
+        random_encoder: start the speech encoder from random weights instead.
+        say: receives lines for the user.
+        progress: called after each step.
+
+    Raises:
+        TrainingError, ConfigError, DatasetError, WeightsError: the message names the remedy.
     """
     config = settings.training
     say = _first_only(say, config.mixed_precision, place)
@@ -77,10 +92,10 @@ def memorize_dataset(
     say(describe_parameters(model))
     say(f"Speech encoder: {start}.")
     frozen = model.config.speech.frozen
-    clips = _heard_clips(model, source, config.mixed_precision, place, frozen, progress)
+    clips = _encoded_clips(model, source, config.mixed_precision, place, frozen, progress)
     provenance = {"data": source.digest, "encoder": start}
     mouth = mouth_on(source.mouth, place.device)
-    memorize(model, StageInputs(*clips, mouth, place.out, provenance, progress, source.fold), config)
+    memorize(model, StageInputs(*clips, mouth, place.out, provenance, progress, source.to_vertex_model), config)
 
 
 def stylize_dataset(
@@ -91,12 +106,23 @@ def stylize_dataset(
     say: Callable[[str], None] = print,
     progress: Progress | None = None,
 ) -> None:
-    """Stage 2 on a data set, from the finished run of stage 1 in `stage_one`; goes on where `place.out` stands.
+    """Train stage 2 on a data set, resuming the run in `place.out` if there is one.
 
-    In closed form (`style_regression`) it is taught at once, by one process, without the validation clips.
-    Raises TrainingError, ConfigError, DatasetError or WeightsError.
+    In closed form (`settings.style_regression`) it runs in one process and needs no validation clips.
+
+    Args:
+        dataset: the data set of stage 1.
+        settings: of the stage.
+        place: run folder, device and cache.
+        stage_one: folder of the finished run of stage 1.
+        say: receives lines for the user.
+        progress: called after each step.
+
+    Raises:
+        TrainingError, ConfigError, DatasetError, WeightsError: the message names the remedy.
     """
     config = settings.training or settings.style_regression
+    assert config is not None  # the settings fill it in
     precision = "no" if settings.training is None else settings.training.mixed_precision
     say = _first_only(say, precision, place)
     if place.out.resolve() == stage_one.resolve():
@@ -111,27 +137,37 @@ def stylize_dataset(
         )
     model.to(place.device)
     say(describe_parameters(model))
-    clips = _heard_clips(model, source, precision, place, True, progress)
+    clips = _encoded_clips(model, source, precision, place, True, progress)
     provenance = {"data": source.digest, "stage_one": start}
     mouth = mouth_on(source.mouth, place.device)
     if settings.style_regression is not None:
-        inputs = StageInputs(*clips, mouth, place.out, provenance, progress, source.fold)
+        inputs = StageInputs(*clips, mouth, place.out, provenance, progress, source.to_vertex_model)
         return run_style_regression(model, inputs, settings.style_regression)
     if single := Triplets(clips[0]).single:
-        say(f"Speakers with a single clip, who serve as strangers only: {', '.join(single)}.")
+        say(f"Speakers with a single clip, who serve as negatives only: {', '.join(single)}.")
     if mouth is None:  # its weight is 0, see _check
         mouth = MouthVertices(torch.arange(dataset.vertex_count, device=place.device))
-    stylize(model, StageInputs(*clips, mouth, place.out, provenance, progress, source.fold), config)
+    assert settings.training is not None
+    stylize(
+        model, StageInputs(*clips, mouth, place.out, provenance, progress, source.to_vertex_model), settings.training
+    )
 
 
 def run_style_regression(model: MemoryTalker, inputs: StageInputs, config: StyleRegression) -> None:
-    """Stage 2 in closed form as a run in a folder: the same files as any run, but no log, since it has no epochs.
+    """Run stage 2 in closed form; its folder has the files of any run, but no log, since there are no epochs.
 
-    Raises TrainingError as `fit_style_encoder` and for several processes, ConfigError where the folder has another run.
+    Args:
+        model: after stage 1; trained in place.
+        inputs: clips and run folder.
+        config: the settings.
+
+    Raises:
+        TrainingError: as `fit_style_encoder`, and for several processes.
+        ConfigError: the folder holds another run.
     """
     device = next(model.parameters()).device
     if start_processes("no", device).num_processes > 1:
-        raise TrainingError("A stage 2 in closed form is taught by one process; start it without accelerate launch.")
+        raise TrainingError("Stage 2 in closed form runs in one process; start it without accelerate launch.")
     run = RunFolder(inputs.folder)
     claim = {"style_regression": to_dict(config), "model": to_dict(model.config), **inputs.provenance}
     run.check(claim)
@@ -139,13 +175,20 @@ def run_style_regression(model: MemoryTalker, inputs: StageInputs, config: Style
     fit_style_encoder(model, style_clips(inputs.clips), inputs.mouth, config, run.path / "last.pt", inputs.progress)
     run.save_best(model.state_dict())
     notes = {"stage": config.stage, **inputs.provenance}
-    save_weights(inputs.fold(model) if inputs.fold else model, run.path / "weights", notes)
+    save_weights(inputs.to_vertex_model(model) if inputs.to_vertex_model else model, run.path / "weights", notes)
 
 
 def load_run(folder: Path) -> tuple[MemoryTalker, str]:
-    """The best model of a finished run, in the coordinates it was trained in, and the sha256 of its `weights/`.
+    """Load the best model of a finished run, in the coordinates it was trained in.
 
-    Raises TrainingError if the folder is no run or has not come to its end.
+    Args:
+        folder: of the run.
+
+    Returns:
+        The model in evaluation mode, and the sha256 of the tensors in `weights/`.
+
+    Raises:
+        TrainingError: the folder holds no run, or the run is not finished.
     """
     run = RunFolder(folder)
     about = run.about()
@@ -157,7 +200,7 @@ def load_run(folder: Path) -> tuple[MemoryTalker, str]:
 
 
 def describe_parameters(model: MemoryTalker) -> str:
-    """How many parameters a model has, part by part, in words; a HuBERT model stands beside the paper's figure."""
+    """Describe the numbers of parameters of a model, by part; for HuBERT beside the paper's number."""
     counts = parameter_counts(model)
     parts = ", ".join(f"{name} {n / 1e6:.2f} M" for name, n in counts.items() if name not in ("all", "learning"))
     text = f"Parameters: {counts['all'] / 1e6:.1f} M in all ({parts})"
@@ -167,7 +210,7 @@ def describe_parameters(model: MemoryTalker) -> str:
 
 
 def _start_encoder(model: MemoryTalker, encoder: str | None, random_encoder: bool) -> str:
-    """Fill the speech encoder; say from where."""
+    """Load the speech encoder's weights; return where they come from."""
     source = encoder or model.config.speech.initialise_from
     if random_encoder:
         if encoder is not None:
@@ -224,7 +267,7 @@ def _check(
         )
 
 
-def _heard_clips(
+def _encoded_clips(
     model: MemoryTalker, source: Source, precision: str, place: DatasetLocation, states: bool, progress: Progress | None
 ) -> tuple[list[AnyClip], list[AnyClip]]:
     """Training and validation clips; the first process fills the cache."""
@@ -240,5 +283,5 @@ def _heard_clips(
 
 
 def _first_only(say: Callable[[str], None], precision: str, place: DatasetLocation) -> Callable[[str], None]:
-    """Of several processes only the first speaks."""
+    """`say` in the first process, nothing in the others."""
     return say if start_processes(precision, place.device).is_main_process else lambda line: None

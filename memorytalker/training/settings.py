@@ -19,7 +19,7 @@ PRESETS = (OPEN, "vocaset", "biwi")
 
 @dataclass(frozen=True)
 class MemorizeSettings:
-    """Stage 1. The model's `coordinates` come from the data set, whatever is written here."""
+    """Settings of stage 1. The model's `coordinates` are replaced by those of the data set."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -48,9 +48,17 @@ class StylizeSettings:
 
 
 def read_settings(stage: str, name: str) -> MemorizeSettings | StylizeSettings:
-    """The settings of a stage: the preset of that name, else the JSON file.
+    """Read the settings of a stage.
 
-    Raises ConfigError if there is neither, for unknown keys, and if the file is for another stage.
+    Args:
+        stage: "memorize" or "stylize".
+        name: of a preset, or path of a JSON file.
+
+    Returns:
+        The settings.
+
+    Raises:
+        ConfigError: there is neither, a key is unknown, or the file is for another stage.
     """
     kind = {"memorize": MemorizeSettings, "stylize": StylizeSettings}[stage]
     if name == OPEN:
@@ -68,7 +76,7 @@ def read_settings(stage: str, name: str) -> MemorizeSettings | StylizeSettings:
 
 
 def _open_settings(kind: type[MemorizeSettings | StylizeSettings]) -> MemorizeSettings | StylizeSettings:
-    """A stage of the shipped recipe, from the encoder of the shipped weights: the recipe's own lies in no checkout."""
+    """A stage of the shipped recipe, with the encoder of the shipped weights: the pretrained one is not shipped."""
     recipe = read_recipe()
     if kind is StylizeSettings:
         return StylizeSettings(style_regression=recipe.style_regression)

@@ -1,4 +1,4 @@
-"""From a data set to training clips: what moves, in which coordinates, read when a batch needs it.
+"""Training clips from a data set: the motion and its coordinates, read when a batch needs them.
 
 T frames, V vertices, D coordinates; metres from each speaker's neutral face.
 """
@@ -32,10 +32,15 @@ ReadMotion = Callable[[Sequence], tuple[Tensor, Tensor]]
 
 @dataclass(frozen=True)
 class Source:
-    """A data set as training sees it.
+    """A data set prepared for training.
 
-    `coordinates` D a frame; `mouth` for the losses of the lips, None where the data set does not name them; `captured`
-    names the sequences with recorded motion; `fold` makes of a trained model one that speaks vertices.
+    Attributes:
+        dataset: the data set.
+        coordinates: number of coordinates of a frame, D.
+        mouth: for the losses of the lips; None if the data set does not name them.
+        read_motion: reads motion and labels of a sequence.
+        captured: names of the sequences with recorded motion.
+        to_vertex_model: converts a trained model to one that predicts vertices; None if it already does.
     """
 
     dataset: FaceDataset
@@ -43,18 +48,18 @@ class Source:
     mouth: MouthVertices | None
     read_motion: ReadMotion
     captured: frozenset[str]
-    fold: Callable[[MemoryTalker], MemoryTalker] | None = None
+    to_vertex_model: Callable[[MemoryTalker], MemoryTalker] | None = None
 
     @property
     def digest(self) -> str:
-        """What names the data in a run folder."""
+        """sha256 that identifies the data in a run folder."""
         if self.dataset.digest:
             return self.dataset.digest
         names = [f"{one.name} {one.speaker} {one.split} {one.frames}" for one in self.dataset.sequences]
         return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
     def clips(self, split: str, cache: StateCache, config: ModelConfig) -> list[AnyClip]:
-        """The clips of one split on disk; long takes in pieces. `cache` must have been filled."""
+        """Return the clips of one split, which stay on disk; long takes are split. `cache` must be filled."""
         whole = [self._clip(one, cache) for one in self.dataset.split(split)]
         return [piece for clip in whole for piece in split_long(clip, LONGEST_PIECE, config)]
 
@@ -72,17 +77,27 @@ class Source:
                 f"{sequence.name} has {len(motion)} frames where {sequence.frames} were announced; check the data set."
             )
         here = slice(first, first + frames)
-        heard = {"states": None, **cache.read(sequence.name, first, frames)}
+        inputs = {"states": None, **cache.read(sequence.name, first, frames)}
         return TrainingClip(
-            sequence.name, sequence.speaker, captured, motion=motion[here], labels=labels[here], **heard
+            sequence.name, sequence.speaker, captured, motion=motion[here], labels=labels[here], **inputs
         )
 
 
 def open_source(dataset: FaceDataset, slots: tuple[str, ...]) -> Source:
-    """How to train on a data set. The corpus trains in the coordinates of its head's speech shapes, with the phones of
-    its frames as labels of the slots where these are named by phones; every other one in its vertices.
+    """Prepare a data set for training.
 
-    Raises TrainingError if a speaker has no neutral face.
+    A corpus is learned in the coordinates of its head's speech shapes; its phones are the labels if the slots are named
+    by phones. Every other data set is learned in its vertices.
+
+    Args:
+        dataset: the data set.
+        slots: names of the memory's slots.
+
+    Returns:
+        The source.
+
+    Raises:
+        TrainingError: a speaker has no neutral face.
     """
     if dataset.layout == "corpus":
         return _corpus_source(dataset, slots)
@@ -95,7 +110,7 @@ def open_source(dataset: FaceDataset, slots: tuple[str, ...]) -> Source:
 
 
 def vertex_mouth(dataset: FaceDataset) -> MouthVertices | None:
-    """The lips of a data set among its vertices, None if it does not name them."""
+    """Return the mouth of a data set in its vertices, None if it does not name the lips."""
     regions = dataset.regions
     if regions.lips is None:
         return None
@@ -107,7 +122,7 @@ def vertex_mouth(dataset: FaceDataset) -> MouthVertices | None:
 
 
 def mouth_on(mouth: MouthVertices | None, device: torch.device) -> MouthVertices | None:
-    """The mouth's rows on another device."""
+    """Return the mouth on another device."""
     if mouth is None:
         return None
     moved = {k: v.to(device) for k, v in vars(mouth).items() if isinstance(v, Tensor)}
@@ -124,20 +139,16 @@ def _corpus_source(dataset: FaceDataset, slots: tuple[str, ...]) -> Source:
     space = blendshape_space(head)
     if names != space.names:
         raise TrainingError("The corpus was made for another head: its curves have other names. Make it again.")
-    found = {clip.name: clip for clip in clips}
-    captured = frozenset(name for name, clip in found.items() if clip.kind == "captured")
+    by_name = {clip.name: clip for clip in clips}
+    captured = frozenset(name for name, clip in by_name.items() if clip.kind == "captured")
     basis = torch.from_numpy(space.basis.copy()).float()
-    read = partial(_read_curves, dataset, found, space, slots == ENGLISH.phones)
-    return Source(dataset, space.coordinates, space.mouth(head), read, captured, partial(_folded, basis))
+    read = partial(_read_curves, dataset, by_name, space, slots == ENGLISH.phones)
+    return Source(dataset, space.coordinates, space.mouth(head), read, captured, partial(to_vertex_model, basis=basis))
 
 
 def _read_curves(
-    dataset: FaceDataset, found: dict[str, Clip], space: MotionSpace, phones: bool, sequence: Sequence
+    dataset: FaceDataset, by_name: dict[str, Clip], space: MotionSpace, phones: bool, sequence: Sequence
 ) -> tuple[Tensor, Tensor]:
-    weights, labels = load_clip(dataset.folder, found[sequence.name])
+    weights, labels = load_clip(dataset.folder, by_name[sequence.name])
     known = torch.from_numpy(labels) if phones else torch.full((len(labels),), -1)
     return torch.from_numpy(space.encode(weights)), known
-
-
-def _folded(basis: Tensor, model: MemoryTalker) -> MemoryTalker:
-    return to_vertex_model(model, basis)

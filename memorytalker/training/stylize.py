@@ -1,4 +1,4 @@
-"""Stage 2, animating: the style encoder learns to re-weight the memory; everything else is frozen (paper, 3.2)."""
+"""Stage 2, animating: trains the style encoder, which re-weights the memory; the rest is frozen (paper, 3.2)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ from memorytalker.training.losses import Losses, MouthVertices, motion_loss, sty
 from memorytalker.training.memorize import in_full, stage_one
 from memorytalker.training.trainer import Means, StageInputs, Trainer
 
-#: Chance for each clip, or one source of it for all in turn.
-Chance = np.random.Generator | Sequence[np.random.Generator]
+#: One random generator per clip, or one shared by all in turn.
+Generators = np.random.Generator | Sequence[np.random.Generator]
 
 
 def stylize(model: MemoryTalker, inputs: StageInputs, config: TrainingConfig) -> None:
-    """Train stage 2 in place; afterwards `model.style_mean` is the mean style weight of the training speakers.
+    """Train stage 2 in place; afterwards `model.style_mean` is the mean style of the training speakers.
 
-    Clips of a speaker who has no other clip are no anchors, but strangers to others. Validation clips that make no
-    triplets are judged without the style loss, which does not choose between weights.
-    Raises TrainingError where the training clips make no triplets.
+    If the validation clips allow no triplets, their style loss is left out; the best weights do not depend on it.
+
+    Args:
+        model: after stage 1.
+        inputs: clips and run folder; `mouth` is needed.
+        config: of the stage.
+
+    Raises:
+        TrainingError: the training clips allow no triplets.
     """
     clips, validation, mouth = inputs.clips, inputs.validation, inputs.mouth
     model.requires_grad_(False)
@@ -53,7 +59,7 @@ def stylize(model: MemoryTalker, inputs: StageInputs, config: TrainingConfig) ->
             neutral += float(_neutral(model, [validation[i] for i in chosen])) * len(chosen)
         return {**means.figures(), "neutral_motion": neutral / len(anchors)}
 
-    trainer.run(step, validate, lambda: set_style_mean(model, clips))
+    trainer.run(step, validate, lambda: update_style_mean(model, clips))
 
 
 def stylizing(
@@ -61,14 +67,25 @@ def stylizing(
     clips: Sequence[AnyClip],
     chosen: list[int],
     triplets: Triplets | None,
-    mouth: MouthVertices,
+    mouth: MouthVertices | None,
     config: TrainingConfig,
     randoms: Sequence[np.random.Generator],
     frames: int = 0,
 ) -> Losses:
-    """The losses of stage 2 of the clips `chosen`, cut to `frames` (0: whole); `randoms` hold the chance of each.
+    """Compute the losses of stage 2.
 
-    Without `triplets` the style loss is left out.
+    Args:
+        model: the model.
+        clips: to choose from.
+        chosen: numbers of the anchors.
+        triplets: draws positives and negatives; None leaves out the style loss.
+        mouth: for the losses of the lips.
+        config: of the stage.
+        randoms: one random generator per anchor.
+        frames: length of the pieces in motion frames; 0: whole clips.
+
+    Returns:
+        The losses.
     """
     batch, styles = styled_batch(model, clips, chosen, triplets, config, randoms, frames)
     output = stage_one(model, batch, styles[0].weights, motion=False)
@@ -83,46 +100,48 @@ def styled_batch(
     model: MemoryTalker, clips: Sequence[AnyClip], chosen: list[int], triplets: Triplets | None,
     config: TrainingConfig, randoms: Sequence[np.random.Generator], frames: int,
 ) -> tuple[Batch, tuple[StyleOutput, StyleOutput, StyleOutput]]:  # fmt: skip
-    """The batch of the clips `chosen` and the styles of anchors, positives and negatives; see `stylizing`."""
+    """Make a batch of anchors, and the styles of anchors, positives and negatives; arguments as in `stylizing`."""
     pairs = [triplets.draw(i, random) if triplets else (i, i) for i, random in zip(chosen, randoms, strict=True)]
     anchor = style_of(model, [clips[i] for i in chosen], config, randoms)
-    others = [style_of(model, [clips[pair[k]] for pair in pairs], config, randoms) for k in (0, 1)]
+    positive, negative = (style_of(model, [clips[pair[k]] for pair in pairs], config, randoms) for k in (0, 1))
     picked = [
         cropped(clips[i], frames, random, model.config) if frames else clips[i]
         for i, random in zip(chosen, randoms, strict=True)
     ]
-    return collate(picked).to(next(model.parameters()).device), (anchor, *others)
+    return collate(picked).to(next(model.parameters()).device), (anchor, positive, negative)
 
 
 def _neutral(model: MemoryTalker, clips: list[AnyClip]) -> torch.Tensor:
-    """The motion loss of stage 1 on whole clips, beside which stage 2 has to prove itself."""
+    """The motion loss in the neutral style on whole clips, which stage 2 should fall below."""
     batch, scale = collate(clips).to(next(model.parameters()).device), model.config.motion_scale
     return motion_loss(stage_one(model, batch, motion=False).offsets * scale, batch.motion * scale, batch.mask)
 
 
-def style_of(model: MemoryTalker, clips: Sequence[AnyClip], config: TrainingConfig, random: Chance) -> StyleOutput:
-    """Style of each clip, or of a random piece of it when the configuration limits how much the encoder hears."""
+def style_of(model: MemoryTalker, clips: Sequence[AnyClip], config: TrainingConfig, random: Generators) -> StyleOutput:
+    """Compute the style of each clip, or of a random piece of `config.style_seconds` of it."""
     device = next(model.parameters()).device
     mels = style_pieces(model, clips, config.style_seconds, random)
     counts = torch.tensor([len(mel) for mel in mels], device=device)
     return in_full(model.style(pad_sequence(mels, batch_first=True).float().to(device).transpose(1, 2), counts))
 
 
-def style_pieces(model: MemoryTalker, clips: Sequence[AnyClip], seconds: float, random: Chance) -> list[torch.Tensor]:
-    """The log-mel (M, mel_bins) of each clip, or a random piece of so many seconds of it; 0: all."""
+def style_pieces(
+    model: MemoryTalker, clips: Sequence[AnyClip], seconds: float, random: Generators
+) -> list[torch.Tensor]:
+    """Cut a random piece of the log-mel (M, mel_bins) of each clip; 0 seconds: the whole clip."""
     limit = round(seconds * model.config.sample_rate / model.config.style.hop)
     randoms = [random] * len(clips) if isinstance(random, np.random.Generator) else random
     mels = []
-    for clip, chance in zip(clips, randoms, strict=True):
+    for clip, generator in zip(clips, randoms, strict=True):
         mel = clip.mel
-        first = int(chance.integers(len(mel) - limit + 1)) if limit and len(mel) > limit else 0
+        first = int(generator.integers(len(mel) - limit + 1)) if limit and len(mel) > limit else 0
         mels.append(mel[first : first + limit] if limit else mel)
     return mels
 
 
 @torch.no_grad()
-def set_style_mean(model: MemoryTalker, clips: Sequence[AnyClip], per_speaker: int = 6) -> None:
-    """The mean w_s over training speakers, each counted once, into the model's buffer."""
+def update_style_mean(model: MemoryTalker, clips: Sequence[AnyClip], per_speaker: int = 6) -> None:
+    """Set the buffer `style_mean` to the mean style weights over speakers, of `per_speaker` clips each at most."""
     by_speaker: dict[str, list[AnyClip]] = {}
     for clip in clips:
         by_speaker.setdefault(clip.speaker, []).append(clip)

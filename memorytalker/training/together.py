@@ -1,4 +1,4 @@
-"""Both stages at once: all parts and the style encoder learn end to end. Not the paper's way, but its comparison."""
+"""Both stages at once: everything is trained end to end, as the paper's ablation does."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.data import AnyClip, Sampler, Triplets
 from memorytalker.training.losses import Losses, MouthVertices, memorizing_loss, stylizing_loss, together_loss
 from memorytalker.training.memorize import freeze_speech, set_slot_logits, stage_one
-from memorytalker.training.stylize import set_style_mean, styled_batch
+from memorytalker.training.stylize import styled_batch, update_style_mean
 from memorytalker.training.trainer import Means, StageInputs, Trainer
 
 
 def train_together(model: MemoryTalker, inputs: StageInputs, config: TrainingConfig) -> None:
     """Train everything in place in one stage; afterwards `model.style_mean` is the mean of the training speakers.
 
-    Clips of a speaker who has no other clip are no anchors, but strangers to others.
-    The loss `style_consistency` belongs to stage 1 alone and is not taken here: the style is heard, not shown.
-    Raises TrainingError where the clips make no triplets.
+    The loss `style_consistency` belongs to stage 1 and is left out: here the style comes from the encoder.
+
+    Args:
+        model: fresh, with a pretrained or random speech encoder.
+        inputs: clips and run folder.
+        config: of the stage.
+
+    Raises:
+        TrainingError: the clips allow no triplets.
     """
     clips, validation, mouth = inputs.clips, inputs.validation, inputs.mouth
     model.requires_grad_(True)
@@ -45,13 +51,13 @@ def train_together(model: MemoryTalker, inputs: StageInputs, config: TrainingCon
 
     def finish() -> None:
         set_slot_logits(model, clips)
-        set_style_mean(model, clips)
+        update_style_mean(model, clips)
 
     trainer.run(step, validate, finish)
 
 
 def _losses(
-    model: MemoryTalker, clips: Sequence[AnyClip], chosen: list[int], triplets: Triplets, mouth: MouthVertices,
+    model: MemoryTalker, clips: Sequence[AnyClip], chosen: list[int], triplets: Triplets, mouth: MouthVertices | None,
     config: TrainingConfig, randoms: Sequence[np.random.Generator], frames: int = 0,
 ) -> Losses:  # fmt: skip
     batch, styles = styled_batch(model, clips, chosen, triplets, config, randoms, frames)
@@ -59,7 +65,7 @@ def _losses(
     with torch.autocast(batch.motion.device.type, enabled=False):
         first = memorizing_loss(
             output, batch.motion, batch.mask, config.losses, scale, batch.labels, mouth, model.config.scaling,
-            batch.firm,
+            batch.opening_mask,
         )  # fmt: skip
         second = stylizing_loss(output, batch.motion, styles, mouth, batch.mask, config.losses, scale)
     return together_loss(first, second, config.losses)

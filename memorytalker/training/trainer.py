@@ -1,6 +1,6 @@
-"""The loop that all stages share: steps by seed, checkpoints that resume to the same result, the best weights kept.
+"""The training loop of all stages: seeded steps, checkpoints that resume to the same result, the best weights kept.
 
-What a run leaves on disk is described in `folder.py`, several processes and mixed precision in `processes.py`.
+`folder.py` describes the files of a run, `processes.py` several processes and mixed precision.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from memorytalker.weights import save_weights
 
 #: step number, clip numbers -> losses: their mean over these clips
 Step = Callable[[int, list[int]], Losses]
-#: -> figures of the validation clips, of which "loss" chooses the best weights
+#: -> losses of the validation clips, of which "loss" selects the best weights
 Validate = Callable[[], dict[str, float]]
 
 
 #: A checkpoint is written after so many steps, and at least so often (seconds).
 CHECKPOINT_STEPS, CHECKPOINT_SECONDS = 500, 600.0
-#: What a visitor sees; the other losses shape the memory and the style and do not choose between weights.
+#: Losses of the motion; those of the memory and the style do not select weights.
 VISIBLE = ("motion", "velocity", "lip", "lips_in_stage_one", "opening", "lip_to_teeth")
 
 
 class Means:
-    """Losses averaged over clips; their "loss" is the weighted sum of those that show in the motion."""
+    """Averages losses over clips; "loss" is the weighted sum of those of the motion."""
 
     def __init__(self, weights: LossConfig) -> None:
         self._weights, self._sums, self._count = weights, defaultdict(float), 0
@@ -59,12 +59,16 @@ class Means:
 
 @dataclass(frozen=True)
 class StageInputs:
-    """What every stage is given beside the model and its settings.
+    """What every stage needs beside the model and its settings.
 
-    clips and validation: the training clips, and those that choose the best weights. mouth: where the coordinates hold
-    the mouth, None where nobody knows. folder: of the run. provenance: names the data; a folder that holds a run on
-    other data is refused. fold: makes of the trained model the one that is written to `folder`/weights, by default the
-    model as it is.
+    Attributes:
+        clips: for training.
+        validation: clips that select the best weights.
+        mouth: for the losses of the lips; None if the data set does not name the lips.
+        folder: of the run.
+        provenance: identifies the data; a folder with a run on other data is refused.
+        progress: called after each step.
+        to_vertex_model: converts the trained model before it is written to `folder`/weights; None: as it is.
     """
 
     clips: Sequence[AnyClip]
@@ -73,31 +77,38 @@ class StageInputs:
     folder: Path
     provenance: Mapping[str, Any] = field(default_factory=dict)
     progress: Progress | None = None
-    fold: Callable[[MemoryTalker], MemoryTalker] | None = None
+    to_vertex_model: Callable[[MemoryTalker], MemoryTalker] | None = None
 
     def __post_init__(self) -> None:
         """Raise TrainingError without validation clips."""
         if not self.validation:
             raise TrainingError(
-                "There are no validation clips to choose the weights by: check the data and its splits."
+                "There are no validation clips to select the weights with: check the data and its splits."
             )
 
 
 class _Stepper(nn.Module):
-    """A step as a module, so that Accelerate can put its precision and its averaging of gradients around it."""
+    """A step as a module, so that Accelerate can add mixed precision and the averaging of gradients."""
 
     def __init__(self, model: MemoryTalker, step: Step) -> None:
         super().__init__()
         self.model, self.step = model, step
 
     def forward(self, number: int, clips: list[int]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The losses as plain tensors."""
+        """Return the losses as plain tensors."""
         losses = self.step(number, clips)
         return losses.total, losses.parts
 
 
 class Trainer:
-    """Trains the parameters of `model` that require gradients, in `folder`."""
+    """Trains the parameters of a model that require gradients.
+
+    Args:
+        model: trained in place.
+        inputs: clips and run folder.
+        config: of the stage.
+        sampler: draws the batches.
+    """
 
     def __init__(self, model: MemoryTalker, inputs: StageInputs, config: TrainingConfig, sampler: Sampler) -> None:
         self.model, self.inputs, self.config, self.sampler = model, inputs, config, sampler
@@ -118,12 +129,18 @@ class Trainer:
         self._places = range(0)
 
     def run(self, step: Step, validate: Validate, finish: Callable[[], None] | None = None) -> None:
-        """Train to the end, or from where the folder stands; then load the best weights into the model.
+        """Train to the end, resuming from the folder's checkpoint; then load the best weights into the model.
 
-        `finish` completes the best model before it is written to `weights/`. Raises ConfigError for a folder with a run
-        on other data or with another configuration.
+        Args:
+            step: computes the losses of a batch.
+            validate: computes the validation losses.
+            finish: completes the best model before it is written to `weights/`.
+
+        Raises:
+            ConfigError: the folder holds a run on other data or with another configuration.
+            TrainingError: the validation loss is not finite.
         """
-        provenance, fold = self.inputs.provenance, self.inputs.fold
+        provenance, convert = self.inputs.provenance, self.inputs.to_vertex_model
         claim = {"training": to_dict(self.config), "model": to_dict(self.model.config), **provenance}
         self.folder.check(claim)
         self.processes.wait_for_everyone()
@@ -137,7 +154,7 @@ class Trainer:
             self._epoch(epoch, stepper)
             last = epoch + 1 == self.config.epochs
             if last or (epoch + 1) % self.config.validate_every == 0:
-                self._judge(epoch, validate)
+                self._validate(epoch, validate)
         self.processes.wait_for_everyone()
         self.model.load_state_dict(self.folder.best())
         self.model.eval()
@@ -147,11 +164,11 @@ class Trainer:
             if finish:
                 self.folder.save_best(self.model.state_dict())
             notes = {"stage": self.config.stage, "validation_loss": self.best, **provenance}
-            save_weights(fold(self.model) if fold else self.model, self.folder.path / "weights", notes)
+            save_weights(convert(self.model) if convert else self.model, self.folder.path / "weights", notes)
         self.processes.wait_for_everyone()
 
     def draws(self, purpose: int) -> list[np.random.Generator]:
-        """Chance for each clip of the step in hand: the same for the same place in the batch, whoever trains it."""
+        """Return one random generator per clip of this step, seeded by the clip's place in the whole batch."""
         return [np.random.default_rng((self.config.seed, self.step, place, purpose)) for place in self._places]
 
     def _epoch(self, epoch: int, stepper: nn.Module) -> None:
@@ -160,14 +177,14 @@ class Trainer:
             self.sums = defaultdict(float)
         saved = time.monotonic()
         for number, clips in enumerate(self.sampler.epoch(epoch)):
-            if number < done_before:  # these were trained before the break
+            if number < done_before:  # trained before the interruption
                 continue
             started = time.monotonic()
             self._train(stepper, clips)
             self.sums["seconds"] += time.monotonic() - started
             due = self.step % CHECKPOINT_STEPS == 0
             due |= CHECKPOINT_SECONDS <= time.monotonic() - saved
-            # Not at an epoch's end: a run broken off there would resume past the judgement of that epoch.
+            # Not at an epoch's end: a run interrupted there would resume after the validation of that epoch.
             if due and self.step % self.sampler.steps_per_epoch:
                 self._save()
                 saved = time.monotonic()
@@ -177,7 +194,7 @@ class Trainer:
     def _train(self, stepper: nn.Module, clips: list[int]) -> None:
         """One step on a batch, of which this process takes its share."""
         processes, rank = self.processes.num_processes, self.processes.process_index
-        # Dropout is drawn from the step's own number, so that a resumed run draws what an unbroken one would.
+        # Dropout is seeded by the step, so that a resumed run draws the same as an uninterrupted one.
         torch.manual_seed(self.config.seed * 1_000_003 + self.step + rank * 7_919_000_029)
         self.optimizer.zero_grad(set_to_none=True)
         self._places, weight = share(len(clips), processes, rank)
@@ -196,8 +213,8 @@ class Trainer:
             self.sums[name] += value
         self.sums["steps"] += 1
 
-    def _judge(self, epoch: int, validate: Validate) -> None:
-        """Validate, log, keep the best weights, save. The first process does it while the others wait."""
+    def _validate(self, epoch: int, validate: Validate) -> None:
+        """Validate, log, keep the best weights and save, in the first process; the others wait."""
         self.model.eval()
         if self.processes.is_main_process:
             with torch.no_grad():
@@ -212,15 +229,15 @@ class Trainer:
             line = {"epoch": epoch + 1, "step": self.step, "seconds": self.sums["seconds"], "train": means,
                     "validation": figures}  # fmt: skip
             self.folder.log(line)
-            self._draw(line)
+            self._plot(line)
             if figures["loss"] < self.best:
                 self.best = figures["loss"]
                 self.folder.save_best(self.model.state_dict())
             self._save()
         self.processes.wait_for_everyone()
 
-    def _draw(self, line: dict) -> None:
-        """The line of the log as points of TensorBoard's curves."""
+    def _plot(self, line: dict) -> None:
+        """Write a line of the log to TensorBoard."""
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
@@ -261,7 +278,7 @@ class Trainer:
 
 
 def _rate(step: int, total: int, warmup: int, final: float) -> float:
-    """Share of the learning rate at a step: up a ramp, then down a cosine to `final`."""
+    """Factor of the learning rate: linear warm-up, then cosine decay to `final`."""
     if step < warmup:
         return (step + 1) / warmup
     through = (step - warmup) / max(total - warmup, 1)

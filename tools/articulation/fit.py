@@ -1,6 +1,6 @@
-"""Fit the viseme table to filmed faces: `tools/articulation/fit.py ROOT CORPUS` writes articulation/visemes.json.
+"""Fit the viseme table to tracked faces: `tools/articulation/fit.py ROOT CORPUS` writes articulation/visemes.json.
 
-ROOT is the source folder, CORPUS a folder in which a corpus was (or will be) built; the filmed clips of its `train`
+ROOT is the source folder, CORPUS a folder in which a corpus was (or will be) built; the tracked clips of its `train`
 split whose words are known are fitted, less every eighth. Targets, strengths, widths, shifts and reductions are found
 together by gradient descent. Prints figures for the table as it was and as it is: on the clips held out, and on a
 second person who is never fitted. A few minutes on one core.
@@ -20,7 +20,7 @@ from memorytalker.articulation.visemes import GROUPS, VisemeTable, load_visemes
 from memorytalker.corpus.build import FPS, mouth_geometry
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.phones import ENGLISH
-from tools.articulation.videos import Film, compare, openings, read_films
+from tools.articulation.videos import TrackedClip, compare, openings, read_tracked_clips
 
 SHAPES = {
     "jaw": "jawOpen mouthClose mouthLowerDownLeft mouthLowerDownRight mouthShrugLower mouthRollLower",
@@ -39,14 +39,14 @@ CLASSES = {
 RARE = 200
 LIKE = {"zh": "sh", "sh": "ch", "ch": "jh", "oy": "ao", "uh": "uw", "ng": "n", "aw": "ay", "ao": "aa", "aa": "ay",
         "y": "iy", "g": "k", "ah": "eh", "hh": "ah", "er": "ah", "th": "d", "dh": "d"}  # fmt: skip
-#: Phones that the films' few words show only beside one strong neighbour (with, three, white): never taken from there.
+#: Phones that the clips' few words show only beside one strong neighbour (with, three, white): never taken from there.
 CONFOUNDED = ("hh", "er", "th", "dh")
 #: The jaw's largest target for sibilants, whose teeth stay near; cut off after the fit, lips as fitted.
 TEETH_NEAR = 0.15
 #: Bounds of widths and of shifts, seconds.
 WIDTHS, FURTHEST_SHIFT = (0.015, 0.3), 0.08
-#: Weights of the misfits, each as a share of the film's variance: curves, lip gap, lip width, and how far the sorted
-#: gaps and widths lie from the film's (least squares alone would move less than people do).
+#: Weights of the misfits, each as a share of the clip's variance: curves, lip gap, lip width, and how far the sorted
+#: gaps and widths lie from the clip's (least squares alone would move less than people do).
 CURVES, GAP, WIDTH, AMPLITUDE = 1.0, 1.0, 0.5, 1.0
 #: Costs of squared targets and of whatever sets a phone apart from its class.
 RIDGE, OWN = 1e-3, 0.03
@@ -60,10 +60,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     head = load_head()
-    films, stranger = read_films(options.root, options.corpus, head, shape_names())
-    sets = {"held out": films[::8], "stranger": stranger}
-    fitted = [film for number, film in enumerate(films) if number % 8]
-    print(f"{len(fitted)} clips fitted; held out: {len(films) - len(fitted)} of his own, {len(stranger)} of another's")
+    clips, unseen = read_tracked_clips(options.root, options.corpus, head, shape_names())
+    sets = {"held out": clips[::8], "unseen": unseen}
+    fitted = [clip for number, clip in enumerate(clips) if number % 8]
+    print(f"{len(fitted)} clips fitted; held out: {len(clips) - len(fitted)} of his own, {len(unseen)} of another's")
     before = figures(load_visemes(), sets, head)
     table = fit(fitted, head, options.steps)
     after = figures(table, sets, head)
@@ -71,16 +71,19 @@ def main() -> None:
     for key in after["held out"]:
         cells = [f" {before[name].get(key, 0):.3f} | {after[name].get(key, 0):.3f} |" for name in sets]
         print(f"| {key} |" + "".join(cells))
-    values = {"fitted_to": f"{len(fitted)} filmed clips of one speaker, GRID s1 (Cooke et al. 2006)", **table.to_json()}
+    values = {
+        "fitted_to": f"{len(fitted)} tracked clips of one speaker, GRID s1 (Cooke et al. 2006)",
+        **table.to_json(),
+    }
     target = Path(__file__).resolve().parents[2] / "memorytalker" / "articulation" / "visemes.json"
     target.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {target.name}")
 
 
-def figures(table: VisemeTable, sets: dict[str, list[Film]], head: HeadMesh) -> dict[str, dict[str, float]]:
+def figures(table: VisemeTable, sets: dict[str, list[TrackedClip]], head: HeadMesh) -> dict[str, dict[str, float]]:
     """`compare` of every set."""
     geometry = mouth_geometry(head, table.shapes)
-    return {name: compare(table, films, head, geometry) for name, films in sets.items()}
+    return {name: compare(table, clips, head, geometry) for name, clips in sets.items()}
 
 
 def shape_names() -> tuple[str, ...]:
@@ -138,10 +141,10 @@ class Articulation(torch.nn.Module):
         return curves
 
 
-def fit(films: list[Film], head: HeadMesh, steps: int) -> VisemeTable:
-    """The table whose motion is nearest to the films', by Adam with a rate that rises and falls once."""
-    model, batch = Articulation(), padded(films)
-    loss = misfit(films, head)
+def fit(clips: list[TrackedClip], head: HeadMesh, steps: int) -> VisemeTable:
+    """Fit the table to the clips' motion with Adam and one cycle of the learning rate."""
+    model, batch = Articulation(), padded(clips)
+    loss = misfit(clips, head)
     optimizer = torch.optim.Adam([{"params": [model.target, model.effort]}, {"params": [model.common, model.own]}])
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [0.02, 0.06], total_steps=steps)
     for number in range(steps):
@@ -154,56 +157,58 @@ def fit(films: list[Film], head: HeadMesh, steps: int) -> VisemeTable:
         schedule.step()
         if number % 100 == 99:
             print(f"  step {number + 1}: misfit {error.item():.4f}", flush=True)
-    return table_of(model, films)
+    return table_of(model, clips)
 
 
-def padded(films: list[Film]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+def padded(clips: list[TrackedClip]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """start, end, index (B, N) and loudness (B, T); phones that are not there have index -1."""
-    most = max(len(film.phones.start) for film in films)
+    most = max(len(clip.phones.start) for clip in clips)
     rows = []
     for name, absent in (("start", 0.0), ("end", 0.0), ("index", -1)):
-        values = [getattr(film.phones, name) for film in films]
+        values = [getattr(clip.phones, name) for clip in clips]
         rows.append(np.stack([np.pad(value, (0, most - len(value)), constant_values=absent) for value in values]))
-    loud = np.stack([film.effort for film in films])
-    return (*(torch.tensor(row, dtype=torch.float32) for row in rows[:2]), torch.tensor(rows[2]),
-            torch.tensor(loud, dtype=torch.float32))  # fmt: skip
+    loud = np.stack([clip.effort for clip in clips])
+    start, end = (torch.tensor(row, dtype=torch.float32) for row in rows[:2])
+    return start, end, torch.tensor(rows[2]), torch.tensor(loud, dtype=torch.float32)
 
 
-def misfit(films: list[Film], head: HeadMesh):  # noqa: ANN201 - a closure over the film
-    """A function of curves (B, T, S): how far they are from the films', over the frames that speak."""
-    spoken = torch.tensor(np.stack([film.speaking() | after_speech(film) for film in films]))
-    film = torch.tensor(np.stack([film.curves for film in films]), dtype=torch.float32)[spoken]
+def misfit(clips: list[TrackedClip], head: HeadMesh):  # noqa: ANN201 - a closure over the clips
+    """A function of curves (B, T, S): how far they are from the clips', over the frames that speak."""
+    spoken = torch.tensor(np.stack([clip.speaking() | after_speech(clip) for clip in clips]))
+    target = torch.tensor(np.stack([clip.curves for clip in clips]), dtype=torch.float32)[spoken]
     shapes = shape_names()
     unit = np.concatenate([np.zeros((1, len(shapes))), np.eye(len(shapes))])
     gap = mouth_geometry(head, shapes).gap
     width = openings(head, shapes, unit)[1]
     lines = torch.tensor(np.stack([gap / np.abs(gap).max(), width[1:] - width[0]], 1), dtype=torch.float32)  # (S, 2)
-    filmed, weights = film @ lines, torch.tensor([GAP, WIDTH])
+    tracked, weights = target @ lines, torch.tensor([GAP, WIDTH])
 
     def loss(curves: torch.Tensor) -> torch.Tensor:
         made = curves[spoken]
-        shown = made @ lines
-        near = (shown - filmed).square().mean(0) / filmed.var(0)
-        sizes = (shown.sort(0).values - filmed.sort(0).values).square().mean(0) / filmed.var(0)
-        return CURVES * (made - film).square().mean() / film.var() + (weights * near).sum() + AMPLITUDE * sizes.sum()
+        measured = made @ lines
+        near = (measured - tracked).square().mean(0) / tracked.var(0)
+        sizes = (measured.sort(0).values - tracked.sort(0).values).square().mean(0) / tracked.var(0)
+        return (
+            CURVES * (made - target).square().mean() / target.var() + (weights * near).sum() + AMPLITUDE * sizes.sum()
+        )
 
     return loss
 
 
-def after_speech(film: Film) -> np.ndarray:
+def after_speech(clip: TrackedClip) -> np.ndarray:
     """(T,) True after the last phone; before the first, people breathe and lick their lips, and nothing is fitted."""
-    times = (np.arange(len(film.curves)) + 0.5) / FPS
-    return times > film.phones.start[film.phones.index > 0].max()
+    times = (np.arange(len(clip.curves)) + 0.5) / FPS
+    return times > clip.phones.start[clip.phones.index > 0].max()
 
 
-def table_of(model: Articulation, films: list[Film]) -> VisemeTable:
-    """The fitted values as a table; phones that the films hardly hold take the targets of one that looks like them."""
+def table_of(model: Articulation, clips: list[TrackedClip]) -> VisemeTable:
+    """The fitted values as a table; phones that the clips hardly hold take the targets of one that looks like them."""
     with torch.no_grad():
         target, effort = (value.numpy().astype(float) for value in model.targets())
         dominance = {name: value.numpy().astype(float) for name, value in model.dominance().items()}
     frames = np.zeros(len(ENGLISH.phones))
-    for film in films:
-        np.add.at(frames, film.phones.index, FPS * (film.phones.end - film.phones.start))
+    for clip in clips:
+        np.add.at(frames, clip.phones.index, FPS * (clip.phones.end - clip.phones.start))
     filled, strain = target.copy(), effort.copy()
     for phone in LIKE:
         other, hops = phone, 0

@@ -1,4 +1,4 @@
-"""Filmed clips with their phones, and how motion made from the phones compares with them: for `fit_articulation.py`."""
+"""Tracked clips with their phones, and measures of the motion that is synthesised from the phones; for `fit.py`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ BITE = 0.002
 
 
 @dataclass(frozen=True)
-class Film:
-    """One filmed clip of T frames: phones, loudness (T,), curves (T, S), lip gap and width (T,) in eye distances."""
+class TrackedClip:
+    """One tracked clip of T frames: phones, loudness (T,), curves (T, S), lip gap and width (T,) in eye distances."""
 
     source: str
     phones: TimedPhones
@@ -45,8 +45,10 @@ class Film:
         return (times > first - 1 / FPS) & (times < last + FADING)
 
 
-def read_films(root: Path, corpus: Path, head: HeadMesh, shapes: tuple[str, ...]) -> tuple[list[Film], list[Film]]:
-    """(training clips of the filmed speaker, clips of a person who is never fitted), where the words are known."""
+def read_tracked_clips(
+    root: Path, corpus: Path, head: HeadMesh, shapes: tuple[str, ...]
+) -> tuple[list[TrackedClip], list[TrackedClip]]:
+    """(training clips of the tracked speaker, clips of a person who is never fitted), where the words are known."""
     solved = corpus / "captured"
     if not (solved / "clips.jsonl").is_file():
         write_captured(root / "capture", solved, read_recipe().corpus.sources)
@@ -55,22 +57,22 @@ def read_films(root: Path, corpus: Path, head: HeadMesh, shapes: tuple[str, ...]
     rows = [row for row in rows if row["split"] == "train" or row["source"] == "grid_s4"]
     times = align_all(root, corpus, rows)
     columns = [head.blendshape_names.index(name) for name in shapes]
-    films = []
+    clips = []
     for row in rows:
-        if times[row["sound"]] is None:
+        if (spoken := times[row["sound"]]) is None:
             continue
         with np.load(solved / f"{row['name']}.npz") as data:
             curves = data["weights"][:, columns].astype(np.float64)
             gap, width = data["tracked_gap"].astype(np.float64), data["tracked_width"].astype(np.float64)
         loud = effort(load_waveform(root / row["sound"]).samples, len(curves), FPS)
-        phones = TimedPhones.of(without_final_r(times[row["sound"]]))
-        films.append(Film(row["source"], phones, loud, curves, gap, width))
-    return [film for film in films if film.source != "grid_s4"], [film for film in films if film.source == "grid_s4"]
+        phones = TimedPhones.of(without_final_r(spoken))
+        clips.append(TrackedClip(row["source"], phones, loud, curves, gap, width))
+    return [clip for clip in clips if clip.source != "grid_s4"], [clip for clip in clips if clip.source == "grid_s4"]
 
 
 def without_final_r(phones: list) -> list:
-    """The speaker filmed is not rhotic: an r that no vowel follows is the vowel before it, drawn out."""
-    spoken = []
+    """The tracked speaker is not rhotic: an r that no vowel follows is the vowel before it, drawn out."""
+    spoken: list[tuple[float, float, str]] = []
     for number, (start, end, label) in enumerate(phones):
         follower = phones[number + 1][2] if number + 1 < len(phones) else "sil"
         silent = label == "r" and follower not in ENGLISH.vowels and spoken and spoken[-1][2] in ENGLISH.vowels
@@ -86,47 +88,49 @@ def openings(head: HeadMesh, shapes: tuple[str, ...], curves: np.ndarray) -> tup
     return np.maximum(gap, 0), width
 
 
-def compare(table: VisemeTable, films: list[Film], head: HeadMesh, geometry: MouthGeometry) -> dict[str, float]:
-    """Figures of the motion made from the films' phones against the films: medians over clips, shares over phones."""
+def compare(table: VisemeTable, clips: list[TrackedClip], head: HeadMesh, geometry: MouthGeometry) -> dict[str, float]:
+    """Figures of the motion made from the clips' phones against the clips: medians over clips, shares over phones."""
     jaw = table.shapes.index("jawOpen")
-    rows, gaps, bites, filmed = [], [], [], []
-    for film in films:
-        made = articulate(film.phones, table, geometry, len(film.curves), FPS, film.effort)
+    rows, gaps, lip_to_teeth, tracked = [], [], [], []
+    for clip in clips:
+        made = articulate(clip.phones, table, geometry, len(clip.curves), FPS, clip.effort)
         gap, width = openings(head, table.shapes, made)
-        spoken = film.speaking()
+        spoken = clip.speaking()
         rows.append({
-            "lip gap": metrics.correlation(gap, film.gap),
-            "lip gap while speaking": metrics.correlation(gap[spoken], film.gap[spoken]),
-            "lip width while speaking": metrics.correlation(width[spoken], film.width[spoken]),
-            "jaw while speaking": metrics.correlation(made[spoken, jaw], film.curves[spoken, jaw]),
-            "width's amplitude": float(width[spoken].std() / film.width[spoken].std()),
-            "lag in ms": 1000 * metrics.lag_seconds(gap, film.gap, FPS),
+            "lip gap": metrics.correlation(gap, clip.gap),
+            "lip gap while speaking": metrics.correlation(gap[spoken], clip.gap[spoken]),
+            "lip width while speaking": metrics.correlation(width[spoken], clip.width[spoken]),
+            "jaw while speaking": metrics.correlation(made[spoken, jaw], clip.curves[spoken, jaw]),
+            "width's amplitude": float(width[spoken].std() / clip.width[spoken].std()),
+            "lag in ms": 1000 * metrics.lag_seconds(gap, clip.gap, FPS),
         })  # fmt: skip
         gaps.append(gap)
-        bites.append(made @ geometry.bite + geometry.bite_rest)
-        filmed.append(openings(head, table.shapes, film.curves)[0])
+        lip_to_teeth.append(made @ geometry.lip_to_teeth + geometry.lip_to_teeth_rest)
+        tracked.append(openings(head, table.shapes, clip.curves)[0])
     figures = {key: float(np.median([row[key] for row in rows])) for key in rows[0]}
-    spoken = np.concatenate([film.speaking() for film in films])
+    spoken = np.concatenate([clip.speaking() for clip in clips])
     for percent in (50, 75, 90, 95, 99):
-        made, true = (np.percentile(np.concatenate(values)[spoken], percent) for values in (gaps, filmed))
-        figures[f"gap's {percent}th percentile against film"] = float(made / max(true, 1e-9))
-    return figures | contacts(films, gaps, bites, "made") | contacts(films, filmed, None, "filmed")
+        made, true = (np.percentile(np.concatenate(values)[spoken], percent) for values in (gaps, tracked))
+        figures[f"gap's {percent}th percentile against tracking"] = float(made / max(true, 1e-9))
+    return figures | contacts(clips, gaps, lip_to_teeth, "made") | contacts(clips, tracked, None, "tracked")
 
 
-def contacts(films: list[Film], gaps: list[np.ndarray], bites: list[np.ndarray] | None, whose: str) -> dict[str, float]:
+def contacts(
+    clips: list[TrackedClip], gaps: list[np.ndarray], lip_to_teeth: list[np.ndarray] | None, whose: str
+) -> dict[str, float]:
     """Shares of p b m with closed lips, of f v with the lip at the teeth, and of silent frames with a closed mouth."""
-    labels = [frame_phones(film.phones, len(film.curves), FPS) for film in films]
+    labels = [frame_phones(clip.phones, len(clip.curves), FPS) for clip in clips]
     vowels = np.array(ENGLISH.indices(ENGLISH.vowels))
     threshold = metrics.CLOSED_SHARE * metrics.vowel_gap(gaps, labels, vowels)
     counts = np.zeros((3, 2))
-    for number, film in enumerate(films):
-        start, end, index = film.phones.start, film.phones.end, film.phones.index
+    for number, clip in enumerate(clips):
+        start, end, index = clip.phones.start, clip.phones.end, clip.phones.index
         lips = np.isin(index, ENGLISH.indices(ENGLISH.bilabials))
         counts[0] += metrics.closures(gaps[number], start[lips], end[lips], FPS, threshold)
-        if bites is not None:
+        if lip_to_teeth is not None:
             teeth = np.isin(index, ENGLISH.indices(ENGLISH.labiodentals))
-            counts[1] += metrics.closures(bites[number], start[teeth], end[teeth], FPS, BITE)
+            counts[1] += metrics.closures(lip_to_teeth[number], start[teeth], end[teeth], FPS, BITE)
         silent = metrics.silent_frames(start[index == 0], end[index == 0], len(gaps[number]), FPS)
         counts[2] += ((gaps[number][silent] < threshold).sum(), silent.sum())
-    names = (f"lips closed on p b m, {whose}", f"lip at teeth on f v, {whose}", f"shut in silence, {whose}")
+    names = (f"lips closed on p b m, {whose}", f"lip at teeth on f v, {whose}", f"closed in silence, {whose}")
     return {name: hit / total for name, (hit, total) in zip(names, counts, strict=True) if total}
