@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -94,7 +95,7 @@ class Aligner:
         ]
 
 
-def _decode(decoder: object, sound: bytes) -> None:
+def _decode(decoder: Any, sound: bytes) -> None:
     decoder.start_utt()
     try:
         decoder.process_raw(sound, full_utt=True)

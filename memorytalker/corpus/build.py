@@ -230,6 +230,7 @@ def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | No
 def _recorded(context: BuildContext, head: HeadMesh) -> list[Clip]:
     """A user's own takes as clips; they have no transcript."""
     clips, folder = [], context.folder
+    assert context.recordings is not None  # see `build_corpus`
     for take in recorded_clips(context.recordings, head):
         clip, labels = keep_recording(take, folder), np.full(len(take.curves.weights), -1)
         save_clip(folder, clip, take.curves, labels)
@@ -247,13 +248,14 @@ def _voice_augmented(
     (folder / "voices").mkdir(exist_ok=True)
     own = load_waveform(sound)
     median_pitch = pitch(own.samples) or 150.0
+    lowest, highest = config.voice_shifts
     random = np.random.default_rng([config.seed, *clip.name.encode()])
     clips = []
     for number in range(1, config.augmented_voices + 1):
         wanted = float(np.exp(random.uniform(*np.log(config.voice_pitches))))
         path = f"voices/{clip.name}{VOICE_MARK}{number}.wav"
         if not (folder / path).is_file():
-            write_wav(folder / path, shifted_voice(own, float(np.clip(wanted / median_pitch, *config.voice_shifts))))
+            write_wav(folder / path, shifted_voice(own, float(np.clip(wanted / median_pitch, lowest, highest))))
         clips.append(replace(clip, name=f"{clip.name}{VOICE_MARK}{number}", sound=path, base="corpus"))
         save_clip(folder, clips[-1], curves, labels)
     return clips
@@ -266,10 +268,10 @@ def _synthesised(context: BuildContext, head: HeadMesh, rows: list[dict], phones
     rows = [row for row in rows if phones[row["sound"]] is not None]
     acoustics = measure_acoustics(root, folder, rows, phones, FPS, *helped)
     pitches = {speaker: voice.pitch for speaker, voice in speaker_voices(rows, acoustics, phones).items()}
-    more, times = synthetic_speakers(
+    more, more_phones = synthetic_speakers(
         root, folder, rows, phones, pitches, config.seed, config.synthetic_speaker_clips, *helped
     )
-    rows, phones = rows + more, {**phones, **times}
+    rows, phones = rows + more, {**phones, **more_phones}
     acoustics = measure_acoustics(root, folder, rows, phones, FPS, *helped)
     speakers = articulation_styles(speaker_voices(rows, acoustics, phones), config.seed)
     (folder / "speakers.json").write_text(json.dumps(speakers, indent=1) + "\n", encoding="utf-8")
@@ -278,11 +280,12 @@ def _synthesised(context: BuildContext, head: HeadMesh, rows: list[dict], phones
     clips = []
     for done, row in enumerate(rows, start=1):
         style = ArticulationStyle(**speakers[row["speaker"]]["style"])
-        loud, regressed = acoustics[row["sound"]]["effort"], None
+        loud, times, regressed = acoustics[row["sound"]]["effort"], phones[row["sound"]], None
+        assert times is not None  # sentences that could not be aligned are left out above
         if context.curves is not None:
             regressed = read_saved_curves(context.curves, clip_name(row), len(loud))
         clip, curves, labels = synthesise(
-            row, loud, phones[row["sound"]], table, geometry, head, style, regressed, config.regressed_share
+            row, loud, times, table, geometry, head, style, regressed, config.regressed_share
         )
         save_clip(folder, clip, curves, labels)
         clips.append(clip)

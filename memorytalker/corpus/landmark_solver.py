@@ -121,8 +121,9 @@ def make_basis(
     for row, control in enumerate(CONTROLS.values()):
         mixing[row, [head.blendshape_names.index(shape) for shape in control.shapes]] = 1.0
     gap, width = (mixing @ np.array([_distances(head, name) for name in head.blendshape_names])).T
+    full, half = symmetric(displacements, mirror)
     names = head.blendshape_names
-    return Basis(index, neutral, *symmetric(displacements, mirror), mirror, _emphasis(index), mixing, names, gap, width)
+    return Basis(index, neutral, full, half, mirror, _emphasis(index), mixing, names, gap, width)
 
 
 def symmetric(displacements: np.ndarray, mirror: np.ndarray) -> np.ndarray:

@@ -222,11 +222,11 @@ def _closed_level(gaps: list[np.ndarray]) -> float:
 
 def _resting(clips: list[np.ndarray], gap: np.ndarray, index: np.ndarray) -> np.ndarray:
     """(T of all clips,) True where lips are closed and chin and lips hardly move."""
-    speed = []
+    speeds = []
     for clip in clips:
         size = np.stack(openings(clip, index), 1)
-        speed.append(np.abs(np.gradient(size, axis=0)).sum(1) if len(clip) > 1 else np.zeros(len(clip)))
-    speed = np.concatenate(speed)
+        speeds.append(np.abs(np.gradient(size, axis=0)).sum(1) if len(clip) > 1 else np.zeros(len(clip)))
+    speed = np.concatenate(speeds)
     closed = gap < _CLOSED_FOR_REST
     return closed & (speed <= np.median(speed[closed])) if closed.any() else closed
 

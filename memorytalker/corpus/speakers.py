@@ -85,7 +85,8 @@ def speaker_voices(rows: list[dict], acoustics: dict[str, dict], phones: dict[st
     for row in rows:
         by_speaker[row["speaker"]].append(row["sound"])
     return {
-        speaker: _voice([acoustics[s] for s in own], [phones[s] for s in own]) for speaker, own in by_speaker.items()
+        speaker: _voice([acoustics[s] for s in own], [phones[s] or [] for s in own])
+        for speaker, own in by_speaker.items()
     }
 
 

@@ -83,7 +83,7 @@ def synthetic_speakers(
             sound = f"voices/{file}.wav"
             changed = {"file": f"{file}.wav", "sound": sound, "base": "corpus", "speaker": speaker + SYNTHETIC_MARK}
             made.append({**row, **changed})
-            spoken = phones[row["sound"]]
+            spoken = phones[row["sound"]] or []
             times[sound] = [[start / change.speed, end / change.speed, label] for start, end, label in spoken]
             if not (folder / sound).is_file():
                 jobs.append((str(root / row["sound"]), str(folder / sound), asdict(change)))

@@ -81,7 +81,10 @@ class Take:
         inner = slice(reach, len(loud) - reach)
         steps = range(-reach, reach + 1)
         fits = {step: _correlation(jaw[inner.start + step : inner.stop + step], loud[inner]) for step in steps}
-        near, best = max((step for step in steps if abs(step) <= LATEST * RATE), key=fits.get), max(steps, key=fits.get)
+        near, best = (
+            max((step for step in steps if abs(step) <= LATEST * RATE), key=fits.__getitem__),
+            max(steps, key=fits.__getitem__),
+        )
         best = best if fits[best] > fits[near] + CLEARLY else near
         return best / RATE, fits[best]
 
@@ -140,9 +143,9 @@ def find_takes(folder: str | Path) -> tuple[tuple[TakeFiles, ...], tuple[str, ..
         tested = len(entries) if len(entries) >= ENOUGH_TO_TEST else 0
         for number, (name, motion, sound) in enumerate(entries, start=1):
             takes.append(TakeFiles(name, speaker, motion, sound, "test" if number == tested else "train"))
-    names = [take.name for take in takes]
-    for name in names:
-        if names.count(name) > 1:
+    taken = [take.name for take in takes]
+    for name in taken:
+        if taken.count(name) > 1:
             raise CaptureError(f"Two takes in {folder} would both be called {name}; rename one.")
     return tuple(takes), tuple(alone)
 

@@ -137,7 +137,7 @@ def agreement(regressor: CurveRegressor, folder: Path, head: HeadMesh) -> dict[s
     shapes = head.blendshapes[columns]
     gap = shapes[:, marks["inner_lip_upper"], 1] - shapes[:, marks["inner_lip_lower"], 1]
     width = shapes[:, marks["mouth_left"], 0] - shapes[:, marks["mouth_right"], 0]
-    rows: dict[str, list[tuple[float, float]]] = {}
+    rows: dict[str, list[tuple[float, ...]]] = {}
     for clip in read_clips(folder)[0]:
         if clip.kind != "captured" or clip.split != "test" or not clip.text:
             continue

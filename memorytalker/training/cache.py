@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -26,7 +27,7 @@ from memorytalker.models.states import states_in_windows
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
 from memorytalker.sound.mel import normalise_level, style_log_mel
-from memorytalker.training.data import TrainingClip, TrainingError, span, split_long, states_per_frame
+from memorytalker.training.data import AnyClip, TrainingClip, TrainingError, span, split_long, states_per_frame
 from memorytalker.training.space import MotionSpace
 
 #: Longest piece of a take, in seconds, that is one clip of an epoch.
@@ -69,9 +70,9 @@ class StateCache:
         for done, sequence in enumerate(missing, start=1):
             samples = sequence.waveform().samples
             states, mel = encode(self._model, samples, sequence.frames if self._states else None, self._states)
-            arrays = {"states": states, "mel": mel} if self._states else {"waveform": samples, "mel": mel}
+            arrays = {"waveform": samples, "mel": mel} if states is None else {"states": states, "mel": mel}
             for kind, array in arrays.items():
-                write_whole(self._path(sequence.name, kind), lambda part, array=array: _save(part, array))
+                write_whole(self._path(sequence.name, kind), partial(_save, array=array))
             if progress:
                 progress(done, len(missing), "features")
 
@@ -167,6 +168,7 @@ def cache_features(
 
     def cache(clip: Clip) -> None:
         states, mel = encode(model, clip_samples(root, folder, clip))
+        assert states is not None
         write_whole(_path(folder, clip), lambda part: np.savez(part, states=states, mel=mel))
 
     workers = max(workers, 1)  # 0 means 1, as for alignment
@@ -218,7 +220,7 @@ def cached_states(folder: Path, clip: Clip) -> np.ndarray:
 
 def load_training_clips(
     folder: Path, split: str, space: MotionSpace, config: ModelConfig, keep: Callable[[Clip], bool] = lambda clip: True
-) -> list[TrainingClip]:
+) -> list[AnyClip]:
     """Load the clips of one split with their cached features; long takes are split.
 
     Args:

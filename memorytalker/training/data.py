@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -132,27 +133,30 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the same batch on another device."""
-        return Batch(**{k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(self).items()})
+        values: dict[str, Any] = {k: v.to(device) if isinstance(v, Tensor) else v for k, v in vars(self).items()}
+        return Batch(**values)
 
 
 def collate(clips: Sequence[AnyClip]) -> Batch:
     """Pad clips of different lengths to one batch. Raises TrainingError if only some of them have states."""
-    clips = [clip.load() for clip in clips]
-    frames = torch.tensor([clip.frames for clip in clips])
-    inputs: dict[str, Tensor | None] = {"states": None, "state_mask": None}
-    if all(clip.states is not None for clip in clips):
-        inputs["states"], counts = _pad([clip.states for clip in clips])
+    loaded = [clip.load() for clip in clips]
+    frames = torch.tensor([clip.frames for clip in loaded])
+    inputs: dict[str, Any] = {"states": None, "state_mask": None}
+    states = [clip.states for clip in loaded if clip.states is not None]
+    sounds = [clip.waveform for clip in loaded if clip.waveform is not None]
+    if len(states) == len(loaded):
+        inputs["states"], counts = _pad(states)
         inputs["state_mask"] = torch.arange(int(counts.max()))[None] < counts[:, None]
-    elif all(clip.waveform is not None for clip in clips):
-        inputs["waveform"], inputs["lengths"] = _pad([clip.waveform for clip in clips])
+    elif len(sounds) == len(loaded):
+        inputs["waveform"], inputs["lengths"] = _pad(sounds)
     else:
         raise TrainingError("A batch needs the encoder's states of every clip, or the sound of every clip.")
     return Batch(
-        names=tuple(clip.name for clip in clips),
-        motion=pad_sequence([clip.motion for clip in clips], batch_first=True),
+        names=tuple(clip.name for clip in loaded),
+        motion=pad_sequence([clip.motion for clip in loaded], batch_first=True),
         mask=torch.arange(int(frames.max()))[None] < frames[:, None],
-        labels=pad_sequence([clip.labels for clip in clips], batch_first=True, padding_value=-1),
-        captured=torch.tensor([clip.captured for clip in clips]),
+        labels=pad_sequence([clip.labels for clip in loaded], batch_first=True, padding_value=-1),
+        captured=torch.tensor([clip.captured for clip in loaded]),
         **inputs,
     )
 

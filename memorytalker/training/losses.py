@@ -10,7 +10,10 @@ scale times metres.
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -218,8 +221,8 @@ def memorizing_loss(
     passes = (output.offsets,) if given is None else (output.offsets, given.offsets)
     reference, predictions = motion * scale, tuple(offsets * scale for offsets in passes)
     parts = {
-        "motion": sum(motion_loss(prediction, reference, mask) for prediction in predictions),
-        "velocity": sum(velocity_loss(prediction, reference, mask) for prediction in predictions),
+        "motion": _total(motion_loss(prediction, reference, mask) for prediction in predictions),
+        "velocity": _total(velocity_loss(prediction, reference, mask) for prediction in predictions),
     }
     if given is not None:
         parts["memory"] = memory_loss(given.motion_feature, given.recalled_feature, mask)
@@ -227,7 +230,7 @@ def memorizing_loss(
     if labels is not None and weights.slots:
         parts["slots"] = slot_loss(output.text_logits, labels, mask, scaling)
     if mouth is not None and weights.lips_in_stage_one:
-        parts["lips_in_stage_one"] = sum(
+        parts["lips_in_stage_one"] = _total(
             lip_loss(prediction, reference, mouth.lips, mask) for prediction in predictions
         )
     parts |= _opening_losses(passes, motion, mask if opening_mask is None else opening_mask, weights, mouth)
@@ -267,7 +270,9 @@ def _opening_losses(
         return {}
     rows = {"opening": (mouth.opening, 0.0), "lip_to_teeth": (mouth.lip_to_teeth, mouth.lip_to_teeth_rest)}
     return {
-        name: sum(opening_loss(p, motion, row, mouth.softness, mask, weights.closed_weight, rest) for p in predictions)
+        name: _total(
+            opening_loss(p, motion, row, mouth.softness, mask, weights.closed_weight, rest) for p in predictions
+        )
         for name, (row, rest) in rows.items()
         if row is not None and getattr(weights, name)
     }
@@ -299,11 +304,12 @@ def stylizing_loss(
         The weighted sum and its parts.
     """
     reference, prediction = motion * scale, output.offsets * scale
+    anchor, positive, negative = styles
     parts = {
         "motion": motion_loss(prediction, reference, mask),
         "velocity": velocity_loss(prediction, reference, mask),
         "lip": lip_loss(prediction, reference, mouth.lips, mask),
-        "style": style_loss(*(style.projection for style in styles), margin=weights.margin),
+        "style": style_loss(anchor.projection, positive.projection, negative.projection, weights.margin),
     }
     parts |= _opening_losses((output.offsets,), motion, mask, weights, mouth)
     return _weigh(parts, weights)
@@ -316,6 +322,10 @@ def together_loss(memorizing: Losses, stylizing: Losses, weights: LossConfig = L
     """
     added = {name: value for name, value in stylizing.parts.items() if name not in memorizing.parts}
     return _weigh(memorizing.parts | added, weights)
+
+
+def _total(losses: Iterable[Tensor]) -> Tensor:
+    return reduce(operator.add, losses)
 
 
 def _weigh(parts: dict[str, Tensor], weights: LossConfig) -> Losses:

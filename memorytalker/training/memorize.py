@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -95,19 +95,20 @@ def stage_one(
 def batch_logits(model: MemoryTalker, batch: Batch) -> torch.Tensor:
     """Compute slot logits (B, k T, n) at the text rate, from cached states or from sound."""
     if batch.states is None:
+        assert batch.waveform is not None  # see `collate`
         return model.text_logits(batch.waveform, batch.mask.sum(-1), batch.lengths)
     return model.speech.logits(batch.states, batch.motion.shape[1] * model.config.text_frames, batch.state_mask)
 
 
 def in_full(output: Output) -> Output:
     """Convert every tensor of an output to float32, in which losses are computed under mixed precision too."""
-    changed = {}
+    changed: dict[str, Any] = {}
     for name, value in vars(output).items():
         if isinstance(value, torch.Tensor):
             changed[name] = value.float()
         elif dataclasses.is_dataclass(value):
             changed[name] = in_full(value)
-    return dataclasses.replace(output, **changed)
+    return dataclasses.replace(cast(Any, output), **changed)
 
 
 def memorizing(model: MemoryTalker, batch: Batch, mouth: MouthVertices | None, config: TrainingConfig) -> Losses:

@@ -126,7 +126,7 @@ def make_corpus(context: WeightsContext) -> None:
         settings = context.recipe.curve_regressor
         config = curve_regressor_for(model.config, synthesised_shapes())
         trained = train_curve_regressor(corpus, space, head, config, settings, context.progress)
-        report: dict[str, Any] = {"curve_regressor": asdict(settings), "agreement": agreement(trained, corpus, head)}
+        report = {"curve_regressor": asdict(settings), "agreement": agreement(trained, corpus, head)}
         save_curve_regressor(trained, context.work / CURVE_REGRESSOR_NAME, report)
         build_corpus(context.build(_write_curves(context, clips)), head)
     write_whole(report_file, lambda part: part.write_text(json.dumps(report, indent=1) + "\n", "utf-8"))

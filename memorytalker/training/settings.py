@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal, overload
 
 from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, read
 from memorytalker.training.open_recipe import read_recipe
@@ -47,6 +48,10 @@ class StylizeSettings:
             object.__setattr__(self, "training", TrainingConfig(stage="stylize"))
 
 
+@overload
+def read_settings(stage: Literal["memorize"], name: str) -> MemorizeSettings: ...
+@overload
+def read_settings(stage: Literal["stylize"], name: str) -> StylizeSettings: ...
 def read_settings(stage: str, name: str) -> MemorizeSettings | StylizeSettings:
     """Read the settings of a stage.
 

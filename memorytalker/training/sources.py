@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -77,9 +78,16 @@ class Source:
                 f"{sequence.name} has {len(motion)} frames where {sequence.frames} were announced; check the data set."
             )
         here = slice(first, first + frames)
-        inputs = {"states": None, **cache.read(sequence.name, first, frames)}
+        inputs = cache.read(sequence.name, first, frames)
         return TrainingClip(
-            sequence.name, sequence.speaker, captured, motion=motion[here], labels=labels[here], **inputs
+            sequence.name,
+            sequence.speaker,
+            captured,
+            states=inputs.get("states"),
+            mel=inputs["mel"],
+            motion=motion[here],
+            labels=labels[here],
+            waveform=inputs.get("waveform"),
         )
 
 
@@ -125,7 +133,7 @@ def mouth_on(mouth: MouthVertices | None, device: torch.device) -> MouthVertices
     """Return the mouth on another device."""
     if mouth is None:
         return None
-    moved = {k: v.to(device) for k, v in vars(mouth).items() if isinstance(v, Tensor)}
+    moved: dict[str, Any] = {k: v.to(device) for k, v in vars(mouth).items() if isinstance(v, Tensor)}
     return dataclasses.replace(mouth, **moved)
 
 

@@ -109,6 +109,7 @@ def fit_style_encoder(
     """
     if model.style.convolutions:
         raise TrainingError("Style regression needs statistics alone: set style.convolutions to false.")
+    assert isinstance(model.style, StyleEncoder)  # without convolutions it has statistics
     if done.is_file():
         model.load_state_dict(torch.load(done, weights_only=True), strict=False)
         return
@@ -132,7 +133,8 @@ def _regress(
     """Step 2: regress the features (2, N, F) of each clip, whole and in part, to its speaker's style weights.
 
     A speaker's weight is the square root of the number of their clips. Features are clipped at
-    `models.style.LARGEST_DEVIATION` standard deviations, as in inference. Double precision, because the bands correlate.
+    `models.style.LARGEST_DEVIATION` standard deviations, as in inference. Double precision: the
+    bands correlate.
     """
     by_speaker = _by_speaker(clips)
     counts = [1.0 if AUGMENTED_MARK in clip.name else config.unaugmented_weight for clip in clips]
@@ -152,6 +154,7 @@ def _regress(
     rows, weighed = rows - middle, (rows - middle) * shares[:, None]
     slopes = torch.linalg.solve(weighed.T @ rows + ridge.diag(), weighed.T @ (targets - ordinary))  # (F, n)
     style.start_neutral()
+    assert style.statistics is not None
     style.statistics.weight.copy_((1 / spread).diag())
     style.statistics.bias.copy_(-mean / spread)
     style.feature.weight.copy_(slopes.T)

@@ -87,6 +87,7 @@ def stylizing(
     Returns:
         The losses.
     """
+    assert mouth is not None  # the lip loss needs it
     batch, styles = styled_batch(model, clips, chosen, triplets, config, randoms, frames)
     output = stage_one(model, batch, styles[0].weights, motion=False)
     with torch.autocast(batch.motion.device.type, enabled=False):

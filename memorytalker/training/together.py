@@ -60,6 +60,7 @@ def _losses(
     model: MemoryTalker, clips: Sequence[AnyClip], chosen: list[int], triplets: Triplets, mouth: MouthVertices | None,
     config: TrainingConfig, randoms: Sequence[np.random.Generator], frames: int = 0,
 ) -> Losses:  # fmt: skip
+    assert mouth is not None  # the lip loss needs it
     batch, styles = styled_batch(model, clips, chosen, triplets, config, randoms, frames)
     output, scale = stage_one(model, batch, styles[0].weights), model.config.motion_scale
     with torch.autocast(batch.motion.device.type, enabled=False):

@@ -43,7 +43,8 @@ class Means:
     """Averages losses over clips; "loss" is the weighted sum of those of the motion."""
 
     def __init__(self, weights: LossConfig) -> None:
-        self._weights, self._sums, self._count = weights, defaultdict(float), 0
+        self._weights, self._count = weights, 0
+        self._sums: dict[str, float] = defaultdict(float)
 
     def add(self, losses: Losses, clips: int) -> None:
         """Count the mean losses of a batch of `clips`."""
