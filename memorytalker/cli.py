@@ -24,6 +24,7 @@ from memorytalker.flags import add_flags, from_flags
 from memorytalker.options import AnimateOptions, RenderOptions
 from memorytalker.page import commands as page
 from memorytalker.progress import progress_bar
+from memorytalker.scorecard import commands as scorecard
 from memorytalker.training import checkpoint
 from memorytalker.training import commands as training
 
@@ -263,14 +264,22 @@ def run_convert(chosen: argparse.Namespace) -> None:
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
     """Flags of `evaluate`."""
     evaluation.add_evaluate(parser)
+    scorecard.add_scorecard(parser)
+    evaluation.add_measuring(parser)
     add_talker(parser)
 
 
 def run_evaluate(chosen: argparse.Namespace) -> None:
-    """Figures on held-out voices and faces."""
+    """The open model's table for a source folder; otherwise the vertex metrics of a data set."""
     device = None if chosen.device == "auto" else chosen.device
+    config = training.corpus_config(chosen.recipe)
+    evaluation.check_outputs(chosen)
     with progress_bar() as progress:
-        evaluation.run_evaluate(chosen, training.corpus_config(chosen.recipe), device, progress)
+        if chosen.layout is None and scorecard.is_source_folder(chosen.folder):
+            outputs = scorecard.measure(chosen, config, device, progress)
+        else:
+            outputs = evaluation.measure(chosen, device, progress)
+    evaluation.write_outputs(chosen, *outputs)
 
 
 def add_compare(parser: argparse.ArgumentParser) -> None:

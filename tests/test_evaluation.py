@@ -11,7 +11,6 @@ import pytest
 
 from memorytalker.articulation.coarticulation import TimedPhones
 from memorytalker.evaluation.evaluate import EvaluationError
-from memorytalker.evaluation.scorecard import read_scorecard
 from memorytalker.face.head import load_head
 from memorytalker.scorecard import (
     held_out_videos,
@@ -23,6 +22,7 @@ from memorytalker.scorecard import (
     synthesised_truth,
     unseen_speakers,
 )
+from memorytalker.scorecard.card import read_scorecard
 from memorytalker.scorecard.goals import Figure, Goal, markdown, to_json
 from memorytalker.scorecard.mouth import MARKS, Mouth, at_frames, mouth_of, mouth_of_curves
 from memorytalker.sound.decode import Waveform, write_wav

@@ -14,8 +14,8 @@ from memorytalker.config import ConfigError
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.datasets import opening
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
-from memorytalker.evaluation.scorecard import Scorecard, VideoGoals, read_scorecard
 from memorytalker.scorecard import scorecard
+from memorytalker.scorecard.card import Scorecard, VideoGoals, read_scorecard
 from memorytalker.scorecard.goals import Figure, Goal
 from memorytalker.sound.decode import Waveform
 from memorytalker.training.open_recipe import read_recipe

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from memorytalker.evaluation.scorecard import SHIPPED, Scorecard, read_scorecard
 from reader_checks import ABSURD_VALUES, ANY_BYTES, STEADY, cut_or_changed, json_of, other_values, outcome
 
 from memorytalker import config as configs
 from memorytalker.articulation.visemes import VisemeTable, load_visemes
 from memorytalker.config import ConfigError, from_dict, read, to_dict, write
 from memorytalker.corpus.corpus_config import CaptureSource, CorpusConfig
-from memorytalker.evaluation.scorecard import SHIPPED, Scorecard, read_scorecard
 from memorytalker.experiments import plan as plans
 from memorytalker.files import parse_json, read_json
 from memorytalker.options import AnimateOptions, RenderOptions

@@ -17,10 +17,10 @@ from memorytalker.corpus.build import read_manifest, synthesised_shapes
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.corpus.speakers import articulation_styles, speaker_voices
 from memorytalker.evaluation import metrics
-from memorytalker.evaluation.scorecard import read_scorecard
 from memorytalker.face.head import load_head
 from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.scorecard import held_out_takes, synthesised_truth
+from memorytalker.scorecard.card import read_scorecard
 from memorytalker.sound.decode import Waveform, write_wav
 from memorytalker.training.open_recipe import read_recipe
 from memorytalker.weights import save_curve_regressor

@@ -8,11 +8,11 @@ from pathlib import Path
 from memorytalker.corpus.capture import FPS, curve_takes
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation import metrics
-from memorytalker.evaluation.scorecard import Scorecard
 from memorytalker.face.curve_files import read_curves
 from memorytalker.face.solve import solve_curves
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
+from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.mouth import at_frames
 from memorytalker.sound.decode import load_waveform

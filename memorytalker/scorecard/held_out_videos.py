@@ -12,9 +12,9 @@ from scipy.ndimage import gaussian_filter1d
 from memorytalker.corpus.capture import video_openings
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation import metrics
-from memorytalker.evaluation.scorecard import Scorecard, VideoGoals
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
+from memorytalker.scorecard.card import Scorecard, VideoGoals
 from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.mouth import at_frames, eye_distance, mouth_of
 from memorytalker.scorecard.synthesised_truth import subsample

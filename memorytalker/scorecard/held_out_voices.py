@@ -11,11 +11,11 @@ from scipy.ndimage import maximum_filter1d
 from memorytalker.articulation.coarticulation import frame_phones
 from memorytalker.evaluation import metrics
 from memorytalker.evaluation.evaluate import EvaluationError
-from memorytalker.evaluation.scorecard import Scorecard
 from memorytalker.evaluation.vertices import lip_vertex_error
 from memorytalker.phones import ENGLISH
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
+from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.goals import Figure, Goal
 from memorytalker.scorecard.mouth import Mouth, mouth_of, mouth_of_curves
 from memorytalker.scorecard.synthesised_truth import ReferenceClip, source_note

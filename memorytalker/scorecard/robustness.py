@@ -9,9 +9,9 @@ import numpy as np
 
 from memorytalker.corpus.augmentation import held_noises, held_rooms, with_noise, with_room
 from memorytalker.evaluation.evaluate import EvaluationError
-from memorytalker.evaluation.scorecard import Scorecard
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
+from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.held_out_videos import Compared, compare_video
 from memorytalker.sound.decode import Waveform, load_waveform

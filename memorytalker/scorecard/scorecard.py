@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from memorytalker.corpus.corpus_config import CorpusConfig
-from memorytalker.evaluation.scorecard import Scorecard
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
+from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.held_out_takes import take_figures
 from memorytalker.scorecard.held_out_videos import compare_videos, face_figures, tracked_videos

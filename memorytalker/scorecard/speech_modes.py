@@ -18,9 +18,9 @@ from scipy.signal import istft, stft
 from memorytalker.corpus.augmentation import through_codec, with_gain, with_tilt
 from memorytalker.corpus.voice_augmentation import changed_voice
 from memorytalker.evaluation import metrics
-from memorytalker.evaluation.scorecard import Scorecard
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
+from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.goals import Figure, Goal
 from memorytalker.scorecard.mouth import mouth_of
 from memorytalker.sound.acoustics import pitch

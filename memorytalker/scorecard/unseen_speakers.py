@@ -9,7 +9,7 @@ import numpy as np
 from memorytalker.articulation.coarticulation import frame_phones
 from memorytalker.evaluation import metrics
 from memorytalker.evaluation.bootstrap import Interval, mean_interval
-from memorytalker.evaluation.scorecard import Scorecard
+from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.held_out_voices import Spoken, by_speaker
 from memorytalker.scorecard.mouth import Mouth
