@@ -101,7 +101,7 @@ def comparison_of(desk: JobRunner, trial: CompareRequest) -> Comparison:
 
 def test_a_bundled_clip_is_compared_on_the_head_that_is_asked_for(desk: JobRunner) -> None:
     comparison = comparison_of(desk, CompareRequest(CLIP, "old_man"))
-    assert comparison.truth.kind == "filmed" and comparison.truth.head.identity == "old_man"
+    assert comparison.ground_truth.kind == "tracked" and comparison.ground_truth.head.identity == "old_man"
     assert 2.9 < comparison.seconds <= 3.0
 
 
@@ -172,7 +172,7 @@ def test_the_words_say_the_gist_and_what_the_truth_is(desk: JobRunner) -> None:
 
 def test_names_with_markup_stay_text(desk: JobRunner) -> None:
     comparison = comparison_of(desk, CompareRequest(CLIP, "woman"))
-    named = replace(comparison, truth=replace(comparison.truth, name="<img src=x>"), remarks=("<b>",))
+    named = replace(comparison, ground_truth=replace(comparison.ground_truth, name="<img src=x>"), remarks=("<b>",))
     assert not set(re.findall(r"<\w+", words_html(named))) & {"<img", "<b"} and "&lt;img src=x&gt;" in words_html(named)
 
 

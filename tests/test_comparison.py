@@ -110,13 +110,13 @@ def test_another_rate_is_resampled_and_told(head, jaw) -> None:
     slow = opening(head, np.repeat(jaw, 2), 60.0)
     prediction = opening(head, jaw)
     compared = compare(truth_of(head, slow, 60.0), Talker(head, prediction, prediction).animate)
-    assert len(compared.truth.motion.offsets) == FRAMES and compared.truth.motion.fps == FPS
+    assert len(compared.ground_truth.motion.offsets) == FRAMES and compared.ground_truth.motion.fps == FPS
     assert "60 frames a second; it is resampled to the model's 30." in compared.remarks[0]
 
 
 def test_one_frame_more_or_less_ends_with_the_shorter(head, true) -> None:
     compared = compare(truth_of(head, true), Talker(head, true[:-1], true[:-1]).animate)
-    assert len(compared.truth.motion.offsets) == len(compared.both_stages.offsets) == FRAMES - 1
+    assert len(compared.ground_truth.motion.offsets) == len(compared.both_stages.offsets) == FRAMES - 1
     assert compared.both_stages.lip_error.max() < 1e-6
 
 

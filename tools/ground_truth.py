@@ -67,7 +67,7 @@ def tracked(root: Path, folder: str) -> list[dict]:
     for clip in captured_clips(root, [source], only=chosen):
         sound = f"{clip.name}{clip.sound.suffix}"
         shutil.copyfile(clip.sound, TARGET / sound)
-        entries.append(written(clip, clip.name, clip.curves.weights, sound, "filmed", f"{who}: “{clip.text}”"))
+        entries.append(written(clip, clip.name, clip.curves.weights, sound, "tracked", f"{who}: “{clip.text}”"))
     return entries
 
 

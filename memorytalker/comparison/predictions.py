@@ -45,7 +45,7 @@ class Comparison:
     why it cannot be taken. remarks: what was trimmed, resampled or must be known, in sentences.
     """
 
-    truth: GroundTruth
+    ground_truth: GroundTruth
     opening: np.ndarray
     stage_one: Prediction
     both_stages: Prediction
@@ -61,7 +61,7 @@ class Comparison:
     @property
     def seconds(self) -> float:
         """What is compared."""
-        return self.truth.motion.duration
+        return self.ground_truth.motion.duration
 
 
 def compare(truth: GroundTruth, animate: Callable[..., Any], progress: Progress | None = None) -> Comparison:

@@ -12,7 +12,7 @@ from memorytalker.figures import error_scale, opening_curves, to_rgb
 from memorytalker.options import RenderOptions
 from memorytalker.progress import Progress
 from memorytalker.rendering import render_frames, side_by_side, write_video
-from memorytalker.rendering.error_colormap import LARGEST_MILLIMETRES, errors_to_colors, scale_colors, vertex_errors
+from memorytalker.rendering.error_colormap import LARGEST_MILLIMETRES, scale_colors, vertex_errors
 
 #: Each of the two heads; the strips above and below them are as wide as both.
 PANEL = RenderOptions(width=400, height=400)
@@ -32,15 +32,15 @@ def write_comparison(
     `options` are those of each half; its rate gives way to the comparison's. Frame k of every part is the same moment.
     Raises RenderError or VideoError if it fails.
     """
-    motion = comparison.truth.motion
+    motion = comparison.ground_truth.motion
     frames = pictures(comparison, shown, options)
-    return write_video(path, frames, motion.fps, comparison.truth.waveform, len(motion.offsets), progress)
+    return write_video(path, frames, motion.fps, comparison.ground_truth.waveform, len(motion.offsets), progress)
 
 
 def pictures(comparison: Comparison, shown: Prediction, options: RenderOptions = PANEL) -> Iterator[np.ndarray]:
     """The pictures (H, W, 3) uint8 of the film, one per frame."""
-    head, true = comparison.truth.head, comparison.truth.motion.offsets
-    paint = errors_to_colors(vertex_errors(shown.offsets, true))
+    head, true = comparison.ground_truth.head, comparison.ground_truth.motion.offsets
+    paint = error_colors(vertex_errors(shown.offsets, true))
     halves = side_by_side(
         render_frames(head, head.template + shown.offsets, options, paint),
         render_frames(head, head.template + true, options),
@@ -53,13 +53,13 @@ def _framed(
 ) -> Iterator[np.ndarray]:
     """Heading, heads and curves from top to bottom, the line over the curves at the moment that is shown."""
     dots = round(width / 8)  # both strips are 8 inches wide
-    left, right = f"Predicted: {shown.name}", f"Truth: {comparison.truth.kind}"
+    left, right = f"Predicted: {shown.name}", f"Truth: {comparison.ground_truth.kind}"
     heading = to_rgb(error_scale(scale_colors(), LARGEST_MILLIMETRES, left, right, dark=True), dots)
     curves, columns, rows = _strip(comparison, dots)
     try:
         for number, picture in enumerate(halves):
             below = curves.copy()
-            column = round(np.interp(number, (0, len(comparison.truth.motion.offsets)), columns))
+            column = round(np.interp(number, (0, len(comparison.ground_truth.motion.offsets)), columns))
             below[slice(*rows), column - LINE : column + LINE] = LINE_COLOR
             whole = [_fitted(part, width) for part in (heading, picture, below)]
             yield np.vstack(whole)
@@ -75,7 +75,7 @@ def _strip(comparison: Comparison, dots: int) -> tuple[np.ndarray, tuple[int, in
     if not len(comparison.opening):
         return np.zeros((0, 8 * dots, 3), np.uint8), (0, 0), (0, 0)
     predicted = {prediction.name: 1000 * prediction.opening for prediction in comparison.predictions}
-    figure = opening_curves(1000 * comparison.opening, predicted, comparison.truth.motion.fps, dark=True)
+    figure = opening_curves(1000 * comparison.opening, predicted, comparison.ground_truth.motion.fps, dark=True)
     picture = to_rgb(figure, dots)
     box = figure.axes[0].get_window_extent()
     height = len(picture)

@@ -148,7 +148,7 @@ def _compare(desk: JobRunner) -> Callable[..., Any]:
 def _measured(comparison: Comparison) -> dict[str, Any]:
     named = {one.name: dict(one.values) for one in comparison.predictions} | {"still face": dict(comparison.still)}
     return {
-        "clip": comparison.truth.name,
+        "clip": comparison.ground_truth.name,
         "seconds": round(comparison.seconds, 3),
         "measures": {name: {key: _plain(value) for key, value in values.items()} for name, values in named.items()},
         "units": {measure.name: measure.unit for measure in MEASURES},

@@ -32,7 +32,7 @@ from memorytalker.page.status import status_html
 
 INTRODUCTION = """<p>How near does the network come? It hears the sound alone. Left is what it makes of it, painted with
 its error: how far each point of the face lies from where it should be at that moment. Right is the truth: motion of a
-real face that was <strong>filmed</strong> or <strong>captured</strong>. Both heads, and all motion on the left, are
+real face that was <strong>tracked</strong> or <strong>captured</strong>. Both heads, and all motion on the left, are
 <strong>synthesised</strong>.</p>"""
 OWN_TEXT = f"""<p class="small">One file of motion and its sound, both beginning together, at most {LONGEST_SECONDS:.0f}
 seconds and {LARGEST_MEGABYTES} MB each. Motion is <b>.npz</b> with <code>vertices</code> (frames, vertices, 3) of this

@@ -126,7 +126,7 @@ def _drawn(comparison: Comparison, folder: Path, progress: Progress) -> Path:
     path = folder / "curves.png"
     opened = {one.name: 1000 * one.opening for one in comparison.predictions}
     errors = {one.name: 1000 * one.lip_error for one in comparison.predictions}
-    truth = comparison.truth
+    truth = comparison.ground_truth
     if not len(comparison.opening):
         raise PageError("This head does not name its lips, so nothing can be drawn of them; use the shipped head.")
     figure = comparison_curves(1000 * comparison.opening, opened, errors, truth.motion.fps, truth.waveform, dark=True)

@@ -37,7 +37,7 @@ def words_html(comparison: Comparison) -> str:
             "perfect, 0 is none)."
         )
         said += [_timing(both)]
-    truth = comparison.truth
+    truth = comparison.ground_truth
     about = [f"{truth.name}; {comparison.seconds:.1f} s.", KINDS[truth.kind], *comparison.remarks]
     paragraphs = (("", said), (' class="small"', about))
     return "".join(f"<p{look}>{html.escape(' '.join(filter(None, words)))}</p>" for look, words in paragraphs)
@@ -56,7 +56,7 @@ def measures_html(comparison: Comparison) -> str:
     )  # fmt: skip
     return (
         '<h2>Measures</h2><div class="measures" role="region" tabindex="0" aria-label="Measures of this clip"><table>'
-        f"<caption>Distances from the truth, over {len(comparison.truth.motion.offsets)} frames</caption>"
+        f"<caption>Distances from the truth, over {len(comparison.ground_truth.motion.offsets)} frames</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         f'<p class="small">{html.escape(_NOTE)}</p>{absent}'
     )
