@@ -1,4 +1,4 @@
-"""Prediction against truth: the truth itself has no error, what is planted is found, and all is in one time."""
+"""Predictions against ground truth: a perfect prediction has no error, planted errors are found, all is in sync."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def opening(head: HeadMesh, jaw: np.ndarray, fps: float = FPS) -> np.ndarray:
     return FaceCurves(jaw[:, None], ("jawOpen",), fps).to_motion(head).offsets
 
 
-def truth_of(head: HeadMesh, offsets: np.ndarray, fps: float = FPS) -> GroundTruth:
+def ground_truth_of(head: HeadMesh, offsets: np.ndarray, fps: float = FPS) -> GroundTruth:
     samples = np.zeros(round(16000 * len(offsets) / fps), np.float32)
     return GroundTruth("planted", "given", head, Motion(offsets, fps), Waveform(samples))
 
@@ -42,10 +42,10 @@ class Talker:
     """Answers with what was planted: `both` in the voice's own style, `one` in the neutral one."""
 
     def __init__(self, head: HeadMesh, one: np.ndarray, both: np.ndarray) -> None:
-        self.head, self.one, self.both, self.asked = head, one, both, []
+        self.head, self.one, self.both, self.requests = head, one, both, []
 
     def animate(self, sound, identity=None, progress=None, **options) -> SimpleNamespace:
-        self.asked.append((identity, options))
+        self.requests.append((identity, options))
         if progress is not None:
             progress(1, 1, "motion")
         offsets = self.one if options.get("style", ...) is None else self.both
@@ -71,18 +71,18 @@ def shifted(head, true) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def compared(head, true, shifted) -> Comparison:
-    """Stage 1 predicts lips 3 mm too far ahead, stages 1 and 2 predict the truth."""
-    return compare(truth_of(head, true), Talker(head, shifted, true).animate)
+    """Stage 1 predicts lips 3 mm too far ahead, stages 1 and 2 predict the ground truth."""
+    return compare(ground_truth_of(head, true), Talker(head, shifted, true).animate)
 
 
-def test_both_stages_are_asked_for_on_the_head_of_the_truth(head, true) -> None:
-    talker, told = Talker(head, true, true), []
-    compare(truth_of(head, true), talker.animate, lambda *report: told.append(report))
-    assert talker.asked == [("efua", {"style": None}), ("efua", {})]
-    assert {stage for _, _, stage in told} == {"motion", "measures"}
+def test_both_stages_are_predicted_on_the_head_of_the_ground_truth(head, true) -> None:
+    talker, reports = Talker(head, true, true), []
+    compare(ground_truth_of(head, true), talker.animate, lambda *report: reports.append(report))
+    assert talker.requests == [("efua", {"style": None}), ("efua", {})]
+    assert {stage for _, _, stage in reports} == {"motion", "measures"}
 
 
-def test_the_truth_itself_has_no_error(compared) -> None:
+def test_a_perfect_prediction_has_no_error(compared) -> None:
     perfect = compared.both_stages
     assert perfect.name == BOTH_STAGES and perfect.lip_error.max() < 1e-6
     assert max(abs(value) for value in perfect.values.values()) < 1e-6 and len(perfect.values) == 9
@@ -106,16 +106,16 @@ def test_a_still_face_stands_beside_for_scale(head, true, compared) -> None:
     assert np.isnan(compared.still["mtm"])
 
 
-def test_another_rate_is_resampled_and_told(head, jaw) -> None:
+def test_another_rate_is_resampled_with_a_remark(head, jaw) -> None:
     slow = opening(head, np.repeat(jaw, 2), 60.0)
     prediction = opening(head, jaw)
-    compared = compare(truth_of(head, slow, 60.0), Talker(head, prediction, prediction).animate)
+    compared = compare(ground_truth_of(head, slow, 60.0), Talker(head, prediction, prediction).animate)
     assert len(compared.ground_truth.motion.offsets) == FRAMES and compared.ground_truth.motion.fps == FPS
     assert "60 frames a second; it is resampled to the model's 30." in compared.remarks[0]
 
 
 def test_one_frame_more_or_less_ends_with_the_shorter(head, true) -> None:
-    compared = compare(truth_of(head, true), Talker(head, true[:-1], true[:-1]).animate)
+    compared = compare(ground_truth_of(head, true), Talker(head, true[:-1], true[:-1]).animate)
     assert len(compared.ground_truth.motion.offsets) == len(compared.both_stages.offsets) == FRAMES - 1
     assert compared.both_stages.lip_error.max() < 1e-6
 
@@ -126,7 +126,7 @@ def test_a_head_without_names_gives_what_can_be_measured(true) -> None:
     bare = bare_head(true.shape[1], {"": load_head().template})
     assert regions_of(bare).lips is None
     talker = SimpleNamespace(animate=lambda *_, **__: SimpleNamespace(vertices=bare.template + true, fps=FPS))
-    compared = compare(truth_of(bare, true), talker.animate)
+    compared = compare(ground_truth_of(bare, true), talker.animate)
     assert set(compared.both_stages.values) == {"fve"} and "lve_max" in compared.absent
     assert not len(compared.both_stages.lip_error) and not len(compared.opening)
 
@@ -153,23 +153,23 @@ def test_the_curves_are_drawn_on_one_axis_in_seconds() -> None:
         opening_curves(true, {STAGE_ONE: true * np.nan}, FPS)
 
 
-# the film
+# the video
 
 
 @pytest.fixture(scope="module")
 def one_opens(head) -> Comparison:
-    """The mouth is shut but for frame 4, in truth and prediction; lips are 3 mm off in frame 2 alone."""
+    """The mouth is closed except in frame 4, in ground truth and prediction; lips are 3 mm off in frame 2 alone."""
     jaw = np.zeros(8)
     jaw[4] = 0.6
     true = opening(head, jaw)
     predicted = true.copy()
     predicted[2, head.regions["lips"]] += (0.0, 0.0, PLANTED)
-    return compare(truth_of(head, true), Talker(head, predicted, predicted).animate)
+    return compare(ground_truth_of(head, true), Talker(head, predicted, predicted).animate)
 
 
 @pytest.fixture(scope="module")
 def drawn(one_opens) -> np.ndarray:
-    return np.stack(list(video.pictures(one_opens, one_opens.both_stages, TINY))).astype(int)
+    return np.stack(list(video.video_frames(one_opens, one_opens.both_stages, TINY))).astype(int)
 
 
 def test_the_halves_are_in_step(drawn) -> None:
@@ -193,19 +193,19 @@ def test_the_line_over_the_curves_moves_with_the_time(drawn) -> None:
     assert all(len(line) == 2 for line in lines) and steps.min() > 0 and np.ptp(steps) <= 1
 
 
-def test_the_film_has_its_frames_and_its_sound(one_opens, tmp_path: Path) -> None:
-    told = []
+def test_the_video_has_its_frames_and_its_sound(one_opens, tmp_path: Path) -> None:
+    reports = []
     path = video.write_comparison(
-        tmp_path / "film.mp4", one_opens, one_opens.stage_one, TINY, lambda *report: told.append(report)
+        tmp_path / "video.mp4", one_opens, one_opens.stage_one, TINY, lambda *report: reports.append(report)
     )
     frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
     assert frames == 8 and seconds == pytest.approx(8 / 30, abs=0.05)
-    assert told[-1] == (8, 8, "render")
+    assert reports[-1] == (8, 8, "render")
     width, height = next(imageio_ffmpeg.read_frames(str(path)))["size"]
     assert width == 256 and height > 128 + 2 * 20
 
 
-def test_a_film_that_nobody_waits_for_stops(one_opens) -> None:
+def test_an_abandoned_video_stops(one_opens) -> None:
     class Enough(Exception):
         pass
 
@@ -217,5 +217,5 @@ def test_a_film_that_nobody_waits_for_stops(one_opens) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         with pytest.raises(Enough):
-            video.write_comparison(Path(folder) / "film.mp4", one_opens, one_opens.stage_one, TINY, stop)
+            video.write_comparison(Path(folder) / "video.mp4", one_opens, one_opens.stage_one, TINY, stop)
         assert not list(Path(folder).iterdir())

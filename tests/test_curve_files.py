@@ -87,7 +87,7 @@ def test_every_shape_is_known_however_it_is_written() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         ("{", "damaged"),
         ("[" * 100000, "not a recording"),
@@ -110,8 +110,8 @@ def test_every_shape_is_known_however_it_is_written() -> None:
         ('{"fps": 60, "names": ["jawOpen"], "weights": [[NaN]]}', "NaN"),
     ],
 )
-def test_bad_json_is_refused_in_one_sentence(tmp_path, data, said: str) -> None:
-    with pytest.raises(CurveFileError, match=said):
+def test_bad_json_is_refused_in_one_sentence(tmp_path, data, message: str) -> None:
+    with pytest.raises(CurveFileError, match=message):
         read_curves(written(tmp_path, data))
 
 

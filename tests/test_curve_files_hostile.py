@@ -23,6 +23,8 @@ import json, resource, sys
 from pathlib import Path
 import numpy as np
 from memorytalker.comparison.ground_truth import GroundTruthError, read_ground_truth
+from memorytalker.comparison.arrays import GroundTruthError
+from memorytalker.comparison.ground_truth import read_ground_truth
 from memorytalker.face.curve_files import CurveFileError, read_curves
 from memorytalker.face.head import load_head
 from memorytalker.sound.decode import Waveform
@@ -31,7 +33,7 @@ pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + 1_000_000_000
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 for path in sorted(Path(sys.argv[1]).iterdir()):
-    said = []
+    messages = []
     for read, refused in (
         (lambda: read_curves(path), CurveFileError),
         (lambda: read_ground_truth(path, sound, head, None, 20.0), GroundTruthError),
@@ -39,10 +41,10 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
         if refused is CurveFileError and path.stat().st_size > 2_000_000:
             continue  # read_ground_truth calls read_curves
         try:
-            said.append(type(read()).__name__)
+            messages.append(type(read()).__name__)
         except refused as error:
-            said.append(str(error))
-    print(json.dumps([path.name, *said]), flush=True)
+            messages.append(str(error))
+    print(json.dumps([path.name, *messages]), flush=True)
 """
 NAMES = np.array(["jawOpen", "mouthFunnel"])
 
@@ -77,7 +79,7 @@ def copies(path: Path, names: list[str]) -> None:
                 packed.writestr(f"{name}.npy", file.getvalue())
 
 
-#: File -> its content, and what is said of it by the reader of curves and by that of ground truth.
+#: File -> its content, and part of the message of the curve reader and of the ground-truth reader.
 TEXTS = {
     "steps.json": (lambda: timed([0, *np.arange(1, 12) * 1e-5, 4.5]), "0.01 ms apart; give times in seconds and at mo"),
     "uneven.json": (lambda: timed([*np.arange(40) / 240, *np.arange(1.0, 39)]), "s; cut it and its sound to at most"),
@@ -98,9 +100,9 @@ TEXTS = {
 def test_nothing_a_stranger_sends_grows(tmp_path: Path) -> None:
     vertices = load_head().vertex_count
     expected = {}
-    for name, (content, said) in TEXTS.items():
+    for name, (content, messages) in TEXTS.items():
         (tmp_path / name).write_text(content(), encoding="utf-8")
-        expected[name] = said, said
+        expected[name] = messages, messages
     (tmp_path / "large.csv").touch()
     os.truncate(tmp_path / "large.csv", 65_000_000)
     expected["large.csv"] = ("is larger than 64 MB; cut it into shorter takes",) * 2
@@ -116,18 +118,18 @@ def test_nothing_a_stranger_sends_grows(tmp_path: Path) -> None:
     expected["hour.npz"] = no_recording, "cut it and its sound to at most 20 s"
     for count, names in ((4_000, [f"a{k}" for k in range(4_000)]), (20_000, ["a"] * 20_000), (20, ["a"] * 20)):
         copies(tmp_path / f"copies{count}.npz", names)
-        said = "names an array twice" if count == 20 else "more than 32 arrays"
-        expected[f"copies{count}.npz"] = said, said
+        messages = "names an array twice" if count == 20 else "more than 32 arrays"
+        expected[f"copies{count}.npz"] = messages, messages
     environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PATH": "/usr/bin"}
     done = subprocess.run(
         [sys.executable, "-c", READER, str(tmp_path)], capture_output=True, text=True, timeout=300, check=False,
         env=environment, cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-500:]
-    answers = {name: said for name, *said in map(json.loads, done.stdout.splitlines())}
+    answers = {name: messages for name, *messages in map(json.loads, done.stdout.splitlines())}
     assert set(answers) == set(expected)
-    for name, said in expected.items():
-        for part, answer in zip(said[-len(answers[name]) :], answers[name], strict=True):
+    for name, messages in expected.items():
+        for part, answer in zip(messages[-len(answers[name]) :], answers[name], strict=True):
             assert part in answer and len(answer) < 300 and "\n" not in answer, (name, answer)
 
 

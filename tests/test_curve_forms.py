@@ -1,4 +1,4 @@
-"""Every form of curve file gives the same curves, by name; what is no such file is told what it holds."""
+"""Every form of curve file gives the same curves, by name; anything else is refused with what it holds."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_what_is_written_is_read_back_by_name(folder, kind: str, curves: FaceCur
     assert result.curves.weights.shape == curves.weights.shape
     # a timecode has thousandths of sixtieths of a second, in which a curve moves by this much at the most
     np.testing.assert_allclose(result.curves.weights, curves.weights, atol=curves.fps / 60_000 + 1e-6)
-    assert not [said for said in result.remarks if "uncertain" not in said]
+    assert not [remark for remark in result.remarks if "uncertain" not in remark]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_text_with_a_mark_of_its_encoding(folder, encoding: str, kind: str) -> N
     np.testing.assert_allclose(result.curves.weights, some().weights, atol=1e-6)
 
 
-def test_a_rate_that_the_file_lacks_is_told_or_asked_for(folder) -> None:
+def test_a_rate_that_the_file_lacks_is_passed_or_requested(folder) -> None:
     bare = omniverse_json(some(), rate=False)
     with pytest.raises(CurveFileError, match='does not say its frames per second; write it into the file as "exportF'):
         read(folder, bare, ".json")
@@ -103,8 +103,8 @@ def changed(write, **values) -> bytes:
 def test_what_was_decided_is_said(folder) -> None:
     lam = CURVE_FILES["LAM"][1]
     metadata = {"fps": 25.0, "frame_count": 31}
-    said = read(folder, changed(lam, metadata=metadata), ".json").remarks
-    assert said == (
+    remarks = read(folder, changed(lam, metadata=metadata), ".json").remarks
+    assert remarks == (
         "The file says that it has 31 frames, but holds 30.",
         "The times in the file make 30 frames a second, not 25; the times are believed.",
     )
@@ -123,7 +123,7 @@ ROW = "00:00:00:00.000,61,0.5\n"
 
 
 @pytest.mark.parametrize(
-    ("ending", "content", "said"),
+    ("ending", "content", "part"),
     [
         (".csv", b"", "begins with the columns nothing and has no column Timecode"),
         (".csv", b"a,b\n1,2\n", "begins with the columns a, b and has no column Timecode"),
@@ -170,20 +170,20 @@ ROW = "00:00:00:00.000,61,0.5\n"
         (".json", {"frames": [{"jawOpen": 0.1, "time": t / 1000} for t in range(20)]}, "1 ms apart"),
     ],
 )  # fmt: skip
-def test_what_is_no_recording_is_refused_in_a_sentence(folder, ending: str, content, said: str) -> None:
+def test_what_is_no_recording_is_refused_in_a_sentence(folder, ending: str, content, part: str) -> None:
     if isinstance(content, dict):
         content = json.dumps(content)
     with pytest.raises(CurveFileError) as refused:
         read(folder, content if isinstance(content, bytes) else content.encode(), ending)
     message = str(refused.value)
-    assert said in message and message.endswith(".") and "\n" not in message and str(folder) not in message
+    assert part in message and message.endswith(".") and "\n" not in message and str(folder) not in message
 
 
 NAMED = {"names": np.array(["jawOpen", "mouthLeft"]), "weights": np.zeros((30, 2)), "fps": 30.0}
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "part"),
     [
         ({"names": np.array(["jawOpen", "jaw_open"])}, "holds jawOpen twice"),
         ({"names": np.array([b"jawOpen", b"\xff"])}, "no words"),
@@ -204,9 +204,9 @@ NAMED = {"names": np.array(["jawOpen", "mouthLeft"]), "weights": np.zeros((30, 2
         ({f"more{number}": 0 for number in range(40)}, "more than 32 arrays"),
     ],
 )
-def test_arrays_that_are_no_recording(folder, values: dict, said: str) -> None:
+def test_arrays_that_are_no_recording(folder, values: dict, part: str) -> None:
     np.savez(folder / "take.npz", **{**NAMED, **values})
-    with pytest.raises(CurveFileError, match=said):
+    with pytest.raises(CurveFileError, match=part):
         read_curves(folder / "take.npz")
 
 

@@ -61,7 +61,7 @@ def refusal(head: HeadMesh, motion, sound, fps: float | None = None, **options) 
         read_ground_truth(motion, sound, head, fps, **options)
     message = str(refused.value)
     assert message.endswith(".") and len(message) < 260 and "\n" not in message and "Traceback" not in message
-    assert not re.search(r"(^|\s)/\w", message), "no path of the server is told"
+    assert not re.search(r"(^|\s)/\w", message), "the message names no path of the server"
     return message
 
 
@@ -78,74 +78,74 @@ def test_all_forms_of_one_motion_are_the_same(tmp_path, head, curves, vertices, 
     rows = [f"00:00:{k // FPS:02d}:{k % FPS * 2},{a},{b}" for k, (a, b) in enumerate(weights)]
     (tmp_path / "c.csv").write_text("\n".join(["Timecode,JawOpen,BrowInnerUp", *rows]))
     for name, fps in (("v.npy", FPS), ("flat.npy", FPS), ("c.npz", None), ("c.json", None), ("c.csv", None)):
-        truth = read_ground_truth(tmp_path / name, sound, head, fps)
-        assert truth.motion.fps == FPS and truth.kind == "given" and truth.name == name and not truth.remarks
-        np.testing.assert_allclose(truth.vertices, vertices, atol=2e-6, err_msg=name)
-    truth = read_ground_truth(packed, sound, head)
-    np.testing.assert_allclose(truth.vertices, vertices, atol=1e-7)
-    assert truth.waveform.seconds == SECONDS
+        loaded = read_ground_truth(tmp_path / name, sound, head, fps)
+        assert loaded.motion.fps == FPS and loaded.kind == "given" and loaded.name == name and not loaded.remarks
+        np.testing.assert_allclose(loaded.vertices, vertices, atol=2e-6, err_msg=name)
+    loaded = read_ground_truth(packed, sound, head)
+    np.testing.assert_allclose(loaded.vertices, vertices, atol=1e-7)
+    assert loaded.waveform.seconds == SECONDS
 
 
 def test_the_motion_of_another_head_is_laid_on_the_chosen_one(tmp_path, head, curves, vertices, sound) -> None:
     other = list(head.identities)[2]
     chosen = head.with_identity(other)
-    truth = read_ground_truth(saved(tmp_path / "v.npz", vertices=vertices, fps=FPS), sound, chosen)
-    np.testing.assert_allclose(truth.motion.offsets, curves.to_motion(head).offsets, atol=1e-6)
-    np.testing.assert_array_equal(truth.head.template, chosen.template)
-    assert truth.remarks == (f"It is the motion of the head {head.identity}, laid on {other}.",)
+    loaded = read_ground_truth(saved(tmp_path / "v.npz", vertices=vertices, fps=FPS), sound, chosen)
+    np.testing.assert_allclose(loaded.motion.offsets, curves.to_motion(head).offsets, atol=1e-6)
+    np.testing.assert_array_equal(loaded.head.template, chosen.template)
+    assert loaded.remarks == (f"This is motion of the head {head.identity}, transferred to {other}.",)
 
 
 def test_a_template_in_the_file_is_the_neutral_face(tmp_path, head, curves, vertices, sound) -> None:
     moved = saved(tmp_path / "v.npz", vertices=vertices + 0.5, fps=FPS, template=head.template + 0.5)
-    truth = read_ground_truth(moved, sound, head)
-    np.testing.assert_allclose(truth.motion.offsets, curves.to_motion(head).offsets, atol=1e-6)
-    assert "template" in truth.remarks[0]
+    loaded = read_ground_truth(moved, sound, head)
+    np.testing.assert_allclose(loaded.motion.offsets, curves.to_motion(head).offsets, atol=1e-6)
+    assert "template" in loaded.remarks[0]
 
 
 def test_the_longer_of_the_two_is_cut_and_that_is_said(tmp_path, head, vertices, sound) -> None:
     longer = saved(tmp_path / "v.npz", vertices=np.concatenate([vertices, vertices[-2:]]), fps=FPS)
-    truth = read_ground_truth(longer, sound, head)
-    assert len(truth.motion.offsets) == 30 and truth.waveform.seconds == SECONDS
-    assert truth.remarks == ("The motion is 0.07 s longer; its end is left out.",)
-    truth = read_ground_truth(saved(tmp_path / "v.npz", vertices=vertices[:-2], fps=FPS), sound, head)
-    assert len(truth.motion.offsets) == 28 and truth.waveform.seconds == pytest.approx(28 / 30, abs=1e-3)
-    assert truth.remarks == ("The sound is 0.07 s longer; its end is left out.",)
+    loaded = read_ground_truth(longer, sound, head)
+    assert len(loaded.motion.offsets) == 30 and loaded.waveform.seconds == SECONDS
+    assert loaded.remarks == ("The motion is 0.07 s longer; its end is left out.",)
+    loaded = read_ground_truth(saved(tmp_path / "v.npz", vertices=vertices[:-2], fps=FPS), sound, head)
+    assert len(loaded.motion.offsets) == 28 and loaded.waveform.seconds == pytest.approx(28 / 30, abs=1e-3)
+    assert loaded.remarks == ("The sound is 0.07 s longer; its end is left out.",)
 
 
-def test_a_head_that_moves_is_told(tmp_path, head, vertices, sound) -> None:
+def test_a_moving_head_gives_a_remark(tmp_path, head, vertices, sound) -> None:
     turned = vertices + np.linspace(-0.003, 0.003, len(vertices), dtype=np.float32)[:, None, None] * (1, 0, 0)
-    truth = read_ground_truth(saved(tmp_path / "v.npz", vertices=turned, fps=FPS), sound, head)
-    assert truth.remarks == ("The head itself moves by up to 3 mm, which counts as error.",)
+    loaded = read_ground_truth(saved(tmp_path / "v.npz", vertices=turned, fps=FPS), sound, head)
+    assert loaded.remarks == ("The head itself moves by up to 3 mm, which counts as error.",)
 
 
-def test_curves_that_leave_out_parts_of_the_face_are_told(tmp_path, head, curves, sound) -> None:
+def test_missing_parts_of_the_face_give_a_remark(tmp_path, head, curves, sound) -> None:
     mouth = saved(tmp_path / "m.npz", weights=curves.weights, names=np.array(["jawOpen", "mouthFunnel"]), fps=FPS)
-    assert ["eyes nor brows" in said for said in read_ground_truth(mouth, sound, head).remarks] == [True]
+    assert ["eyes nor brows" in remark for remark in read_ground_truth(mouth, sound, head).remarks] == [True]
     brows = saved(tmp_path / "b.npz", weights=curves.weights, names=np.array(["browInnerUp", "mouthLeft"]), fps=FPS)
-    assert ["no curve jawOpen" in said for said in read_ground_truth(brows, sound, head).remarks] == [True]
+    assert ["no curve jawOpen" in remark for remark in read_ground_truth(brows, sound, head).remarks] == [True]
 
 
-def test_what_was_decided_about_a_curve_file_is_told(tmp_path, head, sound) -> None:
+def test_decisions_about_a_curve_file_are_remarks(tmp_path, head, sound) -> None:
     jaw = FaceCurves(np.linspace(0, 1, 36)[:, None], ("jawOpen",), 30)
     (tmp_path / "take.csv").write_bytes(live_link_csv(jaw, unit=30, decimals=0))
-    truth = read_ground_truth(tmp_path / "take.csv", recorded(tmp_path / "long.wav", 1.2), head)
-    assert truth.motion.duration == pytest.approx(1.2)
-    assert truth.remarks[0] == "The frame field counts to 29, so it is read as 30 frames a second."
+    loaded = read_ground_truth(tmp_path / "take.csv", recorded(tmp_path / "long.wav", 1.2), head)
+    assert loaded.motion.duration == pytest.approx(1.2)
+    assert loaded.remarks[0] == "The frame field counts to 29, so it is read as 30 frames a second."
 
 
-def test_a_rate_told_beside_a_file_that_lacks_it(tmp_path, head, curves, sound) -> None:
-    (tmp_path / "said.json").write_bytes(omniverse_json(curves, rate=False))
-    assert "does not say its frames per second" in refusal(head, tmp_path / "said.json", sound)
-    truth = read_ground_truth(tmp_path / "said.json", sound, head, FPS)
-    np.testing.assert_allclose(truth.motion.offsets, curves.to_motion(head).offsets, atol=1e-7)
+def test_a_rate_given_for_a_file_that_lacks_it(tmp_path, head, curves, sound) -> None:
+    (tmp_path / "remark.json").write_bytes(omniverse_json(curves, rate=False))
+    assert "does not say its frames per second" in refusal(head, tmp_path / "remark.json", sound)
+    loaded = read_ground_truth(tmp_path / "remark.json", sound, head, FPS)
+    np.testing.assert_allclose(loaded.motion.offsets, curves.to_motion(head).offsets, atol=1e-7)
 
 
 def test_fast_curves_become_vertices_at_a_rate_that_fits(tmp_path, head, sound) -> None:
     jaw = FaceCurves(np.linspace(0, 1, 240)[:, None], ("jawOpen",), 240)
-    truth = read_ground_truth(saved(tmp_path / "c.npz", weights=jaw.weights, names=["jawOpen"], fps=240), sound, head)
-    assert truth.motion.fps == 60 and len(truth.motion.offsets) == 60
-    assert truth.remarks[0] == "The curves have 240 frames a second; they are resampled to 60."
-    np.testing.assert_allclose(truth.motion.offsets, jaw.resample(60).to_motion(head).offsets, atol=1e-7)
+    loaded = read_ground_truth(saved(tmp_path / "c.npz", weights=jaw.weights, names=["jawOpen"], fps=240), sound, head)
+    assert loaded.motion.fps == 60 and len(loaded.motion.offsets) == 60
+    assert loaded.remarks[0] == "The curves have 240 frames a second; they are resampled to 60."
+    np.testing.assert_allclose(loaded.motion.offsets, jaw.resample(60).to_motion(head).offsets, atol=1e-7)
 
 
 # what is refused
@@ -219,10 +219,10 @@ def test_arrays_that_are_missing(tmp_path, head, curves, vertices, sound) -> Non
     assert "does not say its frames per second" in refusal(head, slow, sound)
 
 
-def test_rates_that_contradict_or_cannot_be(tmp_path, head, vertices, sound) -> None:
+def test_rates_that_contradict_or_are_impossible(tmp_path, head, vertices, sound) -> None:
     packed = saved(tmp_path / "v.npz", vertices=vertices, fps=FPS)
     assert "says 30 frames a second but you wrote 60" in refusal(head, packed, sound, 60)
-    assert "cannot be" in refusal(head, packed, sound, 0)
+    assert "not possible" in refusal(head, packed, sound, 0)
     for wrong in (0.0, np.nan, [30, 30], "thirty"):
         broken = saved(tmp_path / "w.npz", vertices=vertices, fps=wrong)
         assert "no frame rate; save one number" in refusal(head, broken, sound)
@@ -333,8 +333,8 @@ def test_the_bundled_clips_are_those_of_their_readme_and_fit_every_head(head) ->
             assert stated.pop(path.name) == hashlib.sha256(path.read_bytes()).hexdigest()
     assert not stated
     for clip in clips:
-        truth = clip.read(head.with_identity("omar"))
-        assert truth.kind == clip.kind and truth.motion.fps == 30 and len(truth.remarks) == 1, clip.name
-        assert 2.9 < truth.waveform.seconds < 9 and clip.name in readme
-        gap = np.ptp(truth.vertices[:, head.landmarks["inner_lip_lower"], 1])
-        assert 0.004 < gap < 0.04, "the mouth moves by millimetres"
+        loaded = clip.read(head.with_identity("omar"))
+        assert loaded.kind == clip.kind and loaded.motion.fps == 30 and len(loaded.remarks) == 1, clip.name
+        assert 2.9 < loaded.waveform.seconds < 9 and clip.name in readme
+        opening = np.ptp(loaded.vertices[:, head.landmarks["inner_lip_lower"], 1])
+        assert 0.004 < opening < 0.04, "the mouth moves by millimetres"

@@ -1,4 +1,4 @@
-"""What the frame field of a timecode counts, found in the whole column and said."""
+"""The unit of a timecode's frame field, inferred from the whole column, with a remark."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def counted(rate: float, unit: float, seconds: float, start: float = 45_000.0, d
 
 @pytest.mark.parametrize("unit", [24, 25, 30, 48, 50])
 def test_a_field_that_counts_frames_is_read_at_their_rate_and_that_is_said(unit: int) -> None:
-    times, said = timecode_seconds("take.csv", counted(unit, unit, 2.0))
+    times, remarks = timecode_seconds("take.csv", counted(unit, unit, 2.0))
     np.testing.assert_allclose(times - times[0], np.arange(2 * unit) / unit, atol=1e-9)
-    assert said == (f"The frame field counts to {unit - 1}, so it is read as {unit} frames a second.",)
+    assert remarks == (f"The frame field counts to {unit - 1}, so it is read as {unit} frames a second.",)
 
 
 @pytest.mark.parametrize(("rate", "decimals"), [(60, 3), (30, 3), (24, 3), (25, 3), (30, 0), (60, 0), (59.94, 3)])
 def test_sixtieths_as_the_phone_writes_them_need_no_word(rate: float, decimals: int) -> None:
-    times, said = timecode_seconds("take.csv", counted(rate, 60, 3.0, decimals=decimals))
+    times, remarks = timecode_seconds("take.csv", counted(rate, 60, 3.0, decimals=decimals))
     np.testing.assert_allclose(times - times[0], np.arange(len(times)) / rate, atol=0.02)
-    assert said == ()
+    assert remarks == ()
 
 
 @STEADY
@@ -41,9 +41,9 @@ def test_sixtieths_as_the_phone_writes_them_need_no_word(rate: float, decimals: 
 def test_times_are_right_whatever_rows_are_lost(unit, seconds, start, first, lost) -> None:
     rows = counted(unit, unit, seconds, start + first / unit)
     kept = [row for row in range(len(rows)) if row not in lost]
-    times, said = timecode_seconds("take.csv", [rows[row] for row in kept])
+    times, remarks = timecode_seconds("take.csv", [rows[row] for row in kept])
     np.testing.assert_allclose(times - times[0], np.array(kept) / unit, atol=1e-9)
-    assert len(said) == (unit != 60)
+    assert len(remarks) == (unit != 60)
 
 
 @STEADY
@@ -57,15 +57,15 @@ def test_a_phones_jitter_and_lost_rows_leave_its_sixtieths(rate, seconds, begin,
     rows = np.arange(round(seconds * rate))
     true = begin + np.sort(rows + jitter * random.uniform(-1, 1, len(rows))) / rate
     true = true[random.uniform(size=len(true)) >= lost]
-    times, said = timecode_seconds("take.csv", [timecode(time, 60, decimals) for time in true])
+    times, remarks = timecode_seconds("take.csv", [timecode(time, 60, decimals) for time in true])
     np.testing.assert_allclose(times - times[0], true - true[0], atol=0.02)
-    assert said == ()
+    assert remarks == ()
 
 
 def test_a_column_that_may_mean_two_things_is_said_to() -> None:
-    times, said = timecode_seconds("take.csv", counted(24, 24, 0.9))
+    times, remarks = timecode_seconds("take.csv", counted(24, 24, 0.9))
     np.testing.assert_allclose(np.diff(times), 1 / 60)
-    assert len(said) == 1 and "counts to 21 and passes no whole second" in said[0] and "sixtieths" in said[0]
+    assert len(remarks) == 1 and "counts to 21 and passes no whole second" in remarks[0] and "sixtieths" in remarks[0]
     assert timecode_seconds("take.csv", counted(60, 60, 0.95))[1] == ()
 
 
@@ -75,7 +75,7 @@ def test_midnight_does_not_end_a_recording() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "said"),
+    ("column", "message"),
     [
         ([f"00:00:{row:02d}:00.000" for row in range(30)], "advances a second or more per row"),
         (counted(40, 40, 5.0), "counts to 39 and about 40 make a second, which is no known rate"),
@@ -87,12 +87,12 @@ def test_midnight_does_not_end_a_recording() -> None:
         (["1e300:00:00:00"], "row 1"),
     ],
 )
-def test_what_is_no_timecode_is_refused(column: list[str], said: str) -> None:
-    with pytest.raises(CurveFileError, match=said):
+def test_what_is_no_timecode_is_refused(column: list[str], message: str) -> None:
+    with pytest.raises(CurveFileError, match=message):
         timecode_seconds("take.csv", column)
 
 
-def test_a_film_of_thirty_frames_a_second_keeps_its_length(tmp_path) -> None:
+def test_a_video_of_thirty_frames_a_second_keeps_its_length(tmp_path) -> None:
     jaw = np.linspace(0, 1, 60, dtype=np.float32)[:, None]
     (tmp_path / "take.csv").write_bytes(live_link_csv(FaceCurves(jaw, ("jawOpen",), 30), unit=30, decimals=0))
     read = read_curves(tmp_path / "take.csv")

@@ -1,1 +1,1 @@
-"""Known motion beside what the model says: reading, measuring, pictures."""
+"""Ground-truth motion beside predictions: reading, metrics, video."""

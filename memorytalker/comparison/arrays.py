@@ -1,4 +1,4 @@
-"""What is wrong with a file of known motion, in one plain sentence, whoever found it."""
+"""The error for ground truth that cannot be used, whichever reader found the fault."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from memorytalker.face.motion import MotionError
 
 
 class GroundTruthError(InputError):
-    """Known motion that cannot be used; the message is one plain sentence that names the remedy."""
+    """Ground-truth motion that cannot be used; the message is one plain sentence that names the remedy."""
 
 
 @contextmanager
-def told_as_truth() -> Iterator[None]:
-    """What the readers of arrays, curves and motion refuse is raised as TruthError, in their words."""
+def raised_as_ground_truth_error() -> Iterator[None]:
+    """Raise the errors of the array, curve and motion readers as GroundTruthError, with the same message."""
     try:
         yield
     except (ArrayFileError, CurveFileError, HeadError, MotionError) as error:

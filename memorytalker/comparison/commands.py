@@ -1,7 +1,7 @@
-"""The command `compare`: a video of a prediction beside known motion.
+"""The command `compare`: a video of a prediction beside the ground truth.
 
-Of a file of known motion with its sound: the error in colour, and the measures. Of a sequence of a data set: predicted
-on the left, recorded on the right.
+For a file of motion with its sound: a video with the error in colour, and the metrics. For a sequence of a data set: a
+video with the prediction on the left and the recording on the right.
 """
 
 from __future__ import annotations
@@ -17,30 +17,44 @@ from memorytalker.progress import Progress
 if TYPE_CHECKING:
     from memorytalker.comparison.predictions import Comparison
 
-#: Endings of files with motion (`ground_truth.SUFFIXES`, which this file does not import before it runs).
-SUFFIXES = (".npz", ".npy", ".csv", ".json")
-
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
-    """Flags of `compare`, without those that choose weights, device and picture."""
-    parser.add_argument("folder", type=Path, help="a data set of moving faces, or a file of known motion")
-    parser.add_argument("sequence", help="the name of one of its sequences, or the sound that belongs to the file")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".mp4 (default: SEQUENCE.mp4, here)")
-    parser.add_argument("--style", choices=("own", "neutral"), default="own", help="own voice, or neutral (stage 1)")
-    parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the faces (default: in the folder)")
-    group = parser.add_argument_group("known motion", "a file: vertices as .npz or .npy, curves as .csv, .json or .npz")
-    group.add_argument("--identity", metavar="NAME", help="on which head; 'doctor' lists them")
-    group.add_argument("--motion-fps", type=float, metavar="N", help="frames a second, where the file does not say it")
+    """Add the flags of `compare`, without those that choose weights, device and image."""
+    parser.add_argument("folder", type=Path, help="a data set of moving faces, or a file of ground-truth motion")
+    parser.add_argument("sequence", help="the name of a sequence of the data set, or the sound file of the motion")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="the .mp4 to write (default: named after the motion, here)"
+    )
+    parser.add_argument(
+        "--style",
+        choices=("own", "neutral"),
+        default="own",
+        help="speaking style from the clip's own voice, or neutral (stage 1) (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--head", type=Path, metavar="MESH", help=".ply or .obj with the faces' topology (default: the data set's)"
+    )
+    group = parser.add_argument_group(
+        "ground truth", "for a file: vertices as .npz or .npy, face curves as .csv, .json or .npz"
+    )
+    group.add_argument(
+        "--identity", metavar="NAME", help="the head to show both on; 'doctor' lists them (default: the first)"
+    )
+    group.add_argument(
+        "--motion-fps", type=float, metavar="FPS", help="frames per second of a motion file that does not say it"
+    )
     add_dataset(parser)
 
 
 def is_motion(path: Path) -> bool:
-    """Whether the first argument of `compare` is a file of motion and no folder."""
+    """Return whether the first argument of `compare` is a motion file and not a data set folder."""
+    from memorytalker.comparison.ground_truth import SUFFIXES
+
     return path.is_file() or (path.suffix.lower() in SUFFIXES and not path.is_dir())
 
 
 def run_compare(chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress) -> None:
-    """Write the video of a file of known motion, or of a sequence of a data set."""
+    """Write the video for a file of ground truth, or for a sequence of a data set."""
     run = _compare_file if is_motion(chosen.folder) else _compare_sequence
     run(chosen, device, options, progress)
 
@@ -48,7 +62,7 @@ def run_compare(chosen: argparse.Namespace, device: str | None, options: RenderO
 def _compare_sequence(
     chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress
 ) -> None:
-    """Write the video of one sequence. Everything that can be refused is refused before the model is loaded."""
+    """Write the video of one sequence. Bad input is refused before the model is loaded."""
     from memorytalker.comparison.sequence_video import find_sequence, write_sequence_video
     from memorytalker.datasets.opening import open_dataset
     from memorytalker.evaluation.evaluate import EvaluationError
@@ -73,7 +87,7 @@ def _compare_sequence(
 
 
 def _compare_file(chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress) -> None:
-    """Write the film and print the measures. Everything that can be refused is refused before the model is loaded."""
+    """Write the video and print the metrics. Bad input is refused before the model is loaded."""
     from memorytalker.comparison.arrays import GroundTruthError
     from memorytalker.comparison.ground_truth import read_ground_truth
     from memorytalker.comparison.predictions import compare
@@ -88,20 +102,20 @@ def _compare_file(chosen: argparse.Namespace, device: str | None, options: Rende
         raise GroundTruthError(f"{output} cannot be written; name an .mp4 file in a folder that exists with -o.")
     head = head_for(read_manifest(find_weights(chosen.weights)).model.vertex_count, chosen.head)
     head = head if chosen.identity is None else head.with_identity(chosen.identity)
-    truth = read_ground_truth(chosen.folder, chosen.sequence, head, chosen.motion_fps)
+    ground_truth = read_ground_truth(chosen.folder, chosen.sequence, head, chosen.motion_fps)
     check_graphics()
     talker = Talker.from_pretrained(chosen.weights, device, head)
-    comparison = compare(truth, talker.animate, progress)
-    shown = comparison.stage_one if chosen.style == "neutral" else comparison.both_stages
-    write_comparison(output, comparison, shown, options, progress)
+    comparison = compare(ground_truth, talker.animate, progress)
+    prediction = comparison.stage_one if chosen.style == "neutral" else comparison.both_stages
+    write_comparison(output, comparison, prediction, options, progress)
     print(table(comparison))
     for remark in comparison.remarks:
         print(f"- {remark}")
-    print(f"{output}: {shown.name} on the left, the truth on the right, {comparison.seconds:.1f} s.")
+    print(f"{output}: {prediction.name} on the left, ground truth on the right, {comparison.seconds:.1f} s.")
 
 
 def table(comparison: Comparison) -> str:
-    """The measures as Markdown, in the units of `evaluate`."""
+    """The metrics of a comparison as a Markdown table, in the units of `evaluate`."""
     from memorytalker.evaluation.measures import MEASURES
     from memorytalker.evaluation.table import unit
 

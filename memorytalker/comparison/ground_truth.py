@@ -1,7 +1,8 @@
-"""Truth: motion that is known, with its sound, laid on a head; from the files of whoever brings it.
+"""Ground truth from a user's files: recorded motion with its sound, transferred to a head.
 
-Three forms are read: vertices (.npz with `vertices` and `fps`, or .npy with a frame rate told beside it), and weights
-of ARKit's face curves (.csv, .json, or .npz with `weights`, `names` and `fps`). Frame 0 is at time 0 of the sound.
+Two kinds of motion are read: vertices (.npz with `vertices` and `fps`, or .npy with the frame rate given separately),
+and weights of ARKit's face curves (.csv, .json, or .npz with `weights`, `names` and `fps`). Frame 0 is at time 0 of the
+sound.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker.comparison.arrays import GroundTruthError, told_as_truth
+from memorytalker.comparison.arrays import GroundTruthError, raised_as_ground_truth_error
 from memorytalker.corpus.takes import LARGEST_DIFFERENCE
 from memorytalker.face.array_files import LARGEST_BYTES, ArrayFile, open_arrays
 from memorytalker.face.curve_files import read_curves
@@ -21,39 +22,39 @@ from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves, Motion
 from memorytalker.sound.decode import LONGEST_SECONDS, Waveform, load_waveform, shown_name
 
-#: Endings of files with motion.
+#: Suffixes of files with motion.
 SUFFIXES = (".npz", ".npy", ".csv", ".json")
 SHORTEST_SECONDS = 0.5
-#: Frames a second that a recording may have. Face curves have less (`recordings.RATES`).
+#: Allowed frame rates of vertices, in frames per second. Those of face curves are `curve_table.RATES`.
 RATES = (5.0, 1000.0)
-#: Bytes that face curves may take as vertices: about two minutes at 60 frames a second on the shipped head.
+#: Most bytes that face curves may take as vertices: about two minutes at 60 frames a second on the shipped head.
 LARGEST_MOTION = 1_000_000_000
-#: Curves with more frames a second are brought to so many before they become vertices.
+#: Curves with more frames per second than this are resampled to it before they become vertices.
 CURVES_FPS = 60.0
-#: A face is in metres if it measures so many times the head at the least and at the most.
+#: A face is taken to be in metres if its size, relative to the head, lies in this range.
 SIZES = (0.5, 2.0)
-#: Vertices that no speech moves lie within this, in metres, of those of the head that the motion belongs to ...
+#: Largest median distance, in metres, of the vertices that speech does not move from those of the matching head.
 FARTHEST = 0.005
-#: ... and a head that itself moves by more than this is told.
+#: Rigid head motion above this, in metres, is reported in a remark.
 STEADY = 0.002
-#: Offsets (in metres) of a blendshape below this do not count as movement.
+#: Blendshape offsets up to this, in metres, do not count as movement.
 UNMOVED = 1e-5
-#: Times the head -> what the numbers seem to be, and what to do.
+#: Size relative to the head -> the likely unit, and the factor that converts it to metres.
 _UNITS = ((1000.0, "millimetres", "0.001"), (100.0, "centimetres", "0.01"))
 FORMS = (
     "an .npz with vertices (frames, vertices, 3) in metres and fps, an .npy with such vertices, or face curves with "
     "ARKit's names as .csv, .json or .npz"
 )
-GIVEN, FILMED, CAPTURED = "given", "filmed", "captured"
+GIVEN, TRACKED, CAPTURED = "given", "tracked", "captured"
 
 
 @dataclass(frozen=True, eq=False)
 class GroundTruth:
-    """Known motion with its sound. Frame 0 is at time 0 of the sound.
+    """Recorded motion with its sound. Frame 0 is at time 0 of the sound.
 
-    name: as people read it. kind: "filmed", "captured" or "given" (a visitor's own). head: of the identity on which
-    it is laid. motion: offsets (T, V, 3) in metres from that head's template, with fps. remarks: what was decided while
-    reading, in sentences.
+    name: a title for the user. kind: "tracked" (from video), "captured" or "given" (the user's own). head: the head, of
+    one identity, that the motion was transferred to. motion: offsets (T, V, 3) in metres from that head's template,
+    with fps. remarks: what was decided while reading, in sentences.
     """
 
     name: str
@@ -78,11 +79,23 @@ def read_ground_truth(
     kind: str = GIVEN,
     name: str | None = None,
 ) -> GroundTruth:
-    """The motion of a file on `head`, with its sound, which may be whatever `audio.load_waveform` takes.
+    """Read the motion of a file onto `head`, with its sound; the longer of the two is cut to the shorter.
 
-    `fps` is needed where the file does not say it, and must not contradict the file. Both end with the shorter one.
-    Motion of more than `longest_seconds` is refused before it is expanded.
-    Raises TruthError, or AudioError for the sound, in one plain sentence that names the remedy.
+    Args:
+        motion: path of the motion file; see the module for the formats.
+        sound: anything that `sound.decode.load_waveform` accepts.
+        head: the head to transfer the motion to.
+        fps: frames per second, for a file that does not say it; must not contradict one that does.
+        longest_seconds: longer motion is refused before it is expanded to vertices.
+        kind: "tracked", "captured" or "given".
+        name: title for the user; None takes the file's name.
+
+    Returns:
+        The motion as offsets from the head's template, with its sound.
+
+    Raises:
+        GroundTruthError: if the motion cannot be used.
+        AudioError: if the sound cannot be used.
     """
     if motion is None:
         raise GroundTruthError(f"There is no motion yet; give {FORMS}.")
@@ -90,12 +103,12 @@ def read_ground_truth(
         raise GroundTruthError("There is no sound yet; give the recording that belongs to the motion.")
     path = Path(motion)
     if fps is not None and not RATES[0] <= fps <= RATES[1]:
-        raise GroundTruthError(f"{fps:g} frames a second cannot be; give {RATES[0]:g} to {RATES[1]:g}.")
-    with told_as_truth():
-        moved, remarks = _reader(path)(path, head, fps, longest_seconds)
+        raise GroundTruthError(f"{fps:g} frames a second is not possible; give {RATES[0]:g} to {RATES[1]:g}.")
+    with raised_as_ground_truth_error():
+        moving, remarks = _reader(path)(path, head, fps, longest_seconds)
     waveform = load_waveform(sound, longest_seconds=longest_seconds * (1 + LARGEST_DIFFERENCE))
-    shown = name or shown_name(path)
-    return _cut(GroundTruth(shown, kind, head, moved, waveform, remarks + waveform.remarks))
+    title = name or shown_name(path)
+    return _cut(GroundTruth(title, kind, head, moving, waveform, remarks + waveform.remarks))
 
 
 def _reader(path: Path) -> Callable[..., tuple[Motion, tuple[str, ...]]]:
@@ -107,7 +120,7 @@ def _reader(path: Path) -> Callable[..., tuple[Motion, tuple[str, ...]]]:
         raise GroundTruthError(f"There is no file {shown_name(path)}; check the path.")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise GroundTruthError(f"{shown_name(path)} is no motion that can be read; give {FORMS}.")
+        raise GroundTruthError(f"{shown_name(path)} is not a motion file that can be read; give {FORMS}.")
     if suffix not in (".npy", ".npz"):
         return _read_curves
     arrays = set(open_arrays(path).headers)
@@ -121,23 +134,23 @@ def _reader(path: Path) -> Callable[..., tuple[Motion, tuple[str, ...]]]:
     return _read_curves
 
 
-def _cut(truth: GroundTruth) -> GroundTruth:
-    """Both as long as the shorter one, which is told; a difference of more than a tenth is refused."""
-    moved, waveform = truth.motion.duration, truth.waveform.seconds
-    apart, longer = abs(moved - waveform), max(moved, waveform)
-    if apart > LARGEST_DIFFERENCE * longer:
+def _cut(whole: GroundTruth) -> GroundTruth:
+    """Cut motion and sound to the shorter one, with a remark; refuse a difference of more than a tenth."""
+    moving, sounding = whole.motion.duration, whole.waveform.seconds
+    difference, longer = abs(moving - sounding), max(moving, sounding)
+    if difference > LARGEST_DIFFERENCE * longer:
         raise GroundTruthError(
-            f"The motion lasts {moved:.2f} s but the sound {waveform:.2f} s; give the sound of this motion, cut to the "
-            "same length, and check the frame rate."
+            f"The motion lasts {moving:.2f} s but the sound {sounding:.2f} s; give the sound of this motion, cut to "
+            "the same length, and check the frame rate."
         )
-    remarks = truth.remarks
-    if apart * truth.motion.fps > 1.0:
-        which = "motion" if moved > waveform else "sound"
-        remarks += (f"The {which} is {apart:.2f} s longer; its end is left out.",)
-    frames = max(1, min(len(truth.motion.offsets), round(waveform * truth.motion.fps)))
-    motion = Motion(truth.motion.offsets[:frames], truth.motion.fps)
-    samples = truth.waveform.samples[: round(motion.duration * truth.waveform.sample_rate)]
-    return GroundTruth(truth.name, truth.kind, truth.head, motion, Waveform(samples), remarks)
+    remarks = whole.remarks
+    if difference * whole.motion.fps > 1.0:
+        which = "motion" if moving > sounding else "sound"
+        remarks += (f"The {which} is {difference:.2f} s longer; its end is left out.",)
+    frames = max(1, min(len(whole.motion.offsets), round(sounding * whole.motion.fps)))
+    motion = Motion(whole.motion.offsets[:frames], whole.motion.fps)
+    samples = whole.waveform.samples[: round(motion.duration * whole.waveform.sample_rate)]
+    return GroundTruth(whole.name, whole.kind, whole.head, motion, Waveform(samples), remarks)
 
 
 def _check_duration(frames: int, fps: float, longest_seconds: float) -> None:
@@ -164,16 +177,16 @@ def _read_curves(
     curves = recorded.curves
     _check_rate(name, curves.fps, fps)
     _check_duration(len(curves.weights), curves.fps, longest_seconds)
-    said = list(recorded.remarks)
+    remarks = list(recorded.remarks)
     if curves.fps > CURVES_FPS:
-        said.append(f"The curves have {curves.fps:g} frames a second; they are resampled to {CURVES_FPS:g}.")
+        remarks.append(f"The curves have {curves.fps:g} frames a second; they are resampled to {CURVES_FPS:g}.")
         curves = curves.resample(CURVES_FPS)
     _check_motion(name, curves, head)
     if "jawOpen" not in curves.names:
-        said.append("The recording has no curve jawOpen, so its jaw stays shut.")
+        remarks.append("The recording has no curve jawOpen, so its jaw stays closed.")
     if not any(shape.startswith(("brow", "eye")) and curves.curve(shape).any() for shape in curves.names):
-        said.append("The recording moves neither eyes nor brows, so FDD tells of the cheeks alone.")
-    return curves.to_motion(head), tuple(said)
+        remarks.append("The recording moves neither eyes nor brows, so FDD measures the cheeks alone.")
+    return curves.to_motion(head), tuple(remarks)
 
 
 def _check_motion(name: str, curves: FaceCurves, head: HeadMesh) -> None:
@@ -199,7 +212,7 @@ def _read_vertices(
     shape = _vertex_shape(name, arrays, "vertices" if packed else "", head)
     if rate is None:
         raise GroundTruthError(
-            f"{name} does not say its frames per second; give them beside it, or save fps in the file."
+            f"{name} does not say its frames per second; give the frame rate, or save fps in the file."
         )
     _check_duration(shape[0], rate, longest_seconds)
     vertices = _positions(name, arrays.read("vertices" if packed else "").reshape(shape), head)
@@ -207,16 +220,16 @@ def _read_vertices(
         shape = _vertex_shape(name, arrays, "template", head)
         template = _positions(name, arrays.read("template").reshape(shape), head)[0]
         return Motion(vertices - template, rate), ("The neutral face is the template in the file.",)
-    template, said = _neutral(name, vertices, head)
-    return Motion(vertices - template, rate), said
+    template, remarks = _neutral(name, vertices, head)
+    return Motion(vertices - template, rate), remarks
 
 
 def _vertex_shape(name: str, arrays: ArrayFile, array: str, head: HeadMesh) -> tuple[int, int, int]:
-    """(T, V, 3) of the head's V, of an array that is not yet read and small enough to be."""
+    """The shape (T, V, 3) of an array that is not read yet, once it is known to fit the head and to be small enough."""
     header, count = arrays.headers[array], head.vertex_count
     shape = header.shape
     if header.dtype.kind not in "fiu":
-        raise GroundTruthError(f"The vertices of {name} are no numbers; save them as float32 in metres.")
+        raise GroundTruthError(f"The vertices of {name} are not numbers; save them as float32 in metres.")
     if array == "template":
         shape = (1, *shape)
     if len(shape) == 2 and shape[1] == 3 * count:
@@ -238,7 +251,7 @@ def _vertex_shape(name: str, arrays: ArrayFile, array: str, head: HeadMesh) -> t
 
 
 def _positions(name: str, vertices: np.ndarray, head: HeadMesh) -> np.ndarray:
-    """(T, V, 3) float32, finite, of about the head's size."""
+    """The vertices (T, V, 3) as float32, once they are known to be finite and in metres."""
     with np.errstate(over="ignore"):
         vertices = vertices.astype(np.float32, copy=False)
     if not np.isfinite(vertices).all():
@@ -270,27 +283,27 @@ def _check_size(name: str, face: np.ndarray, head: HeadMesh) -> None:
 
 
 def _neutral(name: str, vertices: np.ndarray, head: HeadMesh) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The template of the identity to which the motion belongs, found by the vertices that speech does not move."""
+    """The template of the identity that the motion belongs to, recognised by the vertices that speech does not move."""
     still = _still_vertices(head)
-    middle = vertices[:, still].mean(axis=0, dtype=np.float64)
+    mean = vertices[:, still].mean(axis=0, dtype=np.float64)
     identities = {head.identity: head.template} | dict(head.identities)
-    far = {
-        identity: float(np.median(np.linalg.norm(middle - template[still], axis=-1)))
+    distances = {
+        identity: float(np.median(np.linalg.norm(mean - template[still], axis=-1)))
         for identity, template in identities.items()
     }
-    nearest = min(far, key=far.__getitem__)
-    if far[nearest] > FARTHEST:
+    nearest = min(distances, key=distances.__getitem__)
+    if distances[nearest] > FARTHEST:
         raise GroundTruthError(
-            f"The face of {name} lies {1000 * far[nearest]:.0f} mm away from every head here; export it unmoved, y up, "
-            "the face towards +z, or save its neutral face as template."
+            f"The face of {name} lies {1000 * distances[nearest]:.0f} mm away from every head here; export it without "
+            "translation or rotation, y up and facing +z, or save its neutral face as template."
         )
-    said = []
+    remarks = []
     if nearest != head.identity and identities[nearest] is not head.template:
-        said.append(f"It is the motion of the head {nearest}, laid on {head.identity}.")
-    shift = np.median(np.linalg.norm(vertices[:, still] - middle, axis=-1), axis=1).max()
+        remarks.append(f"This is motion of the head {nearest}, transferred to {head.identity}.")
+    shift = np.median(np.linalg.norm(vertices[:, still] - mean, axis=-1), axis=1).max()
     if shift > STEADY:
-        said.append(f"The head itself moves by up to {1000 * shift:.0f} mm, which counts as error.")
-    return identities[nearest], tuple(said)
+        remarks.append(f"The head itself moves by up to {1000 * shift:.0f} mm, which counts as error.")
+    return identities[nearest], tuple(remarks)
 
 
 def _still_vertices(head: HeadMesh) -> np.ndarray:
@@ -310,13 +323,13 @@ def _own_rate(name: str, arrays: ArrayFile) -> float:
     rate = float(arrays.read("fps").item()) if plain else 0.0
     if not RATES[0] <= rate <= RATES[1]:
         raise GroundTruthError(
-            f"The fps of {name} are no frame rate; save one number from {RATES[0]:g} to {RATES[1]:g}."
+            f"The fps of {name} is not a frame rate; save one number from {RATES[0]:g} to {RATES[1]:g}."
         )
     return rate
 
 
-def _check_rate(name: str, own: float, told: float | None) -> None:
-    if told is not None and abs(told - own) > 0.01 * own:
+def _check_rate(name: str, own: float, given: float | None) -> None:
+    if given is not None and abs(given - own) > 0.01 * own:
         raise GroundTruthError(
-            f"{name} says {own:g} frames a second but you wrote {told:g}; leave the field empty, or correct the file."
+            f"{name} says {own:g} frames a second but you wrote {given:g}; leave the field empty, or correct the file."
         )

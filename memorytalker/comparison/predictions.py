@@ -1,4 +1,4 @@
-"""Prediction against truth: the same sound through stage 1 and through stages 1 and 2, measured frame by frame."""
+"""Predictions against ground truth: one sound through stage 1 and through stages 1 and 2, measured frame by frame."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ STAGE_ONE, BOTH_STAGES, STILL = "stage 1", "stages 1 + 2", "still face"
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """One predicted motion beside the truth, T frames.
+    """One predicted motion, compared with the ground truth over T frames.
 
     offsets: (T, V, 3) metres from the head's template. lip_error: (T,) metres, the largest distance among the lip
     vertices of a frame; its mean is Lip-max. opening: (T,) metres, the height between the inner lips, below 0 where
@@ -39,10 +39,10 @@ class Prediction:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A truth at the model's frame rate, and what was predicted of it.
+    """Ground truth at the model's frame rate, and the two predictions from its sound.
 
-    opening: (T,) metres, of the truth. still: the measures of a face that does not move, for scale. absent: measure ->
-    why it cannot be taken. remarks: what was trimmed, resampled or must be known, in sentences.
+    opening: (T,) metres, lip opening of the ground truth. still: the metrics of a face that does not move, as a
+    baseline. absent: metric -> why it cannot be computed. remarks: what was trimmed or resampled, in sentences.
     """
 
     ground_truth: GroundTruth
@@ -60,62 +60,71 @@ class Comparison:
 
     @property
     def seconds(self) -> float:
-        """What is compared."""
+        """Duration of the compared motion."""
         return self.ground_truth.motion.duration
 
 
-def compare(truth: GroundTruth, animate: Callable[..., Any], progress: Progress | None = None) -> Comparison:
-    """What `animate` (as `Talker.animate`) makes of the truth's sound, in neutral style and in the voice's own.
+def compare(ground_truth: GroundTruth, animate: Callable[..., Any], progress: Progress | None = None) -> Comparison:
+    """Predict the motion of the ground truth's sound, in the neutral style and in the voice's own, and measure both.
 
-    The truth is brought to the model's frame rate, and both end with the shorter one.
+    The ground truth is resampled to the model's frame rate, and everything is cut to the shortest.
+
+    Args:
+        ground_truth: motion on a head, with its sound.
+        animate: a function such as `Talker.animate`.
+        progress: called with (done, total, stage).
+
+    Returns:
+        Ground truth, both predictions and their metrics.
     """
-    head, made = truth.head, []
+    head, animations = ground_truth.head, []
     for style in ({"style": None}, {}):
-        made.append(animate(truth.waveform, identity=head.identity or None, progress=progress, **style))
+        animations.append(animate(ground_truth.waveform, identity=head.identity or None, progress=progress, **style))
         if progress is not None:
             progress(0, 0, "measures")
-    fps = made[0].fps
-    truth, remarks = _at_rate(truth, fps)
-    frames = min(len(truth.motion.offsets), *(len(animation.vertices) for animation in made))
-    truth = replace(truth, motion=Motion(truth.motion.offsets[:frames], fps))
+    fps = animations[0].fps
+    ground_truth, remarks = _at_rate(ground_truth, fps)
+    frames = min(len(ground_truth.motion.offsets), *(len(animation.vertices) for animation in animations))
+    ground_truth = replace(ground_truth, motion=Motion(ground_truth.motion.offsets[:frames], fps))
     regions = regions_of(head)
     first, second = (
-        measured(name, animation.vertices[:frames] - head.template, truth, regions)
-        for name, animation in zip((STAGE_ONE, BOTH_STAGES), made, strict=True)
+        _prediction(name, animation.vertices[:frames] - head.template, ground_truth, regions)
+        for name, animation in zip((STAGE_ONE, BOTH_STAGES), animations, strict=True)
     )
-    true = truth.motion.offsets
+    true = ground_truth.motion.offsets
     still = measure_clip(np.zeros_like(true), true, regions, fps)
     return Comparison(
-        truth, _opening(head, true, regions), first, second, MappingProxyType(still),
+        ground_truth, _opening(head, true, regions), first, second, MappingProxyType(still),
         MappingProxyType(missing(regions)), remarks,
     )  # fmt: skip
 
 
-def measured(name: str, offsets: np.ndarray, truth: GroundTruth, regions: FaceRegions) -> Prediction:
-    """A predicted motion (T, V, 3), metres from the template, against a truth of the same frames."""
-    true = truth.motion.offsets
+def _prediction(name: str, offsets: np.ndarray, ground_truth: GroundTruth, regions: FaceRegions) -> Prediction:
+    """A predicted motion (T, V, 3), metres from the template, measured against ground truth of the same frames."""
+    true = ground_truth.motion.offsets
     lips = np.zeros(0)
     if regions.lips is not None:
         lips = np.sqrt(squared_distances(offsets, true, regions.lips).max(axis=1))
-    values = MappingProxyType(measure_clip(offsets, true, regions, truth.motion.fps))
-    return Prediction(name, offsets, lips, _opening(truth.head, offsets, regions), values)
+    values = MappingProxyType(measure_clip(offsets, true, regions, ground_truth.motion.fps))
+    return Prediction(name, offsets, lips, _opening(ground_truth.head, offsets, regions), values)
 
 
 def regions_of(head: HeadMesh) -> FaceRegions:
-    """The vertices that the measures speak of, as the head names them; None where it does not."""
+    """The face regions that the metrics need, as far as the head names them; the others are None."""
     lips, upper = (np.unique(head.regions[name]) if name in head.regions else None for name in ("lips", "upper_face"))
     marks = ("inner_lip_upper", "inner_lip_lower")
-    pair = tuple(head.landmarks[name] for name in marks) if set(marks) <= set(head.landmarks) else None
+    named = set(marks) <= set(head.landmarks)
+    pair = (head.landmarks[marks[0]], head.landmarks[marks[1]]) if named else None
     return FaceRegions("the head", lips, upper, pair)
 
 
-def _at_rate(truth: GroundTruth, fps: float) -> tuple[GroundTruth, tuple[str, ...]]:
-    """The truth at the model's frame rate, and what is to be said of it."""
-    own = truth.motion.fps
+def _at_rate(ground_truth: GroundTruth, fps: float) -> tuple[GroundTruth, tuple[str, ...]]:
+    """The ground truth resampled to `fps`, and its remarks."""
+    own = ground_truth.motion.fps
     if own == fps:
-        return truth, truth.remarks
-    said = f"The truth has {own:g} frames a second; it is resampled to the model's {fps:g}."
-    return replace(truth, motion=truth.motion.resample(fps)), (*truth.remarks, said)
+        return ground_truth, ground_truth.remarks
+    remark = f"The ground truth has {own:g} frames a second; it is resampled to the model's {fps:g}."
+    return replace(ground_truth, motion=ground_truth.motion.resample(fps)), (*ground_truth.remarks, remark)
 
 
 def _opening(head: HeadMesh, offsets: np.ndarray, regions: FaceRegions) -> np.ndarray:

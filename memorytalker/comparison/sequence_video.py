@@ -1,4 +1,4 @@
-"""Film of a prediction beside the truth: the same face says the same sentence twice."""
+"""A video of a prediction beside the recorded sequence of a data set, on the same face."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from memorytalker.progress import Progress
 
 
 def find_sequence(dataset: FaceDataset, name: str) -> Sequence:
-    """The sequence of that name. Raises EvaluationError naming some that there are."""
+    """The sequence called `name`. Raises EvaluationError, naming some that exist."""
     for sequence in dataset.sequences:
         if sequence.name == name:
             return sequence
@@ -33,9 +33,23 @@ def write_sequence_video(
     options: RenderOptions | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """An MP4 of `predict`ed (left) and recorded (right) motion of one sequence, with its sound, on its speaker's face.
+    """Write an MP4 of the predicted (left) and recorded (right) motion of one sequence, with its sound.
 
-    `options` are those of each half. Raises RenderError or VideoError if the video fails.
+    Args:
+        path: the .mp4 to write.
+        predict: offsets (T, V, 3) in metres from the speaker's template, for a sequence.
+        dataset: supplies the speaker's neutral face.
+        sequence: the sequence to show.
+        head: triangles and appearance, with the data set's topology.
+        options: image size and frame rate of each half; None for the defaults.
+        progress: called with (done, total, stage).
+
+    Returns:
+        `path`.
+
+    Raises:
+        RenderError: if a frame cannot be drawn.
+        VideoError: if the video cannot be written.
     """
     from memorytalker.face.motion import resampled
     from memorytalker.rendering import render_frames, side_by_side, write_video
