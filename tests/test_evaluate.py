@@ -181,7 +181,7 @@ def test_unreadable_sequences_are_listed_and_the_rest_measured(dataset: FaceData
         evaluate(perfect, replace(dataset, sequences=broken.sequences[2:]))
 
 
-def test_truth_is_read_once_for_all_predictions(dataset: FaceDataset) -> None:
+def test_ground_truth_is_read_once_for_all_predictions(dataset: FaceDataset) -> None:
     read = []
 
     def counted(s: Sequence) -> Sequence:
@@ -225,7 +225,7 @@ def test_table_has_the_units_of_the_paper_and_says_what_was_measured(dataset: Fa
     assert "1e-4 m" in rows["Lip-max"] and " 10.000 [" in rows["Lip-max"]
     assert "ms" in rows["MTM"]
     assert "mine − neutral face" in rows["measure"]
-    for said in (
+    for part in (
         "6 clips of 2 speakers",
         "585 frames at 30 fps",
         "12 vertices",
@@ -236,7 +236,7 @@ def test_table_has_the_units_of_the_paper_and_says_what_was_measured(dataset: Fa
         "no sound",
         "2000 draws of clips",
     ):
-        assert said in table, said
+        assert part in table, part
     width = rows["measure"].count("|")
     assert all(row.count("|") == width for row in rows.values())
 
@@ -255,8 +255,8 @@ def test_a_synthetic_vocaset_from_its_files(tmp_path: Path) -> None:
     test, validation = "FaceTalk_170809_00138_TA", "FaceTalk_170811_03275_TA"
     planted = write_vocaset(tmp_path, (validation, test), (21, 22), seconds=0.5)
     voca = open_dataset(tmp_path)
-    truth = {s.name: s.vertices() - planted.templates[s.speaker] for s in voca.sequences}
-    results = evaluate_all({"still": neutral_predictor(), "half": lambda s: truth[s.name] / 2}, voca)
+    ground_truth = {s.name: s.vertices() - planted.templates[s.speaker] for s in voca.sequences}
+    results = evaluate_all({"still": neutral_predictor(), "half": lambda s: ground_truth[s.name] / 2}, voca)
     still, half = ({name: i.value for name, i in result.pooled.items()} for result in results.values())
     assert results["half"].speakers == (test,) and results["half"].frames == 30 and results["half"].fps == 30
     for name in ("fve", "lve_max", "lve_mean"):

@@ -1,4 +1,4 @@
-"""The figures of `evaluate` on voices and films, on talkers whose mouths are planted."""
+"""The open model's figures on voices and tracked videos, for stub talkers with a known mouth."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def phone_at(times: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
 
 
 def speaking(times: np.ndarray) -> np.ndarray:
-    """Open by a centimetre on vowels, a little on f, shut otherwise."""
+    """Open by a centimetre on vowels, a little on f, closed otherwise."""
     return 0.01 * phone_at(times, ("aa", "iy")) + 0.002 * phone_at(times, ("f",))
 
 
@@ -62,8 +62,8 @@ def middles(frames: int = FRAMES, fps: float = FPS) -> np.ndarray:
 class Puppet:
     """A talker whose lip gap is given as a function of time in metres; the neutral style opens it by `neutral`."""
 
-    def __init__(self, gap=speaking, bite=biting, neutral: float = 1.0) -> None:
-        self.gap, self.bite, self.neutral = gap, bite, neutral
+    def __init__(self, gap=speaking, lip_to_teeth=biting, neutral: float = 1.0) -> None:
+        self.gap, self.lip_to_teeth, self.neutral = gap, lip_to_teeth, neutral
         template = np.zeros((len(MARKS) + 2, 3), np.float32)
         template[-2, 0], template[-1, 0] = EYES / 2, -EYES / 2
         names = (*MARKS, "eye_left_outer", "eye_right_outer")
@@ -82,7 +82,7 @@ class Puppet:
         at = self.head.landmarks
         gap = self.gap(times) * (1.0 if style == "own" else self.neutral)
         vertices[:, at["inner_lip_lower"], 1] = -gap
-        vertices[:, at["upper_teeth"], 1] = self.bite(times) - gap
+        vertices[:, at["upper_teeth"], 1] = self.lip_to_teeth(times) - gap
         vertices[:, at["mouth_left"], 0] = 0.03 + gap
         vertices[:, at["chin"], 1] = -0.1 - gap
         return SimpleNamespace(vertices=vertices, fps=FPS, style_weights=np.ones(3))
@@ -99,26 +99,28 @@ def clip(tmp_path: Path) -> synthesised_truth.ReferenceClip:
 
 
 def contacts(talker: Puppet, clip: synthesised_truth.ReferenceClip) -> list[float]:
-    return [figure.value for figure in held_out_voices.contact_figures([held_out_voices.speak(talker, clip)], CARD)]
+    return [figure.value for figure in held_out_voices.contact_figures([held_out_voices.predict(talker, clip)], CARD)]
 
 
 def test_a_mouth_that_does_right_gets_full_marks(clip: synthesised_truth.ReferenceClip) -> None:
     assert contacts(Puppet(), clip) == [1.0, 1.0, 1.0, 1.0]
-    assert held_out_voices.timing_figure([held_out_voices.speak(Puppet(), clip)], CARD).value == pytest.approx(
+    assert held_out_voices.timing_figure([held_out_voices.predict(Puppet(), clip)], CARD).value == pytest.approx(
         0, abs=1e-6
     )
 
 
 @pytest.mark.parametrize("gap", [lambda times: speaking(times) + 0.002, lambda times: np.zeros_like(times)])
-def test_a_mouth_that_never_shuts_and_one_that_never_opens_get_none(clip: synthesised_truth.ReferenceClip, gap) -> None:
+def test_a_mouth_that_never_closes_and_one_that_never_opens_get_none(
+    clip: synthesised_truth.ReferenceClip, gap
+) -> None:
     assert contacts(Puppet(gap, lambda times: 0 * times), clip) == [0.0, 0.0, 0.0, 0.0]
 
 
 def test_a_lower_lip_that_keeps_away_from_the_teeth_meets_none(clip: synthesised_truth.ReferenceClip) -> None:
-    assert contacts(Puppet(bite=lambda times: biting(times) + 0.0015), clip)[1] == 0.0
+    assert contacts(Puppet(lip_to_teeth=lambda times: biting(times) + 0.0015), clip)[1] == 0.0
 
 
-def test_a_mouth_that_moves_where_the_aligner_was_wrong_is_judged_in_the_quiet_alone(
+def test_a_mouth_that_moves_where_the_aligner_was_wrong_counts_in_quiet_frames_alone(
     clip: synthesised_truth.ReferenceClip,
 ) -> None:
     wrong = [[0.0, 1.5, "sil"], *TIMES[3:]]  # half a second of vowel and a b are called silence
@@ -130,7 +132,7 @@ def test_a_mouth_that_moves_where_the_aligner_was_wrong_is_judged_in_the_quiet_a
 
 def test_lateness_is_measured_in_milliseconds(clip: synthesised_truth.ReferenceClip) -> None:
     late = Puppet(lambda times: speaking(times - 2 / FPS))
-    assert held_out_voices.timing_figure([held_out_voices.speak(late, clip)], CARD).value == pytest.approx(
+    assert held_out_voices.timing_figure([held_out_voices.predict(late, clip)], CARD).value == pytest.approx(
         2000 / FPS, abs=3
     )
 
@@ -145,24 +147,24 @@ def test_quiet_is_relative_to_the_speech_of_the_clip(clip: synthesised_truth.Ref
     assert (held_out_voices.quiet_frames(samples / 100, FRAMES, FPS) == quiet).all()
 
 
-def test_both_manners_are_measured_against_the_true_motion(clip: synthesised_truth.ReferenceClip) -> None:
-    spoken = held_out_voices.speak(Puppet(neutral=0.5), clip)
-    assert spoken.own.gap == pytest.approx(spoken.true.gap, abs=1e-7)
-    assert spoken.neutral.gap == pytest.approx(spoken.true.gap / 2, abs=1e-7)
-    assert spoken.own_error == pytest.approx(0, abs=1e-12)
-    assert spoken.neutral_error == pytest.approx(np.mean((speaking(middles()) / 2) ** 2), rel=1e-4)
+def test_both_styles_are_measured_against_the_true_motion(clip: synthesised_truth.ReferenceClip) -> None:
+    predicted = held_out_voices.predict(Puppet(neutral=0.5), clip)
+    assert predicted.own.gap == pytest.approx(predicted.true.gap, abs=1e-7)
+    assert predicted.neutral.gap == pytest.approx(predicted.true.gap / 2, abs=1e-7)
+    assert predicted.own_error == pytest.approx(0, abs=1e-12)
+    assert predicted.neutral_error == pytest.approx(np.mean((speaking(middles()) / 2) ** 2), rel=1e-4)
 
 
 def test_frames_that_do_not_match_are_refused(clip: synthesised_truth.ReferenceClip) -> None:
     longer = synthesised_truth.ReferenceClip(clip.sound, "s", "here", clip.phones, np.zeros((FRAMES + 2, 1)), FPS)
     with pytest.raises(EvaluationError, match="only a model at 30 fps"):
-        held_out_voices.speak(Puppet(), longer)
+        held_out_voices.predict(Puppet(), longer)
 
 
-def stranger(
+def unseen(
     clip: synthesised_truth.ReferenceClip, speaker: str, size: float, own: float, neutral: float, style
-) -> held_out_voices.Spoken:
-    """A speaker whose true gap is `size` times that of `speaking`, spoken `own` and `neutral` times as wide."""
+) -> held_out_voices.PredictedClip:
+    """A speaker who opens `size` times as wide as `speaking`, predicted `own` and `neutral` times as wide."""
 
     def a_mouth(factor: float) -> Mouth:
         gap = factor * speaking(middles())
@@ -171,57 +173,64 @@ def stranger(
     renamed = synthesised_truth.ReferenceClip(clip.sound, speaker, "here", clip.phones, clip.weights, FPS)
     error, other = (size - own) ** 2, (size - neutral) ** 2
     mouths = a_mouth(own), a_mouth(neutral), a_mouth(size)
-    return held_out_voices.Spoken(renamed, *mouths, error, other, np.asarray(style), np.ones(FRAMES, bool))
+    return held_out_voices.PredictedClip(renamed, *mouths, error, other, np.asarray(style), np.ones(FRAMES, bool))
 
 
-def test_strangers_are_compared_speaker_by_speaker(clip: synthesised_truth.ReferenceClip) -> None:
-    people = [stranger(clip, name, size, 1 + (size - 1) / 2, 1.0, [size, 0])
+def test_unseen_speakers_are_compared_speaker_by_speaker(clip: synthesised_truth.ReferenceClip) -> None:
+    people = [unseen(clip, name, size, 1 + (size - 1) / 2, 1.0, [size, 0])
               for name, size in (("a", 0.5), ("b", 1.5), ("c", 2.0)) for _ in range(2)]  # fmt: skip
     figures = {figure.name: figure for figure in unseen_speakers.unseen_speaker_figures(people, CARD)}
-    less = figures["unseen speakers: LVE lowered by the style in %"]
+    less = figures["unseen speakers: LVE reduction by the style in %"]
     assert less.value == pytest.approx(75) and less.interval == pytest.approx((75, 75)) and less.reached
-    assert figures["unseen speakers: mean opening, predicted with true"].value == pytest.approx(1)
-    assert figures["unseen speakers: mean opening in the neutral style, with true"].value == 0
+    assert figures["unseen speakers: mean lip opening, correlation with true"].value == pytest.approx(1)
+    assert figures["unseen speakers: mean lip opening in the neutral style, correlation with true"].value == 0
     assert figures["style weights: nearest other clip is the same speaker's"].value == 1
     assert figures["style weights: nearest other clip, by chance"].value == pytest.approx(0.2)
 
 
 def test_the_same_model_twice_lowers_nothing() -> None:
     errors = np.array([1.0, 2.0, 5.0])
-    assert vars(unseen_speakers.lowered(errors, errors)) == {"value": 0.0, "low": 0.0, "high": 0.0, "clips": 3}
-    assert unseen_speakers.lowered(np.array([1.0, 2.0, 3.0]), errors).value == pytest.approx(1 - 6 / 8)
+    assert vars(unseen_speakers.relative_reduction(errors, errors)) == {
+        "value": 0.0,
+        "low": 0.0,
+        "high": 0.0,
+        "clips": 3,
+    }
+    assert unseen_speakers.relative_reduction(np.array([1.0, 2.0, 3.0]), errors).value == pytest.approx(1 - 6 / 8)
 
 
 def wave(times: np.ndarray) -> np.ndarray:
     return 0.005 + 0.004 * np.sin(2 * np.pi * 0.9 * times) + 0.001 * np.sin(2 * np.pi * 2.3 * times)
 
 
-def film(clip: synthesised_truth.ReferenceClip, delay: float = 0.0, scale: float = 1.0) -> held_out_videos.TrackedVideo:
+def tracked(
+    clip: synthesised_truth.ReferenceClip, delay: float = 0.0, scale: float = 1.0
+) -> held_out_videos.TrackedVideo:
     """What a camera sees of a puppet that moves like `wave`, at 25 fps in eye distances."""
     gap = wave(middles(100, 25) + delay) / scale
     return held_out_videos.TrackedVideo(clip.sound, 25.0, gap / EYES, (0.03 + gap) / EYES, (0.1 + gap) / EYES)
 
 
-def test_a_face_against_its_own_film(clip: synthesised_truth.ReferenceClip) -> None:
-    compared = held_out_videos.compare_videos(Puppet(wave), [film(clip)], "grid_s1")
-    said = held_out_videos.face_figures(VIDEOS["grid_s1"], compared, CARD)
-    figures = {figure.name.removeprefix("grid_s1: "): figure for figure in said}
+def test_a_face_against_its_own_video(clip: synthesised_truth.ReferenceClip) -> None:
+    compared = held_out_videos.compare_videos(Puppet(wave), [tracked(clip)], "grid_s1")
+    figures_of_folder = held_out_videos.face_figures(VIDEOS["grid_s1"], compared, CARD)
+    figures = {figure.name.removeprefix("grid_s1: "): figure for figure in figures_of_folder}
     for what in ("lip gap", "lip width", "jaw"):
-        assert figures[f"{what}, median correlation with film"].value == pytest.approx(1.0, abs=1e-4)
-    assert figures["timing: median lag behind film in ms"].value == pytest.approx(0, abs=0.5)
-    assert figures["jitter: lip acceleration against film"].value == pytest.approx(1, abs=0.02)
-    assert figures["lip gap, median amplitude against film"].value == pytest.approx(1, abs=1e-3)
+        assert figures[f"{what}, median correlation with video"].value == pytest.approx(1.0, abs=1e-4)
+    assert figures["timing: median lag behind video in ms"].value == pytest.approx(0, abs=0.5)
+    assert figures["jitter: lip acceleration ratio to video"].value == pytest.approx(1, abs=0.02)
+    assert figures["lip opening, median amplitude ratio to video"].value == pytest.approx(1, abs=1e-3)
     assert all(figure.reached is not False for figure in figures.values())
 
 
-def test_a_late_small_face_against_film(clip: synthesised_truth.ReferenceClip) -> None:
-    compared = held_out_videos.compare_videos(Puppet(wave), [film(clip, delay=0.12, scale=0.5)], "grid_s4")
-    said = held_out_videos.face_figures(VIDEOS["grid_s4"], compared, CARD)
-    figures = {figure.name.removeprefix("grid_s4: "): figure.value for figure in said}
-    assert figures["lip gap, median amplitude against film"] == pytest.approx(0.5, rel=0.02)
-    assert figures["jitter: lip acceleration against film"] == pytest.approx(0.5, rel=0.05)
-    assert figures["timing: median lag behind film in ms"] == pytest.approx(120, abs=15)
-    assert figures["lip gap, median correlation with film"] < 0.9
+def test_a_late_small_face_against_video(clip: synthesised_truth.ReferenceClip) -> None:
+    compared = held_out_videos.compare_videos(Puppet(wave), [tracked(clip, delay=0.12, scale=0.5)], "grid_s4")
+    figures_of_folder = held_out_videos.face_figures(VIDEOS["grid_s4"], compared, CARD)
+    figures = {figure.name.removeprefix("grid_s4: "): figure.value for figure in figures_of_folder}
+    assert figures["lip opening, median amplitude ratio to video"] == pytest.approx(0.5, rel=0.02)
+    assert figures["jitter: lip acceleration ratio to video"] == pytest.approx(0.5, rel=0.05)
+    assert figures["timing: median lag behind video in ms"] == pytest.approx(120, abs=15)
+    assert figures["lip opening, median correlation with video"] < 0.9
 
 
 def test_only_what_was_kept_out_of_training_is_compared(tmp_path: Path, monkeypatch) -> None:
@@ -234,16 +243,16 @@ def test_only_what_was_kept_out_of_training_is_compared(tmp_path: Path, monkeypa
 
 
 def test_what_changes_nothing_costs_nothing(clip: synthesised_truth.ReferenceClip) -> None:
-    clean = held_out_videos.compare_videos(Puppet(wave), [film(clip)], "grid_s1")
+    clean = held_out_videos.compare_videos(Puppet(wave), [tracked(clip)], "grid_s1")
     kinds = {"nothing": {"a": lambda samples, random: samples, "b": lambda samples, random: 0 * samples}, "none": {}}
     figures = robustness.condition_figures(Puppet(wave), clean, kinds, CARD)
     assert [figure.value for figure in figures] == [0.0, 0.0, 0.0] and figures[0].reached is True
     assert [figure.reached for figure in figures[1:]] == [None, None]
 
 
-def test_a_disturbed_mouth_costs_the_correlation(clip: synthesised_truth.ReferenceClip) -> None:
-    clean = held_out_videos.compare_video(Puppet(wave), film(clip), Waveform(np.zeros(64000, np.float32)))
-    lost = robustness.fall(Puppet(lambda times: wave(times + 0.5)), clean, lambda samples, random: samples, "a")
+def test_a_shifted_mouth_costs_the_correlation(clip: synthesised_truth.ReferenceClip) -> None:
+    clean = held_out_videos.compare_video(Puppet(wave), tracked(clip), Waveform(np.zeros(64000, np.float32)))
+    lost = robustness.drop(Puppet(lambda times: wave(times + 0.5)), clean, lambda samples, random: samples, "a")
     assert lost > 0.5
 
 
@@ -252,7 +261,7 @@ def test_robustness_needs_noises_and_rooms(tmp_path: Path) -> None:
         robustness.conditions(tmp_path)
 
 
-def test_noises_that_training_hears_are_not_measured(shared: Path) -> None:
+def test_noises_of_training_are_not_measured(shared: Path) -> None:
     from memorytalker.corpus.augmentation import training_noises, training_rooms
 
     kinds = robustness.conditions(shared)
@@ -272,7 +281,7 @@ def test_steady_jittery_and_frozen_mouths_are_told_apart() -> None:
     assert frozen[1] == pytest.approx(0.1) and frozen[2] == 0
 
 
-def test_imitations_keep_their_time(voice) -> None:
+def test_simulations_keep_their_time(voice) -> None:
     samples = voice(1.0)
     for name, imitate in speech_modes.IMITATIONS.items():
         made = imitate(samples)
@@ -297,12 +306,14 @@ def test_mouth_of_curves_is_that_of_the_vertices() -> None:
     head = load_head()
     weights = np.random.default_rng(0).uniform(0, 0.5, (3, 52))
     mine, other = mouth_of_curves(head, weights, 30), mouth_of(head, head.template + head.offsets(weights), 30)
-    for name in ("gap", "width", "jaw", "bite"):
+    for name in ("gap", "width", "jaw", "lip_to_teeth"):
         assert getattr(mine, name) == pytest.approx(getattr(other, name), abs=1e-6)
     still = mouth_of_curves(head, np.zeros((1, 52)), 30)
-    assert still.gap[0] == 0 and still.bite[0] == 0
+    assert still.gap[0] == 0 and still.lip_to_teeth[0] == 0
     jaw = np.eye(52)[[head.blendshape_names.index("jawOpen")]]
-    assert mouth_of_curves(head, jaw, 30).bite[0] > 0.02 and mouth.eye_distance(head) == pytest.approx(0.09, abs=0.03)
+    assert mouth_of_curves(head, jaw, 30).lip_to_teeth[0] > 0.02 and mouth.eye_distance(head) == pytest.approx(
+        0.09, abs=0.03
+    )
 
 
 def test_curves_are_read_at_the_middles_of_frames() -> None:
@@ -316,7 +327,7 @@ def test_every_takes_even_steps() -> None:
     ) == [0, 2, 4, 6, 8]
 
 
-def test_two_clips_of_every_speaker_are_imitated(clip: synthesised_truth.ReferenceClip) -> None:
+def test_two_clips_of_every_speaker_are_simulated(clip: synthesised_truth.ReferenceClip) -> None:
     people = [
         synthesised_truth.ReferenceClip(clip.sound, name, "here", clip.phones, clip.weights, FPS) for name in "aaaaabc"
     ]
@@ -330,8 +341,8 @@ def test_report_says_what_is_reached() -> None:
                Figure("e", 1.2, "", Goal(0.85, 1.15)), Figure("f", 0.09, "", Goal(most=0.08)),
                Figure("g", float("nan"), "", Goal(most=0.08))]  # fmt: skip
     rows = markdown(figures).splitlines()
-    said = [row.split(" | ")[3].strip() for row in rows[2:9]]
-    assert said == ["yes", "no", "", "yes", "no", "no", "no"]
+    figures_of_folder = [row.split(" | ")[3].strip() for row in rows[2:9]]
+    assert figures_of_folder == ["yes", "no", "", "yes", "no", "no", "no"]
     assert "| -9.000 [-11.000, -7.000] | -17 to 17 |" in rows[5] and "| – |" in rows[8]
     assert rows[-1] == "Reached: 2 of 6 goals."
     read = json.loads(to_json(figures))

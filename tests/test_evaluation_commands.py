@@ -80,17 +80,17 @@ def test_both_styles_stand_side_by_side(faces: Path, weights: Path, capsys) -> N
 def test_source_folder_gives_the_open_figures(tmp_path: Path, tiny_weights: Path, monkeypatch, capsys) -> None:
     (tmp_path / "speech").mkdir()
     (tmp_path / "speech" / "manifest.jsonl").write_text("")
-    asked = []
+    calls = []
 
     def evaluate_open(talker, root, work, card, config, limit, progress) -> list[Figure]:
-        asked.append((root, work, card, config, limit))
+        calls.append((root, work, card, config, limit))
         return [Figure("lips closed on p b m", 0.9, "3 phones", Goal(least=0.85))]
 
     monkeypatch.setattr(scorecard, "evaluate_open", evaluate_open)
     out = tmp_path / "figures.json"
     line = ["evaluate", str(tmp_path), "--work", str(tmp_path / "work"), "--weights", str(tiny_weights)]
     assert main([*line, "--device", "cpu", "--limit", "3", "--json", str(out)]) == 0
-    assert asked == [(tmp_path, tmp_path / "work", read_scorecard(), read_recipe().corpus, 3)]
+    assert calls == [(tmp_path, tmp_path / "work", read_scorecard(), read_recipe().corpus, 3)]
     assert "| lips closed on p b m | 0.900 | >= 0.85 | yes | 3 phones |" in capsys.readouterr().out
     assert json.loads(out.read_text())[0]["value"] == 0.9
 
@@ -98,12 +98,12 @@ def test_source_folder_gives_the_open_figures(tmp_path: Path, tiny_weights: Path
     (tmp_path / "recipe.json").write_text('{"corpus": {"sources": [{"folder": "my_videos", "kind": "landmarks"}]}}')
     own = ["--scorecard", str(tmp_path / "mine.json"), "--recipe", str(tmp_path / "recipe.json")]
     assert main([*line, "--device", "cpu", *own]) == 0
-    card, config = asked[-1][2:4]
+    card, config = calls[-1][2:4]
     assert [video.folder for video in card.videos] == [source.folder for source in config.sources] == ["my_videos"]
     assert card.videos[0].gap == Goal(least=0.5) and card.lips_closed is None
     capsys.readouterr()
     (tmp_path / "mine.json").write_text('{"film": []}')
-    assert main([*line, "--device", "cpu", *own]) == 2 and len(asked) == 2
+    assert main([*line, "--device", "cpu", *own]) == 2 and len(calls) == 2
     assert "Unknown key 'film' in Scorecard; valid keys: closed_when_quiet," in capsys.readouterr().err
 
 
@@ -113,7 +113,7 @@ def test_a_scorecard_names_only_what_it_can_measure() -> None:
     assert [source.folder for source in card.sources(known)] == ["c", "a"]
     with pytest.raises(ConfigError, match="video folder 'b' and the recipe does not; add it"):
         Scorecard((VideoGoals("b"),)).sources(known)
-    with pytest.raises(ConfigError, match="'b' heard in noise.*names c, a"):
+    with pytest.raises(ConfigError, match="'b' for noise.*lists c, a"):
         Scorecard(card.videos, robust="b")
 
 
@@ -122,9 +122,9 @@ def test_bad_input_is_refused_in_a_sentence(faces: Path, weights: Path, tmp_path
 
     def refusal(*more: str) -> str:
         assert main([*line, *more]) == 2
-        said = capsys.readouterr()
-        assert not said.out and "Traceback" not in said.err
-        return said.err
+        captured = capsys.readouterr()
+        assert not captured.out and "Traceback" not in captured.err
+        return captured.err
 
     assert "There is no folder" in refusal("--json", str(tmp_path / "no" / "out.json"))
     assert not (faces / "opened.json").exists()  # refused before any work

@@ -19,9 +19,9 @@ from memorytalker.sound.decode import Waveform
 RATE = 16000
 
 
-def heard(samples: np.ndarray, frames: int, fps: int = 30) -> Sequence:
+def with_sound(samples: np.ndarray, frames: int, fps: int = 30) -> Sequence:
     def never() -> np.ndarray:
-        raise AssertionError("a prediction must not look at the truth")
+        raise AssertionError("a prediction must not read the ground truth")
 
     return Sequence("clip", "speaker", "test", frames, fps, lambda: Waveform(samples), never)
 
@@ -32,7 +32,7 @@ def test_predicts_what_the_talker_animates(tiny_talker, voice: Callable, seconds
     animation = tiny_talker.animate((samples, RATE))
     frames = len(animation.vertices)
     expected = animation.vertices - tiny_talker.head.template
-    made = model_predictor(tiny_talker.model)(heard(samples, frames))
+    made = model_predictor(tiny_talker.model)(with_sound(samples, frames))
     assert made.shape == expected.shape and made.dtype == np.float32
     np.testing.assert_allclose(made, expected, atol=1e-6)
     assert np.array_equal(tiny_talker.head.template + made, animation.vertices)  # to the last bit, across windows too
@@ -40,7 +40,7 @@ def test_predicts_what_the_talker_animates(tiny_talker, voice: Callable, seconds
 
 def test_styles(tiny_talker, voice: Callable) -> None:
     samples, other = voice(3.0), voice(2.0, seed=1)
-    sequence = heard(samples, 90)
+    sequence = with_sound(samples, 90)
     template = tiny_talker.head.template
     weights = tiny_talker.style_of((other, RATE))
     neutral = model_predictor(tiny_talker.model, style=None)(sequence)
@@ -59,13 +59,13 @@ def test_styles(tiny_talker, voice: Callable) -> None:
 def test_frames_are_those_of_the_sequence_even_where_the_sound_is_a_little_off(
     make_model: Callable, voice: Callable, family: str, fps: int, frames: int
 ) -> None:
-    made = model_predictor(make_model(family))(heard(voice(50 / fps), frames, fps))
+    made = model_predictor(make_model(family))(with_sound(voice(50 / fps), frames, fps))
     assert made.shape == (frames, 20, 3) and np.isfinite(made).all()
 
 
 def test_a_model_in_training_is_measured_without_dropout_and_goes_on_training(make_model, voice: Callable) -> None:
     model = make_model().train()
-    sequence = heard(voice(1.0), 30)
+    sequence = with_sound(voice(1.0), 30)
     predict = model_predictor(model)
     np.testing.assert_array_equal(predict(sequence), predict(sequence))
     assert model.training
@@ -94,7 +94,7 @@ def test_a_model_of_labels_speaks_as_one_of_its_speakers(make_model: Callable, v
     model.load_state_dict({k: v for k, v in plain.state_dict().items() if not k.startswith("style.")}, strict=False)
     with torch.no_grad():
         model.style.weights.weight[:, 1] = 0.5
-    sequence = heard(voice(1.0), 30)
+    sequence = with_sound(voice(1.0), 30)
     neutral, ann, bob = (model_predictor(model, style=style)(sequence) for style in (None, 0, 1))
     np.testing.assert_allclose(ann, neutral, atol=1e-7)  # her vector is zero
     given = model_predictor(model, style=np.full(model.config.slot_count, 1.5, np.float32))(sequence)
@@ -102,10 +102,10 @@ def test_a_model_of_labels_speaks_as_one_of_its_speakers(make_model: Callable, v
     assert np.abs(bob - ann).max() > 1e-6
     with pytest.raises(EvaluationError, match="no speaker label 2"):
         model_predictor(model, style=2)
-    with pytest.raises(EvaluationError, match="by label and hear no style"):
+    with pytest.raises(EvaluationError, match="speaker label and no style from sound"):
         model_predictor(model)
 
 
 def test_neutral_face_is_still() -> None:
-    assert not neutral_predictor()(heard(np.zeros(RATE, np.float32), 30)).any()
-    assert neutral_predictor(5)(heard(np.zeros(RATE, np.float32), 30)).shape == (30, 5, 3)
+    assert not neutral_predictor()(with_sound(np.zeros(RATE, np.float32), 30)).any()
+    assert neutral_predictor(5)(with_sound(np.zeros(RATE, np.float32), 30)).shape == (30, 5, 3)

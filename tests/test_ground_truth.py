@@ -225,7 +225,7 @@ def test_rates_that_contradict_or_are_impossible(tmp_path, head, vertices, sound
     assert "not possible" in refusal(head, packed, sound, 0)
     for wrong in (0.0, np.nan, [30, 30], "thirty"):
         broken = saved(tmp_path / "w.npz", vertices=vertices, fps=wrong)
-        assert "no frame rate; save one number" in refusal(head, broken, sound)
+        assert "not a frame rate; save one number" in refusal(head, broken, sound)
 
 
 def test_another_mesh(tmp_path, head, vertices, sound) -> None:

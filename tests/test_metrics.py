@@ -52,6 +52,6 @@ def test_silent_frames_wait_for_the_mouth_but_not_at_the_start() -> None:
     np.testing.assert_array_equal(np.flatnonzero(mask), [*range(0, 6), *range(35, 45)])
 
 
-def test_vowel_gap_is_the_median_over_vowel_frames_only() -> None:
+def test_vowel_median_is_the_median_over_vowel_frames_only() -> None:
     gaps, phones = [np.array([0.0, 1.0, 3.0, 9.0])], [np.array([0, 1, 2, 5])]
-    assert metrics.vowel_gap(gaps, phones, np.array([1, 2])) == pytest.approx(2.0)
+    assert metrics.vowel_median(gaps, phones, np.array([1, 2])) == pytest.approx(2.0)

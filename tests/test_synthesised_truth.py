@@ -15,7 +15,7 @@ from memorytalker import weights
 from memorytalker.config import ConfigError, CurveRegressorConfig, SpeechConfig
 from memorytalker.corpus.build import read_manifest, synthesised_shapes
 from memorytalker.corpus.corpus_config import CaptureSource
-from memorytalker.corpus.speakers import articulation_styles, speaker_voices
+from memorytalker.corpus.speakers import articulation_styles
 from memorytalker.evaluation import metrics
 from memorytalker.face.head import load_head
 from memorytalker.models.audio_to_curves import CurveRegressor
@@ -62,7 +62,7 @@ def test_clusters_are_found_and_their_mixture_is_chance() -> None:
     assert np.mean(shuffled) == pytest.approx(7 / 47, abs=0.03)
 
 
-def test_a_speaker_of_one_clip_is_asked_nothing() -> None:
+def test_a_speaker_of_one_clip_is_not_counted() -> None:
     features = np.array([[0.0, 1], [0, 1.1], [9, 5]])
     assert metrics.nearest_is_same(features, np.array(["a", "a", "b"])) == 1.0
     assert np.isnan(metrics.nearest_is_same(features, np.array(["a", "b", "c"])))
@@ -80,9 +80,9 @@ def test_acceleration_is_that_of_a_parabola_and_smoothing_takes_noise_away() -> 
 
 @pytest.fixture
 def source(tmp_path: Path, monkeypatch) -> Path:
-    """A source folder of four validation clips of two speakers and a training clip, with a corpus that heard them.
+    """Four validation clips of two speakers and a training clip, with a corpus that has their prosody.
 
-    No weights and no listener are shipped.
+    No weights and no regressor are shipped.
     """
     for module in (synthesised_truth, weights):
         monkeypatch.setattr(module, "WEIGHTS_FOLDER", tmp_path / "weights")
@@ -91,40 +91,40 @@ def source(tmp_path: Path, monkeypatch) -> Path:
     (tmp_path / "speech").mkdir()
     rows = [("a", "ann", "validation"), ("b", "ann", "validation"), ("c", "bob", "validation"),
             ("d", "bob", "validation"), ("e", "eve", "train")]  # fmt: skip
-    manifest, phones, heard = [], [], []
+    manifest, phones, prosody = [], [], []
     for number, (name, speaker, split) in enumerate(rows):
         sound = f"speech/{name}.wav"
         manifest.append({"file": f"{name}.wav", "speaker": speaker, "split": split, "text": "f", "source": "here"})
         spoken = None if name == "d" else [[0, 0.2, "sil"], [0.2, 0.5, "aa"], [0.5, 0.7, "b"], [0.7, 1.0, "iy"]]
         phones.append({"sound": sound, "phones": spoken})
         if spoken:
-            heard.append({"sound": sound, "effort": [0.1] * 30, "range": 18.0 + number, "brightness": -9.0 + number,
+            prosody.append({"sound": sound, "effort": [0.1] * 30, "range": 18.0 + number, "brightness": -9.0 + number,
                           "pitch": 120.0 + 20 * number, "open": [700.0] * 4, "close": [400.0] * 4})  # fmt: skip
     for path, entries in ((tmp_path / "speech" / "manifest.jsonl", manifest), (corpus / "phones.jsonl", phones),
-                          (corpus / "acoustics.jsonl", heard)):  # fmt: skip
+                          (corpus / "heard.jsonl", prosody)):  # fmt: skip
         path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     return tmp_path
 
 
-def test_truth_is_made_of_what_a_corpus_knows(source: Path) -> None:
+def test_ground_truth_comes_from_what_a_corpus_has(source: Path) -> None:
     head = load_head()
     clips = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
     assert [(clip.sound.name, clip.speaker) for clip in clips] == [("a.wav", "ann"), ("b.wav", "ann"), ("c.wav", "bob")]
     assert all(clip.weights.shape == (30, 52) and clip.weights.max() > 0.05 for clip in clips)
-    assert not (clips[0].weights == clips[2].weights).all()  # each speaks in a manner of their own
+    assert not (clips[0].weights == clips[2].weights).all()  # each has an articulation style of their own
     assert not (source / "work" / "evaluation").exists()
     some = synthesised_truth.reference_clips(source, source / "work", head, CORPUS, limit=1)
-    assert len(some) == 1 and (some[0].weights == clips[0].weights).all()  # of all that was heard of her
+    assert len(some) == 1 and (some[0].weights == clips[0].weights).all()  # from all of her clips
 
 
-def test_truth_is_made_of_what_the_shipped_listener_hears_too(source: Path, monkeypatch) -> None:
+def test_the_shipped_regressor_contributes_to_the_ground_truth(source: Path, monkeypatch) -> None:
     head, shapes = load_head(), synthesised_shapes()
     states = lambda sound: torch.zeros(1, sound.shape[1] // 320, 8)  # noqa: E731
     ear = SimpleNamespace(config=SpeechConfig(hidden_size=8), states=states)
     monkeypatch.setattr(synthesised_truth, "load_weights", lambda: SimpleNamespace(speech=ear))
     alone = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
     assert (
-        not any(clip.heard for clip in alone) and synthesised_truth.source_note(alone) == " made of phone times alone"
+        not any(clip.regressed for clip in alone) and synthesised_truth.source_note(alone) == " from phone times alone"
     )
     sizes = {"channels": 4, "layers": 1, "directions": 2, "members": 1}
     listener = CurveRegressor(CurveRegressorConfig(shapes, hidden_size=8, **sizes))
@@ -133,10 +133,10 @@ def test_truth_is_made_of_what_the_shipped_listener_hears_too(source: Path, monk
     for name in "abc":
         samples = 0.1 * np.random.default_rng(0).standard_normal(16000)
         write_wav(source / "speech" / f"{name}.wav", Waveform(samples.astype(np.float32)))
-    heard = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
-    assert all(clip.heard for clip in heard) and synthesised_truth.source_note(heard) == ""
+    prosody = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
+    assert all(clip.regressed for clip in prosody) and synthesised_truth.source_note(prosody) == ""
     pucker = head.blendshape_names.index("mouthPucker")
-    for with_sound, without in zip(heard, alone, strict=True):
+    for with_sound, without in zip(prosody, alone, strict=True):
         assert np.median(with_sound.weights[:, pucker]) > 0.25 > np.median(without.weights[:, pucker])
     save_curve_regressor(
         CurveRegressor(dataclasses.replace(listener.config, mixed_layers=2)), source / "weights" / "audio_to_curves"
@@ -148,26 +148,26 @@ def test_truth_is_made_of_what_the_shipped_listener_hears_too(source: Path, monk
 def test_a_corpus_that_does_not_know_a_clip_is_left_alone(source: Path, monkeypatch) -> None:
     store = source / "work" / "corpus" / "phones.jsonl"
     kept = store.read_text().splitlines(keepends=True)
-    asked = []
+    requested = []
 
     def align(root: Path, folder: Path, rows: list[dict], workers: int, progress) -> dict:
-        asked.append(folder)
+        requested.append(folder)
         return {row["sound"]: None for row in rows}
 
     monkeypatch.setattr(synthesised_truth, "align_all", align)
     synthesised_truth.reference_clips(source, source / "work", load_head(), CORPUS)
     store.write_text("".join(kept[1:]))
     synthesised_truth.reference_clips(source, source / "work", load_head(), CORPUS)
-    assert asked == [source / "work" / "corpus", source / "work" / "evaluation"]
+    assert requested == [source / "work" / "corpus", source / "work" / "evaluation"]
 
 
-def test_a_manner_does_not_depend_on_who_else_is_in_the_corpus(source: Path) -> None:
+def test_a_style_does_not_depend_on_who_else_is_in_the_corpus(source: Path) -> None:
     corpus = source / "work" / "corpus"
-    phones, heard = ({entry["sound"]: entry for entry in map(json.loads, (corpus / name).read_text().splitlines())}
-                     for name in ("phones.jsonl", "acoustics.jsonl"))  # fmt: skip
+    phones, prosody = ({entry["sound"]: entry for entry in map(json.loads, (corpus / name).read_text().splitlines())}
+                     for name in ("phones.jsonl", "heard.jsonl"))  # fmt: skip
     times = {sound: entry["phones"] for sound, entry in phones.items()}
     rows = [row for row in read_manifest(source) if times[row["sound"]]]
-    everybody = articulation_styles(speaker_voices(rows, heard, times), CORPUS.seed)
+    everybody = articulation_styles(voices(rows, prosody, times), CORPUS.seed)
     for speaker in ("ann", "bob"):
         own = [row for row in rows if row["speaker"] == speaker]
-        assert articulation_styles(speaker_voices(own, heard, times), CORPUS.seed) == {speaker: everybody[speaker]}
+        assert articulation_styles(voices(own, prosody, times), CORPUS.seed) == {speaker: everybody[speaker]}

@@ -1,1 +1,1 @@
-"""How good the motion is: metrics with their definitions, and the commands that print them."""
+"""Metrics of predicted motion on a data set: definitions, bootstrap intervals, tables, and the command."""

@@ -16,9 +16,9 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with the ends of its interval, over `clips` clips; the ends are nan where one unit alone was drawn from.
+    """A mean over `clips` clips and its confidence interval.
 
-    Without any clip the value is nan as well.
+    low and high are nan if there was only one unit to draw from; value is nan too if there were no clips.
     """
 
     value: float
@@ -35,20 +35,32 @@ def mean_interval(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Interval:
-    """The weighted mean of one value per clip, with its bootstrap interval.
+    """Compute the weighted mean of one value per clip, with its bootstrap interval.
 
-    values (N,), nan for clips that have none and are left out; weights (N,), such as frames (None: all alike); groups
-    (N,), such as speakers: whole groups are drawn instead of clips (None: clips), which is right, and wider, when the
-    question is about speakers never heard. Few units give too narrow an interval: two speakers say little of a third.
-    Raises ValueError if the lengths differ.
+    Drawing speakers instead of clips gives wider intervals, and the right ones for a question about unseen speakers.
+    With few units the interval is too narrow.
+
+    Args:
+        values: (N,) one value per clip; clips with nan are left out.
+        weights: (N,) such as frames per clip; None weighs all alike.
+        groups: (N,) such as speakers: whole groups are drawn; None draws clips.
+        draws: number of bootstrap draws.
+        level: share of the draws that lies in the interval.
+        seed: seed of the draws.
+
+    Returns:
+        The mean and its interval, in the unit of `values`.
+
+    Raises:
+        ValueError: if the lengths differ.
     """
     values = np.asarray(values, np.float64)
     weights = np.ones(len(values)) if weights is None else np.asarray(weights, np.float64)
     groups = np.arange(len(values)) if groups is None else np.asarray(groups)
     if not len(values) == len(weights) == len(groups):
         raise ValueError(f"{len(values)} values, {len(weights)} weights and {len(groups)} groups do not match.")
-    there = np.isfinite(values)
-    values, weights, groups = values[there], weights[there], groups[there]
+    present = np.isfinite(values)
+    values, weights, groups = values[present], weights[present], groups[present]
     if not len(values):
         return Interval(float("nan"), float("nan"), float("nan"), 0)
     unit = np.unique(groups, return_inverse=True)[1]
@@ -71,10 +83,24 @@ def paired_difference(
     level: float = LEVEL,
     seed: int = 0,
 ) -> Interval:
-    """The mean of first - second over the same clips in the same order, with its interval; see `mean_interval`.
+    """Compute the mean of first - second over the same clips, with its interval.
 
-    What makes a clip hard for both models cancels, so that the interval is narrower than those of the two means. Clips
-    that lack a value in either (nan) are left out. Raises ValueError if the lengths differ.
+    The pairing cancels what makes a clip hard for both models, so the interval is narrower than those of the two means.
+
+    Args:
+        first: (N,) one value per clip; clips with nan in either are left out.
+        second: (N,) values of the same clips in the same order.
+        weights: see `mean_interval`.
+        groups: see `mean_interval`.
+        draws: see `mean_interval`.
+        level: see `mean_interval`.
+        seed: see `mean_interval`.
+
+    Returns:
+        The mean difference and its interval, in the unit of the values.
+
+    Raises:
+        ValueError: if the lengths differ.
     """
     first, second = np.asarray(first, np.float64), np.asarray(second, np.float64)
     if len(first) != len(second):

@@ -1,7 +1,7 @@
-"""Measure predictions against a data set: per clip, pooled with bootstrap intervals, and one model against another.
+"""Evaluate predictions on a data set: per clip, pooled with bootstrap intervals, and pairwise differences of models.
 
-The truth of each clip is read once, whatever number of predictions it is compared with. Only sound and templates go
-into a prediction; the metrics are those of `measures`.
+The ground truth of each clip is read once for all predictions. A prediction sees only sound and templates. The metrics
+are those of `measures`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from memorytalker.evaluation.measures import FRAMES, MEASURES, MISSING, measure_
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import AudioError
 
-#: What the intervals draw from: clips, or speakers with all of their clips.
+#: Bootstrap units: clips, or speakers with all of their clips.
 RESAMPLE = ("clips", "speakers")
 
 
 class EvaluationError(InputError):
-    """An evaluation that cannot be done; the message is one plain sentence that names the remedy."""
+    """Input that cannot be evaluated; the message is one plain sentence that names the remedy."""
 
 
 @dataclass(frozen=True)
 class ClipFigures:
-    """The measures of one clip by name, in their units; nan where a clip has none."""
+    """The metrics of one clip: name -> value in its unit, nan where a clip has none."""
 
     name: str
     speaker: str
@@ -40,9 +40,9 @@ class ClipFigures:
 
 @dataclass(frozen=True)
 class RegionRecord:
-    """Which vertices a region was: their number and the sha256 of their sorted indices, in decimal, joined by commas.
+    """Identifies the vertices of a region: their number, and the sha256 of their sorted indices joined by commas.
 
-    For `opening` the pair is (upper, lower), in this order.
+    For `opening` the indices are (upper, lower), in this order.
     """
 
     name: str
@@ -52,7 +52,7 @@ class RegionRecord:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One prediction measured on one split. `pooled` and `absent` together name every measure; see `measures`."""
+    """One prediction evaluated on one split. `pooled` and `absent` together name every metric of `measures`."""
 
     label: str
     layout: str
@@ -62,23 +62,23 @@ class Evaluation:
     vertex_count: int
     clips: tuple[ClipFigures, ...]
     pooled: Mapping[str, Interval]
-    absent: Mapping[str, str]  # measure -> why it is not given
+    absent: Mapping[str, str]  # metric -> why it has no value
     regions: tuple[RegionRecord, ...]
     region_source: str
     resample: str = "clips"
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     limit: int = 0
-    details: Mapping[str, str] = field(default_factory=dict)  # whatever the caller wants kept, such as weights and hash
+    details: Mapping[str, str] = field(default_factory=dict)  # free text of the caller, such as the hash of the weights
 
     @property
     def frames(self) -> int:
-        """Frames measured."""
+        """Number of evaluated frames."""
         return sum(clip.frames for clip in self.clips)
 
     @property
     def speakers(self) -> tuple[str, ...]:
-        """Who was measured."""
+        """The evaluated speakers, sorted."""
         return tuple(sorted({clip.speaker for clip in self.clips}))
 
 
@@ -91,7 +91,7 @@ def evaluate(
     label: str = "model",
     resample: str = "clips",
 ) -> Evaluation:
-    """Measure one prediction; see `evaluate_all`."""
+    """Evaluate one prediction; see `evaluate_all`."""
     return evaluate_all({label: predict}, dataset, split, limit, progress, resample)[label]
 
 
@@ -103,25 +103,37 @@ def evaluate_all(
     progress: Progress | None = None,
     resample: str = "clips",
 ) -> dict[str, Evaluation]:
-    """Measure several predictions on the same clips, label -> Evaluation in the order given.
+    """Evaluate several predictions on the same clips.
 
-    A prediction makes offsets in metres from the template of the sequence's speaker, (T, V, 3), or (T, 1, 3) that hold
-    for all vertices. `limit` clips spread over the split, 0 for all. `resample`: what the intervals draw, one of
-    RESAMPLE. Sequences whose files cannot be read are skipped and listed.
-    Raises EvaluationError if the split is empty or a prediction has another shape.
+    Sequences whose files cannot be read are skipped and listed.
+
+    Args:
+        predictions: label -> function of a sequence that returns offsets in metres from the template of its speaker,
+            (T, V, 3), or (T, 1, 3) for the same offset at all vertices.
+        dataset: the data set.
+        split: one of SPLITS.
+        limit: evaluate this many clips, evenly spread over the split; 0 for all.
+        progress: called with (done, total, stage).
+        resample: the bootstrap unit of the intervals, one of RESAMPLE.
+
+    Returns:
+        Label -> Evaluation, in the order of `predictions`.
+
+    Raises:
+        EvaluationError: if the split is empty or a prediction has another shape.
     """
     if resample not in RESAMPLE:
-        raise EvaluationError(f"Intervals are drawn from one of {', '.join(RESAMPLE)}, not from {resample!r}.")
+        raise EvaluationError(f"Intervals resample one of {', '.join(RESAMPLE)}, not {resample!r}.")
     chosen = choose(dataset, split, limit)
     rows: dict[str, list[ClipFigures]] = {label: [] for label in predictions}
     skipped = list(dataset.skipped)
     for done, sequence in enumerate(chosen, start=1):
         try:
-            made = _measure(predictions, dataset, sequence)
+            figures = _measure(predictions, dataset, sequence)
         except (DatasetError, AudioError) as error:
             skipped.append(Skipped(sequence.name, str(error)))
-            made = {}
-        for label, clip in made.items():
+            figures = {}
+        for label, clip in figures.items():
             rows[label].append(clip)
         if progress:
             progress(done, len(chosen), "clips")
@@ -133,14 +145,14 @@ def evaluate_all(
 
 
 def choose(dataset: FaceDataset, split: str, limit: int = 0) -> list[Sequence]:
-    """The sequences of a split, at most `limit` of them (0: all), spread evenly. Raises EvaluationError if none."""
+    """Select at most `limit` sequences of a split (0: all), evenly spread. Raises EvaluationError if there are none."""
     if split not in SPLITS:
         raise EvaluationError(f"There is no split {split!r}; choose one of {', '.join(SPLITS)}.")
     sequences = [sequence for sequence in dataset.sequences if sequence.split == split]
     if not sequences:
         counts = {name: sum(s.split == name for s in dataset.sequences) for name in SPLITS}
-        there = ", ".join(f"{name} ({count})" for name, count in counts.items() if count) or "nothing at all"
-        raise EvaluationError(f"{dataset.folder} has no sequences in its {split} split; it has {there}.")
+        others = ", ".join(f"{name} ({count})" for name, count in counts.items() if count) or "nothing at all"
+        raise EvaluationError(f"{dataset.folder} has no sequences in its {split} split; it has {others}.")
     if limit and limit < len(sequences):
         sequences = [sequences[i * len(sequences) // limit] for i in range(limit)]
     return sequences
@@ -153,7 +165,7 @@ def _measure(
     if template is None:
         raise DatasetError(f"{sequence.name}: there is no neutral face of {sequence.speaker} in {dataset.folder}.")
     true = sequence.vertices() - template
-    made = {}
+    figures = {}
     for label, predict in predictions.items():
         offsets = np.asarray(predict(sequence))
         if offsets.shape == (len(true), 1, 3):
@@ -164,8 +176,8 @@ def _measure(
                 "and coordinates must agree."
             )
         values = measure_clip(offsets, true, dataset.regions, sequence.fps)
-        made[label] = ClipFigures(sequence.name, sequence.speaker, len(true), MappingProxyType(values))
-    return made
+        figures[label] = ClipFigures(sequence.name, sequence.speaker, len(true), MappingProxyType(values))
+    return figures
 
 
 def _pool(
@@ -203,13 +215,21 @@ def _pool(
 
 
 def compare(first: Evaluation, second: Evaluation) -> dict[str, Interval]:
-    """Measure -> mean of first - second over the clips of both, paired, for all measures that both have.
+    """Compare two evaluations clip by clip; the intervals use the bootstrap unit of the first.
 
-    Drawn as the first evaluation's intervals were. Raises EvaluationError unless both measured the same clips.
+    Args:
+        first: an evaluation.
+        second: an evaluation of the same clips.
+
+    Returns:
+        Metric -> mean of first - second, for the metrics that both have.
+
+    Raises:
+        EvaluationError: if the clips differ.
     """
     if [(clip.name, clip.frames) for clip in first.clips] != [(clip.name, clip.frames) for clip in second.clips]:
         raise EvaluationError(
-            f"{first.label} and {second.label} were not measured on the same clips; evaluate both on the same split "
+            f"{first.label} and {second.label} were not evaluated on the same clips; evaluate both on the same split "
             "and limit."
         )
     groups = _groups(first.clips, first.resample)
@@ -226,7 +246,7 @@ def compare(first: Evaluation, second: Evaluation) -> dict[str, Interval]:
 
 
 def region_records(regions: FaceRegions) -> tuple[RegionRecord, ...]:
-    """Size and hash of every region that is there."""
+    """Size and hash of every region that the data set has."""
     records = []
     for name in MISSING:
         indices = region(regions, name)
@@ -237,7 +257,7 @@ def region_records(regions: FaceRegions) -> tuple[RegionRecord, ...]:
 
 
 def intervals_described(resample: str) -> str:
-    """One sentence about the intervals, for a report."""
+    """Describe the intervals in one phrase, for a report."""
     what = "clips" if resample == "clips" else "speakers with all of their clips"
     return f"95 % bootstrap intervals, {DRAWS} draws of {what}, fixed seed"
 

@@ -1,38 +1,48 @@
-"""Metrics of a talking mouth, numpy and scipy only. Gaps are metres between the inner lips, one number a frame."""
+"""Metrics of the mouth over time, numpy and scipy only. Lip openings are metres between the inner lips, per frame."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-#: A mouth counts as closed under this share of the speaker's median gap in vowels, and a lower lip as at the upper
-#: teeth under this share of the speaker's median distance of the two in vowels.
+#: Lips count as closed below this share of the speaker's median lip opening in vowels; the lower lip counts as touching
+#: the upper teeth below this share of the speaker's median lip-to-teeth distance in vowels.
 CLOSED_SHARE = 0.10
 #: Seconds that a mouth may take to close once the speech has ended.
 CLOSING_SECONDS = 0.15
-#: Frames: standard deviation of the Gaussian that curves are smoothed with before accelerations are compared.
+#: Frames: standard deviation of the Gaussian that smooths curves before their accelerations are compared.
 ACCELERATION_SMOOTHING = 1.0
 
 
 def lip_gap(vertices: np.ndarray, upper: int, lower: int) -> np.ndarray:
-    """(T,) height in metres of the opening between two lip vertices of (T, V, 3); lips pressed together count as 0."""
+    """Compute the lip opening (T,) in metres between two lip vertices of (T, V, 3), y up; 0 for pressed lips."""
     return np.maximum(vertices[:, upper, 1] - vertices[:, lower, 1], 0.0)
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Pearson correlation of two curves of one length; 0 when either does not move."""
+    """Pearson correlation of two curves of equal length; 0 if either is constant."""
     if np.std(a) < 1e-12 or np.std(b) < 1e-12:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])
 
 
 def amplitude_ratio(predicted: np.ndarray, true: np.ndarray) -> float:
-    """95th percentile of the predicted gaps over that of the true ones."""
+    """Ratio of the 95th percentile of the predicted lip opening to that of the true one."""
     return float(np.percentile(predicted, 95) / max(np.percentile(true, 95), 1e-12))
 
 
 def lag_seconds(predicted: np.ndarray, true: np.ndarray, fps: float, longest: float = 0.3) -> float:
-    """How much later the prediction moves, by the peak of the cross-correlation, refined by a parabola."""
+    """Estimate how much later the prediction moves, in seconds, from the peak of the cross-correlation.
+
+    Args:
+        predicted: (T,) curve.
+        true: (T,) curve.
+        fps: frames per second.
+        longest: largest lag tried in either direction, in seconds.
+
+    Returns:
+        The lag in seconds, interpolated between frames by a parabola.
+    """
     a, b = predicted - predicted.mean(), true - true.mean()
     reach = min(round(longest * fps), len(a) - 2)
     shifts = np.arange(-reach, reach + 1)
@@ -53,23 +63,42 @@ def _overlap(a: np.ndarray, b: np.ndarray, shift: int) -> float:
     return float(np.mean(a[:shift] * b[-shift:]))
 
 
-def vowel_gap(gaps: list[np.ndarray], phones: list[np.ndarray], vowels: np.ndarray) -> float:
-    """Median gap of a speaker's vowel frames; phones (T,) indices, `vowels` the indices that are vowels."""
-    frames = np.concatenate([gap[np.isin(phone, vowels)] for gap, phone in zip(gaps, phones, strict=True)])
+def vowel_median(curves: list[np.ndarray], phones: list[np.ndarray], vowels: np.ndarray) -> float:
+    """Compute the median of a mouth distance over a speaker's vowel frames.
+
+    Args:
+        curves: one distance (T,) in metres per clip.
+        phones: one array (T,) of phone indices per clip.
+        vowels: the phone indices that are vowels.
+
+    Returns:
+        Metres; 0 without any vowel.
+    """
+    frames = np.concatenate([curve[np.isin(phone, vowels)] for curve, phone in zip(curves, phones, strict=True)])
     return float(np.median(frames)) if len(frames) else 0.0
 
 
 def closures(
-    gap: np.ndarray, starts: np.ndarray, ends: np.ndarray, fps: float, threshold: float
+    curve: np.ndarray, starts: np.ndarray, ends: np.ndarray, fps: float, threshold: float
 ) -> tuple[int, int]:  # (closed, all)
-    """How many of the phones that need closed lips have them at some frame; phones as seconds `starts`, `ends` (N,).
+    """Count the phones during which a mouth distance falls below a threshold.
 
-    The frames of a phone are those that overlap it at all, frame i covering [i / fps, (i + 1) / fps).
+    The frames of a phone are those that overlap it at all; frame i covers [i / fps, (i + 1) / fps).
+
+    Args:
+        curve: (T,) distance in metres.
+        starts: (N,) start of each phone in seconds.
+        ends: (N,) end of each phone in seconds.
+        fps: frames per second.
+        threshold: metres.
+
+    Returns:
+        The number of phones below the threshold in some frame, and the number of phones.
     """
     closed = 0
     for start, end in zip(starts, ends, strict=True):
         first, last = int(start * fps), int(np.ceil(end * fps - 1e-9))
-        piece = gap[first : max(last, first + 1)]
+        piece = curve[first : max(last, first + 1)]
         closed += bool(len(piece) and piece.min() < threshold)
     return closed, len(starts)
 
@@ -77,9 +106,19 @@ def closures(
 def silent_frames(
     starts: np.ndarray, ends: np.ndarray, frames: int, fps: float, closing: float = CLOSING_SECONDS
 ) -> np.ndarray:
-    """(T,) True on frames wholly inside a silence, once the mouth has had `closing` seconds to shut.
+    """Mark the frames that lie wholly inside a silence, from `closing` seconds after its start.
 
-    A silence that begins the clip needs no closing.
+    A silence at the start of the clip counts from its first frame.
+
+    Args:
+        starts: (N,) start of each silence in seconds.
+        ends: (N,) end of each silence in seconds.
+        frames: number of frames T.
+        fps: frames per second.
+        closing: seconds that the mouth may take to close.
+
+    Returns:
+        (T,) bool.
     """
     mask = np.zeros(frames, bool)
     for start, end in zip(starts, ends, strict=True):
@@ -89,9 +128,14 @@ def silent_frames(
 
 
 def acceleration(curve: np.ndarray, smoothing: float = 0.0) -> tuple[float, float]:
-    """(mean size, root mean square) of the second differences of a curve (T,), after a Gaussian of so many frames.
+    """Compute mean absolute value and root mean square of the second differences of a curve.
 
-    In the curve's unit per frame squared; (0, 0) for fewer than three frames.
+    Args:
+        curve: (T,) any unit.
+        smoothing: standard deviation in frames of a Gaussian applied first; 0 for none.
+
+    Returns:
+        Both in the curve's unit per frame squared; (0, 0) for fewer than three frames.
     """
     if len(curve) < 3:
         return 0.0, 0.0
@@ -101,10 +145,17 @@ def acceleration(curve: np.ndarray, smoothing: float = 0.0) -> tuple[float, floa
 
 
 def nearest_is_same(features: np.ndarray, labels: np.ndarray) -> float:
-    """Share of the rows of (N, n) features whose nearest other row has the same label; labels (N,).
+    """Nearest-neighbour retrieval: the share of rows whose nearest other row has the same label.
 
-    Each column is first brought to zero mean and unit variance over the rows (one that does not vary is left out);
-    nearest by Euclidean distance. Rows whose label no other row has are asked nothing. nan if no row can be asked.
+    Columns are first standardised to zero mean and unit variance (constant ones are dropped); the distance is
+    Euclidean. Rows whose label is unique are not counted.
+
+    Args:
+        features: (N, n), one row per clip.
+        labels: (N,) such as speakers.
+
+    Returns:
+        A share in [0, 1]; nan if all labels are unique.
     """
     labels = np.asarray(labels)
     spread = features.std(axis=0)
@@ -113,17 +164,18 @@ def nearest_is_same(features: np.ndarray, labels: np.ndarray) -> float:
     squares = np.square(standard).sum(axis=1)
     distances = squares[:, None] + squares - 2 * standard @ standard.T
     np.fill_diagonal(distances, np.inf)
-    asked = _with_company(labels)
-    return float((labels[distances.argmin(axis=1)] == labels)[asked].mean()) if asked.any() else float("nan")
+    counted = _is_shared(labels)
+    return float((labels[distances.argmin(axis=1)] == labels)[counted].mean()) if counted.any() else float("nan")
 
 
 def chance_of_same(labels: np.ndarray) -> float:
-    """What `nearest_is_same` gives on average when the nearest row is any other row."""
+    """Chance level of `nearest_is_same`: its expected value if the nearest row were any other row."""
     labels = np.asarray(labels)
-    asked = _with_company(labels)
+    counted = _is_shared(labels)
     same = (labels[:, None] == labels).sum(axis=1) - 1
-    return float(same[asked].mean() / (len(labels) - 1)) if asked.any() else float("nan")
+    return float(same[counted].mean() / (len(labels) - 1)) if counted.any() else float("nan")
 
 
-def _with_company(labels: np.ndarray) -> np.ndarray:
+def _is_shared(labels: np.ndarray) -> np.ndarray:
+    """(N,) whether another row has the same label."""
     return (labels[:, None] == labels).sum(axis=1) > 1

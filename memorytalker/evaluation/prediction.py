@@ -1,4 +1,4 @@
-"""What predicts the motion of a recorded sequence from its sound: a model, or the neutral face to compare it with."""
+"""Predictors of a sequence's motion from its sound: a model, and the neutral face as a baseline."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ from memorytalker.windows import cut_windows, faded_motion, style_weights_of
 
 #: Offsets (T, V, 3) in metres from the template of the sequence's speaker, for its T frames.
 Predict = Callable[[Sequence], np.ndarray]
-#: Where a model's manner of speaking comes from: the sequence's own sound, nowhere (None: neutral, stage 1), the label
-#: of a training speaker (its place in the configuration's `speakers`), style weights (n,), or a function that gives the
-#: weights of a sequence.
+#: Source of the speaking style: OWN (the sequence's own sound), None (neutral, stage 1), the label of a training
+#: speaker (its index in the configuration's `speakers`), style weights (n,), or a function from a sequence to these.
 Style = str | int | np.ndarray | Callable[[Sequence], np.ndarray] | None
 OWN = "own"
 
 
 def neutral_predictor(vertex_count: int = 1) -> Predict:
-    """A face that never moves: zeros (T, vertex_count, 3); one vertex stands for all, as `evaluate` takes it."""
+    """Return the predictor of a face that never moves: zeros (T, vertex_count, 3); one vertex stands for all."""
 
     def predict(sequence: Sequence) -> np.ndarray:
         return np.zeros((sequence.frames, vertex_count, 3), np.float32)
@@ -31,12 +30,20 @@ def neutral_predictor(vertex_count: int = 1) -> Predict:
 
 
 def model_predictor(model: MemoryTalker, dataset: FaceDataset | None = None, style: Style = OWN) -> Predict:
-    """What a model of vertices makes of a sequence's sound, on the device the model is on.
+    """Return the predictor of a model, on the device that the model is on.
 
-    A sequence longer than the model's window is heard in overlapping windows, exactly as a Talker hears it. It gets
-    exactly the sequence's frames. Only `style` and the sound go in: the face of the speaker is not known to the model.
-    Raises EvaluationError, in plain words, for a style that it does not know, and if the model's vertices or frame rate
-    are not those of `dataset` (None: not checked).
+    Long sequences are processed in overlapping windows, exactly as in `Talker`. The speaker's face is not an input.
+
+    Args:
+        model: a model of vertices.
+        dataset: the data set that the model must fit; None does not check.
+        style: source of the speaking style.
+
+    Returns:
+        A function from a sequence to offsets (T, V, 3) in metres, of the sequence's own number of frames.
+
+    Raises:
+        EvaluationError: for an unknown style, or if vertices or frame rate differ from the data set's.
     """
     if dataset is not None:
         _check_fits(model, dataset)
@@ -45,10 +52,10 @@ def model_predictor(model: MemoryTalker, dataset: FaceDataset | None = None, sty
     speakers = model.config.speakers
     if isinstance(style, int) and not 0 <= style < len(speakers):
         raise EvaluationError(
-            f"There is no speaker label {style}; these weights know {len(speakers)} speakers by label."
+            f"There is no speaker label {style}; these weights have labels for {len(speakers)} speakers."
         )
     if isinstance(style, str) and speakers:
-        raise EvaluationError("These weights know their speakers by label and hear no style; use a label or None.")
+        raise EvaluationError("These weights take a speaker label and no style from sound; use a label or None.")
     if isinstance(style, np.ndarray) and style.shape != (model.config.slot_count,):
         raise EvaluationError(f"Style weights are {model.config.slot_count} numbers, not an array of {style.shape}.")
 
@@ -77,14 +84,14 @@ def _check_fits(model: MemoryTalker, dataset: FaceDataset) -> None:
         )
     if config.fps != dataset.fps:
         raise EvaluationError(
-            f"These weights speak at {config.fps} frames a second but {dataset.folder} has {dataset.fps}; give weights "
+            f"These weights predict {config.fps} frames a second but {dataset.folder} has {dataset.fps}; give weights "
             "trained at that rate."
         )
 
 
 def _weights(model: MemoryTalker, style: Style, sequence: Sequence, samples: np.ndarray) -> torch.Tensor | None:
     """Style weights (1, n) for one sequence; None is neutral."""
-    device = model.style_mean.device
+    device = next(model.parameters()).device
     if style is None:
         return None
     if isinstance(style, str):

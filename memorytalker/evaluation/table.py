@@ -1,7 +1,7 @@
-"""Evaluations as a Markdown table and as JSON: units, intervals, regions, what is missing and why.
+"""Evaluations as a Markdown table and as JSON: units, intervals, regions, and why a metric is missing.
 
-Figures that the paper reports stand beside ours only for VOCASET's own layouts and its test split, and say whose they
-are: they were read from the paper and not measured here.
+The paper's figures are printed beside ours only for VOCASET's own layouts and its test split; they are copied from the
+paper, not measured here.
 """
 
 from __future__ import annotations
@@ -18,18 +18,24 @@ from memorytalker.evaluation.measures import MEASURES, Measure
 
 #: The paper's VOCASET test figures of MemoryTalker (Kim et al. 2025, arXiv 2507.20562), in table units.
 REPORTED: Mapping[str, float] = MappingProxyType({"FVE": 0.506, "LVE": 0.293, "LDTW": 0.418, "Lip-max": 0.331})
-#: What must be known before the paper's column is read beside ours.
+#: How to read the paper's column.
 REPORTED_CAUTION = (
-    "The paper gives one LVE and does not say which form, and its Lip-max and LDTW are too small for metres beside it: "
-    "read its column as a reference, not as a rank."
+    "The paper gives one LVE and does not say which form, and its Lip-max and LDTW are too small to be metres beside "
+    "it: read its column as a reference, not as a ranking."
 )
 _SHOWN = MappingProxyType({"m2": "m²"})
 
 
 def evaluations_markdown(evaluations: Sequence[Evaluation]) -> str:
-    """A table with one column per evaluation, and the difference of the last from each other on the same clips.
+    """Format evaluations of the same clips as a Markdown table, with notes below.
 
-    All must be of the same clips. Numbers are in the paper's units; brackets hold the interval.
+    Numbers are in the paper's units, with intervals in brackets.
+
+    Args:
+        evaluations: at least one; each gets a column.
+
+    Returns:
+        The table; for the last evaluation it also has the paired difference from each of the others.
     """
     last = evaluations[-1]
     differences = {other.label: compare(last, other) for other in evaluations[:-1]}
@@ -78,7 +84,7 @@ def _remarks(evaluations: Sequence[Evaluation], reported: bool) -> list[str]:
         f"- Measured on: {last.layout}, {last.split} split, {_count(len(last.clips), 'clip')} of "
         f"{_count(len(last.speakers), 'speaker')}{' (--limit)' if last.limit else ''}, {last.frames} frames at "
         f"{last.fps} fps, {last.vertex_count} vertices; data {last.digest[:16] or 'without a digest'}.",
-        f"- In brackets: {intervals_described(last.resample)}; there are none for one alone.",
+        f"- In brackets: {intervals_described(last.resample)}; a single one has no interval.",
     ]
     for evaluation in evaluations:
         for name, value in evaluation.details.items():
@@ -108,7 +114,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def evaluations_json(evaluations: Sequence[Evaluation]) -> str:
-    """Everything: definitions, every clip, pooled values, intervals, paired differences from the last. nan is null."""
+    """Format evaluations as JSON: definitions, clips, pooled values, intervals, paired differences. nan is null."""
     last = evaluations[-1]
     whole = {
         "measures": {

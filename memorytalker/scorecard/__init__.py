@@ -1,1 +1,1 @@
-"""The open model's table: figures with goals, on data that nobody trained on."""
+"""The open model's table: figures with goals, on held-out data."""

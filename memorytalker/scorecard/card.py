@@ -1,6 +1,6 @@
-"""Which captured faces a model is measured on and where its figures should lie: data, the shipped one or a user's own.
+"""The scorecard file: which tracked videos a model is measured on, and the goal of each figure.
 
-`scorecard.json` is that of the shipped weights. Where a scorecard leaves a goal out, the figure stands for scale.
+`scorecard.json` is that of the shipped weights. A figure whose goal is left out is printed without one.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ SHIPPED = Path(__file__).with_name("scorecard.json")
 
 @dataclass(frozen=True)
 class VideoGoals:
-    """A folder of video-tracked faces, and its own goals.
+    """A folder of video-tracked faces and its goals.
 
-    gap, width: median correlation of lip gap and lip width with the video. amplitude: of the lip gap against it.
+    gap, width: median correlation of lip opening and lip width with the video. amplitude: ratio of the lip opening's
+    95th percentile to the video's.
     """
 
     folder: str
@@ -33,7 +34,7 @@ class VideoGoals:
 class Scorecard:
     """The folders and goals of the table that `evaluate` prints; docs/metrics.md defines the figures.
 
-    robust: the folder of `videos` whose clips are also heard in noise and rooms, None for none.
+    robust: the folder of `videos` whose clips are also measured in noise and reverberation; None for none.
     """
 
     videos: tuple[VideoGoals, ...] = ()
@@ -55,17 +56,16 @@ class Scorecard:
     imitation_steady: Goal | None = None
 
     def __post_init__(self) -> None:
-        """Raise ConfigError if the clips to be heard in noise are of no folder that is named."""
+        """Raise ConfigError if `robust` is not one of the named video folders."""
         folders = [video.folder for video in self.videos]
         if self.robust is not None and self.robust not in folders:
             raise ConfigError(
-                f"The scorecard wants {shown(self.robust)} heard in noise and does not name it among its videos; it "
-                f"names "
-                f"{', '.join(map(shown, folders[:10])) or 'none'}."
+                f"The scorecard names {self.robust!r} for noise and does not list it among its videos; it lists "
+                f"{', '.join(folders) or 'none'}."
             )
 
     def sources(self, known: Sequence[CaptureSource]) -> list[CaptureSource]:
-        """The source of every video, in order. Raises ConfigError for a folder that `known` does not name."""
+        """Return the recipe's source of every video, in order. Raises ConfigError for a folder that `known` lacks."""
         by_folder = {source.folder: source for source in known if source.kind == "landmarks"}
         for video in self.videos:
             if video.folder not in by_folder:
@@ -77,5 +77,5 @@ class Scorecard:
 
 
 def read_scorecard(path: Path | None = None) -> Scorecard:
-    """The scorecard of a JSON file, by default the shipped one. Raises ConfigError, naming the valid keys."""
+    """Read a scorecard from JSON; None reads the shipped one. Raises ConfigError, naming the valid keys."""
     return read(Scorecard, SHIPPED if path is None else path)

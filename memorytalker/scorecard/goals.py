@@ -12,7 +12,7 @@ from memorytalker.config import ConfigError
 
 @dataclass(frozen=True)
 class Goal:
-    """Where a figure should lie: from `least` to `most`, both included; None where that end is free."""
+    """The range a figure should lie in, from `least` to `most` inclusive; None leaves an end open."""
 
     least: float | None = None
     most: float | None = None
@@ -24,7 +24,7 @@ class Goal:
             raise ConfigError(f"A goal goes from its least to its most, not from {self.least} to {self.most}.")
 
     def reached(self, value: float) -> bool:
-        """Whether `value` lies there; nan, a figure that could not be measured, never does."""
+        """Return whether `value` lies in the range; nan (not measurable) never does."""
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
     def __str__(self) -> str:
@@ -35,9 +35,10 @@ class Goal:
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of a report: what was measured, its value (nan: it could not be), on how much, where it should lie.
+    """One row of the table.
 
-    goal: None for a figure that stands there for scale. interval: the ends of the value's 95 % interval, or None.
+    name: what was measured. value: nan if it could not be. count: how much data. goal: None for a baseline. interval:
+    the ends of the value's 95 % confidence interval, or None.
     """
 
     name: str
@@ -53,17 +54,17 @@ class Figure:
 
 
 def markdown(figures: Sequence[Figure]) -> str:
-    """A Markdown table, one row a figure, and under it how many of the goals are reached."""
+    """Format figures as a Markdown table, with the number of reached goals below."""
     words = {True: "yes", False: "no", None: ""}
     rows = ["| figure | value | goal | reached | measured on |", "|---|---|---|---|---|"]
     for figure in figures:
         goal = "" if figure.goal is None else str(figure.goal)
-        rows.append(f"| {figure.name} | {_shown(figure)} | {goal} | {words[figure.reached]} | {figure.count} |")
-    with_goal = [figure.reached for figure in figures if figure.goal is not None]
+        rows.append(f"| {figure.name} | {_value(figure)} | {goal} | {words[figure.reached]} | {figure.count} |")
+    with_goal = [bool(figure.reached) for figure in figures if figure.goal is not None]
     return "\n".join([*rows, "", f"Reached: {sum(with_goal)} of {len(with_goal)} goals."])
 
 
-def _shown(figure: Figure) -> str:
+def _value(figure: Figure) -> str:
     if not math.isfinite(figure.value):
         return "–"
     text = f"{figure.value:.3f}"
@@ -73,7 +74,7 @@ def _shown(figure: Figure) -> str:
 
 
 def to_json(figures: Sequence[Figure]) -> str:
-    """The figures as indented JSON, each with whether its goal is reached; what could not be measured is null."""
+    """Format figures as indented JSON, each with whether its goal is reached; nan becomes null."""
     rows = []
     for figure in figures:
         row = asdict(figure) | {"reached": figure.reached, "value": _number(figure.value)}

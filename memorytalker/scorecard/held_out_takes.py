@@ -1,4 +1,4 @@
-"""Recorded face curves that were kept out of training: the jaw of the prediction against the captured one."""
+"""Held-out captured face curves: the predicted jaw against the captured one."""
 
 from __future__ import annotations
 
@@ -23,9 +23,20 @@ CURVE = "jawOpen"
 def take_figures(
     talker: Talker, root: Path, sources: Sequence[CaptureSource], card: Scorecard, progress: Progress | None = None
 ) -> list[Figure]:
-    """The correlation of `CURVE` on every take of the `sources` that nothing was trained on.
+    """Correlate the predicted `CURVE` with the captured one, on every held-out take.
 
-    Raises CurveFileError if one that a source names is missing.
+    Args:
+        talker: the model.
+        root: the source folder.
+        sources: the recipe's sources; those of kind "curves" are used.
+        card: the goals.
+        progress: called with (done, total, stage).
+
+    Returns:
+        One figure per take.
+
+    Raises:
+        CurveFileError: if a take that a source names is missing.
     """
     figures = []
     for source in (source for source in sources if source.kind == "curves"):
@@ -43,7 +54,7 @@ def take_figures(
 
 
 def held_out_takes(folder: Path, source: CaptureSource) -> list[Path]:
-    """The files of a source's takes that nothing was trained on; those that it names come first, there or not."""
+    """List the held-out takes of a source; those that it names come first, whether or not the file exists."""
     takes = curve_takes(folder)
     named = {path.stem: path for path in takes}
     held = [path.stem for number, path in enumerate(takes) if source.holds_out(path.stem, number, len(takes))]

@@ -1,4 +1,4 @@
-"""Filmed faces that were kept out of training: the predicted mouth against the filmed one, clip by clip."""
+"""Held-out video-tracked faces: the predicted mouth against the tracked one, clip by clip."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from memorytalker.evaluation import metrics
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
 from memorytalker.scorecard.card import Scorecard, VideoGoals
-from memorytalker.scorecard.goals import Figure
+from memorytalker.scorecard.goals import Figure, Goal
 from memorytalker.scorecard.mouth import at_frames, eye_distance, mouth_of
 from memorytalker.scorecard.synthesised_truth import subsample
 from memorytalker.sound.acoustics import RATE, loudness_contour
 from memorytalker.sound.decode import Waveform, load_waveform
 
-#: Seconds: standard deviation of the Gaussian on loudness before it is compared with film.
+#: Seconds: standard deviation of the Gaussian on loudness before it is compared with the video.
 LOUDNESS_SMOOTHING = 0.05
 
 
 @dataclass(frozen=True)
 class TrackedVideo:
-    """One filmed clip: its sound and its mouth, each curve (T,) in eye distances at the film's rate."""
+    """A tracked clip: its sound, and the mouth as curves (T,) in eye distances at the video's frame rate."""
 
     sound: Path
     fps: float
@@ -38,9 +38,9 @@ class TrackedVideo:
 
 @dataclass(frozen=True)
 class Compared:
-    """A filmed clip with the predicted mouth in the film's own time and unit, and the loudness of its sound in dB."""
+    """A tracked clip and the predicted mouth, in the video's frames and unit, and the loudness of its sound in dB."""
 
-    film: TrackedVideo
+    video: TrackedVideo
     gap: np.ndarray
     width: np.ndarray
     jaw: np.ndarray
@@ -48,73 +48,83 @@ class Compared:
 
     @property
     def correlation(self) -> float:
-        """Correlation of the predicted lip gap with the filmed one."""
-        return metrics.correlation(self.gap, self.film.gap)
+        """Correlation of the predicted lip opening with the tracked one."""
+        return metrics.correlation(self.gap, self.video.gap)
 
 
 def tracked_videos(root: Path, source: CaptureSource, limit: int = 0) -> list[TrackedVideo]:
-    """The clips of a source below `root`/capture that nothing was trained on, or about `limit` of them, evenly chosen.
+    """Read the held-out clips of a source below `root`/capture.
 
-    Raises CaptureError when its folder is missing or damaged.
+    Args:
+        root: the source folder.
+        source: the recipe's source of landmarks.
+        limit: about this many clips, evenly chosen; 0 for all.
+
+    Returns:
+        The clips.
+
+    Raises:
+        CaptureError: if the folder is missing or damaged.
     """
-    films, folder = video_openings(root / "capture", (source.folder,)), root / "capture" / source.folder
-    held = [name for number, name in enumerate(films) if source.holds_out(name, number, len(films))]
-    return subsample([TrackedVideo(folder / f"{name}.opus", *films[name]) for name in held], limit)
+    tracked, folder = video_openings(root / "capture", (source.folder,)), root / "capture" / source.folder
+    held = [name for number, name in enumerate(tracked) if source.holds_out(name, number, len(tracked))]
+    return subsample([TrackedVideo(folder / f"{name}.opus", *tracked[name]) for name in held], limit)
 
 
 def compare_videos(
-    talker: Talker, films: Sequence[TrackedVideo], name: str, progress: Progress | None = None
+    talker: Talker, videos: Sequence[TrackedVideo], name: str, progress: Progress | None = None
 ) -> list[Compared]:
-    """The model's mouth beside the filmed one, for every clip."""
+    """Predict the mouth of every clip and set it beside the tracked one; `name` labels the progress."""
     compared = []
-    for done, film in enumerate(films, start=1):
-        compared.append(compare_video(talker, film, load_waveform(film.sound)))
+    for done, video in enumerate(videos, start=1):
+        compared.append(compare_video(talker, video, load_waveform(video.sound)))
         if progress:
-            progress(done, len(films), name)
+            progress(done, len(videos), name)
     return compared
 
 
-def compare_video(talker: Talker, film: TrackedVideo, waveform: Waveform) -> Compared:
-    """The mouth that the model makes of `waveform`, which may be the film's own sound or that sound disturbed."""
+def compare_video(talker: Talker, video: TrackedVideo, waveform: Waveform) -> Compared:
+    """Predict the mouth from `waveform`, the video's own sound or an augmented version of it."""
     animation = talker.animate(waveform)
-    mouth, eyes, frames = mouth_of(talker.head, animation.vertices, animation.fps), eye_distance(talker.head), film.gap
-    curves = (at_frames(c / eyes, mouth.fps, len(frames), film.fps) for c in (mouth.gap, mouth.width, mouth.jaw))
+    mouth, eyes, frames = mouth_of(talker.head, animation.vertices, animation.fps), eye_distance(talker.head), video.gap
+    curves = (at_frames(c / eyes, mouth.fps, len(frames), video.fps) for c in (mouth.gap, mouth.width, mouth.jaw))
     gap, width, jaw = curves
     contour = gaussian_filter1d(loudness_contour(waveform.samples), LOUDNESS_SMOOTHING * RATE)
-    return Compared(film, np.maximum(gap, 0.0), width, jaw, at_frames(contour, RATE, len(frames), film.fps))
+    return Compared(video, np.maximum(gap, 0.0), width, jaw, at_frames(contour, RATE, len(frames), video.fps))
 
 
 def face_figures(video: VideoGoals, compared: Sequence[Compared], card: Scorecard) -> list[Figure]:
-    """Everything that is said about the clips of one folder of video."""
+    """All figures of one folder of tracked video."""
     gaps = [one.correlation for one in compared]
-    widths = [metrics.correlation(one.width, one.film.width) for one in compared]
-    jaws = [metrics.correlation(one.jaw, one.film.jaw) for one in compared]
-    loud = [metrics.correlation(one.loudness, one.film.gap) for one in compared]
-    ratios = [metrics.amplitude_ratio(one.gap, one.film.gap) for one in compared]
-    lags = [metrics.lag_seconds(one.gap, one.film.gap, one.film.fps) for one in compared]
-    rows = [
-        ("lip gap, median correlation with film", np.median(gaps), video.gap),
-        ("lip gap, mean correlation with film", np.mean(gaps), video.gap),
-        ("lip gap, median amplitude against film", np.median(ratios), video.amplitude),
-        ("timing: median lag behind film in ms", 1000 * np.median(lags), card.video_lag_ms),
-        ("lip width, median correlation with film", np.median(widths), video.width),
-        ("lip width, mean correlation with film", np.mean(widths), video.width),
-        ("jaw, median correlation with film", np.median(jaws), None),
-        ("jitter: lip acceleration against film", acceleration_ratio(compared), card.video_jitter),
-        ("for scale: loudness alone, median correlation of lip gap", np.median(loud), None),
-        ("for scale: loudness alone, mean correlation of lip gap", np.mean(loud), None),
+    widths = [metrics.correlation(one.width, one.video.width) for one in compared]
+    jaws = [metrics.correlation(one.jaw, one.video.jaw) for one in compared]
+    loud = [metrics.correlation(one.loudness, one.video.gap) for one in compared]
+    ratios = [metrics.amplitude_ratio(one.gap, one.video.gap) for one in compared]
+    lags = [metrics.lag_seconds(one.gap, one.video.gap, one.video.fps) for one in compared]
+    rows: list[tuple[str, float, Goal | None]] = [
+        ("lip opening, median correlation with video", float(np.median(gaps)), video.gap),
+        ("lip opening, mean correlation with video", float(np.mean(gaps)), video.gap),
+        ("lip opening, median amplitude ratio to video", float(np.median(ratios)), video.amplitude),
+        ("timing: median lag behind video in ms", 1000 * float(np.median(lags)), card.video_lag_ms),
+        ("lip width, median correlation with video", float(np.median(widths)), video.width),
+        ("lip width, mean correlation with video", float(np.mean(widths)), video.width),
+        ("jaw, median correlation with video", float(np.median(jaws)), None),
+        ("jitter: lip acceleration ratio to video", acceleration_ratio(compared), card.video_jitter),
+        ("baseline: loudness alone, median correlation of lip opening", float(np.median(loud)), None),
+        ("baseline: loudness alone, mean correlation of lip opening", float(np.mean(loud)), None),
     ]
-    count = f"{len(compared)} clips, {sum(len(one.film.gap) for one in compared)} film frames"
-    return [Figure(f"{video.folder}: {name}", float(value), count, wanted) for name, value, wanted in rows]
+    count = f"{len(compared)} clips, {sum(len(one.video.gap) for one in compared)} video frames"
+    return [Figure(f"{video.folder}: {name}", value, count, goal) for name, value, goal in rows]
 
 
 def acceleration_ratio(compared: Sequence[Compared]) -> float:
-    """Mean size of the lip gap's second difference over all clips, predicted over filmed.
+    """Compute the mean absolute second difference of the lip opening over all clips, predicted over tracked.
 
-    Both at the film's rate and through the same Gaussian of one frame, since a tracker's noise is acceleration too.
+    Both are at the video's frame rate and smoothed by the same Gaussian of one frame, because tracking noise adds
+    acceleration.
     """
-    predicted, filmed = (
-        np.mean([metrics.acceleration(curve, metrics.ACCELERATION_SMOOTHING)[0] for curve in curves])
-        for curves in ([one.gap for one in compared], [one.film.gap for one in compared])
+    predicted, tracked = (
+        float(np.mean([metrics.acceleration(curve, metrics.ACCELERATION_SMOOTHING)[0] for curve in curves]))
+        for curves in ([one.gap for one in compared], [one.video.gap for one in compared])
     )
-    return float(predicted / max(filmed, 1e-12))
+    return predicted / max(tracked, 1e-12)

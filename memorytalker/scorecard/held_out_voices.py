@@ -1,4 +1,4 @@
-"""The validation speakers, spoken by the model in their own manner and in none: what each clip came to."""
+"""Held-out speakers: their clips predicted in the style of their own voice and in the neutral style."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from memorytalker.scorecard.synthesised_truth import ReferenceClip, source_note
 from memorytalker.sound.acoustics import RATE, loudness_contour
 from memorytalker.sound.decode import load_waveform
 
-#: Decibels under the level of the clip's speech from which on a frame is quiet: nine in ten spoken frames are louder.
+#: A frame is quiet from this many decibels below the speech level of its clip; nine in ten spoken frames are louder.
 QUIET_DECIBELS = 20.0
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """One validation clip after the road, T frames.
+class PredictedClip:
+    """A validation clip with its predictions, T frames.
 
-    own, neutral: the predicted mouth in the style of the clip's own voice (stages 1 and 2) and in the neutral one
+    own, neutral: the predicted mouth in the style of the clip's own voice (stages 1 and 2) and in the neutral style
     (stage 1). true: the mouth of the synthesised motion. own_error, neutral_error: LVE, maximum form, in square metres
     against that motion. style: (n,) style weights. quiet: (T,) whether the frame's sound is quiet.
     """
@@ -45,27 +45,28 @@ class Spoken:
     quiet: np.ndarray
 
 
-def speak_all(talker: Talker, clips: Sequence[ReferenceClip], progress: Progress | None = None) -> list[Spoken]:
-    """Every clip on the whole road, from its sound file to vertices, twice: in its own manner and in none."""
-    spoken = []
+def predict_all(
+    talker: Talker, clips: Sequence[ReferenceClip], progress: Progress | None = None
+) -> list[PredictedClip]:
+    """Predict every clip from its sound file to vertices, in the style of its own voice and in the neutral style."""
+    predicted = []
     for done, clip in enumerate(clips, start=1):
-        spoken.append(speak(talker, clip))
+        predicted.append(predict(talker, clip))
         if progress:
             progress(done, len(clips), "voices")
-    return spoken
+    return predicted
 
 
-def speak(talker: Talker, clip: ReferenceClip) -> Spoken:
-    """One clip. Raises EvaluationError if the model's frames are not those of the synthesised motion."""
+def predict(talker: Talker, clip: ReferenceClip) -> PredictedClip:
+    """Predict one clip. Raises EvaluationError if its frames do not match those of the synthesised motion."""
     head, lips = talker.head, talker.head.regions["lips"]
     waveform = load_waveform(clip.sound)
     true = head.template[lips] + np.einsum("ts,svc->tvc", clip.weights, head.blendshapes[:, lips])
     mouths, errors, styles = [], [], []
-    for style in ({}, {"style": None}):
-        animation = talker.animate(waveform, **style)
+    for animation in (talker.animate(waveform), talker.animate(waveform, style=None)):
         if animation.fps != clip.fps or len(animation.vertices) != len(true):
             raise EvaluationError(
-                f"The model makes {len(animation.vertices)} frames at {animation.fps:g} fps of {clip.sound.name}, "
+                f"The model predicts {len(animation.vertices)} frames at {animation.fps:g} fps for {clip.sound.name}, "
                 f"but its motion has {len(true)} at {clip.fps:g}; only a model at {clip.fps:g} fps can be compared."
             )
         mouths.append(mouth_of(head, animation.vertices, animation.fps))
@@ -73,13 +74,21 @@ def speak(talker: Talker, clip: ReferenceClip) -> Spoken:
         styles.append(animation.style_weights)
     mouth = mouth_of_curves(head, clip.weights, clip.fps)
     quiet = quiet_frames(waveform.samples, len(true), clip.fps)
-    return Spoken(clip, mouths[0], mouths[1], mouth, errors[0], errors[1], styles[0], quiet)
+    return PredictedClip(clip, mouths[0], mouths[1], mouth, errors[0], errors[1], styles[0], quiet)
 
 
 def quiet_frames(samples: np.ndarray, frames: int, fps: float) -> np.ndarray:
-    """(T,) True where every 10 ms of a frame are at least `QUIET_DECIBELS` under the level of the clip's speech.
+    """Mark the frames that are quiet throughout: `QUIET_DECIBELS` below the clip's speech level in every 10 ms.
 
-    That level is the median loudness of the 10 ms within 25 dB of the loudest, as in `corpus.hearing.effort`.
+    The speech level is the median loudness of the 10 ms steps within 25 dB of the loudest.
+
+    Args:
+        samples: (S,) float32 at 16 kHz.
+        frames: number of frames T.
+        fps: frames per second.
+
+    Returns:
+        (T,) bool.
     """
     contour = loudness_contour(samples)
     speech = np.median(contour[contour > np.percentile(contour, 98) - 25])
@@ -88,51 +97,50 @@ def quiet_frames(samples: np.ndarray, frames: int, fps: float) -> np.ndarray:
     return loudest[middle] <= speech - QUIET_DECIBELS
 
 
-def by_speaker(spoken: Sequence[Spoken]) -> Iterator[tuple[str, list[Spoken]]]:
-    """Every speaker with all of his or her clips."""
-    for speaker in dict.fromkeys(one.clip.speaker for one in spoken):
-        yield speaker, [one for one in spoken if one.clip.speaker == speaker]
+def by_speaker(predicted: Sequence[PredictedClip]) -> Iterator[tuple[str, list[PredictedClip]]]:
+    """Yield every speaker with all of the speaker's clips."""
+    for speaker in dict.fromkeys(one.clip.speaker for one in predicted):
+        yield speaker, [one for one in predicted if one.clip.speaker == speaker]
 
 
-def contact_figures(spoken: Sequence[Spoken], card: Scorecard) -> list[Figure]:
-    """Lips on p b m, lip to teeth on f v, and the mouth in silence; beside each what the synthesised motion has."""
-    groups = [clips for _, clips in by_speaker(spoken)]
-    closed, met, shut, resting = (
+def contact_figures(predicted: Sequence[PredictedClip], card: Scorecard) -> list[Figure]:
+    """Lip closure on p b m, lip-to-teeth contact on f v, and closure in silence, each with the synthesised value."""
+    groups = [clips for _, clips in by_speaker(predicted)]
+    bilabial, labiodental, silent, quiet = (
         [np.sum([count(clips, [getattr(one, whose) for one in clips]) for clips in groups], axis=0) for whose in
-         ("own", "true")] for count in (_closed, _met, _shut, _resting)
+         ("own", "true")] for count in (_bilabial, _labiodental, _silent, _quiet)
     )  # fmt: skip
     people = f"{len(groups)} speakers"
 
     def figure(name: str, counts: list[np.ndarray], what: str, goal: Goal | None) -> Figure:
-        (did, should), true = counts
-        share, itself = (hit / all_ if all_ else float("nan") for hit, all_ in (counts[0], true))
-        said = f"{should} {what}, {people}; the synthesised motion itself {itself:.3f}"
-        return Figure(name, float(share), said, goal)
+        share, reference = (hits / total if total else float("nan") for hits, total in counts)
+        count = f"{counts[0][1]} {what}, {people}; the synthesised motion itself {reference:.3f}"
+        return Figure(name, float(share), count, goal)
 
     return [
-        figure("lips closed on p b m", closed, "phones", card.lips_closed),
-        figure("lower lip to upper teeth on f v", met, "phones", card.lip_to_teeth),
-        figure("mouth closed in silence", shut, "frames of aligned silence", None),
+        figure("lips closed on p b m", bilabial, "phones", card.lips_closed),
+        figure("lower lip to upper teeth on f v", labiodental, "phones", card.lip_to_teeth),
+        figure("mouth closed in silence", silent, "frames of aligned silence", None),
         figure(
             f"mouth closed in silence, {QUIET_DECIBELS:g} dB below speech",
-            resting,
+            quiet,
             "quiet frames",
             card.closed_when_quiet,
         ),
     ]
 
 
-def _closed(clips: list[Spoken], mouths: list[Mouth]) -> tuple[int, int]:
-    """(closed, all) of one speaker's p b m, by that speaker's own vowels."""
+def _bilabial(clips: list[PredictedClip], mouths: list[Mouth]) -> tuple[int, int]:
+    """(closed, all) of one speaker's p b m, relative to that speaker's vowels."""
     return _contacts(clips, [mouth.gap for mouth in mouths], ENGLISH.bilabials)
 
 
-def _met(clips: list[Spoken], mouths: list[Mouth]) -> tuple[int, int]:
-    """(met, all) of one speaker's f v."""
-    return _contacts(clips, [mouth.bite for mouth in mouths], ENGLISH.labiodentals)
+def _labiodental(clips: list[PredictedClip], mouths: list[Mouth]) -> tuple[int, int]:
+    """(touching, all) of one speaker's f v, relative to that speaker's vowels."""
+    return _contacts(clips, [mouth.lip_to_teeth for mouth in mouths], ENGLISH.labiodentals)
 
 
-def _contacts(clips: list[Spoken], curves: list[np.ndarray], labels: tuple[str, ...]) -> tuple[int, int]:
+def _contacts(clips: list[PredictedClip], curves: list[np.ndarray], labels: tuple[str, ...]) -> tuple[int, int]:
     limit, wanted = _limit(clips, curves), ENGLISH.indices(labels)
     counts = np.zeros(2, int)
     for one, curve in zip(clips, curves, strict=True):
@@ -142,7 +150,7 @@ def _contacts(clips: list[Spoken], curves: list[np.ndarray], labels: tuple[str, 
     return int(counts[0]), int(counts[1])
 
 
-def _shut(clips: list[Spoken], mouths: list[Mouth], quiet_only: bool = False) -> tuple[int, int]:
+def _silent(clips: list[PredictedClip], mouths: list[Mouth], quiet_only: bool = False) -> tuple[int, int]:
     """(closed, all) frames of one speaker's aligned silences."""
     gaps = [mouth.gap for mouth in mouths]
     limit, counts = _limit(clips, gaps), np.zeros(2, int)
@@ -154,20 +162,20 @@ def _shut(clips: list[Spoken], mouths: list[Mouth], quiet_only: bool = False) ->
     return int(counts[0]), int(counts[1])
 
 
-def _resting(clips: list[Spoken], mouths: list[Mouth]) -> tuple[int, int]:
-    """(closed, all) frames of one speaker's aligned silences that are also quiet."""
-    return _shut(clips, mouths, quiet_only=True)
+def _quiet(clips: list[PredictedClip], mouths: list[Mouth]) -> tuple[int, int]:
+    """(closed, all) quiet frames of one speaker's aligned silences."""
+    return _silent(clips, mouths, quiet_only=True)
 
 
-def _limit(clips: list[Spoken], curves: list[np.ndarray]) -> float:
-    """Metres under which a distance of this speaker's mouth counts as closed."""
+def _limit(clips: list[PredictedClip], curves: list[np.ndarray]) -> float:
+    """The distance in metres below which this speaker's mouth counts as closed."""
     frames = [frame_phones(one.clip.phones, len(one.true.gap), one.clip.fps) for one in clips]
-    return metrics.CLOSED_SHARE * metrics.vowel_gap(curves, frames, np.array(ENGLISH.indices(ENGLISH.vowels)))
+    return metrics.CLOSED_SHARE * metrics.vowel_median(curves, frames, np.array(ENGLISH.indices(ENGLISH.vowels)))
 
 
-def timing_figure(spoken: Sequence[Spoken], card: Scorecard) -> Figure:
-    """By how much the predicted lip gap lags behind that of the synthesised motion of the same phone times."""
-    lags = [metrics.lag_seconds(one.own.gap, one.true.gap, one.clip.fps) for one in spoken]
+def timing_figure(predicted: Sequence[PredictedClip], card: Scorecard) -> Figure:
+    """Median lag of the predicted lip opening behind the synthesised motion of the same phone times."""
+    lags = [metrics.lag_seconds(one.own.gap, one.true.gap, one.clip.fps) for one in predicted]
     name = "timing: median lag behind phone times in ms"
-    count = f"{len(lags)} clips of synthesised motion{source_note([one.clip for one in spoken])}"
+    count = f"{len(lags)} clips of synthesised motion{source_note([one.clip for one in predicted])}"
     return Figure(name, 1000 * float(np.median(lags)), count, card.lag_ms)

@@ -1,4 +1,4 @@
-"""The mouth of a head over time: the few distances, frame by frame, that the figures of the open model are made of."""
+"""Distances of the mouth over time, from which the figures of the open model are computed."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from scipy.interpolate import make_interp_spline
 from memorytalker.evaluation import metrics
 from memorytalker.face.head import HeadMesh
 
-#: What `mouth_of` looks at; in the picture plane, as a camera in front of the face sees it.
+#: Landmarks that `mouth_of` uses.
 MARKS = ("inner_lip_upper", "inner_lip_lower", "mouth_left", "mouth_right", "chin", "nose_bridge", "upper_teeth")
 
 
 @dataclass(frozen=True)
 class Mouth:
-    """Distances of T frames, each (T,) in metres, in the picture plane (x, y) of a camera in front of the face.
+    """Distances of the mouth, each (T,) in metres, in the image plane (x, y) of a camera in front of the face.
 
-    gap: height between the inner lips, 0 where they press. width: between the corners of the mouth. jaw: from the
-    chin to the bridge of the nose. bite: how far the inner edge of the lower lip lies below the edge of the upper
-    teeth, 0 where it touches or covers it. fps: frames a second, frame i covering [i / fps, (i + 1) / fps).
+    gap: lip opening, the height between the inner lips, 0 for pressed lips. width: between the mouth corners. jaw: from
+    chin to nose bridge. lip_to_teeth: how far the inner edge of the lower lip lies below the edge of the upper teeth, 0
+    where it touches or covers it. fps: frames per second; frame i covers [i / fps, (i + 1) / fps).
     """
 
     fps: float
     gap: np.ndarray
     width: np.ndarray
     jaw: np.ndarray
-    bite: np.ndarray
+    lip_to_teeth: np.ndarray
 
 
 def mouth_of(head: HeadMesh, vertices: np.ndarray, fps: float) -> Mouth:
-    """The mouth of `head` whose vertices are (T, V, 3) metres. Raises HeadError if the head lacks one of `MARKS`."""
+    """Measure the mouth on vertices (T, V, 3) in metres. Raises KeyError if the head lacks one of `MARKS`."""
     return _mouth(vertices[:, [head.landmarks[name] for name in MARKS]], fps)
 
 
 def mouth_of_curves(head: HeadMesh, weights: np.ndarray, fps: float) -> Mouth:
-    """The mouth of `head` under face curves (T, 52), in the order of its blendshapes."""
+    """Measure the mouth of `head` under face curves (T, 52), in the order of its blendshapes."""
     marks = [head.landmarks[name] for name in MARKS]
     return _mouth(head.template[marks] + np.einsum("ts,smc->tmc", weights, head.blendshapes[:, marks]), fps)
 
@@ -48,20 +48,29 @@ def _mouth(points: np.ndarray, fps: float) -> Mouth:
         gap=metrics.lip_gap(points, 0, 1).astype(np.float64),
         width=np.linalg.norm(left - right, axis=-1),
         jaw=np.linalg.norm(chin - bridge, axis=-1),
-        bite=np.maximum(teeth[:, 1] - lower[:, 1], 0.0),
+        lip_to_teeth=np.maximum(teeth[:, 1] - lower[:, 1], 0.0),
     )
 
 
 def eye_distance(head: HeadMesh) -> float:
-    """Metres between the outer eye corners of the head at rest: the unit of filmed lengths."""
+    """Metres between the outer eye corners of the neutral head: the unit of lengths tracked in video."""
     marks, template = head.landmarks, head.template
     return float(np.linalg.norm(template[marks["eye_left_outer"]] - template[marks["eye_right_outer"]]))
 
 
 def at_frames(curve: np.ndarray, fps: float, frames: int, new_fps: float) -> np.ndarray:
-    """A curve (T,) at the middles of `frames` frames of another rate, by a cubic spline; its ends are held.
+    """Resample a curve to the frame centres of another rate, by a cubic spline with its end values held.
 
-    A spline, because straight lines would take away some of the fast movement that is to be compared.
+    Linear interpolation would damp the fast movement that is to be compared.
+
+    Args:
+        curve: (T,) any unit.
+        fps: frames per second of `curve`.
+        frames: number of frames of the result.
+        new_fps: frames per second of the result.
+
+    Returns:
+        (frames,) in the unit of `curve`.
     """
     if len(curve) == 1:
         return np.full(frames, curve[0])

@@ -1,4 +1,4 @@
-"""Noise and rooms: by how much the predicted lips lose the film when the same sound is heard under worse conditions."""
+"""Robustness: the drop of the correlation with tracked video when noise or reverberation is added to the sound."""
 
 from __future__ import annotations
 
@@ -16,29 +16,38 @@ from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.held_out_videos import Compared, compare_video
 from memorytalker.sound.decode import Waveform, load_waveform
 
-#: Decibels of the speech over the noise.
+#: Signal-to-noise ratio in decibels.
 SIGNAL_TO_NOISE = 10.0
-#: One in so many filmed clips is heard under every condition.
+#: Every STEP-th tracked clip is measured under every condition.
 STEP = 3
-#: Noises with this in their name are made of voices.
+#: Noises with this in their name are babble.
 BABBLE = "babble"
 
-#: Samples (S,) and a source of chance to samples (S,).
+#: From samples (S,) at 16 kHz and a random generator to samples (S,).
 Condition = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
 def conditions(root: Path) -> dict[str, dict[str, Condition]]:
-    """Kind -> name of the recording -> what it does to a sound. Only noises and rooms that training never uses.
+    """Load the noises and room impulse responses that are held out of training.
 
-    Raises EvaluationError when the source folder has no noise or no rooms.
+    Args:
+        root: the source folder.
+
+    Returns:
+        Kind -> name of the recording -> function that adds it to a sound.
+
+    Raises:
+        EvaluationError: if the source folder has no noises or no rooms.
     """
     noises = {path.stem: _noise(load_waveform(path).samples) for path in held_noises(root)}
     rooms = {path.stem: _room(load_waveform(path).samples) for path in held_rooms(root)}
     if not noises or not rooms:
         raise EvaluationError(f"{root} needs recordings in noise/noise and noise/room to measure robustness.")
     return {
-        f"babble at {SIGNAL_TO_NOISE:g} dB": {name: do for name, do in noises.items() if BABBLE in name},
-        f"household noise at {SIGNAL_TO_NOISE:g} dB": {name: do for name, do in noises.items() if BABBLE not in name},
+        f"babble at {SIGNAL_TO_NOISE:g} dB": {name: noise for name, noise in noises.items() if BABBLE in name},
+        f"household noise at {SIGNAL_TO_NOISE:g} dB": {
+            name: noise for name, noise in noises.items() if BABBLE not in name
+        },
         "rooms": rooms,
     }
 
@@ -58,29 +67,30 @@ def condition_figures(
     card: Scorecard,
     progress: Progress | None = None,
 ) -> list[Figure]:
-    """Mean fall of the lip gap's correlation with film, for every kind and every recording of it."""
+    """Mean drop of the lip opening's correlation with video, for every kind of condition and every recording of it."""
     chosen = list(clean[::STEP])
     kinds = {kind: recordings for kind, recordings in kinds.items() if recordings}
-    total, done, figures = sum(map(len, kinds.values())), 0, []
+    total, done = sum(map(len, kinds.values())), 0
+    figures: list[Figure] = []
     for kind, recordings in kinds.items():
-        falls = {}
-        for name, change in recordings.items():
-            falls[name] = np.mean([fall(talker, one, change, name) for one in chosen])
+        drops = {}
+        for name, condition in recordings.items():
+            drops[name] = np.mean([drop(talker, one, condition, name) for one in chosen])
             done += 1
             if progress:
                 progress(done, total, "conditions")
-        count = f"{len(chosen)} clips in each of {len(falls)}"
-        title = "robustness: fall of the lip gap's correlation with film"
-        figures.append(Figure(f"{title}, {kind}", float(np.mean(list(falls.values()))), count, card.fall))
-        if len(falls) > 1:
+        count = f"{len(chosen)} clips in each of {len(drops)}"
+        title = "robustness: drop of the lip opening's correlation with video"
+        figures.append(Figure(f"{title}, {kind}", float(np.mean(list(drops.values()))), count, card.fall))
+        if len(drops) > 1:
             figures += [Figure(f"{title}, {kind}: {name}", float(value), f"{len(chosen)} clips")
-                        for name, value in falls.items()]  # fmt: skip
+                        for name, value in drops.items()]  # fmt: skip
     return figures
 
 
-def fall(talker: Talker, clean: Compared, change: Condition, name: str) -> float:
-    """By how much the correlation falls in one clip; chance is the same for the same clip and recording."""
-    samples = load_waveform(clean.film.sound).samples
-    random = np.random.default_rng([*name.encode(), *clean.film.sound.stem.encode()])
-    heard = Waveform(np.clip(change(samples, random), -1.0, 1.0).astype(np.float32))
-    return clean.correlation - compare_video(talker, clean.film, heard).correlation
+def drop(talker: Talker, clean: Compared, condition: Condition, name: str) -> float:
+    """Drop of the correlation in one clip; seeded by the names of clip and recording."""
+    samples = load_waveform(clean.video.sound).samples
+    random = np.random.default_rng([*name.encode(), *clean.video.sound.stem.encode()])
+    degraded = Waveform(np.clip(condition(samples, random), -1.0, 1.0).astype(np.float32))
+    return clean.correlation - compare_video(talker, clean.video, degraded).correlation
