@@ -215,7 +215,7 @@ def test_a_face_against_its_own_video(clip: synthesised_truth.ReferenceClip) -> 
     compared = held_out_videos.compare_videos(Puppet(wave), [tracked(clip)], "grid_s1")
     figures_of_folder = held_out_videos.face_figures(VIDEOS["grid_s1"], compared, CARD)
     figures = {figure.name.removeprefix("grid_s1: "): figure for figure in figures_of_folder}
-    for what in ("lip gap", "lip width", "jaw"):
+    for what in ("lip opening", "lip width", "jaw"):
         assert figures[f"{what}, median correlation with video"].value == pytest.approx(1.0, abs=1e-4)
     assert figures["timing: median lag behind video in ms"].value == pytest.approx(0, abs=0.5)
     assert figures["jitter: lip acceleration ratio to video"].value == pytest.approx(1, abs=0.02)

@@ -17,16 +17,16 @@ from memorytalker.evaluation.evaluate import evaluate
 from memorytalker.experiments import plan as planning
 from memorytalker.experiments import run as running
 from memorytalker.experiments.material import Material, hold_out, joined, nested_speakers
-from memorytalker.experiments.measurement import face_errors, from_json, lip_errors, measure, openness, to_json
+from memorytalker.experiments.measurement import face_errors, from_json, lip_errors, measure, speaker_openings, to_json
 from memorytalker.experiments.plan import Budget, Plan, load_plan, settings
 from memorytalker.experiments.predict import (
     batches,
     best_styles,
+    clips_of_other_speakers,
     encode,
-    of_unseen_speakers,
+    encode_styles,
     predicted,
     still,
-    styles_heard,
 )
 from memorytalker.experiments.run import run_experiments
 from memorytalker.experiments.variants import BASELINES, GROUPS
@@ -64,12 +64,12 @@ def clips_of(speakers: str, each: int, first: int = 0) -> tuple[TrainingClip, ..
 
 @pytest.fixture(scope="module")
 def material() -> Material:
-    judged = clips_of("XYZ", 2, 500)
+    evaluated = clips_of("XYZ", 2, 500)
     random = np.random.default_rng(0)
     templates = {name: random.standard_normal((VERTICES, 3)).astype(np.float32) for name in "XYZ"}
     dataset = FaceDataset(Path("toy"), "converted", 30, VERTICES, (), templates, REGIONS, digest="toy")
     mouth = MouthVertices(torch.tensor([3, 1, 7]))
-    return Material(clips_of("ABCD", 3), clips_of("PQ", 2, 300), judged, mouth, None, dataset, "test", "digest")
+    return Material(clips_of("ABCD", 3), clips_of("PQ", 2, 300), evaluated, mouth, None, dataset, "test", "digest")
 
 
 # plans and variants
@@ -125,18 +125,18 @@ def test_a_stage_two_in_closed_form_takes_the_place_of_gradients(material: Mater
         style_regression=style_regression,
         budget=Budget(style_regression=5),
     )
-    told: list[str] = []
-    run_experiments(material, tmp_path, plan, (*BASELINES, "one-hot"), say=told.append)
+    lines: list[str] = []
+    run_experiments(material, tmp_path, plan, (*BASELINES, "one-hot"), log=lines.append)
     kinds = sorted(path.name.split("-")[0] for path in (tmp_path / "stages").iterdir())
     assert kinds == ["memorize", "style_regression", "stylize"], "labels are learned by gradient even so"
     whole = result(tmp_path, "stages-1-2")
-    assert whole["stages"][1]["steps"] == 5 and "style_regression 5 steps of 32 clips" in told[1]
+    assert whole["stages"][1]["steps"] == 5 and "manners 5 steps of 32 clips" in lines[1]
     assert whole["evaluations"]["main"] != whole["evaluations"]["neutral"], "a style was taught"
     assert not list((tmp_path / "stages").glob("*/last.pt"))
     again: list[str] = []
     for path in (tmp_path / "results").rglob("*.json"):
         path.unlink()
-    run_experiments(material, tmp_path, plan, ("stages-1-2",), say=again.append)
+    run_experiments(material, tmp_path, plan, ("stages-1-2",), log=again.append)
     assert result(tmp_path, "stages-1-2")["evaluations"] == whole["evaluations"], "not taught again"
 
 
@@ -153,7 +153,7 @@ def test_a_variant_changes_what_it_says_and_nothing_else() -> None:
 
 
 def test_a_budget_in_steps_is_the_same_for_few_clips_and_many() -> None:
-    plan = dataclasses.replace(PLAN, budget=Budget(memorize=60, judgements=3))
+    plan = dataclasses.replace(PLAN, budget=Budget(memorize=60, validations=3))
     variant = plan.variants(("stage-1",))[0]
     for clips in (40, 80, 120):
         config = settings(plan, variant, 0, clips).stages[0]
@@ -221,112 +221,114 @@ def test_pieces_are_joined_to_the_clips_they_came_from() -> None:
         assert all(torch.equal(getattr(one, key), getattr(other, key)) for key in ("states", "mel", "motion", "labels"))
 
 
-# predictions and judgement
+# predictions and their evaluation
 
 
 def test_batches_hold_every_clip_once_and_are_not_too_large(material: Material) -> None:
-    groups = list(batches(material.judged, frames=60))
+    groups = list(batches(material.evaluated, frames=60))
     assert sorted(sum(groups, [])) == list(range(6))
-    sizes = [len(g) * max(material.judged[i].frames for i in g) for g in groups]
+    sizes = [len(g) * max(material.evaluated[i].frames for i in g) for g in groups]
     assert max(sizes) <= 60 < sum(sizes)
 
 
 def test_predictions_are_those_of_each_clip_alone(material: Material) -> None:
     model = random_model(FAMILIES["open"])
-    styles = styles_heard(model, material.judged)
-    together = predicted(model, encode(model, material.judged), styles)
-    for number, one in enumerate(material.judged):
-        torch.testing.assert_close(styles[number : number + 1], styles_heard(model, [one]), atol=1e-5, rtol=0)
+    styles = encode_styles(model, material.evaluated)
+    together = predicted(model, encode(model, material.evaluated), styles)
+    for number, one in enumerate(material.evaluated):
+        torch.testing.assert_close(styles[number : number + 1], encode_styles(model, [one]), atol=1e-5, rtol=0)
         alone = predicted(model, encode(model, [one]), styles[number : number + 1])[0]
         assert alone.shape == (one.frames, 3 * VERTICES)
         np.testing.assert_allclose(together[number], alone, atol=1e-6)
-    assert np.abs(together[0] - predicted(model, encode(model, material.judged))[0]).max() > 1e-6, "style shows"
+    assert np.abs(together[0] - predicted(model, encode(model, material.evaluated))[0]).max() > 1e-6, "style shows"
 
 
-def test_judgement_is_that_of_evaluation_on_whole_faces(material: Material) -> None:
-    made = [0.5 * c.motion.numpy() for c in material.judged]
-    by_name = {c.name: (c, m) for c, m in zip(material.judged, made, strict=True)}
+def test_measures_are_those_of_evaluation_on_whole_faces(material: Material) -> None:
+    made = [0.5 * c.motion.numpy() for c in material.evaluated]
+    by_name = {c.name: (c, m) for c, m in zip(material.evaluated, made, strict=True)}
     templates = material.dataset.templates
 
     def sequence(c: TrainingClip) -> Sequence:
         return Sequence(c.name, c.speaker, "test", c.frames, 30, lambda: None,
                         lambda: templates[c.speaker] + c.motion.numpy().reshape(-1, VERTICES, 3))  # fmt: skip
 
-    whole = dataclasses.replace(material.dataset, sequences=tuple(sequence(c) for c in material.judged))
+    whole = dataclasses.replace(material.dataset, sequences=tuple(sequence(c) for c in material.evaluated))
     expected = evaluate(lambda s: by_name[s.name][1].reshape(-1, VERTICES, 3), whole, "test")
-    found = measure(material, {"half": made, "control": made})
-    for one, other in zip(found["half"].clips, expected.clips, strict=True):
+    measured = measure(material, {"half": made, "control": made})
+    for one, other in zip(measured["half"].clips, expected.clips, strict=True):
         assert (one.name, one.frames) == (other.name, other.frames)
         for name, value in other.values.items():
             np.testing.assert_allclose(one.values[name], value, rtol=2e-5, err_msg=name)
-    assert found["half"].regions == expected.regions and found["half"].vertex_count == VERTICES
+    assert measured["half"].regions == expected.regions and measured["half"].vertex_count == VERTICES
     for name, interval in expected.pooled.items():
-        np.testing.assert_allclose(dataclasses.astuple(found["half"].pooled[name]), dataclasses.astuple(interval),
+        np.testing.assert_allclose(dataclasses.astuple(measured["half"].pooled[name]), dataclasses.astuple(interval),
                                    rtol=2e-5)  # fmt: skip
-    assert "fdd" not in found["control"].pooled and "lve_max" in found["control"].pooled
+    assert "fdd" not in measured["control"].pooled and "lve_max" in measured["control"].pooled
     np.testing.assert_allclose(lip_errors(material, made), [c.values["lve_mean"] for c in expected.clips], rtol=2e-5)
 
 
 def test_errors_in_orthonormal_coordinates_are_those_of_the_vertices(material: Material) -> None:
     basis = np.linalg.qr(np.random.default_rng(1).standard_normal((3 * VERTICES, 5)))[0].T.astype(np.float32)
-    small = [dataclasses.replace(c, motion=torch.from_numpy(c.motion.numpy() @ basis.T)) for c in material.judged]
+    small = [dataclasses.replace(c, motion=torch.from_numpy(c.motion.numpy() @ basis.T)) for c in material.evaluated]
     wide = [dataclasses.replace(c, motion=torch.from_numpy(s.motion.numpy() @ basis))
-            for c, s in zip(material.judged, small, strict=True)]  # fmt: skip
-    narrow = dataclasses.replace(material, judged=tuple(small), basis=basis)
-    plain = dataclasses.replace(material, judged=tuple(wide))
+            for c, s in zip(material.evaluated, small, strict=True)]  # fmt: skip
+    narrow = dataclasses.replace(material, evaluated=tuple(small), basis=basis)
+    plain = dataclasses.replace(material, evaluated=tuple(wide))
     made = still(small)
     for function in (face_errors, lip_errors):
         np.testing.assert_allclose(function(narrow, made), function(plain, still(wide)), rtol=1e-4)
-    assert openness(narrow, made).true == pytest.approx(openness(plain, still(wide)).true, rel=1e-3)
+    assert speaker_openings(narrow, made).true == pytest.approx(speaker_openings(plain, still(wide)).true, rel=1e-3)
 
 
-def test_openness_finds_who_opens_wide(material: Material) -> None:
+def test_openings_show_who_opens_wide(material: Material) -> None:
     wide = {"X": 0.001, "Y": 0.004, "Z": 0.010}
 
     def opened(factor: float, reverse: bool = False) -> list[np.ndarray]:
         made = []
-        for c in material.judged:
+        for c in material.evaluated:
             offsets = np.zeros((c.frames, VERTICES, 3), np.float32)
             offsets[:, 1, 1] = factor * (0.011 - wide[c.speaker] if reverse else wide[c.speaker])
             made.append(offsets.reshape(c.frames, -1))
         return made
 
-    judged = tuple(dataclasses.replace(c, motion=torch.from_numpy(m))
-                   for c, m in zip(material.judged, opened(1.0), strict=True))  # fmt: skip
-    planted = dataclasses.replace(material, judged=judged)
-    assert openness(planted, opened(0.5)).correlation == pytest.approx(1.0)
-    assert openness(planted, opened(0.5, reverse=True)).correlation == pytest.approx(-1.0)
-    assert openness(planted, opened(0.0)).correlation is None, "a face that never opens knows nobody"
-    assert openness(planted, opened(0.5)).true == pytest.approx((0.001, 0.004, 0.010), rel=1e-5)
+    evaluated = tuple(dataclasses.replace(c, motion=torch.from_numpy(m))
+                   for c, m in zip(material.evaluated, opened(1.0), strict=True))  # fmt: skip
+    planted = dataclasses.replace(material, evaluated=evaluated)
+    assert speaker_openings(planted, opened(0.5)).correlation == pytest.approx(1.0)
+    assert speaker_openings(planted, opened(0.5, reverse=True)).correlation == pytest.approx(-1.0)
+    assert speaker_openings(planted, opened(0.0)).correlation is None, "a face that never opens tells no speakers apart"
+    assert speaker_openings(planted, opened(0.5)).true == pytest.approx((0.001, 0.004, 0.010), rel=1e-5)
 
 
 def test_another_speakers_style_is_another_speakers(material: Material) -> None:
-    other = of_unseen_speakers(material.judged)
-    assert all(material.judged[i].speaker != c.speaker for i, c in zip(other, material.judged, strict=True))
-    assert other == of_unseen_speakers(material.judged)
+    other = clips_of_other_speakers(material.evaluated)
+    assert all(material.evaluated[i].speaker != c.speaker for i, c in zip(other, material.evaluated, strict=True))
+    assert other == clips_of_other_speakers(material.evaluated)
     with pytest.raises(ValueError, match="two speakers"):
-        of_unseen_speakers(material.judged[:2])
+        clips_of_other_speakers(material.evaluated[:2])
 
 
 def test_fitted_styles_find_the_planted_ones(material: Material) -> None:
     model = random_model(FAMILIES["open"])
     planted = {name: torch.full((1, 40), value) for name, value in (("X", 0.4), ("Y", 1.7), ("Z", 1.0))}
-    styles = torch.cat([planted[c.speaker] for c in material.judged])
-    heard = encode(model, material.judged)
-    truth = predicted(model, heard, styles)
-    clips = [dataclasses.replace(c, motion=torch.from_numpy(t)) for c, t in zip(material.judged, truth, strict=True)]
-    own = dataclasses.replace(material, judged=tuple(clips))
-    neutral = face_errors(own, predicted(model, heard)).sum()
-    assert face_errors(own, predicted(model, heard, best_styles(model, clips))).sum() < 0.2 * neutral
+    styles = torch.cat([planted[c.speaker] for c in material.evaluated])
+    encoded = encode(model, material.evaluated)
+    targets = predicted(model, encoded, styles)
+    clips = [
+        dataclasses.replace(c, motion=torch.from_numpy(t)) for c, t in zip(material.evaluated, targets, strict=True)
+    ]
+    own = dataclasses.replace(material, evaluated=tuple(clips))
+    neutral = face_errors(own, predicted(model, encoded)).sum()
+    assert face_errors(own, predicted(model, encoded, best_styles(model, clips))).sum() < 0.2 * neutral
 
 
 def test_evaluations_survive_being_stored(material: Material) -> None:
-    found = measure(material, {"still": still(material.judged)})["still"]
-    again = from_json(json.loads(json.dumps(to_json(found))))
-    assert [vars(c) | {"values": None} for c in again.clips] == [vars(c) | {"values": None} for c in found.clips]
-    for one, other in zip(again.clips, found.clips, strict=True):
+    measured = measure(material, {"still": still(material.evaluated)})["still"]
+    again = from_json(json.loads(json.dumps(to_json(measured))))
+    assert [vars(c) | {"values": None} for c in again.clips] == [vars(c) | {"values": None} for c in measured.clips]
+    for one, other in zip(again.clips, measured.clips, strict=True):
         np.testing.assert_equal(dict(one.values), dict(other.values))
-    pooled = [{name: vars(interval) for name, interval in one.pooled.items()} for one in (again, found)]
+    pooled = [{name: vars(interval) for name, interval in one.pooled.items()} for one in (again, measured)]
     np.testing.assert_equal(*pooled)
 
 
@@ -339,7 +341,7 @@ def finished(material: Material, tmp_path_factory: pytest.TempPathFactory) -> Pa
     out = tmp_path_factory.mktemp("experiments")
     names = ("neutral-face", "no-memory", *BASELINES, "one-hot", "end-to-end", "slots-8", "speakers-2", "speakers-all")
     torch.set_num_threads(1)
-    run_experiments(material, out, PLAN, names, say=lambda line: None)
+    run_experiments(material, out, PLAN, names, log=lambda line: None)
     return out
 
 
@@ -356,7 +358,7 @@ def test_what_variants_have_in_common_is_trained_once(finished: Path) -> None:
 
 
 def test_results_hold_controls_beside_the_variant(finished: Path) -> None:
-    assert set(result(finished, "stages-1-2")["evaluations"]) == {"main", "neutral", "stranger", "oracle"}
+    assert set(result(finished, "stages-1-2")["evaluations"]) == {"main", "neutral", "other speaker", "oracle"}
     assert set(result(finished, "stage-1")["evaluations"]) == {"main"}
     whole, first = result(finished, "stages-1-2"), result(finished, "stage-1")
     assert whole["evaluations"]["neutral"]["pooled"]["fve"] == first["evaluations"]["main"]["pooled"]["fve"]
@@ -376,9 +378,9 @@ def test_nothing_is_done_twice(finished: Path, material: Material, monkeypatch: 
     for name in ("memorize", "stylize", "train_together", "evaluate_variant"):
         monkeypatch.setattr(running, name, never)
     before = (finished / "results/seed0/stages-1-2.json").stat().st_mtime_ns
-    told: list[str] = []
-    run_experiments(material, finished, PLAN, ("neutral-face", *BASELINES, "one-hot", "end-to-end"), say=told.append)
-    assert all("done before" in line for line in told) and len(told) == 5
+    lines: list[str] = []
+    run_experiments(material, finished, PLAN, ("neutral-face", *BASELINES, "one-hot", "end-to-end"), log=lines.append)
+    assert all("done before" in line for line in lines) and len(lines) == 5
     assert (finished / "results/seed0/stages-1-2.json").stat().st_mtime_ns == before
 
 
@@ -395,6 +397,6 @@ def test_a_changed_recipe_is_not_mistaken_for_the_old_one(
     changed = dataclasses.replace(PLAN, memorize=dataclasses.replace(PLAN.memorize, learning_rate=2e-3))
     for plan, own in ((changed, material), (PLAN, dataclasses.replace(material, selection=material.selection[:3]))):
         with pytest.raises(KeyboardInterrupt):
-            run_experiments(own, finished, plan, ("stage-1",), say=lambda line: None)
+            run_experiments(own, finished, plan, ("stage-1",), log=lambda line: None)
     assert len(set(trained)) == 2
     assert not {path.name for path in (finished / "stages").iterdir()} & set(trained)

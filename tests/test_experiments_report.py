@@ -1,4 +1,4 @@
-"""What is written of experiments: tables that say what was planted, pictures with named axes, text that stays."""
+"""What is written of experiments: tables that say what was planted, plots with named axes, text that stays."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_pairs_show_the_planted_difference_with_its_sign() -> None:
     assert "| – | – |" in next(line for line in lines if line.startswith("| `stage-1`"))
 
 
-def test_the_order_is_told_as_it_is() -> None:
+def test_the_order_is_reported_as_it_is() -> None:
     better, worse = result("stage-1", BETTER), result("no-memory", WORSE)
     assert "`no-memory` > `stage-1` holds: difference +1.000" in tables.order_sentence([worse, better])
     turned = [result("stage-1", WORSE), result("no-memory", BETTER)]
@@ -80,24 +80,24 @@ def test_text_around_the_markers_stays() -> None:
 
 
 def test_a_report_is_written_whole_and_again_the_same(finished: Path, material, tmp_path: Path) -> None:  # noqa: F811
-    to, pictures = tmp_path / "EXPERIMENTS.md", tmp_path / "docs" / "experiments"
-    written = write_report(finished, to, pictures, material)
+    to, plots_folder = tmp_path / "EXPERIMENTS.md", tmp_path / "docs" / "experiments"
+    written = write_report(finished, to, plots_folder, material)
     names = {path.name for path in written}
     assert names == {"EXPERIMENTS.md", "variants.png", "speakers.png", "openness.png", "features-by-speaker.png"}
     text = to.read_text(encoding="utf-8")
     for variant in read_results(finished):
         assert f"`{variant}`" in text
     speakers = text.split("<!-- experiments speakers -->")[1].split("<!-- /experiments speakers -->")[0]
-    assert "| variant |" in speakers, "the picture of the same name does not take the table's place"
+    assert "| variant |" in speakers, "the plot of the same name does not take the table's place"
     assert "(docs/experiments/speakers.png)" in text and "nearest clip" in text and "labels tried" in text
     for path in written[1:]:
         assert path.stat().st_size < 100_000
         with Image.open(path) as image:
             assert np.asarray(image.convert("L")).std() > 5, f"{path.name} is not empty"
-    write_report(finished, to, pictures, material)
+    write_report(finished, to, plots_folder, material)
     assert to.read_text(encoding="utf-8") == text
     with pytest.raises(ConfigError, match="no results"):
-        write_report(tmp_path / "nowhere", to, pictures)
+        write_report(tmp_path / "nowhere", to, plots_folder)
 
 
 def test_results_stand_in_the_order_of_the_plan(finished: Path) -> None:  # noqa: F811
@@ -126,14 +126,14 @@ def test_every_speaker_has_a_mark_of_their_own() -> None:
     assert len(looks) == 24
 
 
-def test_pictures_name_their_axes_and_units() -> None:
+def test_plots_name_their_axes_and_units() -> None:
     one, two = Interval(2.0, 1.5, 2.5, 9), Interval(3.0, 2.0, 4.0, 9)
     bars = plots.interval_bars([("stage-1", one, 0), ("no-memory", two, 1)], "LVE, 1e-5 m²").axes[0]
     assert bars.get_xlabel() == "LVE, 1e-5 m²"
     assert [label.get_text() for label in bars.get_yticklabels()] == ["stage-1", "no-memory"]
     grown = plots.growth({"stage 1": [(4, two), (8, one)], "both": [(4, one), (8, one)]}, "LVE, 1e-5 m²").axes[0]
     assert grown.get_xscale() == "log" and "speakers" in grown.get_xlabel() and grown.get_ylabel() == "LVE, 1e-5 m²"
-    opened = plots.openness_plot([("stage-1", [0.001, 0.002], [0.001, 0.001], None)]).axes[0]
+    opened = plots.opening_plot([("stage-1", [0.001, 0.002], [0.001, 0.001], None)]).axes[0]
     assert "mm" in opened.get_xlabel() and "mm" in opened.get_ylabel() and "undefined" in opened.get_title()
     points = opened.collections[0].get_offsets()
     np.testing.assert_allclose(points, [[1.0, 1.0], [2.0, 1.0]], err_msg="metres are drawn as millimetres")
@@ -155,13 +155,13 @@ def test_the_same_command_takes_another_data_set(tmp_path: Path, capsys: pytest.
     assert "--encoder random" in capsys.readouterr().err
     words += ["--encoder", "random", "--only", "neutral-face", "one-hot", "end-to-end"]
     assert cli.main([str(word) for word in words]) == 0
-    told = capsys.readouterr().out
-    assert "one-hot (seed 0): memorize" in told and "experiments report" in told
+    printed = capsys.readouterr().out
+    assert "one-hot (seed 0): memorize" in printed and "experiments report" in printed
     runs = read_results(tmp_path / "runs")
     assert set(runs) == {"neutral-face", "one-hot", "end-to-end"}
     for name in runs:
         assert runs[name].main.speakers == tuple(sorted((subjects[3], subjects[5]))), "unseen speakers judge"
     assert runs["one-hot"].first["labels"]["tried"] == 2
-    words = ["experiments", "report", tmp_path / "runs", "--to", tmp_path / "E.md", "--pictures", tmp_path / "pictures"]
+    words = ["experiments", "report", tmp_path / "runs", "--to", tmp_path / "E.md", "--plots", tmp_path / "pictures"]
     assert cli.main([str(word) for word in words]) == 0
     assert "5023 vertices" in (tmp_path / "E.md").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What is found of one trained variant: its errors in the style it is meant for, and in others that are controls."""
+"""Evaluation of one trained variant: its errors in the intended style, and in control styles."""
 
 from __future__ import annotations
 
@@ -13,43 +13,61 @@ from memorytalker.experiments.measurement import (
     face_errors,
     lip_errors,
     measure,
-    openness,
     pooled_over_frames,
+    speaker_openings,
     to_json,
 )
-from memorytalker.experiments.predict import best_styles, encode, of_unseen_speakers, predicted, still, styles_heard
+from memorytalker.experiments.predict import (
+    best_styles,
+    clips_of_other_speakers,
+    encode,
+    encode_styles,
+    predicted,
+    still,
+)
 from memorytalker.experiments.variants import Variant
 from memorytalker.models.talker import MemoryTalker
 
-#: The prediction that is the variant's own, and the controls beside it.
-MAIN, NEUTRAL, UNSEEN, ORACLE, MEAN_LABEL = "main", "neutral", "stranger", "oracle", "mean label"
+#: Labels of predictions: the intended style; then the controls: neutral, another speaker's, fitted, mean over labels.
+MAIN, NEUTRAL, OTHER, ORACLE, MEAN_LABEL = "main", "neutral", "other speaker", "oracle", "mean label"
 
 
 def evaluate_variant(
     material: Material, model: MemoryTalker | None, variant: Variant, speakers: int, oracle: bool = False
 ) -> dict[str, Any]:
-    """Plain values for a result file: evaluations, how wide speakers open, spread over labels, parameters."""
-    clips = material.judged
+    """Evaluate a trained variant.
+
+    Args:
+        material: the clips to evaluate on.
+        model: the trained model; None for a face that never moves.
+        variant: the variant.
+        speakers: number of training speakers.
+        oracle: also fit the best style weights to each speaker.
+
+    Returns:
+        JSON values for a result file: evaluations, mean lip openings, spread over labels, parameter counts.
+    """
+    clips = material.evaluated
     labels: dict[str, Any] | None = None
     if model is None:
-        made = {MAIN: still(clips)}
+        predictions = {MAIN: still(clips)}
     elif variant.style == "none":
-        made = {MAIN: predicted(model, encode(model, clips))}
+        predictions = {MAIN: predicted(model, encode(model, clips))}
     elif variant.style == "labels":
-        made, labels = _by_label(material, model)
+        predictions, labels = _by_label(material, model)
     else:
-        own, heard = styles_heard(model, clips), encode(model, clips)
-        made = {MAIN: predicted(model, heard, own), NEUTRAL: predicted(model, heard)}
+        own, encoded = encode_styles(model, clips), encode(model, clips)
+        predictions = {MAIN: predicted(model, encoded, own), NEUTRAL: predicted(model, encoded)}
         if len({clip.speaker for clip in clips}) > 1:
-            made[UNSEEN] = predicted(model, heard, own[of_unseen_speakers(clips)])
+            predictions[OTHER] = predicted(model, encoded, own[clips_of_other_speakers(clips)])
         if oracle:
-            made[ORACLE] = predicted(model, heard, best_styles(model, clips))
-    evaluations = measure(material, made)
-    opened = {label: openness(material, prediction) for label, prediction in made.items()}
+            predictions[ORACLE] = predicted(model, encoded, best_styles(model, clips))
+    evaluations = measure(material, predictions)
+    openings = {label: speaker_openings(material, prediction) for label, prediction in predictions.items()}
     return {
         "evaluations": {label: to_json(evaluation) for label, evaluation in evaluations.items()},
-        "openness": {
-            label: {**vars(value), "correlation": value.correlation} for label, value in opened.items() if value
+        "openings": {
+            label: {**vars(value), "correlation": value.correlation} for label, value in openings.items() if value
         },
         "labels": labels,
         "parameters": _parameters(model),
@@ -57,25 +75,24 @@ def evaluate_variant(
 
 
 def _by_label(material: Material, model: MemoryTalker) -> tuple[dict[str, Prediction], dict[str, Any]]:
-    """Every label tried on every clip: its figures, and the predictions of the label in the middle and of their mean.
+    """Try every label on every clip: predictions of the median label and of their mean, and the spread of errors.
 
-    A labelled model cannot tell which label an unseen speaker should have; the one in the middle by error stands for
-    a choice at random.
+    A labelled model has no label for an unseen speaker; the label of median error stands for a random choice.
     """
-    heard, count, slots = encode(model, material.judged), len(material.judged), model.config.slot_count
+    encoded, count, slots = encode(model, material.evaluated), len(material.evaluated), model.config.slot_count
     speakers = model.config.speakers
     with torch.no_grad():
-        each = model.style(torch.eye(len(speakers), device=model.style_mean.device)[:, :, None]).weights.cpu()
+        each = model.style(torch.eye(len(speakers), device=next(model.parameters()).device)[:, :, None]).weights.cpu()
     face, lips = [], []
     for weights in each:
-        made = predicted(model, heard, weights.expand(count, slots))
-        face.append(pooled_over_frames(material, face_errors(material, made)))
-        lips.append(pooled_over_frames(material, lip_errors(material, made)))
-    middle = int(np.argsort(face)[(len(face) - 1) // 2])
-    chosen = {MAIN: each[middle], MEAN_LABEL: each.mean(0), NEUTRAL: torch.ones(slots)}
-    made = {name: predicted(model, heard, weights.expand(count, slots)) for name, weights in chosen.items()}
+        prediction = predicted(model, encoded, weights.expand(count, slots))
+        face.append(pooled_over_frames(material, face_errors(material, prediction)))
+        lips.append(pooled_over_frames(material, lip_errors(material, prediction)))
+    median = int(np.argsort(face)[(len(face) - 1) // 2])
+    chosen = {MAIN: each[median], MEAN_LABEL: each.mean(0), NEUTRAL: torch.ones(slots)}
+    predictions = {name: predicted(model, encoded, weights.expand(count, slots)) for name, weights in chosen.items()}
     spread = {"fve": _spread(face), "lve_mean": _spread(lips)}
-    return made, {"tried": len(speakers), "middle": speakers[middle], **spread}
+    return predictions, {"tried": len(speakers), "middle": speakers[median], **spread}
 
 
 def _spread(values: list[float]) -> dict[str, float]:
@@ -88,7 +105,7 @@ def _spread(values: list[float]) -> dict[str, float]:
 
 
 def _parameters(model: MemoryTalker | None) -> dict[str, int]:
-    """Numbers of parameters by part, and of all."""
+    """Number of parameters by part, and in total."""
     counts: dict[str, int] = {}
     for name, value in () if model is None else model.named_parameters():
         part = name.split(".")[0]

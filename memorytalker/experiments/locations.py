@@ -1,4 +1,4 @@
-"""From a folder on disk to the material of experiments: our corpus with its cached features, or any data set."""
+"""From a folder on disk to the material of experiments: a corpus with its cached features, or any data set."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RANDOM_ENCODER = "random"
 
 @dataclass(frozen=True)
 class DatasetLocation:
-    """Where a data set lies and how it is read, as the flags of `doctor` say it."""
+    """A data set on disk and how to read it; the fields are the flags of `doctor`."""
 
     folder: Path
     layout: str | None = None
@@ -34,31 +34,46 @@ class DatasetLocation:
 
 
 def open_material(
-    place: DatasetLocation, plan: Plan, out: Path, encoder: str | None = None, device: str = "cpu",
+    location: DatasetLocation, plan: Plan, out: Path, encoder: str | None = None, device: str = "cpu",
     progress: Progress | None = None,
 ) -> Material:  # fmt: skip
-    """The material of a plan. What a frozen encoder hears is kept in `out`/heard, unless the corpus has it already.
+    """Load the clips of a plan, with the features of a frozen encoder.
 
-    Raises ConfigError where plan and data do not fit, and what opening a data set raises.
+    Args:
+        location: the corpus or data set.
+        plan: the plan.
+        out: features are cached in `out`/features, unless the corpus has them already.
+        encoder: folder or hub address of the pretrained speech encoder; None takes the plan's.
+        device: where the encoder runs.
+        progress: called with (done, total, stage).
+
+    Returns:
+        The material.
+
+    Raises:
+        ConfigError: if plan and data do not fit.
+        DatasetError: if the data set cannot be used.
     """
-    if (place.folder / "clips.jsonl").is_file():
-        if place.root is not None and encoder is not None:
-            _listen(place, plan, encoder, device, progress)
-        if (place.folder / "features").is_dir():
-            return corpus_material(place.folder, plan)
-    dataset = open_dataset(place.folder, place.layout, place.splits, place.regions, place.root)
+    if (location.folder / "clips.jsonl").is_file():
+        if location.root is not None and encoder is not None:
+            _cache_features(location.folder, location.root, plan, encoder, device, progress)
+        if (location.folder / "features").is_dir():
+            return corpus_material(location.folder, plan)
+    dataset = open_dataset(location.folder, location.layout, location.splits, location.regions, location.root)
     source = open_source(dataset, plan.model.slots)
     if dataset.fps != plan.model.fps:
         raise ConfigError(
-            f"{place.folder} has {dataset.fps} frames a second and the plan's model {plan.model.fps}; set "
+            f"{location.folder} has {dataset.fps} frames a second and the plan's model {plan.model.fps}; set "
             "model.fps and model.period in the plan."
         )
     if source.mouth is None:
-        raise ConfigError(f"{place.folder} does not name its lips, by which variants are judged; give --regions FILE.")
+        raise ConfigError(
+            f"{location.folder} does not name its lips, on which variants are evaluated; give --regions FILE."
+        )
     splits = dict.fromkeys(("train", "validation", plan.split))
     empty = [split for split in splits if not dataset.split(split)]
     if empty:
-        raise ConfigError(f"{place.folder} has no {empty[0]} sequences; check its splits with doctor.")
+        raise ConfigError(f"{location.folder} has no {empty[0]} sequences; check its splits with doctor.")
     torch.manual_seed(plan.seeds[0])
     model = MemoryTalker(replace(plan.model, coordinates=source.coordinates))
     if encoder is None and plan.model.speech.initialise_from is None:
@@ -68,28 +83,28 @@ def open_material(
         )
     start_encoder(model, encoder)
     freeze_speech(model.to(device))
-    cache = StateCache(model, out / "heard", source.digest, plan.model.speech.frozen)
+    cache = StateCache(model, out / "features", source.digest, plan.model.speech.frozen)
     cache.fill([one for split in splits for one in dataset.split(split)], progress)
     names = ("train", "validation", plan.split)
-    known, validation, judged = (source.clips(split, cache, plan.model) for split in names)
+    known, validation, evaluated = (source.clips(split, cache, plan.model) for split in names)
     known, selection = hold_out(known, plan.held_speakers) if plan.held_speakers else (known, validation)
     pool, training = known, at_most(known, plan.most_clips)
     return Material(
-        tuple(training), tuple(selection), tuple(joined(judged)), source.mouth, None, dataset, plan.split,
-        digest(source.digest, material_digest(training, selection, judged)), tuple(pool),
+        tuple(training), tuple(selection), tuple(joined(evaluated)), source.mouth, None, dataset, plan.split,
+        digest(source.digest, material_digest(training, selection, evaluated)), tuple(pool),
     )  # fmt: skip
 
 
-def _listen(place: DatasetLocation, plan: Plan, encoder: str, device: str, progress: Progress | None) -> None:
-    """Let a pretrained, frozen encoder hear what of our corpus has not been heard yet."""
+def _cache_features(folder: Path, root: Path, plan: Plan, encoder: str, device: str, progress: Progress | None) -> None:
+    """Compute the features that a corpus lacks, with a pretrained, frozen encoder."""
     torch.manual_seed(plan.seeds[0])
-    model = MemoryTalker(replace(plan.model, coordinates=3))  # only its ears are used
+    model = MemoryTalker(replace(plan.model, coordinates=3))  # only its speech encoder is used
     start_encoder(model, encoder)
-    cache_features(model.to(device), place.folder, place.root, progress)
+    cache_features(model.to(device), folder, root, progress)
 
 
 def start_encoder(model: MemoryTalker, encoder: str | None) -> None:
-    """Fill the pretrained half of the speech encoder, if one is named here or in the model's configuration."""
+    """Load the pretrained part of the speech encoder, if `encoder` or the model's configuration names one."""
     source = encoder or model.config.speech.initialise_from
     if source is not None and source != RANDOM_ENCODER:
         initialise_speech(model, source)

@@ -1,4 +1,4 @@
-"""What an experiment trains on and is judged by: clips of known speakers, clips of unseen ones, their true faces."""
+"""The clips of an experiment: training clips, clips to select weights by, and evaluation clips of unseen speakers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from memorytalker.training.data import AnyClip, StoredClip, TrainingClip
 from memorytalker.training.losses import MouthVertices
 from memorytalker.training.space import blendshape_space
 
-#: Clips shorter than this many frames teach the edges of clips.
+#: Shorter clips, in frames, are left out: they would mostly train the edges of clips.
 SHORTEST_FRAMES = 15
 #: The speaker of clips without a voice.
 NOBODY = "nobody"
@@ -30,28 +31,28 @@ NOBODY = "nobody"
 
 @dataclass(frozen=True)
 class Material:
-    """Clips with cached features. No speaker of `judged` is in `training` or `selection`.
+    """Clips with cached features. No speaker of `evaluated` is in `training` or `selection`.
 
-    judged: whole clips. dataset: their mesh, its regions and templates; its sequences are not used.
+    evaluated: whole clips. dataset: supplies mesh, regions and templates; its sequences are not used.
     """
 
     training: tuple[AnyClip, ...]
-    selection: tuple[AnyClip, ...]  # they choose the best weights of a run
-    judged: tuple[AnyClip, ...]
+    selection: tuple[AnyClip, ...]  # for choosing the best weights of a run
+    evaluated: tuple[AnyClip, ...]
     mouth: MouthVertices
-    basis: np.ndarray | None  # (K, 3 V): coordinates to offsets in metres; None: the coordinates are the offsets
+    basis: np.ndarray | None  # (K, 3 V): from coordinates to offsets in metres; None: the coordinates are the offsets
     dataset: FaceDataset
     split: str
     digest: str
-    pool: tuple[AnyClip, ...] = ()  # all training clips, however many of one speaker: few speakers must give many
+    pool: tuple[AnyClip, ...] = ()  # all training clips without a limit per speaker, for variants with few speakers
 
     @property
     def coordinates(self) -> int:
         """Numbers per motion frame."""
-        return self.judged[0].motion.shape[1]
+        return self.evaluated[0].motion.shape[1]
 
-    def mover(self, vertices: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        """What makes of coordinates (T, K) the offsets of these vertices, (T, len(vertices), 3) metres."""
+    def to_offsets(self, vertices: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Return a function from coordinates (T, K) to offsets of these vertices, (T, len(vertices), 3) metres."""
         if self.basis is None:
             return lambda coordinates: coordinates.reshape(len(coordinates), -1, 3)[:, vertices]
         rows = self.basis.reshape(len(self.basis), -1, 3)[:, vertices].reshape(len(self.basis), -1)
@@ -59,9 +60,18 @@ class Material:
 
 
 def corpus_material(folder: Path, plan: Plan, head: HeadMesh | None = None) -> Material:
-    """A corpus of ours with cached features, on the open head, in the coordinates of its speech shapes.
+    """Load a corpus with cached features, in the coordinates of the open head's speech shapes.
 
-    Raises ConfigError if the plan's kinds and splits leave nothing.
+    Args:
+        folder: the corpus.
+        plan: which clips to use.
+        head: the head; None loads the shipped one.
+
+    Returns:
+        The material.
+
+    Raises:
+        ConfigError: if the plan's kinds and splits leave no clips.
     """
     head = load_head() if head is None else head
     space = blendshape_space(head)
@@ -71,46 +81,46 @@ def corpus_material(folder: Path, plan: Plan, head: HeadMesh | None = None) -> M
         named = clip.speaker != NOBODY and own
         return clip.frames >= SHORTEST_FRAMES and named and (not plan.kinds or clip.kind in plan.kinds)
 
-    known = load_training_clips(folder, "train", space, plan.model, wanted)
-    judged = joined(load_training_clips(folder, plan.split, space, plan.model, wanted))
+    known: list[AnyClip] = list(load_training_clips(folder, "train", space, plan.model, wanted))
+    evaluated = joined(load_training_clips(folder, plan.split, space, plan.model, wanted))
     if plan.held_speakers:
         training, selection = hold_out(known, plan.held_speakers)
     else:
-        training, selection = known, load_training_clips(folder, "validation", space, plan.model, wanted)
-    if not training or not judged or not selection:
+        training, selection = known, list(load_training_clips(folder, "validation", space, plan.model, wanted))
+    if not training or not evaluated or not selection:
         kinds = ", ".join(plan.kinds) or "any kind"
         raise ConfigError(f"{folder} has no clips of {kinds} to train on, to choose by or in its {plan.split} split.")
     pool, training = training, at_most(training, plan.most_clips)
     landmarks, regions = head.landmarks, head.regions
     mouth = (landmarks["inner_lip_upper"], landmarks["inner_lip_lower"])
     dataset = FaceDataset(
-        folder, "corpus", plan.model.fps, head.vertex_count, (), {clip.speaker: head.template for clip in judged},
+        folder, "corpus", plan.model.fps, head.vertex_count, (), {clip.speaker: head.template for clip in evaluated},
         FaceRegions("the open head", regions["lips"], regions["upper_face"], mouth),
     )  # fmt: skip
     return Material(
-        tuple(training), tuple(selection), tuple(judged), space.mouth(head), space.basis.astype(np.float32), dataset,
-        plan.split, material_digest(training, selection, judged), tuple(pool),
+        tuple(training), tuple(selection), tuple(evaluated), space.mouth(head), space.basis.astype(np.float32), dataset,
+        plan.split, material_digest(training, selection, evaluated), tuple(pool),
     )  # fmt: skip
 
 
 def material_digest(*groups: Sequence[AnyClip]) -> str:
-    """Changes when a clip comes or goes, or when one that is in memory moves otherwise."""
+    """Compute a digest that changes with the set of clips, and with the motion of those in memory."""
     rows = []
     for clips in groups:
-        moved = [float(c.motion.abs().sum()) if isinstance(c, TrainingClip) else 0.0 for c in clips]
-        rows.append([(c.name, c.speaker, c.frames, amount) for c, amount in zip(clips, moved, strict=True)])
+        amounts = [float(c.motion.abs().sum()) if isinstance(c, TrainingClip) else 0.0 for c in clips]
+        rows.append([(c.name, c.speaker, c.frames, amount) for c, amount in zip(clips, amounts, strict=True)])
     return digest(rows)
 
 
 def joined(pieces: Sequence[AnyClip]) -> list[AnyClip]:
-    """Clips that were cut into pieces, whole again."""
+    """Join clips that were cut into pieces."""
     whole: list[AnyClip] = []
     for _, group in groupby(pieces, key=lambda clip: clip.name):
         parts = list(group)
         if isinstance(parts[0], StoredClip):
             whole.append(replace(parts[0], frames=sum(part.frames for part in parts)))
             continue
-        tensors = {
+        tensors: dict[str, Any] = {
             key: torch.cat([getattr(part, key) for part in parts]) for key in ("states", "mel", "motion", "labels")
         }
         whole.append(replace(parts[0], **tensors) if len(parts) > 1 else parts[0])
@@ -118,17 +128,28 @@ def joined(pieces: Sequence[AnyClip]) -> list[AnyClip]:
 
 
 def by_speaker(clips: list[AnyClip] | tuple[AnyClip, ...]) -> dict[str, list[AnyClip]]:
-    """Clips under their speakers, speakers in the order of their names."""
-    found: dict[str, list[AnyClip]] = defaultdict(list)
+    """Group clips by speaker, sorted by name."""
+    groups: dict[str, list[AnyClip]] = defaultdict(list)
     for clip in clips:
-        found[clip.speaker].append(clip)
-    return dict(sorted(found.items()))
+        groups[clip.speaker].append(clip)
+    return dict(sorted(groups.items()))
 
 
 def hold_out(clips: list[AnyClip], count: int, seed: int = 0) -> tuple[list[AnyClip], list[AnyClip]]:
-    """(training, selection): the clips of `count` speakers of ordinary size set aside, with those of their twins.
+    """Hold out the clips of `count` speakers; synthetic speakers made from them are dropped from training too.
 
-    Raises ConfigError if too many are asked for.
+    The quarter of the speakers with the most clips stays in training.
+
+    Args:
+        clips: training clips.
+        count: number of speakers to hold out.
+        seed: seed of the draw.
+
+    Returns:
+        Training clips, and held-out clips to select weights by.
+
+    Raises:
+        ConfigError: if there are too few speakers.
     """
     groups = {name: own for name, own in by_speaker(clips).items() if not name.endswith(SYNTHETIC_MARK)}
     if count > len(groups) - 2:
@@ -140,7 +161,7 @@ def hold_out(clips: list[AnyClip], count: int, seed: int = 0) -> tuple[list[AnyC
 
 
 def at_most(clips: list[AnyClip], most: int, seed: int = 0) -> list[AnyClip]:
-    """At most so many clips of each speaker, drawn by seed; 0 for all."""
+    """Draw at most `most` clips of each speaker, by seed; 0 keeps all."""
     if not most:
         return clips
     return [clip for own in by_speaker(clips).values() for clip in _drawn(own, most, seed)]
@@ -149,18 +170,30 @@ def at_most(clips: list[AnyClip], most: int, seed: int = 0) -> list[AnyClip]:
 def nested_speakers(
     clips: tuple[AnyClip, ...], counts: tuple[int, ...], total: int, seed: int = 0
 ) -> dict[int, list[AnyClip]]:
-    """For each count, clips of so many speakers, `total` in all: every set of speakers holds the smaller ones.
+    """Draw nested sets of speakers, with the same total number of clips in each set.
 
-    Each speaker gives an equal share, as far as they have it; others fill up what they lack. A speaker's clips come in
-    one drawn order, so that a smaller share is part of a larger. A count of 0 means all speakers. Raises ConfigError
-    if there are fewer speakers than counted, or their clips are fewer than `total`.
+    Speakers have equal shares of the clips; where one has too few, others fill up. Smaller sets of speakers, and
+    smaller shares of a speaker, are contained in the larger ones.
+
+    Args:
+        clips: training clips.
+        counts: numbers of speakers; 0 means all.
+        total: number of clips in each set.
+        seed: seed of the draw.
+
+    Returns:
+        Count -> clips.
+
+    Raises:
+        ConfigError: if there are too few speakers or clips.
     """
-    groups, order = by_speaker(clips), []
+    groups = by_speaker(clips)
+    order: list[str] = []
     shuffled = [str(name) for name in np.random.default_rng(seed).permutation(list(groups))]
     sizes = {count: count or len(groups) for count in counts}
     for size in sorted(sizes.values()):
         rest = [name for name in shuffled if name not in order]
-        # Few speakers must be rich in clips to give their share: those come first, in the drawn order.
+        # In small sets each speaker needs many clips: speakers with enough come first, in the drawn order.
         rest.sort(key=lambda name: len(groups[name]) < total / size)
         order += rest[: size - len(order)]
     if max(sizes.values()) > len(groups):
@@ -169,7 +202,7 @@ def nested_speakers(
 
 
 def _shared(names: list[str], groups: dict[str, list[AnyClip]], total: int, seed: int) -> list[AnyClip]:
-    """`total` clips of these speakers, each as many as any other until their clips run out."""
+    """`total` clips of these speakers in equal shares, until a speaker's clips run out."""
     given, left = dict.fromkeys(names, 0), total
     while left:
         able = [name for name in names if given[name] < len(groups[name])]

@@ -1,7 +1,7 @@
-"""Predictions for the judged clips, measured by the metrics of `evaluation`, and what is asked of them besides.
+"""Metrics of predictions for the evaluation clips, as in `evaluation`, without expanding the whole mesh.
 
-A prediction is a list of coordinates (T, K), one for each judged clip. The metrics of a region need its vertices only,
-and the error of the whole face is the same in orthonormal coordinates: so the whole mesh is never made.
+A prediction is a list of coordinates (T, K), one array per evaluation clip. Metrics of a region need only its vertices,
+and the error of the whole face is the same in orthonormal coordinates.
 """
 
 from __future__ import annotations
@@ -27,29 +27,37 @@ Prediction = list[np.ndarray]
 
 
 def measure(material: Material, predictions: Mapping[str, Prediction]) -> dict[str, Evaluation]:
-    """Label -> Evaluation of each prediction, as `evaluation.evaluate` gives it for whole faces.
+    """Evaluate predictions, with the same result as `evaluation.evaluate` on whole faces.
 
-    The upper face is measured in the first prediction only: in the others, which are controls, it says nothing more.
+    The upper face is evaluated in the first prediction only; the others are controls.
+
+    Args:
+        material: the evaluation clips.
+        predictions: label -> prediction.
+
+    Returns:
+        Label -> Evaluation.
     """
     first, *others = predictions
-    found = {**_measure(material, {first: predictions[first]}, True)}
+    evaluations = {**_measure(material, {first: predictions[first]}, True)}
     if others:
-        found |= _measure(material, {label: predictions[label] for label in others}, False)
-    return {label: _whole_face(material, found[label], predictions[label]) for label in predictions}
+        evaluations |= _measure(material, {label: predictions[label] for label in others}, False)
+    return {label: _whole_face(material, evaluations[label], predictions[label]) for label in predictions}
 
 
 def _measure(material: Material, predictions: Mapping[str, Prediction], upper_face: bool) -> dict[str, Evaluation]:
-    numbers = {clip.name: number for number, clip in enumerate(material.judged)}
+    numbers = {clip.name: number for number, clip in enumerate(material.evaluated)}
     small, offsets = _small_dataset(material, upper_face)
 
-    def predictor(made: Prediction) -> Callable[[Sequence], np.ndarray]:
-        return lambda sequence: offsets(made[numbers[sequence.name]])
+    def predictor(prediction: Prediction) -> Callable[[Sequence], np.ndarray]:
+        return lambda sequence: offsets(prediction[numbers[sequence.name]])
 
-    return evaluate_all({label: predictor(made) for label, made in predictions.items()}, small, material.split)
+    predictors = {label: predictor(prediction) for label, prediction in predictions.items()}
+    return evaluate_all(predictors, small, material.split)
 
 
 def _small_dataset(material: Material, upper_face: bool) -> tuple[FaceDataset, Callable[[np.ndarray], np.ndarray]]:
-    """The judged clips on the vertices that metrics speak of, renumbered; and what makes these of coordinates."""
+    """The evaluation clips on the regions' vertices, renumbered; and the function from coordinates to these."""
     regions = material.dataset.regions
     regions = regions if upper_face else replace(regions, upper_face=None)
     named = [r for r in (regions.lips, regions.upper_face, regions.opening) if r is not None and len(r)]
@@ -61,7 +69,7 @@ def _small_dataset(material: Material, upper_face: bool) -> tuple[FaceDataset, C
         None if regions.opening is None else tuple(np.searchsorted(vertices, regions.opening).tolist()),
     )
     templates = {name: template[vertices] for name, template in material.dataset.templates.items()}
-    offsets = material.mover(vertices)
+    offsets = material.to_offsets(vertices)
 
     def sequence(clip: AnyClip) -> Sequence:
         def read() -> np.ndarray:
@@ -69,7 +77,7 @@ def _small_dataset(material: Material, upper_face: bool) -> tuple[FaceDataset, C
 
         return Sequence(clip.name, clip.speaker, material.split, clip.frames, material.dataset.fps, _no_sound, read)
 
-    sequences = tuple(sequence(clip) for clip in material.judged)
+    sequences = tuple(sequence(clip) for clip in material.evaluated)
     small = replace(
         material.dataset, vertex_count=len(vertices), sequences=sequences, templates=templates, regions=renumbered
     )
@@ -80,9 +88,9 @@ def _no_sound() -> Waveform:
     raise DatasetError("The sound of a clip with cached features is not read again.")
 
 
-def _whole_face(material: Material, evaluation: Evaluation, made: Prediction) -> Evaluation:
-    """The same with what concerns the whole mesh: its error, its size and the numbering of its regions."""
-    errors = dict(zip((clip.name for clip in material.judged), face_errors(material, made), strict=True))
+def _whole_face(material: Material, evaluation: Evaluation, prediction: Prediction) -> Evaluation:
+    """Add what concerns the whole mesh: its error, its size and the numbering of its regions."""
+    errors = dict(zip((clip.name for clip in material.evaluated), face_errors(material, prediction), strict=True))
     clips = tuple(replace(c, values=MappingProxyType({**c.values, FACE: errors[c.name]})) for c in evaluation.clips)
     face = mean_interval(np.array([c.values[FACE] for c in clips]), np.array([c.frames for c in clips]))
     return replace(
@@ -94,39 +102,39 @@ def _whole_face(material: Material, evaluation: Evaluation, made: Prediction) ->
     )
 
 
-def face_errors(material: Material, made: Prediction) -> np.ndarray:
-    """FVE of each clip in square metres, from coordinates with orthonormal rows or from offsets themselves. (N,)"""
+def face_errors(material: Material, prediction: Prediction) -> np.ndarray:
+    """FVE of each clip (N,) in square metres, from orthonormal coordinates or from offsets."""
     count = material.dataset.vertex_count
     return np.array(
         [
             float(np.square(clip.motion.numpy().astype(np.float64) - own).sum(-1).mean()) / count
-            for clip, own in zip(material.judged, made, strict=True)
+            for clip, own in zip(material.evaluated, prediction, strict=True)
         ]
     )
 
 
-def lip_errors(material: Material, made: Prediction) -> np.ndarray:
-    """LVE in its mean form of each clip, square metres; nan where the mesh does not name the lips. (N,)"""
+def lip_errors(material: Material, prediction: Prediction) -> np.ndarray:
+    """LVE, mean form, of each clip (N,) in square metres; nan if the mesh does not name the lips."""
     lips = material.dataset.regions.lips
     if lips is None:
-        return np.full(len(made), np.nan)
-    offsets = material.mover(np.unique(lips))
+        return np.full(len(prediction), np.nan)
+    offsets = material.to_offsets(np.unique(lips))
     return np.array(
         [
             float(np.square(offsets(clip.motion.numpy() - own)).mean(dtype=np.float64))
-            for clip, own in zip(material.judged, made, strict=True)
+            for clip, own in zip(material.evaluated, prediction, strict=True)
         ]
     )
 
 
 def pooled_over_frames(material: Material, errors: np.ndarray) -> float:
     """The mean over all frames of one value per clip."""
-    return float(np.average(errors, weights=[clip.frames for clip in material.judged]))
+    return float(np.average(errors, weights=[clip.frames for clip in material.evaluated]))
 
 
 @dataclass(frozen=True)
-class Openness:
-    """How wide each judged speaker opens the lips on average, truly and in a prediction: metres beyond the template."""
+class SpeakerOpenings:
+    """Mean lip opening of each speaker, true and predicted, in metres beyond the template's."""
 
     speakers: tuple[str, ...]
     true: tuple[float, ...]
@@ -134,32 +142,32 @@ class Openness:
 
     @property
     def correlation(self) -> float | None:
-        """Pearson over speakers: whether the prediction knows who opens wide; None if a side does not vary."""
+        """Pearson correlation over speakers; None for fewer than three speakers or if a side does not vary."""
         if len(self.speakers) < 3 or np.std(self.true) < 1e-9 or np.std(self.predicted) < 1e-9:
             return None
         return float(np.corrcoef(self.true, self.predicted)[0, 1])
 
 
-def openness(material: Material, made: Prediction) -> Openness | None:
-    """Mean lip opening by speaker; None where the mesh does not say between which vertices the lips open."""
+def speaker_openings(material: Material, prediction: Prediction) -> SpeakerOpenings | None:
+    """Compute the mean lip opening of each speaker; None if the mesh does not name the pair of vertices."""
     pair = material.dataset.regions.opening
     if pair is None:
         return None
-    speakers = tuple(sorted({clip.speaker for clip in material.judged}))
-    offsets = material.mover(np.array(pair))
+    speakers = tuple(sorted({clip.speaker for clip in material.evaluated}))
+    offsets = material.to_offsets(np.array(pair))
 
     def means(motions: list[np.ndarray]) -> tuple[float, ...]:
         gaps: dict[str, list[np.ndarray]] = {name: [] for name in speakers}
-        for clip, motion in zip(material.judged, motions, strict=True):
+        for clip, motion in zip(material.evaluated, motions, strict=True):
             ends = offsets(motion)[:, :, 1]
             gaps[clip.speaker].append(ends[:, 0] - ends[:, 1])
         return tuple(float(np.concatenate(gaps[name]).mean()) for name in speakers)
 
-    return Openness(speakers, means([clip.motion.numpy() for clip in material.judged]), means(made))
+    return SpeakerOpenings(speakers, means([clip.motion.numpy() for clip in material.evaluated]), means(prediction))
 
 
 def to_json(evaluation: Evaluation) -> dict[str, Any]:
-    """What a result file keeps of an evaluation; a value that is not a number becomes null."""
+    """Convert an evaluation to the JSON values of a result file; nan becomes null."""
     plain = {key: getattr(evaluation, key) for key in ("label", "layout", "split", "digest", "fps", "vertex_count")}
     return {
         **plain,
@@ -175,18 +183,23 @@ def to_json(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def from_json(stored: Mapping[str, Any]) -> Evaluation:
-    """The evaluation of a result file, as far as it was kept; for comparisons."""
+    """Rebuild an evaluation from a result file, as far as it was kept; for comparisons."""
     keys = ("label", "layout", "split", "digest", "fps", "vertex_count", "region_source", "absent")
     return Evaluation(
         **{key: stored[key] for key in keys},
         clips=tuple(ClipFigures(**{**clip, "values": _numbers(clip["values"])}) for clip in stored["clips"]),
-        pooled={name: Interval(**_numbers(interval)) for name, interval in stored["pooled"].items()},
+        pooled={name: _interval(interval) for name, interval in stored["pooled"].items()},
         regions=(),
     )
 
 
 def _number(value: float) -> float | None:
     return value if np.isfinite(value) else None
+
+
+def _interval(stored: Mapping[str, Any]) -> Interval:
+    values = _numbers(stored)
+    return Interval(values["value"], values["low"], values["high"], int(values["clips"]))
 
 
 def _numbers(values: Mapping[str, float | None]) -> dict[str, float]:

@@ -1,7 +1,7 @@
-"""A plan: which variants, with which model, recipe and budget. A JSON file, so that nothing of it is in the code.
+"""A plan of experiments, read from JSON: which variants, with which model, recipe and budget.
 
-A plan that names a recipe starts from that: model, stage 1 and stage 2 are the recipe's, and the plan's own fields are
-laid over them in depth. What the recipe has no stage for (a stage 2 by gradient, both at once) starts from its stage 1.
+A plan that names a recipe takes model, stage 1 and stage 2 from it and merges its own fields into them. Stages that the
+recipe lacks (stage 2 by gradient descent, both stages at once) start from its stage 1.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ RECIPE = "open"
 
 @dataclass(frozen=True)
 class Budget:
-    """How long each stage trains, in steps; 0 leaves it to the stage's own epochs. Equal for every variant."""
+    """Training length of each stage in steps, equal for every variant; 0 uses the epochs of the stage."""
 
     memorize: int = 0
     stylize: int = 0
     together: int = 0
-    style_regression: int = 0  # steps of its fit
-    judgements: int = 4  # how often in a run the selection clips choose the best weights, when steps are given
+    manners: int = 0  # steps of its fit
+    validations: int = 4  # how many times a run validates on the selection clips, if steps are given
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a number of steps that cannot be."""
@@ -51,31 +51,30 @@ class Budget:
 
 @dataclass(frozen=True)
 class Plan:
-    """The comparison. Recipe fields are those of training; `edits` are per variant, as in `Variant.edits`.
+    """Settings of a comparison. Stage fields are those of training; `edits` are per variant, as in `Variant.edits`.
 
-    style_regression: a stage 2 in closed form, which then takes the place of `stylize` in every variant but those by
-    label.
+    manners: a stage 2 in closed form; if given it replaces `stylize` in every variant except those by label.
     """
 
     about: str = ""
-    recipe: str = ""  # "open": the recipe of the shipped weights, on which the fields below are laid
+    recipe: str = ""  # "open": the recipe of the shipped weights, into which the fields below are merged
     model: ModelConfig = field(default_factory=ModelConfig)
     memorize: TrainingConfig = field(default_factory=TrainingConfig)
     stylize: TrainingConfig = field(default_factory=lambda: TrainingConfig(stage="stylize", learning_rate=5e-5))
     together: TrainingConfig = field(default_factory=lambda: TrainingConfig(stage="together"))
     style_regression: StyleRegression | None = None
     budget: Budget = field(default_factory=Budget)
-    split: str = "test"  # whose speakers judge; they are never trained on
-    held_speakers: int = 0  # training speakers set aside to choose the best weights; 0: the validation split chooses
-    kinds: tuple[str, ...] = ()  # of our corpus: which kinds of clips; none: all
-    most_clips: int = 0  # of one speaker in training; 0: all
+    split: str = "test"  # the evaluation split; its speakers are never trained on
+    held_speakers: int = 0  # training speakers held out for validation; 0: the validation split is used
+    kinds: tuple[str, ...] = ()  # kinds of clips of a corpus; empty: all
+    most_clips: int = 0  # training clips per speaker at the most; 0: all
     seeds: tuple[int, ...] = (0,)
-    only: tuple[str, ...] = ()  # names of variants; none: all
+    only: tuple[str, ...] = ()  # names of variants; empty: all
     without: tuple[str, ...] = ()  # names of variants that change nothing in this plan
     slot_counts: tuple[int, ...] = (8, 16, 32, 64)
     speaker_counts: tuple[int, ...] = ()  # 0: all
     speaker_clips: int = 200  # training clips in all, whatever the number of speakers
-    oracle: tuple[str, ...] = ()  # variants for which the best slot weights are fitted to each judged speaker
+    oracle: tuple[str, ...] = ()  # variants for which the best slot weights are fitted to each evaluated speaker
     edits: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -106,8 +105,8 @@ class Plan:
             raise ConfigError(f"The variant {pointless[0]!r} changes nothing in this plan; leave it out.")
         return tuple(variant for variant in table if variant.name in wanted and variant.name not in self.without)
 
-    def place(self, name: str) -> int:
-        """Where a variant stands in the table."""
+    def order_of(self, name: str) -> int:
+        """Position of a variant in the table."""
         return [variant.name for variant in all_variants(self.slot_counts, self.speaker_counts)].index(name)
 
 
@@ -120,7 +119,7 @@ class Settings:
 
 
 def load_plan(source: str | Path) -> Plan:
-    """A shipped plan by name ("open", "paper") or a JSON file; see the module. Raises ConfigError."""
+    """Read a shipped plan by name ("open", "paper") or a JSON file. Raises ConfigError."""
     shipped = Path(__file__).parent / f"{source}_plan.json"
     if shipped.is_file():
         return _read(shipped)
@@ -144,7 +143,7 @@ def _read(path: Path) -> Plan:
 
 
 def settings(plan: Plan, variant: Variant, seed: int, clips: int) -> Settings:
-    """What `variant` is trained with on so many training clips. Raises ConfigError for an edit of an unknown field."""
+    """Configure the training of `variant` on `clips` clips. Raises ConfigError for an edit of an unknown field."""
     edits = [variant.edits, plan.edits.get(variant.name, {})]
 
     def edited(name: str) -> Any:
@@ -169,9 +168,9 @@ def _budgeted(
     if isinstance(config, StyleRegression):
         return replace(config, fit_steps=steps)
     epochs = max(1, round(steps / max(1, clips // config.batch_size)))
-    return replace(config, epochs=epochs, validate_every=max(1, round(epochs / max(1, budget.judgements))))
+    return replace(config, epochs=epochs, validate_every=max(1, round(epochs / max(1, budget.validations))))
 
 
 def digest(*parts: Any) -> str:
-    """A short name for plain JSON values: the same for the same values."""
+    """Compute a short hash of JSON values."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Pictures of the comparisons. Every function returns a Figure of its own; colours suit colour-blind readers."""
+"""Plots of the comparisons. Every function returns a new Figure; the colours suit colour-blind readers."""
 
 from __future__ import annotations
 
@@ -19,17 +19,22 @@ _GREY = "#8a8f98"
 
 
 def interval_bars(rows: Sequence[tuple[str, Interval, int]], label: str) -> Figure:
-    """One row a variant, from above: name, value with its interval in the units of `label`, number of its colour.
+    """Plot one row per variant, from the top. Points and not bars, because the axis does not start at zero.
 
-    The axis does not start at zero, therefore the values are points and not bars.
+    Args:
+        rows: name, value with interval, and index of the colour.
+        label: of the axis, with the unit of the values.
+
+    Returns:
+        The figure.
     """
     figure = _figure(7.2, 0.8 + 0.32 * len(rows))
     axes = figure.add_subplot()
-    for place, (_, interval, colour) in enumerate(rows):
+    for row, (_, interval, color) in enumerate(rows):
         low, high = interval.value - interval.low, interval.high - interval.value
         axes.errorbar(
-            interval.value, place, xerr=[[low], [high]], fmt=MARKS[colour % len(MARKS)], capsize=3, markersize=5,
-            color=COLORS[colour % len(COLORS)],
+            interval.value, row, xerr=[[low], [high]], fmt=MARKS[color % len(MARKS)], capsize=3, markersize=5,
+            color=COLORS[color % len(COLORS)],
         )  # fmt: skip
     axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
     axes.invert_yaxis()
@@ -40,7 +45,7 @@ def interval_bars(rows: Sequence[tuple[str, Interval, int]], label: str) -> Figu
 
 
 def growth(curves: Mapping[str, Sequence[tuple[int, Interval]]], label: str) -> Figure:
-    """Error against the number of training speakers on a logarithmic axis, one curve a model: (speakers, interval)."""
+    """Plot the error over the number of training speakers (log axis), one curve of (speakers, interval) per model."""
     figure = _figure(6.0, 3.8)
     axes = figure.add_subplot()
     for number, (name, points) in enumerate(curves.items()):
@@ -63,7 +68,7 @@ def growth(curves: Mapping[str, Sequence[tuple[int, Interval]]], label: str) -> 
 
 
 def speaker_maps(panels: Sequence[tuple[str, np.ndarray]], speakers: Sequence[str]) -> Figure:
-    """Points (N, 2) of clips side by side, one panel (title, points) each, coloured and marked by speaker."""
+    """Scatter points (N, 2) of clips, one panel per (title, points), coloured and marked by speaker."""
     names = sorted(set(speakers))
     columns = 2
     rows = -(-len(panels) // columns)
@@ -72,9 +77,9 @@ def speaker_maps(panels: Sequence[tuple[str, np.ndarray]], speakers: Sequence[st
         axes = figure.add_subplot(rows, columns, number + 1)
         for index, name in enumerate(names):
             own = points[np.array(speakers) == name]
-            # Seven colours and eight marks, shifted by two each round: 28 speakers before a pair comes again.
-            colour, mark = COLORS[index % 7], MARKS[(index + 3 * (index // 7)) % len(MARKS)]
-            axes.scatter(own[:, 0], own[:, 1], s=16, color=colour, marker=mark, linewidths=0)
+            # Seven colours and eight marks, shifted each round, give 28 speakers before a pair repeats.
+            color, mark = COLORS[index % 7], MARKS[(index + 3 * (index // 7)) % len(MARKS)]
+            axes.scatter(own[:, 0], own[:, 1], s=16, color=color, marker=mark, linewidths=0)
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("first axis (no unit)")
         axes.set_ylabel("second axis (no unit)")
@@ -84,19 +89,22 @@ def speaker_maps(panels: Sequence[tuple[str, np.ndarray]], speakers: Sequence[st
     return figure
 
 
-def openness_plot(panels: Sequence[tuple[str, Sequence[float], Sequence[float], float | None]]) -> Figure:
-    """Mean lip opening of each judged speaker, true against predicted, millimetres: (title, true, predicted, r)."""
+def opening_plot(panels: Sequence[tuple[str, Sequence[float], Sequence[float], float | None]]) -> Figure:
+    """Scatter each speaker's mean lip opening in millimetres, predicted over true.
+
+    A panel is (title, true, predicted, r), with one value per speaker in metres.
+    """
     figure = _figure(3.2 * len(panels), 3.4)
-    values = np.array([value for _, true, made, _ in panels for value in (*true, *made)]) * 1000
+    values = np.array([value for _, true, predicted, _ in panels for value in (*true, *predicted)]) * 1000
     ends = (float(values.min()) - 0.2, float(values.max()) + 0.2)
-    for number, (title, true, made, correlation) in enumerate(panels):
+    for number, (title, true, predicted, correlation) in enumerate(panels):
         axes = figure.add_subplot(1, len(panels), number + 1)
         axes.plot(ends, ends, color=_GREY, linewidth=1, linestyle="--")
-        axes.scatter(np.array(true) * 1000, np.array(made) * 1000, s=22, color=COLORS[0], linewidths=0)
+        axes.scatter(np.array(true) * 1000, np.array(predicted) * 1000, s=22, color=COLORS[0], linewidths=0)
         axes.set_xlim(ends)
         axes.set_ylim(ends)
-        told = "r undefined" if correlation is None else f"r = {correlation:.2f}"
-        axes.set_title(f"{title}, {told}", fontsize=10)
+        r = "r undefined" if correlation is None else f"r = {correlation:.2f}"
+        axes.set_title(f"{title}, {r}", fontsize=10)
         axes.set_xlabel("true mean opening, mm")
         if not number:
             axes.set_ylabel("predicted mean opening, mm")
@@ -105,7 +113,7 @@ def openness_plot(panels: Sequence[tuple[str, Sequence[float], Sequence[float], 
 
 
 def face_grid(faces: Sequence[np.ndarray], labels: Sequence[str], columns: int = 8) -> Figure:
-    """Pictures (H, W, 3) uint8 in rows, each under its label."""
+    """Arrange images (H, W, 3) uint8 in a grid, each under its label."""
     rows = -(-len(faces) // columns)
     figure = _figure(columns * 0.95, rows * 1.15)
     for number, (face, label) in enumerate(zip(faces, labels, strict=True)):
@@ -116,15 +124,15 @@ def face_grid(faces: Sequence[np.ndarray], labels: Sequence[str], columns: int =
     return figure
 
 
-def save(figure: Figure, path: Path, dots: int = 110, colours: int = 0) -> Path:
-    """Write a PNG; with `colours` in so many of them, which keeps pictures of faces small."""
+def save(figure: Figure, path: Path, dots: int = 110, colors: int = 0) -> Path:
+    """Write a PNG at `dots` per inch; `colors` limits its palette, which keeps images of faces small (0: no limit)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=dots, metadata={"Software": None}, pil_kwargs={"optimize": True})
-    if colours:
+    if colors:
         from PIL import Image
 
         with Image.open(path) as image:
-            small = image.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+            small = image.convert("RGB").quantize(colors, dither=Image.Dither.NONE)
         small.save(path, optimize=True)
     return path
 

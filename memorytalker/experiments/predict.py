@@ -1,4 +1,4 @@
-"""What a model makes of clips with cached features, in its own coordinates, with any style for each clip."""
+"""Predictions for clips with cached features, in the model's coordinates, with any style for each clip."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from memorytalker.training.stylize import style_of
 
 #: Frames of a padded batch.
 BATCH_FRAMES = 4000
-#: Of the fitting of an oracle: steps, their size, and of how many clips of a speaker.
+#: Fit of the oracle styles: steps, learning rate, and clips per speaker at the most.
 ORACLE_STEPS, ORACLE_RATE, ORACLE_CLIPS = 40, 0.05, 8
 
 
 def batches(clips: Sequence[AnyClip], frames: int = BATCH_FRAMES) -> Iterator[list[int]]:
-    """Clip numbers in groups of like length, each of at most so many padded frames or of one clip."""
+    """Yield indices of clips in batches of similar length, of at most `frames` padded frames or a single clip."""
     group: list[int] = []
     for index in sorted(range(len(clips)), key=lambda i: clips[i].frames):
         if group and (len(group) + 1) * clips[index].frames > frames:
@@ -35,8 +35,8 @@ def batches(clips: Sequence[AnyClip], frames: int = BATCH_FRAMES) -> Iterator[li
 
 
 @torch.no_grad()
-def styles_heard(model: MemoryTalker, clips: Sequence[AnyClip]) -> Tensor:
-    """w_s (N, n) of the whole of each clip's own sound, or of its label in a model that knows speakers by label."""
+def encode_styles(model: MemoryTalker, clips: Sequence[AnyClip]) -> Tensor:
+    """Compute the style weights w_s (N, n) from each clip's whole sound, or from its label in a labelled model."""
     model.eval()
     weights = torch.empty(len(clips), model.config.slot_count)
     for chosen in batches(clips):
@@ -47,7 +47,7 @@ def styles_heard(model: MemoryTalker, clips: Sequence[AnyClip]) -> Tensor:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A batch of clips as the model hears them: their numbers, slot logits (B, k T, n), mask (B, T) and lengths."""
+    """An encoded batch: indices of its clips, slot logits (B, k T, n), mask (B, T) and lengths in frames."""
 
     numbers: list[int]
     logits: Tensor
@@ -57,42 +57,42 @@ class Encoded:
 
 @torch.no_grad()
 def encode(model: MemoryTalker, clips: Sequence[AnyClip]) -> list[Encoded]:
-    """What is the same whatever the style, computed once."""
+    """Encode clips in batches: everything that does not depend on the style."""
     model.eval()
-    device, heard = next(model.parameters()).device, []
+    device, encoded = next(model.parameters()).device, []
     for chosen in batches(clips):
         batch = collate([clips[i] for i in chosen]).to(device)
-        heard.append(Encoded(chosen, batch_logits(model, batch), batch.mask, [clips[i].frames for i in chosen]))
-    return heard
+        encoded.append(Encoded(chosen, batch_logits(model, batch), batch.mask, [clips[i].frames for i in chosen]))
+    return encoded
 
 
 @torch.no_grad()
 def outputs(
-    model: MemoryTalker, heard: Sequence[Encoded], styles: Tensor | None = None
+    model: MemoryTalker, encoded: Sequence[Encoded], styles: Tensor | None = None
 ) -> Iterator[tuple[int, TalkerOutput, int, int]]:
-    """(clip number, output of its batch, row, frames) for every clip; styles (N, n), None for neutral."""
+    """Yield (clip index, output of its batch, row, frames) for every clip; styles (N, n), None for neutral."""
     model.eval()
-    for batch in heard:
+    for batch in encoded:
         style = None if styles is None else styles[batch.numbers].to(batch.logits.device)
         output = model(batch.logits, batch.mask, style)
         for row, (index, frames) in enumerate(zip(batch.numbers, batch.frames, strict=True)):
             yield index, output, row, frames
 
 
-def predicted(model: MemoryTalker, heard: Sequence[Encoded], styles: Tensor | None = None) -> list[np.ndarray]:
-    """(T, K) coordinates of each clip."""
-    found = outputs(model, heard, styles)
-    made = {index: output.offsets[row, :frames].cpu().numpy() for index, output, row, frames in found}
-    return [made[index] for index in range(len(made))]
+def predicted(model: MemoryTalker, encoded: Sequence[Encoded], styles: Tensor | None = None) -> list[np.ndarray]:
+    """Predict the coordinates (T, K) of each clip; styles (N, n), None for neutral."""
+    rows = outputs(model, encoded, styles)
+    by_clip = {index: output.offsets[row, :frames].cpu().numpy() for index, output, row, frames in rows}
+    return [by_clip[index] for index in range(len(by_clip))]
 
 
 def still(clips: Sequence[AnyClip]) -> list[np.ndarray]:
-    """A face that never moves."""
+    """Predict a face that never moves."""
     return [np.zeros(clip.motion.shape, np.float32) for clip in clips]
 
 
-def of_unseen_speakers(clips: Sequence[AnyClip], seed: int = 0) -> list[int]:
-    """For each clip the number of a clip of another speaker, drawn by seed. Raises ValueError for one speaker alone."""
+def clips_of_other_speakers(clips: Sequence[AnyClip], seed: int = 0) -> list[int]:
+    """Draw for each clip the index of a clip of another speaker. Raises ValueError if there is only one speaker."""
     random, speakers = np.random.default_rng(seed), np.array([clip.speaker for clip in clips])
     if len(set(speakers)) < 2:
         raise ValueError("Another speaker's style needs clips of at least two speakers.")
@@ -100,9 +100,9 @@ def of_unseen_speakers(clips: Sequence[AnyClip], seed: int = 0) -> list[int]:
 
 
 def best_styles(model: MemoryTalker, clips: Sequence[AnyClip]) -> Tensor:
-    """w_s (N, n), one for each speaker, fitted to the true motion of some of the speaker's clips: what style could do.
+    """Fit one style w_s per speaker to the true motion of some of the speaker's clips; (N, n), one row per clip.
 
-    No style encoder can know this much; it bounds what any could gain with this memory.
+    This is an upper bound for any style encoder with this memory.
     """
     weights = torch.ones(len(clips), model.config.slot_count)
     for speaker in sorted({clip.speaker for clip in clips}):
@@ -113,17 +113,17 @@ def best_styles(model: MemoryTalker, clips: Sequence[AnyClip]) -> Tensor:
 
 def _fitted(model: MemoryTalker, clips: list[AnyClip]) -> Tensor:
     model.requires_grad_(False)
-    heard, scale = encode(model, clips), model.config.motion_scale
-    device = heard[0].logits.device
-    truths = [pad_sequence([clips[i].motion for i in b.numbers], batch_first=True).to(device) for b in heard]
+    encoded, scale = encode(model, clips), model.config.motion_scale
+    device = encoded[0].logits.device
+    targets = [pad_sequence([clips[i].motion for i in b.numbers], batch_first=True).to(device) for b in encoded]
     style = torch.ones(model.config.slot_count, device=device, requires_grad=True)
-    optimiser = torch.optim.Adam([style], lr=ORACLE_RATE)
+    optimizer = torch.optim.Adam([style], lr=ORACLE_RATE)
     frames = sum(clip.frames for clip in clips)
     for _ in range(ORACLE_STEPS):
-        optimiser.zero_grad()
-        for batch, truth in zip(heard, truths, strict=True):
+        optimizer.zero_grad()
+        for batch, target in zip(encoded, targets, strict=True):
             output = model(batch.logits, batch.mask, style.expand(len(batch.numbers), -1))
-            error = ((output.offsets - truth) * scale).square().sum(-1)
+            error = ((output.offsets - target) * scale).square().sum(-1)
             (torch.where(batch.mask, error, 0.0).sum() / frames).backward()
-        optimiser.step()
+        optimizer.step()
     return style.detach().cpu()

@@ -1,7 +1,7 @@
-"""The report: tables between the markers of a Markdown file, and the pictures beside them.
+"""The report: tables between the markers of a Markdown file, and plots beside it.
 
-A section lies between `<!-- experiments NAME -->` and `<!-- /experiments NAME -->`; what is written by hand around the
-markers stays. A section that the file lacks is added at its end.
+A section lies between `<!-- experiments NAME -->` and `<!-- /experiments NAME -->`; text outside the markers is kept. A
+section that the file lacks is appended.
 """
 
 from __future__ import annotations
@@ -29,29 +29,39 @@ from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.folder import RunFolder
 from memorytalker.weights import load_weights
 
-#: The measure of the pictures.
+#: The metric of the plots.
 DRAWN = "lve_max"
 
 
 def write_report(
-    runs: Path, to: Path, pictures: Path, material: Material | None = None, weights: str | None = None
+    runs: Path, to: Path, folder: Path, material: Material | None = None, weights: str | None = None
 ) -> list[Path]:
-    """Write tables to the Markdown file `to` and pictures to the folder `pictures`; what was written.
+    """Write the tables and plots of all results.
 
-    `material` is what the runs were made with: with it the memory is pictured as well, and with `weights` their slots.
-    Raises ConfigError if there is nothing to report.
+    Args:
+        runs: the folder that the experiments were written to.
+        to: the Markdown file.
+        folder: where the plots are written.
+        material: the clips of the runs, to plot the memory's features too; None for no such plot.
+        weights: weights whose slots are drawn as faces; needs `material`.
+
+    Returns:
+        The written files.
+
+    Raises:
+        ConfigError: if there is nothing to report.
     """
     results = read_results(runs)
-    sections, written = _tables(results), _drawn(results, pictures)
+    sections, written = _tables(results), _plots(results, folder)
     if material is not None:
-        maps, picture = _maps(runs, results, material, pictures)
+        maps, plot = _maps(runs, results, material, folder)
         sections["features"] = maps
-        written += picture
+        written += plot
         if weights is not None:
-            written.append(_slots(weights, material, pictures))
+            written.append(_slots(weights, material, folder))
     for path in written:
-        # A picture has a section of its own: a table may have the same name.
-        sections[f"picture of {path.stem}"] = f"![{path.stem}]({Path(os.path.relpath(path, to.parent)).as_posix()})"
+        # A plot has a section of its own, because a table may have the same name.
+        sections[f"plot of {path.stem}"] = f"![{path.stem}]({Path(os.path.relpath(path, to.parent)).as_posix()})"
     text = to.read_text(encoding="utf-8") if to.is_file() else "# Experiments\n"
     text = with_sections(text, sections)
     write_whole(to, lambda part: part.write_text(text, encoding="utf-8"))
@@ -59,30 +69,30 @@ def write_report(
 
 
 def read_results(runs: Path) -> dict[str, Result]:
-    """Name -> result of every variant found, in the order of the tables."""
-    found: dict[str, list[dict]] = {}
+    """Read the results of all variants: name -> result, in the order of the tables. Raises ConfigError if none."""
+    runs_of: dict[str, list[dict]] = {}
     for path in sorted((runs / "results").glob("seed*/*.json")):
         run = json.loads(path.read_text(encoding="utf-8"))
-        found.setdefault(run["name"], []).append(run)
-    if not found:
+        runs_of.setdefault(run["name"], []).append(run)
+    if not runs_of:
         raise ConfigError(f"{runs} holds no results; make some with: python -m memorytalker experiments run FOLDER")
     groups = list(GROUPS)
-    order = sorted(found.values(), key=lambda own: (groups.index(own[0]["group"]), own[0].get("place", 0)))
+    order = sorted(runs_of.values(), key=lambda own: (groups.index(own[0]["group"]), own[0].get("order", 0)))
     return {own[0]["name"]: tables.result_of(own) for own in order}
 
 
 def with_sections(text: str, sections: Mapping[str, str]) -> str:
-    """The text with each section between its markers, or at the end under its own name."""
+    """Return the text with each section replaced between its markers, or appended."""
     for name, content in sections.items():
         first, last = f"<!-- experiments {name} -->", f"<!-- /experiments {name} -->"
         block = f"{first}\n{content.strip()}\n{last}"
-        before, found, rest = text.partition(first)
-        if not found:
+        before, opening, rest = text.partition(first)
+        if not opening:
             text = f"{text.rstrip()}\n\n{block}\n"
             continue
-        inside, closed, after = rest.partition(last)
-        if not closed:
-            raise ConfigError(f"The marker {first} has no {last} after it; add it or take both away.")
+        _, closing, after = rest.partition(last)
+        if not closing:
+            raise ConfigError(f"The marker {first} has no {last} after it; add it or remove both.")
         text = before + block + after
     return text
 
@@ -93,7 +103,7 @@ def _tables(results: Mapping[str, Result]) -> dict[str, str]:
     first = every[0].main
     sections = {
         "conditions": (
-            f"Evaluated on {len(first.clips)} clips of {len(first.speakers)} speakers that no variant was trained on "
+            f"Evaluated on {len(first.clips)} clips of {len(first.speakers)} speakers whom no variant was trained on "
             f"({first.layout}, {first.split} split, {sum(c.frames for c in first.clips)} frames at {first.fps} fps, "
             f"{first.vertex_count} vertices; regions: {first.region_source}). Seeds: "
             f"{', '.join(str(run['seed']) for run in every[0].runs)}. Brackets: 95 % bootstrap intervals.\n\n"
@@ -114,17 +124,17 @@ def _tables(results: Mapping[str, Result]) -> dict[str, str]:
     return {name: content for name, content in sections.items() if content}
 
 
-def _drawn(results: Mapping[str, Result], pictures: Path) -> list[Path]:
-    """The pictures of numbers."""
+def _plots(results: Mapping[str, Result], folder: Path) -> list[Path]:
+    """The plots of errors and lip openings."""
     measure = next(m for m in MEASURES if m.name == DRAWN)
     label = f"{measure.title}, {unit(measure)}"
     written = []
-    moving = [result for result in results.values() if result.first["stages"]]  # a still face would squeeze the axis
+    moving = [result for result in results.values() if result.first["stages"]]  # a still face would stretch the axis
     groups = list(GROUPS)
     rows = [(r.name, _scaled(r.main.pooled[DRAWN], measure.scale), groups.index(r.first["group"])) for r in moving
             if DRAWN in r.main.pooled and r.first["group"] != "speakers"]  # fmt: skip
     if rows:
-        written.append(plots.save(plots.interval_bars(rows, label), pictures / "variants.png"))
+        written.append(plots.save(plots.interval_bars(rows, label), folder / "variants.png"))
     grown = [r for r in results.values() if r.first["group"] == "speakers" and DRAWN in r.main.pooled]
     if grown:
         grown.sort(key=lambda r: r.first["speakers"])
@@ -132,14 +142,14 @@ def _drawn(results: Mapping[str, Result], pictures: Path) -> list[Path]:
             title: [(r.first["speakers"], _scaled(r.evaluations[key].pooled[DRAWN], measure.scale)) for r in grown]
             for title, key in (("stage 1", NEUTRAL), ("stages 1 and 2", MAIN))
         }
-        written.append(plots.save(plots.growth(curves, label), pictures / "speakers.png"))
+        written.append(plots.save(plots.growth(curves, label), folder / "speakers.png"))
     panels = []
     for name in ("no-memory", *BASELINES):
-        opened = results[name].first["openness"].get(MAIN) if name in results else None
-        if opened:
-            panels.append((name, opened["true"], opened["predicted"], opened["correlation"]))
+        openings = results[name].first["openings"].get(MAIN) if name in results else None
+        if openings:
+            panels.append((name, openings["true"], openings["predicted"], openings["correlation"]))
     if panels:
-        written.append(plots.save(plots.openness_plot(panels), pictures / "openness.png"))
+        written.append(plots.save(plots.opening_plot(panels), folder / "openness.png"))
     return written
 
 
@@ -147,40 +157,37 @@ def _scaled(interval: Interval, scale: float) -> Interval:
     return Interval(interval.value / scale, interval.low / scale, interval.high / scale, interval.clips)
 
 
-def _maps(runs: Path, results: Mapping[str, Result], material: Material, pictures: Path) -> tuple[str, list[Path]]:
-    """Retrieved features of the judged clips by speaker, both stages."""
+def _maps(runs: Path, results: Mapping[str, Result], material: Material, folder: Path) -> tuple[str, list[Path]]:
+    """Plot and table of the retrieved features of the evaluation clips by speaker, for both stages."""
     if BASELINES[1] not in results:
-        raise ConfigError(f"{runs} has no result of {BASELINES[1]}, whose memory is pictured; run it first.")
+        raise ConfigError(f"{runs} has no result of {BASELINES[1]}, whose memory is plotted; run it first.")
     model = trained_model(runs, results[BASELINES[1]], material)
-    speakers = [clip.speaker for clip in material.judged]
+    speakers = [clip.speaker for clip in material.evaluated]
     maps = {
-        "stage 1": feature_map(retrieved_features(model, material.judged, False), speakers),
-        "stages 1 and 2": feature_map(retrieved_features(model, material.judged, True), speakers),
+        "stage 1": feature_map(retrieved_features(model, material.evaluated, False), speakers),
+        "stages 1 and 2": feature_map(retrieved_features(model, material.evaluated, True), speakers),
     }
-    panels = [(f"PCA, {name}", found.pca) for name, found in maps.items()]
-    panels += [(f"t-SNE, {name}", found.tsne) for name, found in maps.items()]
-    path = plots.save(plots.speaker_maps(panels, speakers), pictures / "features-by-speaker.png", dots=90)
+    panels = [(f"PCA, {name}", one.pca) for name, one in maps.items()]
+    panels += [(f"t-SNE, {name}", one.tsne) for name, one in maps.items()]
+    path = plots.save(plots.speaker_maps(panels, speakers), folder / "features-by-speaker.png", dots=90)
     head = ["retrieved features of", "nearest clip is of the same speaker", "by chance", "silhouette by speaker"]
-    rows = [
-        [name, f"{found.neighbour:.1%}", f"{found.chance:.1%}", f"{found.silhouette:+.3f}"]
-        for name, found in maps.items()
-    ]
+    rows = [[name, f"{one.neighbour:.1%}", f"{one.chance:.1%}", f"{one.silhouette:+.3f}"] for name, one in maps.items()]
     return tables.table(head, rows), [path]
 
 
 def trained_model(runs: Path, result: Result, material: Material) -> MemoryTalker:
-    """The model of a result's first seed."""
+    """Load the trained model of a result's first seed."""
     last, config = result.first["stages"][-1], from_dict(ModelConfig, result.first["configs"]["model"])
     model = MemoryTalker(ModelConfig(**{**vars(config), "coordinates": material.coordinates}))
     model.load_state_dict(RunFolder(runs / "stages" / f"{last['stage']}-{last['key']}").best())
     return model.eval()
 
 
-def _slots(weights: str, material: Material, pictures: Path) -> Path:
-    """Each slot of shipped weights as a face of the open head."""
+def _slots(weights: str, material: Material, folder: Path) -> Path:
+    """Draw each slot of the weights as a face of the open head."""
     model, head = load_weights(weights), load_head()
     if model.config.coordinates != head.template.size:
-        raise ConfigError(f"{weights} does not move the open head, on which slots are pictured; name other weights.")
+        raise ConfigError(f"{weights} does not move the open head, on which slots are drawn; name other weights.")
     with torch.no_grad():
         faces = slot_faces(model, head)
-    return plots.save(plots.face_grid(faces, model.config.slots), pictures / "slots.png", colours=64)
+    return plots.save(plots.face_grid(faces, model.config.slots), folder / "slots.png", colors=64)

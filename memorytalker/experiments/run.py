@@ -1,7 +1,7 @@
-"""Train and judge every variant of a plan. What is finished is skipped, what was broken off goes on.
+"""Train and evaluate every variant of a plan. Finished work is skipped, interrupted work is resumed.
 
-`out/stages/<stage>-<key>/` holds one training each; the key names everything it depends on, so that variants share
-what they have in common. `out/results/seed<seed>/<variant>.json` holds what was found.
+`out/stages/<stage>-<key>/` holds one training; the key is a hash of everything it depends on, so variants share common
+stages. `out/results/seed<seed>/<variant>.json` holds the results.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,21 +28,21 @@ from memorytalker.progress import Progress
 from memorytalker.training.data import AnyClip, StoredClip
 from memorytalker.training.folder import RunFolder
 from memorytalker.training.memorize import memorize
-from memorytalker.training.run import run_style_regression
 from memorytalker.training.sources import mouth_on
 from memorytalker.training.style_regression import StyleRegression
 from memorytalker.training.stylize import stylize
 from memorytalker.training.together import train_together
 from memorytalker.training.trainer import StageInputs
 
-Say = Callable[[str], None]
-#: What one stage is trained with.
+#: Takes one line of a log.
+Log = Callable[[str], None]
+#: The configuration of one stage.
 Stage = TrainingConfig | StyleRegression
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A stage that was trained: its name in `out/stages`, and what it took."""
+    """A trained stage: its key in `out/stages`, and its cost."""
 
     key: str
     stage: str
@@ -60,27 +61,40 @@ def run_experiments(
     encoder: str | None = None,
     device: str = "cpu",
     progress: Progress | None = None,
-    say: Say = print,
+    log: Log = print,
 ) -> list[Path]:
-    """The result files of all variants of the plan, or of those named in `only`, for every seed of the plan.
+    """Train and evaluate the variants of a plan, for every seed of the plan.
 
-    `encoder` fills the pretrained half of the speech encoder, which cached features do without. `say` is told what
-    every variant took. Raises ConfigError for names and fields that do not exist, before anything is trained.
+    Args:
+        material: the clips.
+        out: where stages and results are written.
+        plan: the plan.
+        only: names of variants; empty for all.
+        encoder: folder or hub address of the pretrained speech encoder; cached features do without.
+        device: where to train.
+        progress: called with (done, total, stage).
+        log: called with one line per finished variant.
+
+    Returns:
+        The result files.
+
+    Raises:
+        ConfigError: for names and fields that do not exist, before anything is trained.
     """
     variants = plan.variants(only)
     groups = {variant.name: training_clips(material, plan, variant) for variant in variants}
-    for variant in variants:  # a slip in the plan shows before the first training
+    for variant in variants:  # errors in the plan show before the first training
         settings(plan, variant, plan.seeds[0], len(groups[variant.name]))
     files = []
     for seed in plan.seeds:
         for variant in variants:
             job = _Job(material, plan, variant, seed, tuple(groups[variant.name]), out, encoder, device)
-            files.append(_result(job, progress, say))
+            files.append(_result(job, progress, log))
     return files
 
 
 def training_clips(material: Material, plan: Plan, variant: Variant) -> list[AnyClip]:
-    """What a variant is trained on: all, or clips of so many speakers."""
+    """Select the training clips of a variant: all, or those of a limited number of speakers."""
     if not variant.limited:
         return list(material.training)
     counts = tuple(dict.fromkeys((*plan.speaker_counts, variant.speakers)))
@@ -103,8 +117,8 @@ class _Job:
         return tuple(sorted({clip.speaker for clip in self.clips}))
 
 
-def _result(job: _Job, progress: Progress | None, say: Say) -> Path:
-    """Train and judge one variant, unless its result is there."""
+def _result(job: _Job, progress: Progress | None, log: Log) -> Path:
+    """Train and evaluate one variant, unless its result exists."""
     variant, plan = job.variant, job.plan
     configs = settings(plan, variant, job.seed, len(job.clips))
     stages = _keys(job, configs.model, configs.stages)
@@ -112,7 +126,7 @@ def _result(job: _Job, progress: Progress | None, say: Say) -> Path:
     key = digest(stages, job.material.digest, plan.split, variant.style, oracle)
     path = job.out / "results" / f"seed{job.seed}" / f"{variant.name}.json"
     if path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("key") == key:
-        say(f"{variant.name} (seed {job.seed}): done before")
+        log(f"{variant.name} (seed {job.seed}): done before")
         return path
     model, trained = _train(job, configs.model, configs.stages, stages, progress)
     started = time.monotonic()
@@ -121,7 +135,7 @@ def _result(job: _Job, progress: Progress | None, say: Say) -> Path:
         "shows": variant.shows,
         "about": plan.about,
         "group": variant.group,
-        "place": plan.place(variant.name),
+        "order": plan.order_of(variant.name),
         "seed": job.seed,
         "key": key,
         "style": variant.style,
@@ -131,14 +145,15 @@ def _result(job: _Job, progress: Progress | None, say: Say) -> Path:
         "speakers": len(job.speakers) if trained else 0,
         **evaluate_variant(job.material, model, variant, len(job.speakers), oracle),
     }
-    result["judging_seconds"] = time.monotonic() - started
+    seconds = time.monotonic() - started
+    result["evaluation_seconds"] = seconds
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, lambda part: part.write_text(json.dumps(result) + "\n", encoding="utf-8"))
     took = ", ".join(
         f"{done.stage} {done.steps} steps of {_clips_a_step(config)} clips in {done.seconds:.0f} s"
         for done, config in zip(trained, configs.stages, strict=True)
     )
-    say(f"{variant.name} (seed {job.seed}): {took or 'nothing to train'}; judged in {result['judging_seconds']:.0f} s")
+    log(f"{variant.name} (seed {job.seed}): {took or 'nothing to train'}; evaluated in {seconds:.0f} s")
     return path
 
 
@@ -147,11 +162,11 @@ def _clips_a_step(config: Stage) -> int:
 
 
 def _keys(job: _Job, model: ModelConfig, configs: tuple[Stage, ...]) -> list[str]:
-    """A name for the training of each stage that says all it depends on."""
+    """A hash for the training of each stage of everything it depends on."""
     data = material_digest(list(job.clips), list(job.material.selection))
     before, keys = job.encoder or "", []
     for config in configs:
-        # Only the stage that learns labels depends on there being any: stage 1 is the same with and without.
+        # Only the stage that learns labels depends on them; stage 1 is the same with and without.
         labels = job.speakers if job.variant.style == "labels" and config.stage != "memorize" else ()
         described = to_dict(replace(model, name="", coordinates=job.material.coordinates))
         before = digest(before, described, to_dict(config), data, labels)
@@ -162,7 +177,7 @@ def _keys(job: _Job, model: ModelConfig, configs: tuple[Stage, ...]) -> list[str
 def _train(
     job: _Job, config: ModelConfig, configs: tuple[Stage, ...], keys: list[str], progress: Progress | None
 ) -> tuple[MemoryTalker | None, list[Trained]]:
-    """The variant's model, each stage trained or found in `out/stages`, and what the stages took."""
+    """The variant's model, each stage trained or loaded from `out/stages`, and the cost of the stages."""
     if not configs:
         return None, []
     torch.manual_seed(job.seed)
@@ -186,12 +201,12 @@ def _train(
 def _train_stage(
     job: _Job, model: MemoryTalker, config: Stage, key: str, folder: Path, progress: Progress | None
 ) -> Trained:
-    train = {
+    trainers: dict[str, Callable[..., Any]] = {
         "memorize": memorize,
         "stylize": stylize,
         "together": train_together,
-        "style_regression": run_style_regression,
-    }[config.stage]
+        "manners": run_manners,
+    }
     clips, selection = list(job.clips), list(job.material.selection)
     if model.config.speakers:
         clips = with_labels(clips, model.config.speakers)
@@ -199,7 +214,7 @@ def _train_stage(
     started, resumed = time.monotonic(), (folder / "last.pt").is_file()
     mouth = mouth_on(job.material.mouth, torch.device(job.device))
     provenance = {"data": job.material.digest, "key": key}
-    train(model, StageInputs(clips, selection, mouth, folder, provenance, progress), config)
+    trainers[config.stage](model, StageInputs(clips, selection, mouth, folder, provenance, progress), config)
     seconds = time.monotonic() - started
     if isinstance(config, StyleRegression):
         steps = config.fit_steps
@@ -207,13 +222,13 @@ def _train_stage(
         steps = json.loads((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])["step"]
     done = Trained(key, config.stage, seconds, steps, len(clips), len(job.speakers), resumed)
     write_whole(folder / "done.json", lambda part: part.write_text(json.dumps(vars(done)) + "\n", encoding="utf-8"))
-    for left in ("last.pt", "weights"):  # the best weights are kept; what else is large has served
+    for left in ("last.pt", "weights"):  # keep the best weights; delete the other large files
         shutil.rmtree(folder / left) if (folder / left).is_dir() else (folder / left).unlink(missing_ok=True)
     return done
 
 
 def labelled(model: MemoryTalker, speakers: tuple[str, ...]) -> MemoryTalker:
-    """The same model with a neutral vector for each speaker in the place of its style encoder."""
+    """Copy a model, with a neutral style vector for each speaker in place of the style encoder."""
     other = MemoryTalker(replace(model.config, speakers=speakers))
     other.load_state_dict(
         {name: value for name, value in model.state_dict().items() if not name.startswith("style.")}, strict=False
@@ -222,9 +237,9 @@ def labelled(model: MemoryTalker, speakers: tuple[str, ...]) -> MemoryTalker:
 
 
 def with_labels(clips: list[AnyClip], speakers: tuple[str, ...]) -> list[AnyClip]:
-    """The same clips with their speaker's one-hot label where the style encoder reads sound, (1, speakers).
+    """Replace the style encoder's input of each clip by the one-hot label (1, speakers) of its speaker.
 
-    A speaker without a label has an equal share of all.
+    A speaker without a label gets the mean of all labels.
     """
     rows = torch.eye(len(speakers)).half()
     unknown = torch.full((len(speakers),), 1 / len(speakers)).half()

@@ -1,4 +1,4 @@
-"""What was found as Markdown tables. Numbers are in the units of `evaluation.measures`; brackets hold intervals."""
+"""Results as Markdown tables. Numbers are in the units of `evaluation.measures`, with intervals in brackets."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from memorytalker.evaluation.bootstrap import mean_interval
 from memorytalker.evaluation.evaluate import ClipFigures, Evaluation, compare
 from memorytalker.evaluation.measures import FRAMES, MEASURES, Measure
 from memorytalker.evaluation.table import cell, unit
-from memorytalker.experiments.findings import MAIN, MEAN_LABEL, NEUTRAL, ORACLE, UNSEEN
+from memorytalker.experiments.findings import MAIN, MEAN_LABEL, NEUTRAL, ORACLE, OTHER
 from memorytalker.experiments.measurement import from_json
 from memorytalker.experiments.variants import BASELINES
 
-#: The measures of the main tables, and those that pairs are compared by.
+#: The metrics of the main tables, and those of the pairwise comparisons.
 SHOWN = ("fve", "lve_max", "lve_mean", "lip_max", "ldtw", "fdd_absolute", "mtm")
 PAIRED = ("fve", "lve_max")
 
 
 @dataclass(frozen=True)
 class Result:
-    """One variant over all its seeds; `runs` are the result files, `evaluations` their means clip by clip."""
+    """One variant over all its seeds: `runs` are the result files, `evaluations` their means clip by clip."""
 
     name: str
     runs: tuple[dict[str, Any], ...]
@@ -31,27 +31,27 @@ class Result:
 
     @property
     def main(self) -> Evaluation:
-        """The variant in the style that it is meant for."""
+        """The evaluation in the intended style."""
         return self.evaluations[MAIN]
 
     @property
     def first(self) -> dict[str, Any]:
-        """The result of the first seed, for what all seeds share."""
+        """The result file of the first seed, for what all seeds share."""
         return self.runs[0]
 
 
 def result_of(runs: Sequence[dict[str, Any]]) -> Result:
-    """The results of one variant, one a seed, together. Raises ValueError if they judged different clips."""
+    """Combine the results of one variant, one per seed. Raises ValueError if their clips differ."""
     labels = [label for label in runs[0]["evaluations"] if all(label in run["evaluations"] for run in runs)]
     evaluations = {label: mean_over_seeds([from_json(run["evaluations"][label]) for run in runs]) for label in labels}
     return Result(runs[0]["name"], tuple(runs), evaluations)
 
 
 def mean_over_seeds(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """The mean of each clip's values, pooled anew. Raises ValueError if the clips are not the same."""
+    """Average each clip's values over seeds and pool again. Raises ValueError if the clips differ."""
     first = evaluations[0]
     if any([c.name for c in other.clips] != [c.name for c in first.clips] for other in evaluations):
-        raise ValueError("Results of different seeds judged different clips; run the experiments again.")
+        raise ValueError("Results of different seeds are of different clips; run the experiments again.")
     clips = []
     for rows in zip(*(evaluation.clips for evaluation in evaluations), strict=True):
         values = {name: _mean([row.values[name] for row in rows]) for name in rows[0].values}
@@ -70,7 +70,7 @@ def _mean(values: list[float]) -> float:
 
 
 def figures_table(results: Sequence[Result]) -> str:
-    """Every measure of every variant, intervals over clips."""
+    """Table of every metric of every variant, with intervals over clips."""
     measures = [m for m in MEASURES if m.name in SHOWN and any(m.name in r.main.pooled for r in results)]
     head = ["variant", *(f"{m.title}, {unit(m)}" for m in measures)]
     rows = [[f"`{r.name}`", *(cell(r.main.pooled.get(m.name), m) for m in measures)] for r in results]
@@ -78,11 +78,11 @@ def figures_table(results: Sequence[Result]) -> str:
 
 
 def paired_table(results: Sequence[Result], baselines: Sequence[Result]) -> str:
-    """Each variant less each baseline on the same clips: intervals over clips, and over speakers."""
+    """Table of each variant minus each baseline on the same clips, with intervals over clips and over speakers."""
     measures = [measure for measure in MEASURES if measure.name in PAIRED]
     head = ["variant", "measure", "unit"]
     for baseline in baselines:
-        head += [f"less `{baseline.name}`, over clips", "over speakers"]
+        head += [f"minus `{baseline.name}`, over clips", "over speakers"]
     rows = []
     for result in results:
         for measure in measures:
@@ -101,33 +101,32 @@ def _difference(result: Result, baseline: Result, measure: Measure, resample: st
 
 
 def styles_table(results: Sequence[Result], measure_name: str = "lve_max") -> str:
-    """Whose style: the clip's own, a stranger's, none, and the best that could be; and who opens how wide."""
+    """Table of errors by style: the clip's own, another speaker's, neutral and fitted; and of mean lip openings."""
     measure = next(m for m in MEASURES if m.name == measure_name)
-    columns = {MAIN: "own", UNSEEN: "another speaker's", NEUTRAL: "none", ORACLE: "fitted to the ground truth"}
-    head = ["variant", *(f"{title}" for title in columns.values()), "own less another speaker's", "r of openness, own",
-            "r, none"]  # fmt: skip
+    columns = {MAIN: "own", OTHER: "another speaker's", NEUTRAL: "none", ORACLE: "fitted to ground truth"}
+    head = ["variant", *columns.values(), "own minus another speaker's", "r of mean lip opening, own", "r, none"]
     rows = []
     for result in results:
-        if UNSEEN not in result.evaluations:
+        if OTHER not in result.evaluations:
             continue
         cells = [
             cell(result.evaluations[name].pooled.get(measure.name) if name in result.evaluations else None, measure)
             for name in columns
         ]
-        pair = compare(replace(result.main, resample="speakers"), result.evaluations[UNSEEN]).get(measure.name)
-        opened = [_mean_correlation(result, name) for name in (MAIN, NEUTRAL)]
-        rows.append([f"`{result.name}`", *cells, cell(pair, measure, signed=True), *opened])
+        pair = compare(replace(result.main, resample="speakers"), result.evaluations[OTHER]).get(measure.name)
+        correlations = [_mean_correlation(result, name) for name in (MAIN, NEUTRAL)]
+        rows.append([f"`{result.name}`", *cells, cell(pair, measure, signed=True), *correlations])
     return f"{measure.title} in {unit(measure)}.\n\n{table(head, rows)}"
 
 
 def _mean_correlation(result: Result, label: str) -> str:
-    values = [run["openness"].get(label, {}).get("correlation") for run in result.runs]
-    there = [value for value in values if value is not None]
-    return f"{np.mean(there):.2f}" if there else "–"
+    values = [run["openings"].get(label, {}).get("correlation") for run in result.runs]
+    present = [value for value in values if value is not None]
+    return f"{np.mean(present):.2f}" if present else "–"
 
 
 def labels_table(results: Sequence[Result]) -> str:
-    """Style by label on unseen speakers: every label tried."""
+    """Table of the errors on unseen speakers over all labels, for variants with style by label."""
     chosen = [m for m in MEASURES if m.name in ("fve", "lve_mean")]
     head = ["variant", "labels tried", *(f"{m.title}, {unit(m)}: mean ± std (least to most)" for m in chosen),
             "mean of all labels: LVE, maximum form"]  # fmt: skip
@@ -148,7 +147,7 @@ def labels_table(results: Sequence[Result]) -> str:
 
 
 def budget_table(results: Sequence[Result]) -> str:
-    """What each variant learned from and what it took, first seed."""
+    """Table of the training data and cost of each variant, for the first seed."""
     head = ["variant", "what it shows", "speakers", "clips", "steps", "seconds of training", "parameters"]
     rows = []
     for result in results:
@@ -168,33 +167,33 @@ def budget_table(results: Sequence[Result]) -> str:
 
 
 def held_fixed(results: Sequence[Result]) -> str:
-    """What does not change while the number of speakers does."""
+    """Say in one sentence what is held fixed while the number of speakers varies."""
     clips = sorted({result.first["clips"] for result in results})
     steps = sorted({tuple(stage["steps"] for stage in result.first["stages"]) for result in results})
-    told = " or ".join(" + ".join(map(str, one)) for one in steps)
+    each = " or ".join(" + ".join(map(str, one)) for one in steps)
     return (
-        f"Held fixed: {' or '.join(map(str, clips))} training clips and {told} steps, whatever the number of speakers; "
-        "each set of speakers contains the smaller ones, and every speaker contributes an equal share of the clips."
+        f"Held fixed: {' or '.join(map(str, clips))} training clips and {each} steps, whatever the number of speakers; "
+        "each set of speakers holds the smaller ones, and every speaker gives an equal share of the clips."
     )
 
 
 def order_sentence(results: Sequence[Result]) -> str:
-    """Whether no memory > stage 1 > stages 1 and 2 in error, with intervals over speakers."""
+    """Say whether the errors are ordered no memory > stage 1 > stages 1 and 2, with intervals over speakers."""
     by_name = {result.name: result for result in results}
     measure = next(m for m in MEASURES if m.name == "lve_max")
     lines = []
     for worse, better in (("no-memory", BASELINES[0]), BASELINES):
         if worse in by_name and better in by_name:
             both = [replace(by_name[name].main, resample="speakers") for name in (worse, better)]
-            found = compare(*both)[measure.name]
-            holds = "holds" if found.low > 0 else "is reversed" if found.high < 0 else "is not decided"
+            difference = compare(*both)[measure.name]
+            holds = "holds" if difference.low > 0 else "is reversed" if difference.high < 0 else "is not decided"
             lines.append(
-                f"- `{worse}` > `{better}` {holds}: difference {cell(found, measure, signed=True)} {unit(measure)}, "
-                "95 % interval over speakers."
+                f"- `{worse}` > `{better}` {holds}: difference {cell(difference, measure, signed=True)} "
+                f"{unit(measure)}, 95 % interval over speakers."
             )
     return "\n".join(lines)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """Format a Markdown table."""
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])

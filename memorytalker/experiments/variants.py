@@ -1,4 +1,4 @@
-"""The variants that are compared, as data: what each shows and how it departs from the plan's model and training."""
+"""The compared variants, as data: what each shows, and how it differs from the plan's model and training."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-#: What can be trained, in the order in which it may follow one another.
-STYLE_REGRESSION = "style_regression"  # stage 2 in closed form, where a plan has it
-STAGES = ("memorize", "stylize", STYLE_REGRESSION, "together")
-#: Whose style a variant is judged with: the clip's own sound, none, or the mean over the labels of the known speakers.
+#: The stages of training, in the order in which they may follow one another.
+MANNERS = "manners"  # stage 2 in closed form, where a plan has it
+STAGES = ("memorize", "stylize", MANNERS, "together")
+#: The style a variant is evaluated with: from the clip's own sound, neutral, or by label of a training speaker.
 STYLES = ("own", "none", "labels")
-#: The variants that every other one is compared with, pair by pair.
+#: The variants that every other one is compared with.
 BASELINES = ("stage-1", "stages-1-2")
 GROUPS = MappingProxyType(
     {
@@ -28,22 +28,22 @@ Edits = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Variant:
-    """One model to train and judge.
+    """One model to train and evaluate.
 
-    `edits` change fields of the plan's configurations, by "model" or by stage; nested objects are edited in depth.
+    edits: changes to the plan's configurations, by "model" or by stage; nested objects are merged.
     """
 
     name: str
     shows: str  # one sentence
     group: str  # one of GROUPS
-    stages: tuple[str, ...]  # one after the other; none: nothing is trained and the face stays still
+    stages: tuple[str, ...]  # in order; empty: nothing is trained and the face does not move
     edits: Edits = field(default_factory=dict)
     style: str = "own"  # one of STYLES
     speakers: int = 0  # how many training speakers, with a fixed number of clips in all; 0: all speakers and clips
     limited: bool = False  # the fixed number of clips even with all speakers
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a stage, group or style that does not exist: a slip of the table, not of a user."""
+        """Raise ValueError for a stage, group or style that does not exist, which is a bug of the table."""
         unknown = (set(self.stages) | set(self.edits)) - {*STAGES, "model"}
         if unknown or self.group not in GROUPS or self.style not in STYLES:
             raise ValueError(f"The variant {self.name!r} names a stage, group or style that does not exist.")
@@ -53,12 +53,12 @@ BOTH = ("memorize", "stylize")
 
 
 def losses(**weights: float) -> Edits:
-    """The same loss weights in every stage."""
+    """Return edits that set the same loss weights in every stage."""
     return {stage: {"losses": dict(weights)} for stage in STAGES}
 
 
 PARTS = (
-    Variant("neutral-face", "A face that never moves: what every model has to beat.", "parts", (), style="none"),
+    Variant("neutral-face", "A face that never moves: the lowest baseline.", "parts", (), style="none"),
     Variant(
         "no-memory", "The paper's baseline: the decoder reads the text alone.", "parts", ("memorize",),
         {"model": {"use_memory": False}}, style="none",
@@ -80,16 +80,17 @@ LOSSES = (
         losses(lip=0.0, lips_in_stage_one=0.0),
     ),
     Variant(
-        "without-slot-names", "The same slots, without supervision of which phone each stands for.", "losses", BOTH,
+        "without-slot-names", "The same slots without supervision of which phone each is for.", "losses", BOTH,
         losses(slots=0.0),
     ),
     Variant(
         "without-shown-style",
         "Stage 1 never decodes in the style estimated from the recorded motion, as in the paper.",
-        "losses", BOTH, losses(style_consistency=0.0),
+        "losses", BOTH, losses(shown=0.0),
     ),
     Variant(
-        "voice-in-content", "The content keeps the voice: states are not normalised, as in the paper.",
+        "voice-in-content",
+        "The content keeps the speaker's voice: encoder states are not normalised, as in the paper.",
         "losses", BOTH, {"model": {"speech": {"normalise": 0.0}}},
     ),
     Variant(
@@ -103,19 +104,19 @@ LOSSES = (
 
 
 def slot_variant(count: int) -> Variant:
-    """`count` nameless slots."""
+    """Return the variant with `count` unnamed slots."""
     model = {"slots": [f"slot {i}" for i in range(count)]}
     return Variant(f"slots-{count}", f"{count} slots without names.", "slots", BOTH,
                    {"model": model, **losses(slots=0.0)})  # fmt: skip
 
 
 def speaker_variant(count: int) -> Variant:
-    """`count` training speakers, 0 for all, who share the same number of clips."""
+    """Return the variant with `count` training speakers (0: all), with the same number of clips in total."""
     name = f"speakers-{count or 'all'}"
     return Variant(name, f"{count or 'All'} training speakers.", "speakers", BOTH, speakers=count, limited=True)
 
 
 def all_variants(slot_counts: tuple[int, ...], speaker_counts: tuple[int, ...]) -> tuple[Variant, ...]:
-    """The whole table; a speaker count of 0 means all."""
+    """Return the whole table of variants; a speaker count of 0 means all."""
     counted = [slot_variant(count) for count in slot_counts] + [speaker_variant(count) for count in speaker_counts]
     return (*PARTS, *LOSSES, *counted)
