@@ -1,4 +1,4 @@
-"""The benchmark: where the time goes from a sound to a video, stage by stage, on this machine."""
+"""The benchmark: the time of each stage from a sound to a video, on this machine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from memorytalker.places import assets_folder
 from memorytalker.sound.decode import SAMPLE_RATE, AudioError, Waveform, load_waveform
 
 EXAMPLES = assets_folder("speech")
-#: What a visitor waits for -> the most seconds that ten seconds of speech may take on two cores, after load.
+#: Result on the page -> goal in seconds for ten seconds of speech on two cores, after loading.
 GOALS = MappingProxyType({"memory": 2.0, "3D head": 4.0, "video": 12.0})
 GOAL_SPEECH = 10.0  # seconds
 
@@ -33,7 +33,7 @@ class Timings:
     encode: float  # sound file -> slot logits and style
     decode: float  # logits -> memory -> vertices; what the heatmap shows is known then
     pack: float  # vertices -> the 3D head that a browser plays
-    render: float  # waiting for pictures
+    render: float  # waiting for frames
     write: float  # handing them to the video encoder, and its end
     total: float  # without load
     seconds_of_speech: float
@@ -50,11 +50,11 @@ class Timings:
 
     def table(self) -> str:
         """The figures as lines of text."""
-        head = f"{self.seconds_of_speech:.1f} s of speech, {self.frames} pictures of {self.width} x {self.height}"
+        head = f"{self.seconds_of_speech:.1f} s of speech, {self.frames} frames of {self.width} x {self.height}"
         lines = [f"{head}, {self.device}, {self.processors} processors"]
         for stage in ("load", "encode", "decode", "pack", "render", "write", "total"):
             lines.append(f"{stage:>8} {getattr(self, stage):7.2f} s")
-        lines.append("total is without load; pictures are drawn while others are written, each second counts once")
+        lines.append("total excludes load; frames are rendered and written in parallel, each second counts once")
         for name, seconds in self.waits.items():
             goal = f"; goal for two cores: {GOALS[name]:.0f} s" if self.seconds_of_speech == GOAL_SPEECH else ""
             lines.append(f"{name} after {seconds:.2f} s{goal}")
@@ -62,7 +62,7 @@ class Timings:
 
     @property
     def waits(self) -> dict[str, float]:
-        """How long after the sound is given each thing is there, in seconds; the page hands them over in this order."""
+        """Seconds from the sound to each result, in the order in which the page shows them."""
         memory = self.encode + self.decode
         return {"memory": memory, "3D head": memory + self.pack, "video": self.total}
 
@@ -131,7 +131,7 @@ class _Stopwatch:
 
 
 def _video(animation: Any, options: RenderOptions) -> tuple[float, float, int]:
-    """Write the animation as a video; seconds of waiting for pictures, seconds of all else, number of pictures."""
+    """Write the animation as a video; seconds of waiting for frames, seconds of all else, number of frames."""
     from memorytalker.face.motion import resampled
     from memorytalker.rendering import render_frames, write_video
 

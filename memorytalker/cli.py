@@ -1,6 +1,6 @@
 """The command line: one command with sub-commands, `python -m memorytalker <command> --help`.
 
-Exit codes: 0 done, 2 input that cannot be used (one sentence on standard error), 1 our fault.
+Exit codes: 0 success, 2 input that cannot be used (one sentence on standard error), 1 an internal error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from memorytalker.training import commands as training
 DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
 DEVICES = ("auto", "cpu", "cuda", "mps")
 SELF, NEUTRAL = "self", "neutral"
-#: Endings that `Animation.save` knows.
+#: Suffixes that `Animation.save` writes.
 OUTPUTS = (".mp4", ".npz")
 
 
@@ -51,8 +51,10 @@ class Command:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code. `arguments` default to those of the process."""
-    parser = argparse.ArgumentParser(prog="memorytalker", description="A voice goes in, a talking 3D head comes out.")
-    parser.add_argument("--debug", action="store_true", help="show where an error came from")
+    parser = argparse.ArgumentParser(
+        prog="memorytalker", description="Animate a 3D head from speech, in the speaker's own style."
+    )
+    parser.add_argument("--debug", action="store_true", help="print the traceback of an error")
     commands = parser.add_subparsers(metavar="command", required=True)
     for name, command in COMMANDS.items():
         own = commands.add_parser(name, help=command.help, description=command.help)
@@ -82,8 +84,8 @@ def _tell(error: Exception, extra: str | None = None) -> int:
     return OUR_FAULT
 
 
-def workshop(help: str, add: Callable[..., None], run: Callable[..., None], extra: str | None = None) -> Command:
-    """A command that a room carries out as `run(chosen, progress)`."""
+def _with_progress(help: str, add: Callable[..., None], run: Callable[..., None], extra: str | None = None) -> Command:
+    """A command that runs as `run(chosen, progress)`, with a progress bar."""
 
     def carry_out(chosen: argparse.Namespace) -> None:
         with progress_bar() as progress:
@@ -103,7 +105,7 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
         "--style",
         default=SELF,
         metavar="SOUND",
-        help=f"whose manner of speaking: a sound file, '{SELF}' (the clip's own voice, default) or '{NEUTRAL}'",
+        help=f"speaking style: '{SELF}' (the clip's own voice), '{NEUTRAL}', or a sound file (default: {SELF})",
     )
     add_flags(parser, AnimateOptions)
     parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the head that the weights move")
@@ -116,18 +118,20 @@ def add_talker(parser: argparse.ArgumentParser) -> None:
     """Flags that choose the weights and the device."""
     weights = "a weights folder, or owner/name@commit on the model hub (default: the shipped ones)"
     parser.add_argument("--weights", metavar="PATH", help=weights)
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where the network runs (default: auto)")
+    parser.add_argument(
+        "--device", choices=DEVICES, default="auto", help="device that the network runs on (default: %(default)s)"
+    )
 
 
 def add_render(parser: argparse.ArgumentParser) -> None:
-    """One flag per field of RenderOptions, and --size for a square picture."""
-    group = parser.add_argument_group("picture")
-    group.add_argument("--size", type=int, metavar="PIXELS", help="width and height at once")
+    """One flag per field of RenderOptions, and --size for a square image."""
+    group = parser.add_argument_group("image")
+    group.add_argument("--size", type=int, metavar="PIXELS", help="width and height of a square image, in pixels")
     add_flags(group, RenderOptions)
 
 
 def render_options(chosen: argparse.Namespace) -> RenderOptions:
-    """The RenderOptions of a parsed command line. Raises ConfigError for a picture that cannot be made."""
+    """The RenderOptions of a parsed command line. Raises ConfigError for an image that cannot be rendered."""
     size = {} if chosen.size is None else {"width": chosen.size, "height": chosen.size}
     return from_flags(RenderOptions, chosen, **size)
 
@@ -135,7 +139,7 @@ def render_options(chosen: argparse.Namespace) -> RenderOptions:
 def check_output(output: Path, given: Sequence[Path]) -> None:
     """Raise CommandError unless the file `output` can be written without harm to the files `given`."""
     if output.suffix.lower() not in OUTPUTS:
-        raise CommandError(f"{output.name} has none of the endings {', '.join(OUTPUTS)}; choose another name with -o.")
+        raise CommandError(f"{output.name} has none of the suffixes {', '.join(OUTPUTS)}; choose another name with -o.")
     if output.is_dir():
         raise CommandError(f"{output} is a folder; name a file in it with -o.")
     if not output.parent.is_dir():
@@ -146,7 +150,7 @@ def check_output(output: Path, given: Sequence[Path]) -> None:
 
 
 def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
-    """The HeadMesh that the chosen weights move; HeadError names the file to get where it is to be `drawn`."""
+    """The HeadMesh that the chosen weights move. If it is to be `drawn`, HeadError names the file that is missing."""
     from memorytalker.face.mesh_files import find_mesh, head_for
     from memorytalker.weights import find_weights, read_manifest
 
@@ -161,7 +165,7 @@ def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
 
 
 def run_animate(chosen: argparse.Namespace) -> None:
-    """Everything that can be refused is refused before the model is loaded."""
+    """Animate a sound. Bad input is refused before the model is loaded."""
     from memorytalker import OWN_VOICE, Talker, load_waveform
     from memorytalker.remarks import remarks_on
     from memorytalker.rendering import check_graphics
@@ -195,14 +199,18 @@ def add_page(parser: argparse.ArgumentParser) -> None:
 
 
 def run_page(chosen: argparse.Namespace) -> None:
-    """The page, until it is stopped."""
+    """Serve the page until it is stopped."""
     page.run_page(chosen, None if chosen.device == "auto" else chosen.device)
 
 
 def add_bench(parser: argparse.ArgumentParser) -> None:
     """Flags of `bench`."""
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of the speech (default: %(default)s)")
-    parser.add_argument("--sound", type=Path, metavar="FILE", help="the speech (default: the first example clip)")
+    parser.add_argument(
+        "--seconds", type=float, default=10.0, help="length of the speech in seconds (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--sound", type=Path, metavar="FILE", help="speech to animate (default: the first example clip)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
     add_talker(parser)
     add_render(parser)
@@ -228,7 +236,7 @@ def add_doctor(parser: argparse.ArgumentParser) -> None:
 
 
 def run_doctor(chosen: argparse.Namespace) -> int:
-    """Print what is found and what is missing: of a data set (bad input if it cannot be used), or of this machine."""
+    """Check a data set (bad input if it cannot be used) or this machine, and print the findings."""
     usable = datasets.run_doctor(chosen)
     if usable is not None:
         return DONE if usable else BAD_INPUT
@@ -240,7 +248,7 @@ def run_doctor(chosen: argparse.Namespace) -> int:
     return DONE if all(finding.found for finding in findings) else OUR_FAULT
 
 
-# the workshop
+# data and training
 
 
 def add_convert(parser: argparse.ArgumentParser) -> None:
@@ -250,7 +258,7 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
 
 
 def run_convert(chosen: argparse.Namespace) -> None:
-    """Plain files of a data set, or weights of a checkpoint."""
+    """Convert a data set into plain files, or a checkpoint into weights."""
     if chosen.checkpoint is not None and chosen.folder is None:
         return checkpoint.run_checkpoint(chosen)
     if chosen.checkpoint is not None or chosen.weights_out is not None:
@@ -290,7 +298,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 
 
 def run_compare(chosen: argparse.Namespace) -> None:
-    """A video of prediction and truth: of a sequence of a data set, or of a file with its sound."""
+    """Write a video of prediction and ground truth, for a sequence of a data set or a motion file with its sound."""
     device = None if chosen.device == "auto" else chosen.device
     with progress_bar() as progress:
         comparison.run_compare(chosen, device, render_options(chosen), progress)
@@ -306,12 +314,17 @@ COMMANDS = MappingProxyType(
         "convert": Command(
             "Turn a data set into plain files, or a checkpoint into weights.", add_convert, run_convert, "data"
         ),
-        "corpus": workshop("Make training clips of speech and faces.", corpus.add_corpus, training.run_corpus, "train"),
-        "train": workshop("Train a model.", training.add_train, training.run_train, "train"),
-        "evaluate": Command("Print the figures of a model on held-out voices and faces.", add_evaluate, run_evaluate),
-        "compare": Command("Make a video of a prediction beside what was recorded.", add_compare, run_compare),
-        "experiments": workshop(
-            "Train and judge variants.", experiments.add_experiments, experiments.run_experiments, "train"
+        "corpus": _with_progress(
+            "Make training clips of speech and faces.", corpus.add_corpus, training.run_corpus, "train"
+        ),
+        "train": _with_progress("Train a model.", training.add_train, training.run_train, "train"),
+        "evaluate": Command("Measure a model on held-out voices and faces.", add_evaluate, run_evaluate),
+        "compare": Command("Make a video of a prediction beside the ground truth.", add_compare, run_compare),
+        "experiments": _with_progress(
+            "Train and evaluate variants of the model.",
+            experiments.add_experiments,
+            experiments.run_experiments,
+            "train",
         ),
     }
 )

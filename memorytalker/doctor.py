@@ -1,4 +1,4 @@
-"""The doctor: what a machine has and lacks of what the product needs, each with its remedy."""
+"""The command `doctor`: checks what this machine needs for animation, with a remedy for what is missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OLDEST_PYTHON = (3, 11)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked for."""
+    """The result of one check."""
 
     name: str
     found: bool
@@ -23,7 +23,7 @@ class Finding:
 
 
 def examine(weights: str | None = None, device: str | None = None) -> list[Finding]:
-    """Look for everything that `animate` needs, with the given weights (None: the shipped ones) and device."""
+    """Check everything that `animate` needs, with the given weights (None: the shipped ones) and device."""
     checks: dict[str, Callable[[], str]] = {
         "python": _python,
         "ffmpeg": _ffmpeg,

@@ -1,7 +1,7 @@
-"""Errors: what every exception of this package derives from, so that a caller can tell them from everybody else's.
+"""The base classes of this package's exceptions.
 
-`except MemoryTalkerError` catches all that the package itself refuses or fails at. Below it stand two kinds, and which
-of them an error is says who can help: whoever gave the input, or whoever keeps the machine or the program.
+`except MemoryTalkerError` catches all of them. The two subclasses tell bad input, which the user can mend, from work
+that failed although its input was fine.
 """
 
 from __future__ import annotations

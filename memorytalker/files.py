@@ -1,9 +1,7 @@
-"""Files written whole: whoever looks for one finds the old or the new one, never a half, and nothing beside it.
+"""Atomic file writing: a reader sees the old or the new file, never a partial one.
 
-And JSON of strangers, read within bounds.
-
-A file is written under a name of its own beside its place and then moved there. A failure removes what was begun; only
-a process that is killed can leave it, under a name that begins with `PART`.
+A file is written under a temporary name in the same folder and then moved. A failure removes the temporary file; only a
+killed process can leave one, with a name that begins with `PART`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The model hub: what is fetched is named down to the commit, because a name alone may hold other files tomorrow.
+"""The model hub: downloads are pinned to a commit, because the files behind a name may change.
 
 An address is written "owner/name@commit", with the 40 hexadecimal digits of a commit.
 """
@@ -17,7 +17,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class HubError(InputError):
-    """Something that the model hub cannot give; the message is one plain sentence that names the remedy."""
+    """A download from the model hub that failed; the message is one plain sentence that names the remedy."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class HubAddress:
 
 
 def hub_address(text: str) -> HubAddress | None:
-    """The address that `text` is, None for what can be none. Raises HubError for a name without its commit."""
+    """Parse an address; None if `text` is not one. Raises HubError for a name without a commit."""
     name, _, commit = text.partition("@")
     if _NAME.fullmatch(name) is None:
         return None
@@ -45,7 +45,7 @@ def hub_address(text: str) -> HubAddress | None:
 
 
 def fetch(address: HubAddress, files: Sequence[str]) -> Path:
-    """The local folder with `files` of that commit, downloaded unless they are there already. Raises HubError."""
+    """Return the local folder with `files` of that commit, downloading them if need be. Raises HubError."""
     from huggingface_hub import snapshot_download
 
     try:

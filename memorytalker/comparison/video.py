@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +77,8 @@ def _framed(
             whole = [_fitted(part, width) for part in (heading, frame, below)]
             yield np.vstack(whole)
     finally:
-        halves.close()
+        if isinstance(halves, Generator):  # frees the renderers early
+            halves.close()
 
 
 def _strip(comparison: Comparison, dots: int) -> tuple[np.ndarray, tuple[int, int], tuple[int, int]]:

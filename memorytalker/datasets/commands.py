@@ -11,24 +11,35 @@ LAYOUT_NAMES = ("vocaset-raw", "vocaset", "biwi", "converted", "corpus")
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:
-    """Flags that say how a data set is to be read."""
+    """Add the flags that say how a data set is read."""
     group = parser.add_argument_group("data set")
-    group.add_argument("--layout", choices=LAYOUT_NAMES, help="its form on disk (default: what its files show)")
-    group.add_argument("--splits", metavar="FILE", help="a JSON file of splits, or vocaset, biwi, biwi_seen")
-    group.add_argument("--regions", type=Path, metavar="FILE", help="regions.json, FLAME_masks.pkl or lve.txt")
-    group.add_argument("--root", type=Path, metavar="FOLDER", help="where the recordings of a corpus lie")
+    group.add_argument("--layout", choices=LAYOUT_NAMES, help="layout on disk (default: detected)")
+    group.add_argument(
+        "--splits", metavar="FILE", help="JSON file of splits, or vocaset, biwi, biwi_seen (default: the layout's)"
+    )
+    group.add_argument(
+        "--regions", type=Path, metavar="FILE", help="regions.json, FLAME_masks.pkl or lve.txt (default: in the folder)"
+    )
+    group.add_argument("--root", type=Path, metavar="FOLDER", help="source folder of a corpus, with its recordings")
 
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
-    """The flags of `doctor` that are about a data set."""
-    parser.add_argument("folder", type=Path, nargs="?", help="a data set to look at instead of this machine")
+    """Add the flags of `doctor` that are about a data set."""
+    parser.add_argument("folder", type=Path, nargs="?", help="a data set to check (default: check this machine)")
     add_dataset(parser)
 
 
 def run_doctor(chosen: argparse.Namespace) -> bool | None:
-    """Print what a data set has and lacks; whether it can be used, or None where no data set is meant.
+    """Print what a data set has and lacks.
 
-    Raises DatasetError for a folder that is not there, and for flags of a data set without its folder.
+    Args:
+        chosen: the parsed command line.
+
+    Returns:
+        Whether the data set can be used; None if no folder was given.
+
+    Raises:
+        DatasetError: for a missing folder, or flags of a data set without a folder.
     """
     from memorytalker.datasets.sequences import DatasetError
 
@@ -44,16 +55,16 @@ def run_doctor(chosen: argparse.Namespace) -> bool | None:
 
 
 def add_convert(parser: argparse.ArgumentParser) -> None:
-    """Flags of `convert`."""
-    folder = "a data set in any layout; 'doctor FOLDER' says what is there"
+    """Add the flags of `convert`."""
+    folder = "a data set in any layout; 'doctor FOLDER' lists its files"
     parser.add_argument("folder", type=Path, nargs="?", help=folder)
-    out = "a new folder; a conversion that was broken off goes on there"
+    out = "a new folder; an interrupted conversion is resumed there"
     parser.add_argument("out", type=Path, nargs="?", help=out)
     add_dataset(parser)
 
 
 def run_convert(chosen: argparse.Namespace, progress: Progress) -> None:
-    """Turn a data set into plain files without pickles, and print what it holds."""
+    """Convert a data set into plain files without pickles, and print a summary."""
     from memorytalker.datasets.convert import check_space, convert
     from memorytalker.datasets.inspection import summary
     from memorytalker.datasets.opening import open_dataset

@@ -1,7 +1,7 @@
 """Converting: any layout, once, into plain files without pickles; see converted.py for what is written.
 
-Every file is written under another name and renamed when it is whole, and the index comes last: a folder without an
-index is not a data set, and a conversion that was broken off goes on where it stopped.
+Every file is written under a temporary name and then renamed, and the index comes last: a folder without an index is
+not a data set, and an interrupted conversion can be resumed.
 """
 
 from __future__ import annotations
@@ -26,15 +26,26 @@ from memorytalker.files import remove_unfinished, write_whole
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import SAMPLE_RATE, AudioError, Waveform
 
-#: Says of a folder without an index what is being converted into it.
+#: Records what is being converted into a folder that has no index yet.
 MARKER = "converting.json"
 
 
 def convert(dataset: FaceDataset, out: Path, progress: Progress | None = None) -> Path:
-    """Write `dataset` into the folder `out` and return the path of its index.
+    """Convert `dataset` into the folder `out`, or resume an interrupted conversion.
 
-    Vertices are kept to the bit, sound as 16 kHz mono of 16 bits. A sequence that cannot be read is skipped and listed.
-    Raises DatasetError if `out` holds anything but a broken-off conversion of the same data, or cannot be written.
+    Vertices are kept to the bit, sound as 16 kHz mono with 16 bits. A sequence that cannot be read is skipped and
+    listed.
+
+    Args:
+        dataset: the data set.
+        out: a new folder, or one with an interrupted conversion of the same data.
+        progress: called with (done, total, stage).
+
+    Returns:
+        The path of the index.
+
+    Raises:
+        DatasetError: if `out` holds anything else, or cannot be written.
     """
     for sequence in dataset.sequences:
         if not SAFE_NAME.fullmatch(sequence.name):
@@ -59,14 +70,14 @@ def convert(dataset: FaceDataset, out: Path, progress: Progress | None = None) -
 
 
 def _begin(dataset: FaceDataset, out: Path) -> None:
-    """Make `out` ready: empty with a marker in it, or as a broken-off conversion of the same data left it."""
+    """Prepare `out`: a new folder with a marker, or that of an interrupted conversion of the same data."""
     if (out / INDEX).exists():
         raise DatasetError(f"{out} holds a converted data set already; choose another folder.")
     marker = out / MARKER
     fingerprint = _fingerprint(dataset)
     if marker.is_file():
         if marker.read_text(encoding="utf-8").strip() != fingerprint:
-            raise DatasetError(f"{out} holds a broken-off conversion of other data; choose another folder.")
+            raise DatasetError(f"{out} holds an interrupted conversion of other data; choose another folder.")
         remove_unfinished(out)
         return
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -76,10 +87,10 @@ def _begin(dataset: FaceDataset, out: Path) -> None:
 
 
 def _fingerprint(dataset: FaceDataset) -> str:
-    """What must be the same for a conversion to go on: the data, the splits and the rate."""
+    """Identifies data, splits and frame rate: a conversion is resumed only if all are the same."""
     rows = [[one.name, one.speaker, one.split, one.frames] for one in dataset.sequences]
-    told = [FORMAT, dataset.layout, dataset.digest, dataset.fps, dataset.vertex_count, rows]
-    return json.dumps({"fingerprint": hashlib.sha256(json.dumps(told).encode()).hexdigest()})
+    described = [FORMAT, dataset.layout, dataset.digest, dataset.fps, dataset.vertex_count, rows]
+    return json.dumps({"fingerprint": hashlib.sha256(json.dumps(described).encode()).hexdigest()})
 
 
 def _write_sequence(sequence: Sequence, vertex_count: int, out: Path) -> str | None:
@@ -105,7 +116,7 @@ def _write_flac(path: Path, waveform: Waveform) -> None:
 
 
 def _finish(dataset: FaceDataset, kept: list[Sequence], skipped: list[Skipped], out: Path) -> Path:
-    """Templates, regions and, last, the index; the marker goes."""
+    """Write templates, regions and, last, the index; remove the marker."""
     templates = {name: np.ascontiguousarray(face, np.float32) for name, face in dataset.templates.items()}
     write_whole(out / TEMPLATES, lambda path: safetensors.save_file(templates, str(path)))
     names = [TEMPLATES]

@@ -23,7 +23,7 @@ _HINT = re.compile(r"[;,] 'python -m memorytalker doctor [^']*' lists what is ex
 
 @dataclass(frozen=True)
 class Inspected:
-    """What there is to say about a folder, line by line, and whether it can be used."""
+    """A description of a folder, line by line, and whether it can be used."""
 
     lines: tuple[str, ...]
     usable: bool
@@ -36,17 +36,28 @@ def inspect(
     regions: Path | None = None,
     root: Path | None = None,
 ) -> Inspected:
-    """Look at the data set in `folder`: every expected file, then its sequences, or why it cannot be used.
+    """Describe the data set in `folder`: every expected file, then its sequences, or why it cannot be used.
 
-    Raises DatasetError if there is no such folder and if the layout named is unknown.
+    Args:
+        folder: the data set.
+        layout: see `open_dataset`.
+        splits: see `open_dataset`.
+        regions: see `open_dataset`.
+        root: see `open_dataset`.
+
+    Returns:
+        The description.
+
+    Raises:
+        DatasetError: if the folder is missing or the named layout is unknown.
     """
     if not folder.is_dir():
         raise DatasetError(f"There is no folder {folder}; check the path.")
-    shown = [find_layout(folder, layout).name] if layout else possible_layouts(folder) or list(_DOWNLOADED)
-    if shown == ["vocaset-raw"] and not _complete(folder, LAYOUTS["vocaset-raw"]) and layout is None:
-        shown = ["vocaset-raw", "vocaset"]  # nobody who looks for the way should have to know both forms
+    layouts = [find_layout(folder, layout).name] if layout else possible_layouts(folder) or list(_DOWNLOADED)
+    if layouts == ["vocaset-raw"] and not _complete(folder, LAYOUTS["vocaset-raw"]) and layout is None:
+        layouts = ["vocaset-raw", "vocaset"]  # an incomplete download may be meant as either
     lines = []
-    for name in shown:
+    for name in layouts:
         lines.append(f"{LAYOUTS[name].title} (--layout {name}):")
         lines += [line for part in LAYOUTS[name].parts for line in _part_lines(folder, part)]
     try:
@@ -62,24 +73,24 @@ def _complete(folder: Path, layout: Layout) -> bool:
 
 def _part_lines(folder: Path, part: Part) -> list[str]:
     """One line for a file or folder, and one for every Git-LFS pointer in a folder (a few of them)."""
-    there = [name for name in (part.name, *part.other) if (folder / name).exists()]
-    if not there:
+    present = [name for name in (part.name, *part.other) if (folder / name).exists()]
+    if not present:
         names = " or ".join((part.name, *part.other))
         word = "MISSING" if part.required else "absent "
         return [f"  {word}  {names}: {part.purpose}; from {part.origin}"]
-    path = folder / there[0]
+    path = folder / present[0]
     if not path.is_dir():
         if is_pointer(path):
-            return [f"  POINTER  {there[0]}: {_POINTER}, or from {part.origin}"]
-        return [f"  found    {there[0]}: {part.purpose}, {size_text(path.stat().st_size)}"]
+            return [f"  POINTER  {present[0]}: {_POINTER}, or from {part.origin}"]
+        return [f"  found    {present[0]}: {part.purpose}, {size_text(path.stat().st_size)}"]
     files = sorted(file for file in path.iterdir() if file.is_file())
     pointers = [file for file in files if is_pointer(file)]
     total = size_text(sum(file.stat().st_size for file in files))
-    lines = [f"  found    {there[0]}: {part.purpose}, {len(files)} files, {total}"]
+    lines = [f"  found    {present[0]}: {part.purpose}, {len(files)} files, {total}"]
     shown = pointers[:_FILES_SHOWN]
-    lines += [f"  POINTER  {there[0]}{file.name}: {_POINTER}" for file in shown]
+    lines += [f"  POINTER  {present[0]}{file.name}: {_POINTER}" for file in shown]
     if len(pointers) > len(shown):
-        lines.append(f"  POINTER  and {len(pointers) - len(shown)} more of the {len(files)} files in {there[0]}")
+        lines.append(f"  POINTER  and {len(pointers) - len(shown)} more of the {len(files)} files in {present[0]}")
     return lines
 
 
@@ -100,9 +111,9 @@ def summary(dataset: FaceDataset) -> list[str]:
         speakers = len({one.speaker for one in part})
         lines.append(f"  {split:<10} {len(part):5d} sequences, {speakers} speakers, {minutes:.1f} minutes")
     regions = dataset.regions
-    told = [f"{len(indices)} {name}" for name, indices in (("lips", regions.lips), ("upper face", regions.upper_face))
+    known = [f"{len(indices)} {name}" for name, indices in (("lips", regions.lips), ("upper face", regions.upper_face))
             if indices is not None]  # fmt: skip
-    lines.append(f"  vertices of regions: {', '.join(told) or 'none known'}")
+    lines.append(f"  vertices of regions: {', '.join(known) or 'none known'}")
     lines += [f"  {note}" for note in dataset.notes]
     if dataset.skipped:
         lines.append(f"  {len(dataset.skipped)} sequences skipped:")

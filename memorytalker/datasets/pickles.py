@@ -1,4 +1,4 @@
-"""Pickles from strangers, read without running anything: plain containers, numbers, text and numpy arrays of numbers.
+"""Untrusted pickles, read without running anything: plain containers, numbers, text and numpy arrays of numbers.
 
 Python 2 wrote VOCASET's pickles, so 8-bit strings are read as latin1 and numpy's old module names are known. A pickle
 names the functions that rebuild its objects; here those names lead to the stand-ins below and to nothing else. Arrays
@@ -11,14 +11,14 @@ import pickle
 import pickletools
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 
 from memorytalker.datasets.sequences import DatasetError
 from memorytalker.errors import InputError
 
-_NUMBERS = "biuf"  # kinds of numpy types: truth, signed, unsigned, floating
+_NUMBERS = "biuf"  # kinds of numpy types: boolean, signed, unsigned, floating
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _NUMERIC = ("numpy.core.numeric", "numpy._core.numeric")
 
@@ -69,7 +69,7 @@ class _Call:
         raise _Refused("a change of a function")
 
 
-def _array(data: str | bytes, kind: _Type, shape: tuple[int, ...], order: str) -> np.ndarray:
+def _array(data: str | bytes, kind: _Type, shape: tuple[int, ...], order: Literal["C", "F"]) -> np.ndarray:
     """An array of its own memory. Python 2's bytes arrive as latin1 text."""
     if not isinstance(kind, _Type):
         raise _Refused("an array of unknown type")

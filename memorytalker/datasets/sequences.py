@@ -1,4 +1,4 @@
-"""What every data set gives, whatever form it has on disk: sequences of vertices with their sound, and named regions.
+"""The common form of all data sets: sequences of vertices with their sound, and named regions.
 
 T motion frames, V vertices. Metres, y up.
 """
@@ -44,7 +44,7 @@ class Sequence:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A sequence that the splits name but the disk does not hold, or that cannot be used, and why."""
+    """A sequence of the splits that is missing on disk or cannot be used, and why."""
 
     name: str
     reason: str
@@ -52,7 +52,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class FaceRegions:
-    """The vertices that metrics and losses speak of; a region that the data set does not name is None.
+    """The vertex regions that metrics and losses use; a region that the data set does not name is None.
 
     `opening` are the (upper, lower) vertices between which the lips open. `source` says where the indices come from.
     """

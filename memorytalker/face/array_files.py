@@ -1,4 +1,4 @@
-"""Arrays in files of strangers (.npy, .npz): headers first, then data that was found small enough; never a pickle."""
+"""Arrays from untrusted files (.npy, .npz): headers are read first, then data of bounded size; never a pickle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
 from types import MappingProxyType
-from typing import IO
+from typing import IO, Literal
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class ArrayFileError(InputError):
 
 @dataclass(frozen=True)
 class ArrayHeader:
-    """What an array says of itself before it is read: shape, dtype, and whether columns come first in the file."""
+    """The header of an array, known before its data is read: shape, dtype, and whether it is in Fortran order."""
 
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -53,7 +53,7 @@ class ArrayHeader:
 
 @dataclass(frozen=True)
 class ArrayFile:
-    """A file of arrays of which the headers were read. headers: name -> ArrayHeader; an .npy has one array, ""."""
+    """A file of arrays whose headers were read. headers: name -> ArrayHeader; an .npy has one array, named ""."""
 
     path: Path
     headers: Mapping[str, ArrayHeader]
@@ -71,15 +71,22 @@ class ArrayFile:
             data = file.read(header.bytes)
             if len(data) != header.bytes or header != self.headers[name]:
                 raise ValueError("less data than announced, or another file by now")
-            order = "F" if header.columns_first else "C"
+            order: Literal["C", "F"] = "F" if header.columns_first else "C"
             return np.frombuffer(data, header.dtype, math.prod(header.shape)).reshape(header.shape, order=order)
 
 
 def open_arrays(path: Path) -> ArrayFile:
-    """The headers of all arrays in the .npz or .npy file `path`; no array is read.
+    """Read the headers of all arrays in an .npz or .npy file, but no data.
 
-    Raises ArrayFileError for a file that is damaged, holds Python objects, which may run code when they are read, or
-    holds more than `MOST_ARRAYS` arrays or one name twice.
+    Args:
+        path: the file.
+
+    Returns:
+        The file with its headers.
+
+    Raises:
+        ArrayFileError: for a file that is damaged, holds Python objects (which may run code when read), more than
+            `MOST_ARRAYS` arrays, or one name twice.
     """
     shown = shown_name(path)
     names = [""]
@@ -137,7 +144,7 @@ def _opened(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Whatever a damaged file makes the libraries raise becomes one sentence."""
+    """Turn whatever the libraries raise for a damaged file into one sentence."""
     try:
         yield
     except ArrayFileError:

@@ -1,4 +1,4 @@
-"""Reading recorded face curves: npz, JSON, and the CSV of face trackers, always by name, and never more than asked.
+"""Reading recorded face curves from npz, JSON and the CSV of face trackers, matched by name, with bounded memory.
 
 Frame 0 of a recording is at time 0 of its sound.
 """
@@ -33,36 +33,43 @@ __all__ = ["LONGEST_SECONDS", "SUFFIXES", "CurveFileError", "RecordedCurves", "r
 
 #: Files that `read_curves` knows.
 SUFFIXES = (".csv", ".json", ".npz")
-#: What is read where the caller allows no less.
+#: Longest recording that is read by default, in seconds.
 LONGEST_SECONDS = 3600.0
 #: Trackers overshoot [0, 1] by up to this much; more is another unit, such as percent.
 OVERSHOOT = 0.5
-#: Seconds without a row over which motion is not drawn as a straight line, and above which that line is told.
-LONGEST_GAP, TOLD_GAP = 1.0, 0.2
-#: A time that lies so many seconds before an earlier row's is not a phone's jitter but another take.
+#: Seconds without a row: longer ones are refused; shorter ones are interpolated, with a remark above the second value.
+LONGEST_GAP, REMARKED_GAP = 1.0, 0.2
+#: A time this many seconds before an earlier row's is not timing jitter but another take.
 LONGEST_RETURN = 0.5
 
 
 @dataclass(frozen=True, eq=False)
 class RecordedCurves:
-    """Face curves of a file. remarks: what was decided while reading, in sentences for whoever gave the file."""
+    """Face curves of a file. remarks: what was decided while reading, in sentences for the user."""
 
     curves: FaceCurves
     remarks: tuple[str, ...] = ()
 
 
 def read_curves(path: str | Path, fps: float | None = None, longest_seconds: float = LONGEST_SECONDS) -> RecordedCurves:
-    """Face curves of a recording, of those shapes of ARKit that it names, within [0, 1], with remarks.
+    """Read the face curves of a recording.
 
-    path: `.npz`: weights (T, n), names, fps. `.csv`: a Timecode (Live Link Face) or timeCode in seconds (NVIDIA), and
-    named columns. `.json`: {"fps", "names", "weights"}; {"fps", "frames"} with one object a frame, name to weight, or
-    {"time": seconds, "blendShapes": {name: weight}}; LAM's bsData.json; {"exportFps", "facsNames", "weightMat"} of
-    Omniverse Audio2Face. With a time in every frame fps is not needed. Names are matched by `shape_named`; what is no
-    shape of ARKit (head and eye rotations) is left out. Rows with times are put on an even time line that begins at
-    the first. fps: frames per second of a file that does not say it. longest_seconds: more is refused.
+    Formats: `.npz` with weights (T, n), names and fps. `.csv` with a Timecode (Live Link Face) or timeCode in seconds
+    (NVIDIA), and named columns. `.json` as {"fps", "names", "weights"}; as {"fps", "frames"} with one object per frame,
+    name -> weight or {"time": seconds, "blendShapes": {name: weight}}; LAM's bsData.json; Omniverse Audio2Face's
+    {"exportFps", "facsNames", "weightMat"}. Frames with times need no fps; they are resampled to an even rate from the
+    first on. Columns are matched by `shape_named`; those that are no ARKit shape (head and eye rotation) are ignored.
 
-    Raises CurveFileError when the file is missing, is none of these, names no shape, or holds other than weights;
-    it is refused before it grows in memory.
+    Args:
+        path: the recording.
+        fps: frames per second, for a file that does not say it.
+        longest_seconds: longer recordings are refused before they grow in memory.
+
+    Returns:
+        Curves of the ARKit shapes that the file names, clipped to [0, 1], with remarks.
+
+    Raises:
+        CurveFileError: if the file is missing, has none of these formats, names no shape, or holds other than weights.
     """
     path = Path(path)
     name = shown_name(path)
@@ -78,8 +85,8 @@ def read_curves(path: str | Path, fps: float | None = None, longest_seconds: flo
     table = readers[path.suffix.lower()](path, name)
     remarks = table.remarks
     if table.times is not None:
-        values, rate, said = _on_even_times(name, table, table.times, longest_seconds)
-        remarks += said
+        values, rate, more = _on_even_times(name, table, table.times, longest_seconds)
+        remarks += more
     else:
         values, rate = table.values, _rate(name, table, fps)
         _check_duration(name, len(values) / rate, longest_seconds)
@@ -112,13 +119,13 @@ def _read_npz(path: Path, name: str, fps: float | None, longest_seconds: float) 
             raise CurveFileError(f"{name} needs a row of {len(columns)} weights, one a name, for each frame.")
         check_size(name, *weights.shape)
         used, shapes = shape_columns(name, columns)
-        told = None
+        own_rate = None
         if "fps" in headers:
             wanted = headers["fps"].dtype.kind in "fiu" and headers["fps"].shape in ((), (1,))
-            told = checked_rate(name, float(arrays.read("fps").item()) if wanted else None, "fps, one number")
-        table = CurveTable(shapes, np.empty((0, len(used))), None, told, "save fps beside the weights")
+            own_rate = checked_rate(name, float(arrays.read("fps").item()) if wanted else None, "fps, one number")
+        table = CurveTable(shapes, np.empty((0, len(used))), None, own_rate, "save fps beside the weights")
         _check_duration(name, weights.shape[0] / _rate(name, table, fps), longest_seconds)
-        return CurveTable(shapes, arrays.read("weights")[:, used], None, told, table.rate_remedy)
+        return CurveTable(shapes, arrays.read("weights")[:, used], None, own_rate, table.rate_remedy)
     except ArrayFileError as error:
         raise CurveFileError(str(error)) from None
 
@@ -153,7 +160,7 @@ def _on_even_times(
     name: str, table: CurveTable, times: np.ndarray, longest_seconds: float
 ) -> tuple[np.ndarray, float, tuple[str, ...]]:
     """The values at any `times` (T,), seconds, on an even time line from the first on; its rate; remarks."""
-    times, values, said = _rising(name, times, table.values)
+    times, values, remarks = _rising(name, times, table.values)
     steps = np.diff(times)
     step = float(np.median(steps))
     if step * RATES[0] > 1.0 + 1e-6:
@@ -169,18 +176,18 @@ def _on_even_times(
     start = float(times[int(steps.argmax())])
     if longest > LONGEST_GAP:
         raise CurveFileError(f"{name} has no rows for {longest:.1f} s from {start:.1f} s on; cut it there.")
-    if longest > TOLD_GAP + step:
-        said += (f"It has no rows for {longest:.2f} s from {start:.2f} s on; the curves go straight there.",)
+    if longest > REMARKED_GAP + step:
+        remarks += (f"It has no rows for {longest:.2f} s from {start:.2f} s on; the curves are interpolated there.",)
     if table.fps is not None and abs(table.fps - fps) > 0.01 * fps:
-        said += (f"The times in the file make {fps:g} frames a second, not {table.fps:g}; the times are believed.",)
+        remarks += (f"The times in the file make {fps:g} frames a second, not {table.fps:g}; the times are used.",)
     frames = int(times[-1] * fps + 1e-6) + 1
     check_size(name, frames, len(table.shapes))
     even = np.arange(frames) / fps
-    return np.stack([np.interp(even, times, column) for column in values.T], 1), fps, said
+    return np.stack([np.interp(even, times, column) for column in values.T], 1), fps, remarks
 
 
 def _rising(name: str, times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Times from 0 on, each later than the one before, with their rows; a remark if that left rows out."""
+    """Strictly rising times from 0, with their rows; a remark if rows were dropped."""
     with np.errstate(over="ignore", invalid="ignore"):
         times = times - times[0]
         latest = np.maximum.accumulate(times)

@@ -127,10 +127,10 @@ def _names(name: str, columns: Any) -> list[str]:
     return columns
 
 
-def _counted(told: Any, frames: int) -> tuple[str, ...]:
-    """A remark where a file tells another number of frames than it holds."""
-    if isinstance(told, float) and told != frames:
-        return (f"The file says that it has {told:g} frames, but holds {frames}.",)
+def _counted(stated: Any, frames: int) -> tuple[str, ...]:
+    """A remark if a file states another number of frames than it holds."""
+    if isinstance(stated, float) and stated != frames:
+        return (f"The file says that it has {stated:g} frames, but holds {frames}.",)
     return ()
 
 
@@ -167,18 +167,18 @@ def _time(frame: dict) -> Any:
 
 def _rows_of_names(name: str, data: dict, metadata: dict, frames: list[dict]) -> tuple[list[str], list, list]:
     """LAM's form: names once for the file, and a list of weights in each frame. Columns, rows, times."""
-    told = [data.get("names"), metadata.get("blendshape_names")]
-    told = [_names(name, columns) for columns in told if columns is not None]
-    if not told:
+    lists = [data.get("names"), metadata.get("blendshape_names")]
+    names = [_names(name, columns) for columns in lists if columns is not None]
+    if not names:
         raise CurveFileError(f'{name} has frames of weights without "names"; write the names of its columns.')
-    if told[0] != told[-1]:
+    if names[0] != names[-1]:
         raise CurveFileError(f"{name} names its columns twice, and not alike; keep one list of names.")
     rows, times = [], []
     for frame in frames:
         found = _small_keys(frame)
         rows.append(next((found[key] for key in _SHAPES if isinstance(found.get(key), list)), None))
         times.append(_time(frame))
-    return told[0], rows, times
+    return names[0], rows, times
 
 
 def _rows_of_objects(name: str, frames: list[dict]) -> tuple[list[str], list, list]:

@@ -1,7 +1,7 @@
-"""Timecodes (hours:minutes:seconds:frames) -> seconds: what the frame field counts is found in the whole column.
+"""Timecodes (hours:minutes:seconds:frames) to seconds; the unit of the frame field is inferred from the whole column.
 
-Live Link Face writes sixtieths of a second, whatever the rate of its rows, and importers read them so. Other tools
-write the frame's number at the rate of the film, 0 to 23, 24 or 29, under the same name.
+Live Link Face writes sixtieths of a second, whatever its frame rate, and importers expect that. Other tools write the
+frame number at the rate of the video, up to 23, 24 or 29, under the same name.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from memorytalker.face.curve_table import CurveFileError
 
 #: What Live Link Face divides a second into.
 SIXTIETHS = 60
-#: What else a frame field may divide a second into.
+#: All units of a frame field, in parts of a second.
 RATES = (24, 25, 30, 48, 50, SIXTIETHS, 100, 120, 1000)
-#: A field without a whole second that reaches this is one of sixtieths: no slower rate is in use between them.
-TELLING = 50
-#: Whole seconds from which on what the field counts to must be a rate that is known.
+#: A field that reaches this without completing a second counts sixtieths: no common rate lies between the two.
+DECISIVE = 50
+#: With at least this many whole seconds, a field that matches no known rate is refused.
 ENOUGH_SECONDS = 3
 _DAY = 86_400.0
 
@@ -57,7 +57,7 @@ def _fields(name: str, timecodes: Sequence[str]) -> np.ndarray:
 
 
 def _frame_rate(name: str, whole: np.ndarray, frames: np.ndarray) -> tuple[int, tuple[str, ...]]:
-    """How many frames (T,) of the field make a second, and what is to be said of that."""
+    """How many frames of the field make a second, and remarks."""
     top = float(frames.max())
     later, turned = np.diff(whole), np.diff(frames)
     inside = turned[(later == 0) & (turned > 0)]
@@ -66,14 +66,14 @@ def _frame_rate(name: str, whole: np.ndarray, frames: np.ndarray) -> tuple[int, 
     counted = f"The frame field counts to {int(top)}"
     if not wraps.any():
         possible = _possible(top)
-        if top < TELLING:
+        if top < DECISIVE:
             return SIXTIETHS, (
                 f"{counted} and passes no whole second, so its unit is uncertain; it is read as sixtieths of a second.",
             )
-        return possible[0], _said(counted, possible[0])
-    # In a column without gaps the field falls, from one second to the next, by all that it counts less one step.
+        return possible[0], _remark(counted, possible[0])
+    # Without missing rows the field drops at each whole second by its full range minus one step.
     period = float(np.median(step - turned[wraps]))
-    # Where rows are lost there it falls by less; the highest value of all, and one step, then tell the unit.
+    # Missing rows make it drop by less; then the highest value plus one step gives the unit.
     near = _near(period, top, step) or _near(top + step, top, step)
     if near:
         rate, certain = near[0][1], len(near) == 1 or near[0][0] <= 0.25
@@ -83,10 +83,10 @@ def _frame_rate(name: str, whole: np.ndarray, frames: np.ndarray) -> tuple[int, 
             f"rate; export it with {', '.join(map(str, RATES[:6]))} frames a second."
         )
     else:
-        rate, certain = SIXTIETHS, top >= TELLING
+        rate, certain = SIXTIETHS, top >= DECISIVE
     if not certain:
         return rate, (f"{counted}, which is uncertain; it is read as {rate} frames a second.",)
-    return rate, _said(counted, rate)
+    return rate, _remark(counted, rate)
 
 
 def _near(period: float, top: float, step: float) -> list[tuple[float, int]]:
@@ -99,5 +99,5 @@ def _possible(top: float) -> list[int]:
     return [rate for rate in RATES if top < rate or top == rate == SIXTIETHS]
 
 
-def _said(counted: str, rate: int) -> tuple[str, ...]:
+def _remark(counted: str, rate: int) -> tuple[str, ...]:
     return () if rate == SIXTIETHS else (f"{counted}, so it is read as {rate} frames a second.",)
