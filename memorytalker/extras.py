@@ -1,4 +1,4 @@
-"""Extras: which libraries are installed only when asked for, and what to say where one is missing.
+"""Extras: which libraries are optional, and the message where one is missing.
 
 Turning a sound into a video needs none of them. pyproject.toml lists the same libraries; a test compares the two.
 """

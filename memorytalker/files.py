@@ -93,7 +93,7 @@ def _part(path: Path) -> Iterator[Path]:
 
 
 def _settle(folder: Path) -> None:
-    """See the names in `folder` to the disk, where the system can be asked for it."""
+    """Flush the directory `folder` to disk, on systems that can."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

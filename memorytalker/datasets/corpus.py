@@ -25,7 +25,7 @@ NOBODY = "nobody"
 def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
     """The corpus in `folder`, whose recordings lie below `root`, on the open head.
 
-    Voices that were shifted, disturbed sounds and silences are for training only: they are left out of validation
+    Augmented voices, augmented sounds and silences are for training only: they are left out of validation
     and test, which a note says. Raises DatasetError if `root` is needed and not given, or if the corpus cannot be read.
     """
     clips, names = _clips(folder)
@@ -53,8 +53,8 @@ def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
             skipped.append(Skipped(clip.name, f"there is no {lacking[0]}"))
             continue
         read = partial(_vertices, folder, clip, head)
-        heard = partial(_sound, root, folder, clip)
-        sequences.append(Sequence(clip.name, clip.speaker, clip.split, clip.frames, clip.fps, heard, read))
+        read_sound = partial(_sound, root, folder, clip)
+        sequences.append(Sequence(clip.name, clip.speaker, clip.split, clip.frames, clip.fps, read_sound, read))
         files += [sound, curves]
     if any(clip.augmentation for clip in used):
         files += [*training_noises(root or ""), *training_rooms(root or "")]

@@ -44,7 +44,7 @@ class Layout:
 
 
 _MASK_PART = Part(MASKS, _FLAME, "lips and upper face", False, (REGIONS,))
-_MESH_PART = Part("FLAME_sample.ply", "github.com/TimoBolkart/voca, folder template", "triangles, for pictures", False,
+_MESH_PART = Part("FLAME_sample.ply", "github.com/TimoBolkart/voca, folder template", "triangles, for rendering", False,
                   ("templates/FLAME_sample.ply",))  # fmt: skip
 _MASK_REMEDY = f"put {MASKS} ({_FLAME}) into the folder, or give regions"
 _LIST_REMEDY = "put lve.txt and fdd.txt (lists of vertices that the public baselines carry) into regions/ there"
@@ -86,7 +86,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
                 Part("regions/lve.txt", "lists that the public baselines carry", "lips", False, ("lve.txt", REGIONS)),
                 Part("regions/fdd.txt", "lists that the public baselines carry", "upper face", False,
                      ("fdd.txt", REGIONS)),
-                Part("BIWI.ply", "the templates of the public baselines", "triangles, for pictures", False),
+                Part("BIWI.ply", "the templates of the public baselines", "triangles, for rendering", False),
             ),
             "biwi", 25, 25, _LIST_REMEDY,
         ),
@@ -127,9 +127,10 @@ def find_layout(folder: Path, named: str | None = None) -> Layout:
         raise DatasetError(f"There is no folder {folder}; check the path.")
     found = [named] if named is not None else possible_layouts(folder)
     if len(found) != 1:
-        told = f"does not tell which it is ({', '.join(found)})" if found else "holds no data set that is known"
+        problem = f"does not tell which it is ({', '.join(found)})" if found else "holds no data set that is known"
         raise DatasetError(
-            f"{folder} {told}; name it with --layout, 'python -m memorytalker doctor {folder}' lists what is expected."
+            f"{folder} {problem}; name it with --layout, 'python -m memorytalker doctor {folder}' lists what is "
+            "expected."
         )
     return LAYOUTS[found[0]]
 
