@@ -100,13 +100,13 @@ def changed(write, **values) -> bytes:
     return json.dumps({**json.loads(write(some())), **values}).encode()
 
 
-def test_what_was_decided_is_said(folder) -> None:
+def test_decisions_are_remarks(folder) -> None:
     lam = CURVE_FILES["LAM"][1]
     metadata = {"fps": 25.0, "frame_count": 31}
     remarks = read(folder, changed(lam, metadata=metadata), ".json").remarks
     assert remarks == (
         "The file says that it has 31 frames, but holds 30.",
-        "The times in the file make 30 frames a second, not 25; the times are believed.",
+        "The times in the file make 30 frames a second, not 25; the times are used.",
     )
     assert "31 frames" in read(folder, changed(omniverse_json, numFrames=31), ".json").remarks[0]
     lines = nim_csv(some()).decode().splitlines()
@@ -114,7 +114,7 @@ def test_what_was_decided_is_said(folder) -> None:
         "Rows left out because they repeat an earlier time: 1.",
     )
     result = read(folder, "\n".join(lines[:9] + lines[18:]).encode(), ".csv")
-    assert result.remarks == ("It has no rows for 0.33 s from 0.23 s on; the curves go straight there.",)
+    assert result.remarks == ("It has no rows for 0.33 s from 0.23 s on; the curves are interpolated there.",)
     np.testing.assert_allclose(result.curves.weights, some().weights, atol=1e-6)
 
 
