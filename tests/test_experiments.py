@@ -130,7 +130,7 @@ def test_a_stage_two_in_closed_form_takes_the_place_of_gradients(material: Mater
     kinds = sorted(path.name.split("-")[0] for path in (tmp_path / "stages").iterdir())
     assert kinds == ["memorize", "style_regression", "stylize"], "labels are learned by gradient even so"
     whole = result(tmp_path, "stages-1-2")
-    assert whole["stages"][1]["steps"] == 5 and "manners 5 steps of 32 clips" in lines[1]
+    assert whole["stages"][1]["steps"] == 5 and "style_regression 5 steps of 32 clips" in lines[1]
     assert whole["evaluations"]["main"] != whole["evaluations"]["neutral"], "a style was taught"
     assert not list((tmp_path / "stages").glob("*/last.pt"))
     again: list[str] = []

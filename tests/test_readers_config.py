@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from memorytalker.evaluation.scorecard import SHIPPED, Scorecard, read_scorecard
 from reader_checks import ABSURD_VALUES, ANY_BYTES, STEADY, cut_or_changed, json_of, other_values, outcome
 
 from memorytalker import config as configs
@@ -19,6 +18,7 @@ from memorytalker.corpus.corpus_config import CaptureSource, CorpusConfig
 from memorytalker.experiments import plan as plans
 from memorytalker.files import parse_json, read_json
 from memorytalker.options import AnimateOptions, RenderOptions
+from memorytalker.scorecard.card import SHIPPED, Scorecard, read_scorecard
 from memorytalker.scorecard.goals import Goal
 from memorytalker.training.audio_to_curves import CurveRegressorTraining
 from memorytalker.training.open_recipe import OPEN_RECIPE, Recipe, read_recipe
@@ -31,9 +31,9 @@ RECIPE = read_recipe()
 GOOD = (
     configs.SpeechConfig(), configs.StyleConfig(), configs.ModelConfig(), configs.CurveRegressorConfig(("jawOpen",)),
     configs.LossConfig(), configs.TrainingConfig(), RenderOptions(), AnimateOptions(), RECIPE, RECIPE.corpus,
-    RECIPE.listener, RECIPE.manners, CaptureSource("grid", "curves"), Goal(0.1, 0.2), read_scorecard(),
+    RECIPE.curve_regressor, RECIPE.style_regression, CaptureSource("grid", "curves"), Goal(0.1, 0.2), read_scorecard(),
     plans.load_plan("open"), plans.load_plan("paper"), plans.Budget(), MemorizeSettings(), StylizeSettings(),
-    Manifest(configs.ModelConfig(), "0" * 64), read(CurveRegressorManifest, WEIGHTS_FOLDER / "listener/config.json"),
+    Manifest(configs.ModelConfig(), "0" * 64), read(CurveRegressorManifest, WEIGHTS_FOLDER / "audio_to_curves/config.json"),
 )  # fmt: skip
 NAMES = [f"{number}-{type(good).__name__}" for number, good in enumerate(GOOD)]
 assert {Recipe, CorpusConfig, CurveRegressorTraining, StyleRegression, Scorecard} <= set(map(type, GOOD))

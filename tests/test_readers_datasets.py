@@ -352,13 +352,13 @@ CLIP = Clip("a/b", "ann", "train", "grid", "captured", "a/b.wav", 8, 30, text="h
 def corpus(tmp_path: Path) -> Path:
     weights = np.random.default_rng(0).random((8, 52))
     save_clip(tmp_path, CLIP, FaceCurves(weights, ARKIT_NAMES, 30), np.zeros(8, int))
-    write_clips(tmp_path, [CLIP, dataclasses.replace(CLIP, name="c", base="corpus", disturbed=2)], ARKIT_NAMES)
+    write_clips(tmp_path, [CLIP, dataclasses.replace(CLIP, name="c", base="corpus", augmentation=2)], ARKIT_NAMES)
     return tmp_path
 
 
 def test_a_corpus_is_read_as_it_was_written_and_changed_a_little(corpus: Path) -> None:
     clips, names = read_clips(corpus)
-    assert clips[0] == CLIP and clips[1].disturbed == 2 and names == ARKIT_NAMES
+    assert clips[0] == CLIP and clips[1].augmentation == 2 and names == ARKIT_NAMES
     for name in ("clips.jsonl", "curves.json"):
         good = (corpus / name).read_bytes()
         read_as = []

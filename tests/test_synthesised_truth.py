@@ -15,7 +15,7 @@ from memorytalker import weights
 from memorytalker.config import ConfigError, CurveRegressorConfig, SpeechConfig
 from memorytalker.corpus.build import read_manifest, synthesised_shapes
 from memorytalker.corpus.corpus_config import CaptureSource
-from memorytalker.corpus.speakers import articulation_styles
+from memorytalker.corpus.speakers import articulation_styles, speaker_voices
 from memorytalker.evaluation import metrics
 from memorytalker.face.head import load_head
 from memorytalker.models.audio_to_curves import CurveRegressor
@@ -167,7 +167,7 @@ def test_a_style_does_not_depend_on_who_else_is_in_the_corpus(source: Path) -> N
                      for name in ("phones.jsonl", "heard.jsonl"))  # fmt: skip
     times = {sound: entry["phones"] for sound, entry in phones.items()}
     rows = [row for row in read_manifest(source) if times[row["sound"]]]
-    everybody = articulation_styles(voices(rows, prosody, times), CORPUS.seed)
+    everybody = articulation_styles(speaker_voices(rows, prosody, times), CORPUS.seed)
     for speaker in ("ann", "bob"):
         own = [row for row in rows if row["speaker"] == speaker]
-        assert articulation_styles(voices(own, prosody, times), CORPUS.seed) == {speaker: everybody[speaker]}
+        assert articulation_styles(speaker_voices(own, prosody, times), CORPUS.seed) == {speaker: everybody[speaker]}

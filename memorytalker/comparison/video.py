@@ -12,7 +12,7 @@ from memorytalker.figures import error_scale, opening_curves, to_rgb
 from memorytalker.options import RenderOptions
 from memorytalker.progress import Progress
 from memorytalker.rendering import render_frames, side_by_side, write_video
-from memorytalker.rendering.error_colormap import LARGEST_MILLIMETRES, scale_colors, vertex_errors
+from memorytalker.rendering.error_colormap import LARGEST_MILLIMETRES, errors_to_colors, scale_colors, vertex_errors
 
 #: Size of each of the two heads; the strips above and below are as wide as both.
 PANEL = RenderOptions(width=400, height=400)
@@ -53,7 +53,7 @@ def video_frames(
 ) -> Iterator[np.ndarray]:
     """Yield the frames (H, W, 3) uint8 of the video; arguments as for `write_comparison`."""
     head, true = comparison.ground_truth.head, comparison.ground_truth.motion.offsets
-    paint = error_colors(vertex_errors(prediction.offsets, true))
+    paint = errors_to_colors(vertex_errors(prediction.offsets, true))
     halves = side_by_side(
         render_frames(head, head.template + prediction.offsets, options, paint),
         render_frames(head, head.template + true, options),

@@ -57,7 +57,7 @@ class Clip:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for numbers that no clip has, and CorpusError for a name that leads out of its folder."""
-        check_ranges(self, frames=(0, 1e8), fps=(1, 240), disturbed=(0, 1e6))
+        check_ranges(self, frames=(0, 1e8), fps=(1, 240), augmentation=(0, 1e6))
         for path in (self.name, self.sound):
             if "\0" in path or path.startswith("/") or ".." in path.replace("\\", "/").split("/"):
                 raise CorpusError(f"A clip of the corpus is named {shown(path)}; make the corpus again.")

@@ -107,4 +107,5 @@ def _waveform(samples: np.ndarray, rate: int) -> Waveform:
 
 def _vertices(path: Path, rows: np.ndarray, name: str) -> np.ndarray:
     """(T, V, 3) float32; the file is mapped at each call, so that a pickled copy of this function holds no frames."""
-    return finite(np.array(_map(path)[rows], np.float32), name)
+    with np.errstate(over="ignore"):  # what is too large is infinite, and refused
+        return finite(np.array(_map(path)[rows], np.float32), name)

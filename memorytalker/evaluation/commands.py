@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from memorytalker.config import Progress
 from memorytalker.datasets.commands import add_dataset
 from memorytalker.progress import Progress
 

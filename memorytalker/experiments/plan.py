@@ -40,20 +40,20 @@ class Budget:
     memorize: int = 0
     stylize: int = 0
     together: int = 0
-    manners: int = 0  # steps of its fit
+    style_regression: int = 0  # steps of its fit
     validations: int = 4  # how many times a run validates on the selection clips, if steps are given
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a number of steps that cannot be."""
         steps = (0, 1e9)
-        check_ranges(self, memorize=steps, stylize=steps, together=steps, style_regression=steps, judgements=(0, 1e6))
+        check_ranges(self, memorize=steps, stylize=steps, together=steps, style_regression=steps, validations=(0, 1e6))
 
 
 @dataclass(frozen=True)
 class Plan:
     """Settings of a comparison. Stage fields are those of training; `edits` are per variant, as in `Variant.edits`.
 
-    manners: a stage 2 in closed form; if given it replaces `stylize` in every variant except those by label.
+    style_regression: a stage 2 in closed form; if given it replaces `stylize` in every variant except those by label.
     """
 
     about: str = ""

@@ -28,6 +28,7 @@ from memorytalker.progress import Progress
 from memorytalker.training.data import AnyClip, StoredClip
 from memorytalker.training.folder import RunFolder
 from memorytalker.training.memorize import memorize
+from memorytalker.training.run import run_style_regression
 from memorytalker.training.sources import mouth_on
 from memorytalker.training.style_regression import StyleRegression
 from memorytalker.training.stylize import stylize
@@ -205,7 +206,7 @@ def _train_stage(
         "memorize": memorize,
         "stylize": stylize,
         "together": train_together,
-        "manners": run_manners,
+        "style_regression": run_style_regression,
     }
     clips, selection = list(job.clips), list(job.material.selection)
     if model.config.speakers:

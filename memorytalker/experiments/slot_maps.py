@@ -15,7 +15,6 @@ from sklearn.manifold import TSNE
 from sklearn.metrics import silhouette_score
 from sklearn.preprocessing import StandardScaler
 
-from memorytalker.config import RenderOptions
 from memorytalker.evaluation import metrics
 from memorytalker.experiments.predict import encode, encode_styles, outputs
 from memorytalker.face.head import HeadMesh
@@ -83,7 +82,7 @@ def feature_map(features: np.ndarray, speakers: Sequence[str]) -> FeatureMap:
 @torch.no_grad()
 def slot_faces(model: MemoryTalker, head: HeadMesh, size: int = 176) -> list[np.ndarray]:
     """Render the lower face (H, W, 3) for each slot of a model of the head's vertices."""
-    held = torch.stack([model.held_slot(slot) for slot in range(model.config.slot_count)])
+    held = torch.stack([model.slot_offsets(slot) for slot in range(model.config.slot_count)])
     offsets = held.cpu().numpy().reshape(-1, *head.template.shape)
     options = RenderOptions(width=2 * size, height=2 * size)
     top, left, side = round(0.52 * 2 * size), round(0.29 * 2 * size), round(0.42 * 2 * size)

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 #: The stages of training, in the order in which they may follow one another.
-MANNERS = "manners"  # stage 2 in closed form, where a plan has it
-STAGES = ("memorize", "stylize", MANNERS, "together")
+STYLE_REGRESSION = "style_regression"  # stage 2 in closed form, where a plan has it
+STAGES = ("memorize", "stylize", STYLE_REGRESSION, "together")
 #: The style a variant is evaluated with: from the clip's own sound, neutral, or by label of a training speaker.
 STYLES = ("own", "none", "labels")
 #: The variants that every other one is compared with.
@@ -86,7 +86,7 @@ LOSSES = (
     Variant(
         "without-shown-style",
         "Stage 1 never decodes in the style estimated from the recorded motion, as in the paper.",
-        "losses", BOTH, losses(shown=0.0),
+        "losses", BOTH, losses(style_consistency=0.0),
     ),
     Variant(
         "voice-in-content",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from memorytalker.config import Progress
 from memorytalker.corpus.corpus_config import CorpusConfig
+from memorytalker.progress import Progress
 
 #: The file that marks a source folder, as opposed to a data set.
 SOURCE_MARK = Path("speech") / "manifest.jsonl"

@@ -17,7 +17,7 @@ from memorytalker.articulation.speaker import ArticulationStyle
 from memorytalker.articulation.visemes import load_visemes
 from memorytalker.corpus.build import FPS, align_all, mouth_geometry, read_manifest, synthesise
 from memorytalker.corpus.corpus_config import CorpusConfig
-from memorytalker.corpus.speakers import articulation_styles
+from memorytalker.corpus.speakers import articulation_styles, measure_acoustics, speaker_voices
 from memorytalker.corpus.store import stored_lines
 from memorytalker.face.head import HeadMesh
 from memorytalker.progress import Progress
@@ -72,8 +72,8 @@ def reference_clips(
     folder = _store(work, rows)
     times = align_all(root, folder, rows, WORKERS, progress)
     rows = [row for row in rows if times[row["sound"]] is not None]
-    prosody = measure_voices(root, folder, rows, times, FPS, WORKERS, progress)
-    people = articulation_styles(voices(rows, prosody, times), config.seed)
+    prosody = measure_acoustics(root, folder, rows, times, FPS, WORKERS, progress)
+    people = articulation_styles(speaker_voices(rows, prosody, times), config.seed)
     table = load_visemes()
     geometry = mouth_geometry(head, table.shapes)
     regressed = _regressor(table.shapes)
@@ -116,7 +116,7 @@ def _regressor(shapes: tuple[str, ...]) -> Callable[[Path, int], np.ndarray] | N
     regressor.check(speech, shapes)
 
     def regressed(sound: Path, frames: int) -> np.ndarray:
-        return regressor.hear(speech, load_waveform(sound).samples, frames)
+        return regressor.curves_of(speech, load_waveform(sound).samples, frames)
 
     return regressed
 
