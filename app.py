@@ -1,4 +1,4 @@
-"""The page for a host that wants a script: `create_demo(talker)` is what it serves, `python app.py` serves it.
+"""The page as a script, for hosts that want one: `python app.py` serves it.
 
 Everything is in `memorytalker.page`; `memorytalker page` serves the same from an installed package.
 """
@@ -32,6 +32,6 @@ if __name__ == "__main__":
 
     options = parsed_options()
     tune_malloc()
-    # At module scope and before the page begins: a lender of GPUs takes the model over from here.
+    # At module scope and before the launch: `spaces` moves the model to the borrowed GPU here.
     demo = create_demo(Talker.from_pretrained(options.weights, device=options.device))
     demo.launch(**launch_options())

@@ -1,4 +1,4 @@
-"""A stand-in for the Talker: the same face to the page, the real head, no network, and a small video at once."""
+"""A stub of the Talker: the same interface and the real head, but no network, and a tiny video at once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from memorytalker.options import AnimateOptions
 from memorytalker.phones import ENGLISH
 from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 
-IDENTITIES = {"woman": "ada", "old_man": "omar"}  # name of the stand-in -> whose face it is
+IDENTITIES = {"woman": "ada", "old_man": "omar"}  # identity of the stub -> identity of the shipped head
 CAMERAS = ("front", "three_quarter", "profile")
 FPS = 30
 
@@ -42,14 +42,14 @@ def stub_head() -> HeadMesh:
 
 
 def envelope(waveform: Waveform, frames: int) -> np.ndarray:
-    """How loud each frame is, (T,) from 0 to 1; the mouth of the stand-in opens so far."""
+    """Loudness of each frame (T,), 0 to 1; the stub's mouth opens by it."""
     pieces = np.array_split(waveform.samples, frames)
     level = np.array([float(np.sqrt(np.mean(piece**2))) if piece.size else 0.0 for piece in pieces], np.float32)
     return np.clip(8 * level, 0, 1)
 
 
 class StubAnimation:
-    """What `StubTalker.animate` returns. In its video identities differ in red, cameras in green."""
+    """What `StubTalker.animate` returns. In its video, identities differ in red and cameras in green."""
 
     fps = FPS
     slot_labels = ENGLISH.phones
@@ -77,7 +77,7 @@ class StubAnimation:
         frames = len(self.vertices)
         for frame in range(frames):
             if progress:
-                progress(frame, frames, "pictures")
+                progress(frame, frames, "render")
             self._talker.work(frame, frames)
         if self._talker.fails == "drawing":
             raise RuntimeError("the renderer broke at /secret/place")
@@ -94,7 +94,7 @@ class StubAnimation:
 class StubTalker:
     """`animate`, `style_of` and `slot_face` as the page uses them.
 
-    `fails`: "", "listening" or "drawing". `pause`: seconds per frame drawn. While `hold` is true the middle frame
+    `fails`: "", "network" or "drawing". `pause`: seconds per frame drawn. While `hold` is true the middle frame
     waits, while `hold_network` is true the network does; both can be stopped.
     """
 
@@ -111,11 +111,11 @@ class StubTalker:
         self.called: list[tuple[str, int]] = []  # what was called, and in which thread
 
     def note(self, name: str) -> None:
-        """Remember that something was called, and in which thread."""
+        """Record a call and its thread."""
         self.called.append((name, threading.get_ident()))
 
     def work(self, frame: int, frames: int) -> None:
-        """One frame's worth of work."""
+        """The work of one frame."""
         self.threads.add(threading.get_ident())
         self.note("draw")
         self.frames.append(frame)
@@ -125,7 +125,7 @@ class StubTalker:
             time.sleep(0.02)
 
     def style_of(self, sound: Any) -> np.ndarray:
-        """Style weights (n,): ones for None, otherwise of the sound's own, always the same for the same sound."""
+        """Style weights (n,): ones for None, otherwise random ones seeded by the sound."""
         self.note("style_of")
         if sound is None:
             return np.ones(len(ENGLISH.phones), np.float32)
@@ -133,7 +133,7 @@ class StubTalker:
         return np.random.default_rng(seed).permutation(np.linspace(0.7, 1.4, len(ENGLISH.phones))).astype(np.float32)
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
-        """Vertices (V, 3) in metres: the shape of that number, as far as the slot is weighed."""
+        """Vertices (V, 3) in metres: the blendshape of the slot's number, scaled by the slot's weight."""
         self.note("slot_face")
         if isinstance(slot, str) and slot not in ENGLISH.phones:
             raise ConfigError(f"There is no memory slot {slot!r}.")
@@ -150,7 +150,7 @@ class StubTalker:
         progress: Any = None,
         **changes: Any,
     ) -> StubAnimation:
-        """Remember what was asked and answer at once."""
+        """Record the call and return at once."""
         self.note("animate")
         options, waveform = options.changed(**changes), load_waveform(sound)
         self.calls.append({"seconds": waveform.seconds, "style": style} | dataclasses.asdict(options))
@@ -162,7 +162,7 @@ class StubTalker:
             if not self.hold_network() or time.monotonic() > deadline:
                 break
             time.sleep(0.02)
-        if self.fails == "listening":
+        if self.fails == "network":
             raise RuntimeError("the network broke at /secret/place")
         own = isinstance(style, type(...)) or type(style).__name__ == "StyleSource"
         weights = 1 + options.style_blend * (self.style_of(waveform if own else style) - 1)

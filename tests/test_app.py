@@ -26,7 +26,7 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
-from memorytalker.page import api, comparison_run, demo, health, limits, memory, theme  # noqa: E402  # noqa: E402
+from memorytalker.page import api, comparison_run, demo, health, limits, memory, theme  # noqa: E402
 from memorytalker.page.examples import EXAMPLES, SPEECH_FOLDER  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, AnimateRequest  # noqa: E402
 
@@ -62,13 +62,13 @@ class Page:
         return Client(self.url, verbose=False, download_files=str(self.folder / "downloads"), httpx_kwargs=patient)
 
     def leftovers(self) -> list[str]:
-        """Folders of tasks that are still there; given a moment, for the worker lets go at its next frame."""
+        """Folders of jobs that are still there; given a moment, for the worker lets go at its next frame."""
         until(lambda: not list(self.folder.glob("memorytalker-*")))
         return [path.name for path in self.folder.glob("memorytalker-*")]
 
     def results(self) -> set[Path]:
         """Files that are kept for visitors."""
-        return {path for path in self.folder.glob("visits-*/*/*/*") if path.is_file()}
+        return {path for path in self.folder.glob("sessions-*/*/*/*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -136,16 +136,20 @@ def test_every_action_has_a_named_endpoint_with_names_for_everything(page: Page)
         assert all(one["label"] for one in endpoint["returns"])
 
 
-def test_a_voice_gives_a_video_and_what_is_told_of_it(page: Page):
-    video, told = ask(page, CLIP, "old_man", camera="profile", style=NEUTRAL)
+def test_a_voice_gives_a_video_and_its_details(page: Page):
+    video, details = ask(page, CLIP, "old_man", camera="profile", style=NEUTRAL)
     call = page.talker.calls[0]
     assert call["seconds"] == pytest.approx(4.577, abs=0.01)
     assert (call["style"], call["identity"], call["seed"], call["expression"]) == (None, "old_man", 0, False)
     _, seconds = imageio_ffmpeg.count_frames_and_secs(video)
     assert seconds == pytest.approx(4.577, abs=0.05)
     assert first_pixel(video)[0] > 150  # the old man's colour
-    assert told["frames"] == 137 and told["fps"] == 30 and len(told["slots"]) == len(told["style_weights"]) == 40
-    assert "profile" in told["settings"] and "neutral" in told["settings"]
+    assert (
+        details["frames"] == 137
+        and details["fps"] == 30
+        and len(details["slots"]) == len(details["style_weights"]) == 40
+    )
+    assert "profile" in details["settings"] and "neutral" in details["settings"]
 
 
 def test_every_choice_reaches_the_talker(page: Page):
@@ -163,7 +167,7 @@ def test_the_voice_gives_the_style_unless_another_is_asked_and_the_first_head_is
     assert page.talker.calls[0]["style"] is ... and page.talker.calls[0]["identity"] == "woman"
 
 
-def test_the_same_wish_gives_the_same_bytes(page: Page):
+def test_the_same_request_gives_the_same_bytes(page: Page):
     first, second = (ask(page, CLIP, format="npz")[0] for _ in range(2))
     assert first.endswith(".npz") and Path(first).read_bytes() == Path(second).read_bytes()
 
@@ -186,17 +190,17 @@ def test_styles_slots_examples(page: Page):
     assert Path(examples[0]["file"]).read_bytes() == CLIP.read_bytes()
 
 
-def test_a_comparison_gives_a_film_and_measures_with_units(page: Page, monkeypatch: pytest.MonkeyPatch):
-    def film(path: Path, comparison: Any, shown: Any, progress: Any) -> Path:
+def test_a_comparison_gives_a_video_and_measures_with_units(page: Page, monkeypatch: pytest.MonkeyPatch):
+    def write(path: Path, comparison: Any, shown: Any, progress: Any) -> Path:
         path.write_text(shown.name)
         return path
 
-    monkeypatch.setattr(comparison_run, "write_comparison", film)
-    path, told = page.visitor().predict("s1_pbbc7a", "woman", "stage 1", api_name="/compare")
+    monkeypatch.setattr(comparison_run, "write_comparison", write)
+    path, details = page.visitor().predict("s1_pbbc7a", "woman", "stage 1", api_name="/compare")
     assert Path(path).read_text() == "stage 1"
-    assert set(told["measures"]) == {"stage 1", "stages 1 + 2", "still face"}
-    assert set(told["measures"]["stage 1"]) <= set(told["units"]) and told["units"]["lip_max"] == "m"
-    assert 0 < told["measures"]["still face"]["lip_max"] < 0.1
+    assert set(details["measures"]) == {"stage 1", "stages 1 + 2", "still face"}
+    assert set(details["measures"]["stage 1"]) <= set(details["units"]) and details["units"]["lip_max"] == "m"
+    assert 0 < details["measures"]["still face"]["lip_max"] < 0.1
     own = {"motion": handle_file(ROOT / "assets" / "ground_truth" / "s1_pbbc7a.npz"), "sound": handle_file(CLIP)}
     with pytest.raises(AppError, match="no such clip"):
         page.visitor().predict("nobody", api_name="/compare")
@@ -209,7 +213,7 @@ def test_the_health_probe_goes_through_network_and_renderer(page: Page):
     report = page.visitor().predict(api_name="/health")
     assert report["healthy"] is True and report["picture"] == [128, 128] and report["frames"] == 15
     assert len(page.talker.calls) == 1
-    page.talker.fails = "listening"
+    page.talker.fails = "network"
     with pytest.raises(AppError, match="on our side"):
         page.visitor().predict(api_name="/health")
 
@@ -251,7 +255,7 @@ def noted_renderers(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
 
     figure = SimpleNamespace(savefig=noted(page, "savefig", write))
     for place, name, answer in (
-        (memory, "mouth_pictures", lambda head, faces: [np.zeros((4, 4, 3), np.uint8)] * len(faces)),
+        (memory, "mouth_images", lambda head, faces: [np.zeros((4, 4, 3), np.uint8)] * len(faces)),
         (health, "render_frames", lambda *_: iter([np.zeros((128, 128, 3), np.uint8)])),
         (comparison_run, "write_comparison", write),
         (comparison_run, "comparison_curves", lambda *_, **__: figure),
@@ -263,19 +267,19 @@ def test_every_call_of_network_and_renderer_is_made_in_one_thread(page: Page, no
     """An animation is held in the network; beside it run four handlers of the Memory section, the three buttons of the
     page, and every endpoint.
     """
-    talker, told = page.talker, memory.MemoryState("woman", (1.2,) * 40, ("",) * 40)
-    show, hear = handler(page, "show_slot"), handler(page, "hear")
+    talker, state = page.talker, memory.MemoryState("woman", (1.2,) * 40, ("",) * 40)
+    show, weigh = handler(page, "show_slot"), handler(page, "weigh_second_voice")
     talker.called.clear()
     talker.hold_network = lambda: True
     first = page.visitor().submit(handle_file(CLIP), "woman", api_name="/animate")
     assert until(lambda: len(talker.calls) == 1)
     with ThreadPoolExecutor(7) as pool:
-        beside = [pool.submit(lambda slot=slot: list(show(told, SimpleNamespace(index=slot)))) for slot in (3, 7)]
-        beside += [pool.submit(lambda clip=clip: list(hear(str(clip)))) for clip in (CLIP, OTHER_CLIP)]
+        beside = [pool.submit(lambda slot=slot: list(show(state, SimpleNamespace(index=slot)))) for slot in (3, 7)]
+        beside += [pool.submit(lambda clip=clip: list(weigh(str(clip)))) for clip in (CLIP, OTHER_CLIP)]
         counted = lambda name: sum(called == name for called, _ in talker.called)  # noqa: E731
-        # What is small is answered while the animation still runs, and the pictures wait for their turn.
+        # Small calls are answered while the animation still runs; the images wait their turn.
         assert until(lambda: counted("slot_face") == 4 and counted("style_of") == 2 and beside[2].done())
-        assert counted("mouth_pictures") == 0 and not first.done()
+        assert counted("mouth_images") == 0 and not first.done()
         queued = [
             page.visitor().submit(*arguments, api_name=name)
             for name, arguments in {
@@ -284,11 +288,11 @@ def test_every_call_of_network_and_renderer_is_made_in_one_thread(page: Page, no
             }.items()
         ]  # fmt: skip
         request = SimpleNamespace(session_hash="ann")
-        wish = AnimateRequest(str(CLIP), "woman")
+        animate_request = AnimateRequest(str(CLIP), "woman")
         buttons = [
             pool.submit(pressed, page, {"sound": str(CLIP), "head": "old_man"}, request),
-            pool.submit(pressed, page, {"truth-example": "s1_pbbc7a"}, request),
-            pool.submit(lambda: list(handler(page, "prepare")(wish, "npz", request))),
+            pool.submit(pressed, page, {"ground-truth-example": "s1_pbbc7a"}, request),
+            pool.submit(lambda: list(handler(page, "prepare")(animate_request, "npz", request))),
         ]
         talker.hold_network = lambda: False
         assert all("<img" in one.result(PATIENCE)[-1] for one in beside[:2])
@@ -298,7 +302,7 @@ def test_every_call_of_network_and_renderer_is_made_in_one_thread(page: Page, no
         for button in buttons:
             assert "Something failed" not in str(button.result(PATIENCE))
     assert {name for name, _ in talker.called} == {
-        "animate", "style_of", "slot_face", "draw", "mouth_pictures", "render_frames", "write_comparison",
+        "animate", "style_of", "slot_face", "draw", "mouth_images", "render_frames", "write_comparison",
         "comparison_curves", "savefig",
     }  # fmt: skip
     assert len({thread for _, thread in talker.called}) == 1
@@ -379,7 +383,7 @@ def test_silence_is_animated_and_said(page: Page, tmp_path: Path):
     assert "note" not in ask(page, written(tmp_path / "quiet.wav", speech(1) * 0.05))[1]
 
 
-@pytest.mark.parametrize("place", ["listening", "drawing"])
+@pytest.mark.parametrize("place", ["network", "drawing"])
 def test_our_own_failures_are_owned_and_do_not_stay(page: Page, place: str):
     page.talker.fails = place
     with pytest.raises(AppError) as refused:
@@ -395,7 +399,7 @@ def test_our_own_failures_are_owned_and_do_not_stay(page: Page, place: str):
     [
         ({"identity": "nobody"}, "no such head; choose one of woman, old_man"),
         ({"camera": "above"}, "no such camera; choose one of front, three_quarter, profile"),
-        ({"style": "loud"}, "no such manner"),
+        ({"style": "loud"}, "no such speaking style"),
         ({"style": ANOTHER_VOICE}, "no second clip yet"),
         ({"style_blend": 1.5}, "from 0, neutral, to 1"),
         ({"style_blend": "much"}, "from 0, neutral, to 1"),
@@ -411,7 +415,7 @@ def test_choices_that_are_not_there_are_refused(page: Page, choice: dict, words:
     assert page.talker.calls == []
 
 
-def test_a_silent_second_clip_has_no_manner(page: Page, tmp_path: Path):
+def test_a_silent_second_clip_has_no_style(page: Page, tmp_path: Path):
     silence = handle_file(written(tmp_path / "silence.wav", np.zeros(RATE)))
     with pytest.raises(AppError, match="second clip is silent"):
         ask(page, CLIP, style=ANOTHER_VOICE, style_sound=silence)
@@ -423,9 +427,9 @@ def test_two_visitors_get_what_they_asked_for(page: Page, tmp_path: Path):
     heads = ["woman", "old_man", "woman", "old_man"]
     with ThreadPoolExecutor(4) as visitors:
         results = list(visitors.map(lambda clip, head: ask(page, clip, head), clips, heads))
-    for k, ((video, told), head) in enumerate(zip(results, heads, strict=True)):
+    for k, ((video, details), head) in enumerate(zip(results, heads, strict=True)):
         assert (first_pixel(video)[0] > 150) == (head == "old_man")
-        assert told["seconds"] == pytest.approx(1 + 0.1 * k, abs=0.01)
+        assert details["seconds"] == pytest.approx(1 + 0.1 * k, abs=0.01)
     assert len({video for video, _ in results}) == 4
 
 
@@ -495,7 +499,7 @@ def test_uploads_and_results_are_deleted_by_age(monkeypatch: pytest.MonkeyPatch,
         visitor.predict(handle_file(CLIP), api_name="/animate")
 
         def files() -> set[str]:
-            places = [tmp_path / "kept", *tmp_path.glob("visits-*")]
+            places = [tmp_path / "kept", *tmp_path.glob("sessions-*")]
             return {path.name for place in places for path in place.rglob("*") if path.is_file()}
 
         assert {"talk.mp4", "woman_farming.wav"} <= files()

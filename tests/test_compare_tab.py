@@ -1,4 +1,4 @@
-"""The tab that compares: results in their order, refusals in one plain sentence, a stop at every stage, plain words."""
+"""The tab that compares: results in their order, refusals in one sentence, a stop at every stage, and its texts."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ CLIP = "s1_pgix9a"
 
 
 @pytest.fixture(scope="module")
-def desk() -> JobRunner:
+def runner() -> JobRunner:
     return JobRunner(StubTalker())
 
 
 @pytest.fixture(autouse=True)
-def small_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def small_images(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """Small heads, and a folder in which everything temporary lies; nothing is left in it."""
     small = RenderOptions(width=96, height=96, antialias=False)
     draw = video.write_comparison
@@ -65,9 +65,9 @@ def small_pictures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
 
 
 @pytest.fixture
-def own(desk: JobRunner, tmp_path: Path) -> dict[str, str]:
+def own(runner: JobRunner, tmp_path: Path) -> dict[str, str]:
     """Files of a visitor: a jaw that opens and closes, with a sound."""
-    head = desk.head
+    head = runner.head
     jaw = 0.3 * np.sin(np.arange(round(SECONDS * FPS)) / 3) ** 2
     vertices = head.template + (jaw[:, None, None] * head.blendshape("jawOpen")).astype(np.float32)
     np.savez(tmp_path / "motion.npz", vertices=vertices, fps=FPS)
@@ -75,33 +75,33 @@ def own(desk: JobRunner, tmp_path: Path) -> dict[str, str]:
     return {"motion": str(tmp_path / "motion.npz"), "sound": str(tmp_path / "sound.wav")}
 
 
-def test_figures_come_first_then_curves_then_the_film(desk: JobRunner, own: dict[str, str]) -> None:
-    kinds, said = [], []
-    for step in run_comparison(desk, CompareRequest(OWN, "old_man", **own)):
+def test_measures_come_first_then_curves_then_the_video(runner: JobRunner, own: dict[str, str]) -> None:
+    kinds, statuses = [], []
+    for step in run_comparison(runner, CompareRequest(OWN, "old_man", **own)):
         if isinstance(step, str):
-            said.append(step)
+            statuses.append(step)
             continue
         kinds.append(type(step))
         if isinstance(step, CurvesReady):
-            picture = np.asarray(Image.open(step.path).convert("RGB"))
-            assert picture.shape[1] > 1000 and picture.std() > 10
+            image = np.asarray(Image.open(step.path).convert("RGB"))
+            assert image.shape[1] > 1000 and image.std() > 10
         if isinstance(step, VideoReady):
             assert Path(step.path).read_bytes()[4:8] == b"ftyp"
     assert kinds == [ComparisonReady, CurvesReady, VideoReady]
-    assert 'aria-current="step">Listen' in said[0] and 'aria-current="step">Video' in said[-1]
+    assert 'aria-current="step">Measures' in statuses[0] and 'aria-current="step">Video' in statuses[-1]
 
 
 @functools.cache
-def comparison_of(desk: JobRunner, trial: CompareRequest) -> Comparison:
-    steps = run_comparison(desk, trial)
+def comparison_of(runner: JobRunner, request: CompareRequest) -> Comparison:
+    steps = run_comparison(runner, request)
     found = next(step.comparison for step in steps if isinstance(step, ComparisonReady))
     steps.close()
     return found
 
 
-def test_a_bundled_clip_is_compared_on_the_head_that_is_asked_for(desk: JobRunner) -> None:
-    comparison = comparison_of(desk, CompareRequest(CLIP, "old_man"))
-    assert comparison.ground_truth.kind == "tracked" and comparison.ground_truth.head.identity == "old_man"
+def test_a_bundled_clip_is_compared_on_the_head_that_is_asked_for(runner: JobRunner) -> None:
+    comparison = comparison_of(runner, CompareRequest(CLIP, "old_man"))
+    assert comparison.ground_truth.kind == "filmed" and comparison.ground_truth.head.identity == "old_man"
     assert 2.9 < comparison.seconds <= 3.0
 
 
@@ -119,41 +119,43 @@ def test_a_bundled_clip_is_compared_on_the_head_that_is_asked_for(desk: JobRunne
         ({"shown": "stage 3"}, "The video shows one of"),
     ],
 )
-def test_what_cannot_be_met_is_refused_in_one_sentence(desk: JobRunner, own, change, words) -> None:
+def test_what_cannot_be_met_is_refused_in_one_sentence(runner: JobRunner, own, change, words) -> None:
     with pytest.raises((PageError, AudioError)) as refused:
-        list(run_comparison(desk, CompareRequest(**({"clip": OWN, "identity": "woman"} | own | change))))
+        list(run_comparison(runner, CompareRequest(**({"clip": OWN, "identity": "woman"} | own | change))))
     message = str(refused.value)
     assert words in message and message.endswith(".") and "\n" not in message and "/gone" not in message
 
 
-def test_files_that_are_wrong_are_refused_as_a_page_does(desk: JobRunner, own, tmp_path: Path) -> None:
+def test_files_that_are_wrong_are_refused_as_a_page_does(runner: JobRunner, own, tmp_path: Path) -> None:
     (tmp_path / "<b>.npz").write_bytes(b"no motion")
     with pytest.raises(PageError, match="not a readable npz file") as refused:
-        list(run_comparison(desk, CompareRequest(OWN, "woman", motion=str(tmp_path / "<b>.npz"), sound=own["sound"])))
+        list(run_comparison(runner, CompareRequest(OWN, "woman", motion=str(tmp_path / "<b>.npz"), sound=own["sound"])))
     assert "<" not in str(refused.value) and str(tmp_path) not in str(refused.value)
     long = np.zeros(round(16000 * (comparison_run.LONGEST_SECONDS * 1.2)), np.float32)
     write_wav(tmp_path / "long.wav", Waveform(long))
     with pytest.raises(AudioError, match="too long"):
-        list(run_comparison(desk, CompareRequest(OWN, "woman", motion=own["motion"], sound=str(tmp_path / "long.wav"))))
+        list(
+            run_comparison(runner, CompareRequest(OWN, "woman", motion=own["motion"], sound=str(tmp_path / "long.wav")))
+        )
 
 
-@pytest.mark.parametrize("stage", ["Listen", "Measure", "Video"])
-def test_closing_stops_the_work_at_every_stage(desk: JobRunner, own, stage: str, small_pictures: Path) -> None:
-    steps = run_comparison(desk, CompareRequest(OWN, "woman", **own))
+@pytest.mark.parametrize("stage", ["Measures", "Curves", "Video"])
+def test_closing_stops_the_work_at_every_stage(runner: JobRunner, own, stage: str, small_images: Path) -> None:
+    steps = run_comparison(runner, CompareRequest(OWN, "woman", **own))
     next(step for step in steps if isinstance(step, str) and f'aria-current="step">{stage}' in step)
     steps.close()
     deadline = time.monotonic() + 10
-    while list(small_pictures.glob("memorytalker-*")) and time.monotonic() < deadline:
+    while list(small_images.glob("memorytalker-*")) and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert not list(small_pictures.glob("*.mp4")) and not list(small_pictures.glob("memorytalker-*"))
+    assert not list(small_images.glob("*.mp4")) and not list(small_images.glob("memorytalker-*"))
 
 
 def text_of(markup: str) -> str:
     return re.sub(r"<[^>]+>", " ", markup)
 
 
-def test_every_measure_stands_with_its_definition_and_unit(desk: JobRunner) -> None:
-    comparison = comparison_of(desk, CompareRequest(CLIP, "woman"))
+def test_every_measure_stands_with_its_definition_and_unit(runner: JobRunner) -> None:
+    comparison = comparison_of(runner, CompareRequest(CLIP, "woman"))
     table = measures_html(comparison)
     assert table.count('<th scope="row">') == 9 and table.count("<small>") == 9 and "<caption>" in table
     for name in ("stage 1", "stages 1 + 2", "still face", "mean squared distance over all vertices", "mm²", "ms"):
@@ -162,25 +164,25 @@ def test_every_measure_stands_with_its_definition_and_unit(desk: JobRunner) -> N
     assert f"<td>{lip_max:#.3g}</td><td>{1000 * comparison.still['lip_max']:#.3g}</td><td>mm</td>" in table
 
 
-def test_the_words_say_the_gist_and_what_the_truth_is(desk: JobRunner) -> None:
-    comparison = comparison_of(desk, CompareRequest(CLIP, "woman"))
+def test_the_sentences_name_the_result_and_the_kind_of_ground_truth(runner: JobRunner) -> None:
+    comparison = comparison_of(runner, CompareRequest(CLIP, "woman"))
     words = text_of(words_html(comparison))
-    assert f"is {1000 * comparison.both_stages.lip_error.mean():.1f} mm from the truth on average" in words
+    assert f"is {1000 * comparison.both_stages.lip_error.mean():.1f} mm from ground truth on average" in words
     assert "Filmed: points on a real face" in words and "neither eyes nor brows" in words
     assert "correlation of" in words
 
 
-def test_names_with_markup_stay_text(desk: JobRunner) -> None:
-    comparison = comparison_of(desk, CompareRequest(CLIP, "woman"))
-    named = replace(comparison, ground_truth=replace(comparison.ground_truth, name="<img src=x>"), remarks=("<b>",))
+def test_names_with_markup_stay_text(runner: JobRunner) -> None:
+    comparison = comparison_of(runner, CompareRequest(CLIP, "woman"))
+    named = replace(comparison, truth=replace(comparison.ground_truth, name="<img src=x>"), remarks=("<b>",))
     assert not set(re.findall(r"<\w+", words_html(named))) & {"<img", "<b"} and "&lt;img src=x&gt;" in words_html(named)
 
 
-def test_the_tab_is_laid_out_with_its_names(desk: JobRunner) -> None:
+def test_the_tab_is_laid_out_with_its_names(runner: JobRunner) -> None:
     with gr.Blocks():
-        parts = build_compare(desk)
-    wanted = "truth-example truth-motion truth-fps truth-sound compare-head compare-shown compare-run compare-stop "
-    wanted += "compare-status compare-video compare-words compare-curves compare-metrics"
+        parts = build_compare(runner)
+    wanted = "ground-truth-example ground-truth-motion ground-truth-fps ground-truth-sound compare-head compare-shown "
+    wanted += "compare-run compare-stop compare-status compare-video compare-words compare-curves compare-metrics"
     assert set(parts) == set(wanted.split())
     assert all(part.elem_id == name for name, part in parts.items())
-    assert [name for _, name in parts["truth-example"].choices][-1] == OWN
+    assert [name for _, name in parts["ground-truth-example"].choices][-1] == OWN

@@ -1,4 +1,4 @@
-"""What the numbers of the memory say: planted addresses, openings and weights come back, in numbers and in words."""
+"""Planted addresses, openings and weights come back, in numbers and in sentences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def planted(**factors: float) -> np.ndarray:
     return weights
 
 
-def test_readings_tell_who_is_read_from_when_to_when() -> None:
+def test_readings_are_the_stretches_of_one_strongest_slot() -> None:
     top = [0, 0, 0, 5, 5, 2, 2, 2, 2, 0]
     address = np.full((10, 6), 0.02)
     address[np.arange(10), top] = 0.9
@@ -30,7 +30,10 @@ def test_readings_tell_who_is_read_from_when_to_when() -> None:
     assert all(a.end == b.start for a, b in zip(found, found[1:], strict=False))
     assert found[1].share == pytest.approx(0.8)
     text = insight.reading_text(found, ["sil", "b", "c", "d", "e", "f"], 1.0)
-    assert "from 3 of 6 slots, in 4 stretches" in text and "silence for 0.40 s, /c/ for 0.40 s, /f/ for 0.20 s" in text
+    assert (
+        "3 of 6 slots are the strongest at some moment, in 4 stretches" in text
+        and "silence for 0.40 s, /c/ for 0.40 s, /f/ for 0.20 s" in text
+    )
 
 
 def test_the_mouth_opens_by_the_millimetres_that_were_planted() -> None:
@@ -64,51 +67,51 @@ def test_the_envelope_holds_every_peak_of_the_sound() -> None:
 
 
 def test_the_neutral_style_has_no_emphasis() -> None:
-    assert insight.emphasis(np.ones(40, np.float32), np.full(40, 0.97)) is None
-    assert insight.emphasis(np.full(40, 0.97), np.full(40, 0.97)) is not None  # average is not neutral
+    assert insight.style_emphasis(np.ones(40, np.float32), np.full(40, 0.97)) is None
+    assert insight.style_emphasis(np.full(40, 0.97), np.full(40, 0.97)) is not None  # average is not neutral
 
 
 def test_emphasis_is_measured_against_the_average_speaker() -> None:
     average = np.linspace(0.5, 2.0, 40)
-    told = insight.emphasis(average * planted(ow=1.3, uw=1.3, m=0.5), average)
-    assert told.order[0] == ENGLISH.index("ow") and told.order[-1] == ENGLISH.index("m")
-    assert told.relative[ENGLISH.index("s")] == pytest.approx(1.0)
-    assert told.overall == pytest.approx((1.3 * 1.3 * 0.5) ** (1 / 40))
-    assert "some slots more and some less than the average training speaker" in insight.strength_text(told)
-    emphasised, suppressed = insight.extremes(told, ENGLISH.phones)
+    emphasis = insight.style_emphasis(average * planted(ow=1.3, uw=1.3, m=0.5), average)
+    assert emphasis.order[0] == ENGLISH.index("ow") and emphasis.order[-1] == ENGLISH.index("m")
+    assert emphasis.relative[ENGLISH.index("s")] == pytest.approx(1.0)
+    assert emphasis.overall == pytest.approx((1.3 * 1.3 * 0.5) ** (1 / 40))
+    assert "some slots more and some less than the average training speaker" in insight.strength_text(emphasis)
+    emphasised, suppressed = insight.extremes(emphasis, ENGLISH.phones)
     assert f"rounds /ow uw/ {TIMES.format(1.3)}" in emphasised
     assert f"closes the lips for /m/ {TIMES.format(0.5)}" in suppressed
 
 
-def test_without_an_average_the_reference_is_neutral_and_said() -> None:
-    told = insight.emphasis(planted(aa=2.0), None)
-    assert not told.average_known and "neutral style" in insight.strength_text(told)
+def test_without_an_average_the_reference_is_the_neutral_style() -> None:
+    emphasis = insight.style_emphasis(planted(aa=2.0), None)
+    assert not emphasis.average_known and "neutral style" in insight.strength_text(emphasis)
 
 
 def test_five_and_five_and_all_phones_once() -> None:
-    told = insight.emphasis(np.linspace(0.9, 1.1, 40) * 1.01, np.ones(40))
-    for lines, slots in zip(insight.extremes(told, ENGLISH.phones), (range(39, 34, -1), range(5)), strict=True):
+    emphasis = insight.style_emphasis(np.linspace(0.9, 1.1, 40) * 1.01, np.ones(40))
+    for lines, slots in zip(insight.extremes(emphasis, ENGLISH.phones), (range(39, 34, -1), range(5)), strict=True):
         named = " ".join(line[line.index("/") + 1 : line.rindex("/")] if "/" in line else "sil" for line in lines)
         assert sorted(named.split()) == sorted(ENGLISH.phones[slot] for slot in slots)
 
 
-def test_a_uniform_manner_is_said_to_be_one_of_size() -> None:
-    told = insight.emphasis(0.85 * np.linspace(0.99, 1.01, 40), np.ones(40))
-    text = insight.strength_text(told)
+def test_a_uniform_style_is_described_as_one_of_size() -> None:
+    emphasis = insight.style_emphasis(0.85 * np.linspace(0.99, 1.01, 40), np.ones(40))
+    text = insight.strength_text(emphasis)
     assert "every slot less" in text and "0.85 × overall" in text and "how much the face moves" in text
-    assert "how much the face moves" not in insight.strength_text(insight.emphasis(planted(aa=1.5), np.ones(40)))
-    assert insight.factor(0.8567, told) == "0.857\N{NO-BREAK SPACE}×" and insight.factor(1.3) == TIMES.format(1.3)
+    assert "how much the face moves" not in insight.strength_text(insight.style_emphasis(planted(aa=1.5), np.ones(40)))
+    assert insight.factor(0.8567, emphasis) == "0.857\N{NO-BREAK SPACE}×" and insight.factor(1.3) == TIMES.format(1.3)
 
 
 @pytest.mark.parametrize("weights", [planted(aa=-0.1), planted(aa=np.nan), np.full(39, 2.0)])
 def test_weights_that_have_no_logarithm_are_refused(weights: np.ndarray) -> None:
     with pytest.raises(ValueError, match="positive"):
-        insight.emphasis(weights, np.ones(40))
+        insight.style_emphasis(weights, np.ones(40))
 
 
 def test_characters_are_named_without_groups() -> None:
-    told = insight.emphasis(np.linspace(0.8, 1.2, 32), np.ones(32))
-    emphasised, _ = insight.extremes(told, CHARACTERS)
+    emphasis = insight.style_emphasis(np.linspace(0.8, 1.2, 32), np.ones(32))
+    emphasised, _ = insight.extremes(emphasis, CHARACTERS)
     assert emphasised == [f"/{' '.join(CHARACTERS[:-6:-1])}/ 1.17\N{NO-BREAK SPACE}×"]
 
 
@@ -127,4 +130,4 @@ def test_the_difference_of_two_voices_is_of_the_second_against_the_first() -> No
     back = insight.difference_text(second, first, ENGLISH.phones)
     assert "0.83 ×" in back and "moves less" in back and "stresses silence and /m " in back
     assert "alike" in insight.difference_text(first, first, ENGLISH.phones)
-    assert "in no slot by half a percent" in insight.difference_text(first, 1.3 * first, ENGLISH.phones)
+    assert "no slot differs by half a percent" in insight.difference_text(first, 1.3 * first, ENGLISH.phones)

@@ -1,4 +1,4 @@
-"""Task and Desk: work done in another thread, watched, stopped, and gone without a trace."""
+"""Job and JobRunner: work in another thread that is watched, stopped, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -43,28 +43,28 @@ def written(words: str, folder: Path, progress: Callable) -> Path:
 
 
 def test_the_result_lies_in_the_tasks_own_folder(worker):
-    with Job(worker, written, "hello") as task, Job(worker, written, "other") as other:
-        assert task.wait(10)
-        path = task.result
-        assert path.read_text() == "hello" and path.parent == task.folder != other.folder
-        task.close()  # closing twice is harmless
-    assert until(lambda: not task.folder.exists() and not other.folder.exists())
+    with Job(worker, written, "hello") as job, Job(worker, written, "other") as other:
+        assert job.wait(10)
+        path = job.result
+        assert path.read_text() == "hello" and path.parent == job.folder != other.folder
+        job.close()  # closing twice is harmless
+    assert until(lambda: not job.folder.exists() and not other.folder.exists())
 
 
 def test_work_that_wants_no_folder_is_given_none(worker):
-    with Job(worker, lambda a, progress, b: (a, b), 1, b=2) as task:
-        assert task.wait(10) and task.result == (1, 2)
+    with Job(worker, lambda a, progress, b: (a, b), 1, b=2) as job:
+        assert job.wait(10) and job.result == (1, 2)
 
 
 def test_work_that_returns_nothing_has_ended_and_work_that_runs_has_no_result(worker):
     go = threading.Event()
-    with Job(worker, lambda progress: go.wait(10) and None) as task:
+    with Job(worker, lambda progress: go.wait(10) and None) as job:
         with pytest.raises(NotDone):
-            _ = task.result
+            _ = job.result
         go.set()
-        assert task.wait(10) and task.result is None
+        assert job.wait(10) and job.result is None
         assert (
-            list(stream_progress(task, 0, "Doing"))[1:] == []
+            list(stream_progress(job, 0, "Doing"))[1:] == []
         )  # told once, and not polled for as long as patience lasts
 
 
@@ -72,18 +72,18 @@ def test_progress_and_pace_are_seen(worker):
     go, reported = threading.Event(), threading.Event()
 
     def work(progress: Callable) -> str:
-        progress(3, 12, "pictures")
+        progress(3, 12, "render")
         reported.set()
         go.wait(10)
         return "done"
 
-    with Job(worker, work) as task:
+    with Job(worker, work) as job:
         assert reported.wait(10)
-        assert not task.wait(0) and task.progress == (3, 12, "pictures")
-        task._stage_began -= 6  # as if the three of twelve had taken six seconds
-        assert task.seconds_left() == pytest.approx(18, rel=0.1)
+        assert not job.wait(0) and job.progress == (3, 12, "render")
+        job._stage_began -= 6  # as if the three of twelve had taken six seconds
+        assert job.seconds_left() == pytest.approx(18, rel=0.1)
         go.set()
-        assert task.wait(10) and task.result == "done"
+        assert job.wait(10) and job.result == "done"
 
 
 def test_closing_stops_the_work_and_then_removes_the_folder(worker):
@@ -93,16 +93,16 @@ def test_closing_stops_the_work_and_then_removes_the_folder(worker):
         for frame in range(100_000):
             (folder / "file").write_text("unfinished")
             frames.append(frame)
-            progress(frame, 100_000, "pictures")
+            progress(frame, 100_000, "render")
             holding.wait(0.002)
 
-    task = Job(worker, work)
+    job = Job(worker, work)
     assert until(lambda: frames)
-    task.close()
-    assert until(lambda: not task.folder.exists())
+    job.close()
+    assert until(lambda: not job.folder.exists())
     drawn = len(frames)
     time.sleep(0.05)
-    assert len(frames) == drawn < 100_000 and not task.folder.exists()
+    assert len(frames) == drawn < 100_000 and not job.folder.exists()
 
 
 def test_a_task_that_waits_its_turn_never_begins_once_closed(worker):
@@ -120,12 +120,12 @@ def test_what_the_worker_raises_reaches_whoever_waits(worker):
     def fail(progress: Any) -> None:
         raise TimeoutError("of its own")
 
-    task = Job(worker, fail)
-    assert task.wait(10)
+    job = Job(worker, fail)
+    assert job.wait(10)
     with pytest.raises(TimeoutError, match="of its own"):
-        _ = task.result
-    task.close()
-    assert not task.folder.exists()
+        _ = job.result
+    job.close()
+    assert not job.folder.exists()
 
 
 def talker(**calls: Any) -> Any:
@@ -134,11 +134,11 @@ def talker(**calls: Any) -> Any:
 
 
 def test_a_desk_has_one_thread_for_all(monkeypatch):
-    desk, threads = JobRunner(talker()), set()
-    tasks = [desk.task(lambda progress: threads.add(threading.get_ident()) or True) for _ in range(6)]
-    assert all(task.wait(10) and task.result for task in tasks) and len(threads) == 1
-    for task in tasks:
-        task.close()
+    runner, threads = JobRunner(talker()), set()
+    jobs = [runner.job(lambda progress: threads.add(threading.get_ident()) or True) for _ in range(6)]
+    assert all(job.wait(10) and job.result for job in jobs) and len(threads) == 1
+    for job in jobs:
+        job.close()
 
 
 def test_a_desk_knows_no_average_where_the_weights_know_none():
@@ -153,9 +153,9 @@ def test_a_borrowed_gpu_is_not_asked_to_call_back(monkeypatch):
     seen = []
     one = talker()
     one.animate = lambda sound, progress, **options: seen.append((sound, progress, options)) or "moved"
-    desk = JobRunner(one)
-    with desk.task(desk.animate, "voice", identity="ada") as task:
-        assert task.wait(10) and task.result == "moved"
+    runner = JobRunner(one)
+    with runner.job(runner.animate, "voice", identity="ada") as job:
+        assert job.wait(10) and job.result == "moved"
     assert seen == [("voice", None, {"identity": "ada"})]
 
 
@@ -163,27 +163,27 @@ def test_the_network_and_nothing_else_goes_through_the_lender_of_gpus(monkeypatc
     lent = []
     monkeypatch.setattr(module, "spaces", SimpleNamespace(GPU=lambda call: lent.append(call) or call))
     one = talker(style_of=lambda sound: sound, slot_face=lambda slot, weights: (slot, weights))
-    desk = JobRunner(one)
+    runner = JobRunner(one)
     assert lent == [one.animate, one.style_of, one.slot_face]
-    with desk.task(desk.slot_face, "uw") as face, desk.task(desk.style_of, "voice") as style:
+    with runner.job(runner.slot_face, "uw") as face, runner.job(runner.style_of, "voice") as style:
         assert face.wait(10) and face.result == ("uw", None)
         assert style.wait(10) and style.result == "voice"
 
 
 def test_the_network_and_what_draws_refuse_every_other_thread():
     asked = []
-    desk = JobRunner(talker(style_of=lambda sound: asked.append(sound)))
+    runner = JobRunner(talker(style_of=lambda sound: asked.append(sound)))
 
     @in_worker
     def draws(progress: Any) -> str:
         return "drawn"
 
-    for call in (desk.animate, desk.style_of, desk.slot_face, draws):
-        with pytest.raises(RuntimeError, match="give it to Desk.task"):
+    for call in (runner.animate, runner.style_of, runner.slot_face, draws):
+        with pytest.raises(RuntimeError, match="give it to JobRunner.job"):
             call("anything")
-    assert not asked and not hasattr(desk, "talker")
-    with desk.task(draws) as task:
-        assert task.wait(10) and task.result == "drawn"
+    assert not asked and not hasattr(runner, "talker")
+    with runner.job(draws) as job:
+        assert job.wait(10) and job.result == "drawn"
 
 
 def test_what_is_small_is_done_in_a_pause_of_what_is_long_and_in_the_same_thread(worker):
@@ -192,7 +192,7 @@ def test_what_is_small_is_done_in_a_pause_of_what_is_long_and_in_the_same_thread
     def long(progress: Callable) -> None:
         threads.add(threading.get_ident())
         while not go.is_set():
-            progress(1, 2, "pictures")
+            progress(1, 2, "render")
             time.sleep(0.001)
         done.append("long")
 
@@ -217,25 +217,25 @@ def test_what_is_small_is_done_in_a_pause_of_what_is_long_and_in_the_same_thread
 
 def test_however_many_small_things_come_the_long_one_goes_on(worker, monkeypatch):
     """Planted: a clock on which each small thing takes as long as thirty steps, and there is always another one."""
-    clock, counts, tasks = [0.0], [], []
+    clock, counts, jobs = [0.0], [], []
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
 
     def small(progress: Callable) -> None:
         counts.append(clock[0])
         clock[0] += 30
-        tasks.append(Job(worker, small, small=True))
+        jobs.append(Job(worker, small, small=True))
 
     def long(progress: Callable) -> None:
-        tasks.extend(Job(worker, small, small=True) for _ in range(2))
+        jobs.extend(Job(worker, small, small=True) for _ in range(2))
         for step in range(200):
             clock[0] += 1
-            progress(step, 200, "pictures")
-        for task in tasks:
-            task.close()
+            progress(step, 200, "render")
+        for job in jobs:
+            job.close()
 
-    with Job(worker, long) as task:
-        assert task.wait(30)
-        _ = task.result
+    with Job(worker, long) as job:
+        assert job.wait(30)
+        _ = job.result
     assert len(counts) == 7 and {later - sooner for sooner, later in zip(counts, counts[1:], strict=False)} == {60.0}
 
 
@@ -244,14 +244,14 @@ def test_a_small_thing_that_fails_or_is_closed_leaves_the_long_one_alone(worker)
 
     def long(progress: Callable) -> str:
         while not go.is_set():
-            progress(1, 2, "pictures")
+            progress(1, 2, "render")
             time.sleep(0.001)
         return "drawn"
 
     def fail(progress: Callable) -> None:
         raise ValueError("of its own")
 
-    with Job(worker, long) as task:
+    with Job(worker, long) as job:
         with Job(worker, fail, small=True) as failing:
             assert failing.wait(10)
             with pytest.raises(ValueError, match="of its own"):
@@ -263,7 +263,7 @@ def test_a_small_thing_that_fails_or_is_closed_leaves_the_long_one_alone(worker)
         held.set()
         assert hold.wait(10)
         go.set()
-        assert task.wait(10) and task.result == "drawn"
+        assert job.wait(10) and job.result == "drawn"
         hold.close()
     assert not begun and not gone.folder.exists()
 
@@ -300,8 +300,8 @@ def test_what_failed_holds_nothing_of_its_work(worker, no_collection):
         deep(given)
 
     def asked() -> None:
-        with Job(worker, work, Large()) as task:
-            list(stream_progress(task, 0, "Doing"))
+        with Job(worker, work, Large()) as job:
+            list(stream_progress(job, 0, "Doing"))
 
     with pytest.raises(PageError) as refused:
         asked()
@@ -319,7 +319,7 @@ def test_what_is_stopped_lets_go_at_once_of_what_it_had(worker, no_collection):
         partial = Large()
         watched.append(weakref.ref(partial))
         while not go.is_set():
-            progress(1, 2, "pictures")
+            progress(1, 2, "render")
         return partial
 
     given = Large()

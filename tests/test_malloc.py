@@ -1,4 +1,4 @@
-"""Memory that is freed goes back to the machine, where the system can be told so."""
+"""Freed memory is returned to the system, where malloc can be tuned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from memorytalker.page import malloc
 #: What is freed between others: of its own accord the C library keeps it, having seen a larger one freed before.
 GROWING = """
 from memorytalker.page.malloc import tune_malloc
-if {told}:
+if {tuned}:
     assert tune_malloc()
 larger = b"x" * 30_000_000
 del larger
@@ -26,8 +26,8 @@ print(next(int(line.split()[1]) for line in open("/proc/self/status") if line.st
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is read from /proc")
 def test_less_stays_with_the_process() -> None:
-    def resident(told: bool) -> int:
-        code = GROWING.format(told=told)
+    def resident(tuned: bool) -> int:
+        code = GROWING.format(tuned=tuned)
         settings = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "GLIBC_"))}
         done = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True)
         return int(done.stdout)

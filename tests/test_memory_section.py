@@ -1,4 +1,4 @@
-"""What the Memory section says and draws, without a browser: data come whole, bars have their numbers' signs."""
+"""The Memory section without a browser: its values, texts and bars."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_against_the_voice_itself_what_all_slots_share_is_gone() -> None:
     assert own[0][:2] == ("ow", "more") and own[-1][:2] == ("m", "less") and "though below the average" in page
 
 
-def test_the_neutral_style_is_said_and_not_drawn() -> None:
+def test_the_neutral_style_has_a_sentence_and_no_bars() -> None:
     page = style_html(np.ones(40), AVERAGE, ENGLISH.phones, "measure")
     assert "neutral style" in page and "data-slot" not in page and "<ol" not in page
 
@@ -66,7 +66,7 @@ def test_two_voices_have_two_marks_each_in_its_place() -> None:
     row = re.search(r'<li><button[^>]*data-slot="\d+".*?</li>', page).group()
     marks = {who: float(place) for who, place in re.findall(r'mark (\w+)" style="left:([\d.]+)%', row)}
     assert 'phone">ow<' in row and marks["second"] > marks["first"] and "1.020 / 1.300" in row
-    assert "Beyond that it stresses silence and /ow" in page and "neutral" not in page
+    assert "Apart from that, it stresses silence and /ow" in page and "neutral" not in page
     assert "The first is the neutral style." in voices_html(np.ones(40), weights(), AVERAGE, ENGLISH.phones)
 
 
@@ -95,7 +95,7 @@ def test_the_heatmap_gets_every_frame_and_slot() -> None:
 
 
 @pytest.fixture(scope="module")
-def desk() -> JobRunner:
+def runner() -> JobRunner:
     head = load_head()
 
     def slot_face(slot: int, style_weights: np.ndarray | None = None) -> np.ndarray:
@@ -108,12 +108,12 @@ def desk() -> JobRunner:
     return JobRunner(talker)
 
 
-def told(value: float) -> memory.MemoryState:
+def state(value: float) -> memory.MemoryState:
     return memory.MemoryState(list(load_head().identities)[-1], (value,) * 40, ("In this sound: nothing.",) * 40)
 
 
-def test_a_slot_is_measured_at_once_and_pictured_neutral_and_in_style(desk: JobRunner) -> None:
-    steps = list(memory.slot_steps(desk, told(1.2), ENGLISH.index("aa")))
+def test_a_slot_is_measured_at_once_and_rendered_neutral_and_in_style(runner: JobRunner) -> None:
+    steps = list(memory.slot_steps(runner, state(1.2), ENGLISH.index("aa")))
     assert "The face of /aa/ <small>open</small>" in steps[0] and "<img" not in steps[0]
     captions = [re.findall(r"<figcaption>(.*?)</figcaption>", step) for step in (steps[0], steps[-1])]
     assert captions[0] == captions[1] and [one.split(":")[0] for one in captions[0]] == ["Neutral", "In this style"]
@@ -123,7 +123,7 @@ def test_a_slot_is_measured_at_once_and_pictured_neutral_and_in_style(desk: JobR
     assert steps[-1].count('alt="The mouth that slot aa') == 2
 
 
-def test_what_a_slot_does_in_this_sound_is_told_beside_it(desk: JobRunner) -> None:
+def test_the_part_of_a_slot_in_this_sound_is_beside_it(runner: JobRunner) -> None:
     head = load_head()
     address = np.full((30, 40), 0.01, np.float32)
     address[:20, 3], address[20:, 7] = 0.9, 0.9
@@ -133,34 +133,36 @@ def test_what_a_slot_does_in_this_sound_is_told_beside_it(desk: JobRunner) -> No
     sound = Waveform(np.zeros(16000, np.float32), 16000)
     animation = Animation(vertices, 30, address, np.full(40, 1.2, np.float32), ENGLISH.phones, sound, head)
     found = memory.memory_state(animation, next(iter(head.identities)))
-    assert found.in_speech[3] == "In this sound it is read most for 0.67 s, lips 4.0 mm apart on average."
-    assert "for 0.33 s, lips 10.0 mm" in found.in_speech[7] and "never read most" in found.in_speech[5]
-    assert all("In this sound it is read most for 0.67 s" in step for step in memory.slot_steps(desk, found, 3))
+    assert found.in_speech[3] == "In this sound it is the strongest slot for 0.67 s, lips 4.0 mm apart on average."
+    assert "for 0.33 s, lips 10.0 mm" in found.in_speech[7] and "never the strongest" in found.in_speech[5]
+    assert all(
+        "In this sound it is the strongest slot for 0.67 s" in step for step in memory.slot_steps(runner, found, 3)
+    )
 
 
-def test_in_the_neutral_style_a_slot_has_one_face_and_it_is_said(desk: JobRunner) -> None:
-    last = list(memory.slot_steps(desk, told(1.0), 3))[-1]
+def test_in_the_neutral_style_a_slot_has_one_face(runner: JobRunner) -> None:
+    last = list(memory.slot_steps(runner, state(1.0), 3))[-1]
     assert last.count("<img") == 1 and "neutral style, so there is one face" in last
 
 
-@pytest.mark.parametrize("asked", [None, 40, -1, "3", 2.5, [1]])
-def test_slots_that_nobody_could_click_are_refused_plainly(desk: JobRunner, asked) -> None:
+@pytest.mark.parametrize("slot", [None, 40, -1, "3", 2.5, [1]])
+def test_slots_that_do_not_exist_are_refused(runner: JobRunner, slot) -> None:
     with pytest.raises(gr.Error, match="no such slot"):
-        list(memory.slot_steps(desk, told(1.2), asked))
+        list(memory.slot_steps(runner, state(1.2), slot))
 
 
-def test_before_any_result_a_slot_has_no_face(desk: JobRunner) -> None:
-    assert "Choose a slot" in list(memory.slot_steps(desk, None, 3))[-1]
+def test_before_any_result_a_slot_has_no_face(runner: JobRunner) -> None:
+    assert "Choose a slot" in list(memory.slot_steps(runner, None, 3))[-1]
 
 
-def test_a_broken_renderer_is_said_beside_the_measures(desk: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_the_renderer_leaves_the_measures(runner: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("no context at /secret/place")
 
     monkeypatch.setattr(memory, "mouth_images", broken)
     steps = []
     with pytest.raises(gr.Error) as refused:
-        for step in memory.slot_steps(desk, told(1.2), 3):
+        for step in memory.slot_steps(runner, state(1.2), 3):
             steps.append(step)
     assert "our side" in str(refused.value) and "secret" not in str(refused.value) + steps[-1]
     assert "could not be drawn" in steps[-1] and "mm apart" in steps[-1]

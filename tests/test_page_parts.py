@@ -1,4 +1,4 @@
-"""The page's parts one by one: wishes, visits, the order of results, what is said, and whether it can be read."""
+"""The page's parts: requests, jobs, session files, the order of results, the status, and contrast of the theme."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from stub_talker import StubTalker  # noqa: E402
 
 from memorytalker import OWN_VOICE, AnimateOptions  # noqa: E402
 from memorytalker.page import session_files  # noqa: E402
-from memorytalker.page.animation_run import AnimationReady, FileReady, Note, PlayerReady, Result, run_animation  # noqa: E402  # noqa: E402
+from memorytalker.page.animation_run import AnimationReady, FileReady, Note, PlayerReady, Result, run_animation  # noqa: E402
 from memorytalker.page.jobs import JobRunner  # noqa: E402
 from memorytalker.page.limits import PageError  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, THIS_VOICE, AnimateRequest  # noqa: E402
+from memorytalker.page.session_files import SessionFiles  # noqa: E402
 from memorytalker.page.status import status_html, stream_progress  # noqa: E402
 from memorytalker.page.theme import Calm  # noqa: E402
 
@@ -40,7 +41,7 @@ def talker() -> StubTalker:
 
 
 @pytest.fixture
-def desk(talker: StubTalker) -> JobRunner:
+def runner(talker: StubTalker) -> JobRunner:
     return JobRunner(talker)
 
 
@@ -51,44 +52,44 @@ def until(condition: Callable[[], object]) -> bool:
     return bool(condition())
 
 
-def results(desk: JobRunner, wish: AnimateRequest, **options: object) -> list[Result]:
-    return [step for step in run_animation(desk, wish, **options) if isinstance(step, Result)]
+def results(runner: JobRunner, request: AnimateRequest, **options: object) -> list[Result]:
+    return [step for step in run_animation(runner, request, **options) if isinstance(step, Result)]
 
 
-def test_results_come_in_the_order_in_which_a_visitor_wants_them(desk: JobRunner, talker: StubTalker):
-    steps = list(run_animation(desk, AnimateRequest(CLIP, "woman")))
+def test_results_come_in_the_order_in_which_a_visitor_wants_them(runner: JobRunner, talker: StubTalker):
+    steps = list(run_animation(runner, AnimateRequest(CLIP, "woman")))
     kinds = [type(step) for step in steps if isinstance(step, Result)]
     assert kinds == [AnimationReady, PlayerReady, FileReady]
-    said = [step for step in steps if isinstance(step, str)]
-    assert 'aria-current="step">Listen' in said[0] and 'aria-current="step">Video' in said[-1]
-    assert len(talker.threads) == 1  # hearing and drawing share one thread
+    statuses = [step for step in steps if isinstance(step, str)]
+    assert 'aria-current="step">Motion' in statuses[0] and 'aria-current="step">Video' in statuses[-1]
+    assert len(talker.threads) == 1  # network and renderer share one thread
 
 
-def test_the_memory_is_there_before_a_picture_is_drawn(desk: JobRunner, talker: StubTalker):
+def test_the_memory_is_there_before_a_frame_is_drawn(runner: JobRunner, talker: StubTalker):
     talker.hold = lambda: True
-    steps = run_animation(desk, AnimateRequest(CLIP, "woman"))
+    steps = run_animation(runner, AnimateRequest(CLIP, "woman"))
     first = next(step for step in steps if isinstance(step, Result))
     assert isinstance(first, AnimationReady) and talker.frames == []
     steps.close()
 
 
-@pytest.mark.parametrize("stage", ["hearing", "drawing"])
-def test_closing_stops_at_every_stage(desk: JobRunner, talker: StubTalker, stage: str):
-    talker.hold_network = lambda: stage == "hearing"
+@pytest.mark.parametrize("stage", ["network", "drawing"])
+def test_closing_stops_at_every_stage(runner: JobRunner, talker: StubTalker, stage: str):
+    talker.hold_network = lambda: stage == "network"
     talker.hold = lambda: stage == "drawing"
-    steps = run_animation(desk, AnimateRequest(CLIP, "woman"))
+    steps = run_animation(runner, AnimateRequest(CLIP, "woman"))
     seen = [next(steps)]
     while stage == "drawing" and not talker.frames:
         seen.append(next(steps))
     steps.close()
     talker.hold = lambda: False
-    with desk.task(lambda progress: "free") as task:  # the thread has let go
-        assert task.wait(10) and task.result == "free"
+    with runner.job(lambda progress: "free") as job:  # the thread is free
+        assert job.wait(10) and job.result == "free"
     assert not any(isinstance(step, FileReady) for step in seen)
 
 
 @pytest.mark.parametrize("end", ["refused", "stopped", "finished"])
-def test_an_animation_goes_with_its_request(desk: JobRunner, talker: StubTalker, end: str):
+def test_an_animation_goes_with_its_request(runner: JobRunner, talker: StubTalker, end: str):
     """Without the full collection that comes some time later: each of them is tens of megabytes."""
     animations, animate = [], talker.animate
 
@@ -97,12 +98,12 @@ def test_an_animation_goes_with_its_request(desk: JobRunner, talker: StubTalker,
         animations.append(weakref.ref(animation))
         return animation
 
-    desk._network = desk._network | {"animate": watched}
+    runner._network = runner._network | {"animate": watched}
     talker.fails = "drawing" if end == "refused" else ""
     gc.collect()
     gc.disable()
     try:
-        steps = run_animation(desk, AnimateRequest(CLIP, "woman"))
+        steps = run_animation(runner, AnimateRequest(CLIP, "woman"))
         if end == "stopped":
             while not talker.frames:
                 next(steps)
@@ -117,79 +118,79 @@ def test_an_animation_goes_with_its_request(desk: JobRunner, talker: StubTalker,
         gc.enable()
 
 
-def test_the_same_wish_gives_the_same_animation(desk: JobRunner):
-    wish = AnimateRequest(CLIP, "woman", options=AnimateOptions(seed=3, expression=True))
-    first, second = (results(desk, wish, with_player=False, format="npz")[0].animation for _ in range(2))
+def test_the_same_request_gives_the_same_animation(runner: JobRunner):
+    request = AnimateRequest(CLIP, "woman", options=AnimateOptions(seed=3, expression=True))
+    first, second = (results(runner, request, with_player=False, format="npz")[0].animation for _ in range(2))
     assert (first.vertices == second.vertices).all() and (first.memory_address == second.memory_address).all()
 
 
-def test_manners_become_what_the_talker_takes(desk: JobRunner):
-    heads = desk.head.identities
+def test_styles_become_what_the_talker_takes(runner: JobRunner):
+    heads = runner.head.identities
     for style, expected in ((THIS_VOICE, OWN_VOICE), (NEUTRAL, None)):
-        wish = AnimateRequest(CLIP, "woman", style=style, style_sound=OTHER)
-        assert wish.arguments(wish.checked(heads)).get("style", OWN_VOICE) is expected
-    wish = AnimateRequest(CLIP, "woman", style=ANOTHER_VOICE, style_sound=OTHER)
-    assert wish.arguments(wish.checked(heads))["style"].seconds == pytest.approx(5.89, abs=0.01)
+        request = AnimateRequest(CLIP, "woman", style=style, style_sound=OTHER)
+        assert request.arguments(request.checked(heads)).get("style", OWN_VOICE) is expected
+    request = AnimateRequest(CLIP, "woman", style=ANOTHER_VOICE, style_sound=OTHER)
+    assert request.arguments(request.checked(heads))["style"].seconds == pytest.approx(5.89, abs=0.01)
 
 
-def test_a_file_that_is_gone_is_said_plainly(desk: JobRunner):
+def test_a_file_that_is_gone_is_said_plainly(runner: JobRunner):
     with pytest.raises(PageError, match="no longer on this server"):
-        AnimateRequest("/nowhere/voice.wav", "woman").checked(desk.head.identities)
+        AnimateRequest("/nowhere/voice.wav", "woman").checked(runner.head.identities)
 
 
-def test_what_was_decided_for_the_visitor_is_told_with_the_result(desk: JobRunner, tmp_path: Path):
+def test_remarks_come_with_the_result(runner: JobRunner, tmp_path: Path):
     sound = np.sin(np.arange(16000) * 0.1)
     soundfile.write(tmp_path / "pair.wav", np.stack([sound, -sound], 1) * 0.3, 16000)
     soundfile.write(tmp_path / "silence.wav", np.zeros(16000), 16000)
-    for name, said in (
+    for name, remark in (
         ("pair", "The two channels cancel each other, so the left one is used."),
         ("silence", "The sound is silent, so the mouth stays closed."),
     ):
-        found = results(desk, AnimateRequest(str(tmp_path / f"{name}.wav"), "woman"), with_player=False)
-        assert [step.text for step in found if isinstance(step, Note)] == [said]
-        assert [type(step) for step in found] == [Note, AnimationReady, FileReady]
+        steps = results(runner, AnimateRequest(str(tmp_path / f"{name}.wav"), "woman"), with_player=False)
+        assert [step.text for step in steps if isinstance(step, Note)] == [remark]
+        assert [type(step) for step in steps] == [Note, AnimationReady, FileReady]
 
 
-def test_captions_tell_every_setting():
+def test_captions_name_every_setting():
     options = AnimateOptions(style_blend=0.35, expression=True, seed=12, close_in_silence=True)
-    wish = AnimateRequest(CLIP, "ada", "profile", ANOTHER_VOICE, OTHER, options)
-    caption = wish.caption("Ada")
-    for words in ("Ada", "profile", "another voice", "35 %", "expression on, seed 12", "closed in silence"):
+    request = AnimateRequest(CLIP, "ada", "profile", ANOTHER_VOICE, OTHER, options)
+    caption = request.caption("Ada")
+    for words in ("Ada", "profile", "another voice", "35 %", "expression on, seed 12", "closed in pauses"):
         assert words in caption
     assert "seed" not in AnimateRequest(CLIP, "ada").caption("Ada") and CLIP not in caption
     assert "%" not in AnimateRequest(CLIP, "ada", style=NEUTRAL).caption("Ada")
 
 
 @pytest.fixture
-def visits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[session_files.SessionFiles]:
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SessionFiles]:
     monkeypatch.setattr(session_files.tempfile, "tempdir", str(tmp_path))
-    yield session_files.SessionFiles(keep_seconds=3600)
+    yield SessionFiles(keep_seconds=3600)
 
 
 def visitor(name: str) -> SimpleNamespace:
     return SimpleNamespace(session_hash=name)
 
 
-def kept(visits: session_files.SessionFiles, tmp_path: Path, name: str, words: str = "film") -> Path:
+def kept(files: SessionFiles, tmp_path: Path, name: str, words: str = "video") -> Path:
     (tmp_path / "talk.mp4").write_text(words)
-    return Path(visits.keep(tmp_path / "talk.mp4", visitor(name)))
+    return Path(files.keep(tmp_path / "talk.mp4", visitor(name)))
 
 
-def test_visitors_have_folders_of_their_own_that_go_with_them(visits, tmp_path):
-    first, second = kept(visits, tmp_path, "ann", "same"), kept(visits, tmp_path, "bob", "same")
+def test_visitors_have_folders_of_their_own_that_go_with_them(files, tmp_path):
+    first, second = kept(files, tmp_path, "ann", "same"), kept(files, tmp_path, "bob", "same")
     assert first.read_text() == second.read_text() == "same" and first.parent.parent != second.parent.parent
     assert not (tmp_path / "talk.mp4").exists() and "ann" not in str(first)
-    visits.leave(visitor("ann"))
+    files.leave(visitor("ann"))
     assert not first.exists() and second.exists()
-    visits.leave(visitor("ann")), visits.leave(visitor("stranger"))
-    visits.leave(visitor("bob"))
-    assert not any(visits.root.iterdir())
+    files.leave(visitor("ann")), files.leave(visitor("nobody"))
+    files.leave(visitor("bob"))
+    assert not any(files.root.iterdir())
 
 
-def test_a_visitor_keeps_the_newest_results(visits, tmp_path):
+def test_a_visitor_keeps_the_newest_results(files, tmp_path):
     paths = []
     for number in range(session_files.RESULTS_KEPT + 3):
-        paths.append(kept(visits, tmp_path, "ann", str(number)))
+        paths.append(kept(files, tmp_path, "ann", str(number)))
         moment = time.time() - 100 + number
         os.utime(paths[-1].parent, (moment, moment))
     assert [path.exists() for path in paths] == [False] * 3 + [True] * session_files.RESULTS_KEPT
@@ -197,12 +198,12 @@ def test_a_visitor_keeps_the_newest_results(visits, tmp_path):
 
 def test_results_are_swept_by_age_and_an_idle_page_has_no_sweeper(tmp_path, monkeypatch):
     monkeypatch.setattr(session_files.tempfile, "tempdir", str(tmp_path))
-    visits = session_files.SessionFiles(keep_seconds=1)
-    path = kept(visits, tmp_path, "ann")
-    assert any(thread.name == "visits" for thread in threading.enumerate())
+    files = SessionFiles(keep_seconds=1)
+    path = kept(files, tmp_path, "ann")
+    assert any(thread.name == "session-files" for thread in threading.enumerate())
     assert path.exists() and until(lambda: not path.exists())
-    assert until(lambda: not any(visits.root.iterdir()))
-    assert until(lambda: visits._sweeper is None and not visits._names)
+    assert until(lambda: not any(files.root.iterdir()))
+    assert until(lambda: files._sweeper is None and not files._names)
 
 
 def test_the_sweep_of_uploads_survives_an_upload_in_the_middle_of_it():
@@ -217,14 +218,15 @@ def test_the_sweep_of_uploads_survives_an_upload_in_the_middle_of_it():
 
 
 def test_status_is_text_and_not_markup():
-    said = status_html(1, "<b>bold</b>", 0.25)
-    assert "<b>" not in said and 'value="0.250"' in said and said.count("<li") == 3 and 'class="done">Listen' in said
+    markup = status_html(1, "<b>bold</b>", 0.25)
+    assert "<b>" not in markup and 'value="0.250"' in markup and markup.count("<li") == 3
+    assert 'class="done">Motion' in markup
     assert "<progress" not in status_html(-1, "Stopped.") and "<progress" not in status_html(3, "Done.")
 
 
-def test_who_waits_too_long_is_told(desk: JobRunner):
-    with desk.task(lambda progress: time.sleep(1)) as task, pytest.raises(TimeoutError):
-        list(stream_progress(task, 0, "Waiting", patience=0.0))
+def test_who_waits_too_long_is_told(runner: JobRunner):
+    with runner.job(lambda progress: time.sleep(1)) as job, pytest.raises(TimeoutError):
+        list(stream_progress(job, 0, "Waiting", patience=0.0))
 
 
 def luminance(color: str) -> float:

@@ -1,4 +1,4 @@
-"""What both tabs share: a request is read by the names of its fields, and a run ends in plain words."""
+"""What both tabs share: a form is read by the names of its fields, and a failure ends a run in plain words."""
 
 from __future__ import annotations
 
@@ -15,11 +15,9 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
-from memorytalker.options import AnimateOptions  # noqa: E402
 from memorytalker.page.comparison_run import CompareRequest  # noqa: E402
 from memorytalker.page.limits import BUSY, TOO_SLOW, PageError  # noqa: E402
-from memorytalker.page.request import AnimateRequest  # noqa: E402
-from memorytalker.page.run_controls import WAITING, Form, Phase, RunControls, Shown, plainly  # noqa: E402
+from memorytalker.page.run_controls import WAITING, Form, Phase, RunControls, Updates, report_failures  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -49,18 +47,18 @@ def test_a_form_that_does_not_fit_its_request_is_refused_when_the_page_is_laid_o
 
 def test_each_field_of_both_requests_has_the_component_of_its_meaning(demo: gr.Blocks) -> None:
     begins = [fn for fn in demo.fns.values() if fn.name == "begin"]
-    asked = [{part.elem_id for part in fn.inputs} for fn in begins]
-    # The options of a request are fields of their own on the page; the head is one of both.
-    animated = {one.name for one in (*fields(AnimateRequest), *fields(AnimateOptions))} - {"options"}
-    assert [len(one) for one in asked] == [len(animated), len(fields(CompareRequest))]
+    inputs = [{part.elem_id for part in fn.inputs} for fn in begins]
     assert all(fn.inputs_as_dict for fn in begins)
-    assert {"sound", "head", "seed", "close-in-silence"} <= asked[0] and {"truth-fps", "compare-shown"} <= asked[1]
+    assert inputs[0] == {
+        "sound", "head", "camera", "style-source", "style-sound", "style-blend", "expression", "seed", "close-in-silence",
+    }  # fmt: skip
+    assert len(inputs[1]) == len(fields(CompareRequest)) and {"ground-truth-fps", "compare-shown"} <= inputs[1]
 
 
 @pytest.fixture
 def controls() -> RunControls:
     with gr.Blocks() as demo:
-        controls = RunControls(gr.HTML("", elem_id="status"), gr.Button("Run"), gr.Button("Stop"), ("Listen", "Write"))
+        controls = RunControls(gr.HTML("", elem_id="status"), gr.Button("Run"), gr.Button("Stop"), ("Motion", "File"))
         text = gr.Textbox()
         form = Form(lambda words: words, {"words": text})
         controls.wire(lambda values: iter([{}]), form, [text], "() => []")
@@ -68,22 +66,22 @@ def controls() -> RunControls:
     return controls
 
 
-def buttons(controls: RunControls, shown: Shown) -> tuple[bool, bool, Phase]:
-    return shown[controls.run].interactive, shown[controls.stop].interactive, shown[controls.phase]
+def buttons(controls: RunControls, updates: Updates) -> tuple[bool, bool, Phase]:
+    return updates[controls.run].interactive, updates[controls.stop].interactive, updates[controls.phase]
 
 
 def test_where_a_run_stands_is_kept_beside_its_text(controls: RunControls) -> None:
-    begin, _, failed, stop, _, said = controls.demo.fns.values()  # the fifth cancels
+    begin, _, failed, stop, _, again = controls.demo.fns.values()  # the fifth cancels
     waits = begin.fn()
     assert WAITING in waits[controls.status] and buttons(controls, waits) == (False, True, Phase.WAITING)
     assert buttons(controls, controls.begun()) == (False, True, Phase.RUNNING)
     full = failed.fn(Phase.WAITING)
     assert BUSY in full[controls.status] and buttons(controls, full) == (True, False, Phase.IDLE)
-    told = failed.fn(Phase.RUNNING)  # it has said itself what went wrong
-    assert controls.status not in told and buttons(controls, told) == (True, False, Phase.IDLE)
+    failure = failed.fn(Phase.RUNNING)  # the handler itself has shown what went wrong
+    assert controls.status not in failure and buttons(controls, failure) == (True, False, Phase.IDLE)
     stopped = stop.fn()
     assert "Stopped." in stopped[controls.status] and buttons(controls, stopped) == (True, False, Phase.IDLE)
-    assert "Stopped." in said.fn()
+    assert "Stopped." in again.fn()
 
 
 @pytest.mark.parametrize(
@@ -95,11 +93,11 @@ def test_where_a_run_stands_is_kept_beside_its_text(controls: RunControls) -> No
     ],
 )
 def test_a_failure_is_shown_and_then_raised_in_the_same_words(error: Exception, words: str) -> None:
-    def shown() -> Iterator[Shown]:
+    def updates() -> Iterator[Updates]:
         yield {"status": "half way"}
         raise error
 
-    steps = plainly(shown(), lambda text: {"status": text}, lambda: "Something failed while drawing.")
+    steps = report_failures(updates(), lambda text: {"status": text}, lambda: "Something failed while drawing.")
     assert [next(steps), next(steps)] == [{"status": "half way"}, {"status": words}]
     with pytest.raises(gr.Error) as refused:
         next(steps)
@@ -109,13 +107,13 @@ def test_a_failure_is_shown_and_then_raised_in_the_same_words(error: Exception, 
 def test_closing_what_is_passed_on_closes_the_run() -> None:
     closed = []
 
-    def shown() -> Iterator[Shown]:
+    def updates() -> Iterator[Updates]:
         try:
             yield {}
         finally:
             closed.append(True)
 
-    steps = plainly(shown(), lambda text: {}, lambda: "")
+    steps = report_failures(updates(), lambda text: {}, lambda: "")
     next(steps)
     steps.close()
     assert closed

@@ -1,4 +1,4 @@
-"""The tab About: what this is, what it cannot do, licences, and what becomes of a visitor's files."""
+"""The tab About, from the Markdown files in about/."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import gradio as gr
 
 from memorytalker.page.limits import KEEP_SECONDS, LIMITS_TEXT, LONGEST_SECONDS
 
-#: The texts, in Markdown, with {names} where `about_text` puts what is in force.
+#: Markdown files with {names} that `about_text` fills in.
 TEXTS_FOLDER = Path(__file__).resolve().parent / "about"
-#: In this order.
+#: Their order.
 TEXTS = ("what", "synthetic", "limits", "use", "licences", "files", "programs")
 
 
 def build_about() -> None:
-    """Lay the tab out."""
+    """Lay out the tab."""
     with gr.Column(elem_id="about"):
         gr.Markdown(about_text())
 
 
 def about_text() -> str:
-    """All that the tab says, in Markdown."""
+    """The text of the tab, in Markdown."""
     texts = [(TEXTS_FOLDER / f"{name}.md").read_text(encoding="utf-8").strip() for name in TEXTS]
     return "\n\n".join(texts).format(
         keep_minutes=KEEP_SECONDS // 60, limits=LIMITS_TEXT, longest_seconds=f"{LONGEST_SECONDS:.0f}"

@@ -1,4 +1,4 @@
-"""The tab Animate: choices, the button that begins, and results in the order in which they are ready."""
+"""The tab Animate: the choices, the buttons, and the results in the order in which they are ready."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ from memorytalker.page.request import (
     options_of,
     seen_name,
 )
-from memorytalker.page.run_controls import INSTANT, ONE_AT_A_TIME, Form, RunControls, Shown, Watch
+from memorytalker.page.run_controls import INSTANT, ONE_AT_A_TIME, Form, RunControls, Updates, Watch
 from memorytalker.page.scripts import call_script
 from memorytalker.page.status import STEPS, status_html
 
-WELCOME = "Give a voice, then press “Make it talk”."
+WELCOME = "Give a voice or take an example, then press “Make it talk”."
 OURS = "Something failed on our side while {}; please try again in a moment."
 
 
-def build_animate(desk: JobRunner) -> dict[str, Any]:
-    """Lay out the studio; `wire_animate` sets it to work. Returns its components by their element ids."""
+def build_animate(runner: JobRunner) -> dict[str, Any]:
+    """Lay out the tab; `wire_animate` connects it. Returns its components by element id."""
     with gr.Row(elem_id="studio"):
         with gr.Column(scale=4, min_width=320):
-            asked = _voice() | _face(desk.head) | _manner() | _extras()
+            inputs = _voice() | _head(runner.head) | _speaking_style() | _options()
             with gr.Row(elem_id="buttons"):
-                asked["run"] = gr.Button("Make it talk", variant="primary", interactive=False, elem_id="run", scale=3)
-                asked["stop"] = gr.Button("Stop", interactive=False, elem_id="stop", scale=1, min_width=90)
+                inputs["run"] = gr.Button("Make it talk", variant="primary", interactive=False, elem_id="run", scale=3)
+                inputs["stop"] = gr.Button("Stop", interactive=False, elem_id="stop", scale=1, min_width=90)
         with gr.Column(scale=5, min_width=320):
-            given = {"status": gr.HTML(status_html(-1, WELCOME), label="Status", elem_id="status")}
+            outputs: dict[str, Any] = {"status": gr.HTML(status_html(-1, WELCOME), label="Status", elem_id="status")}
             gr.HTML("<h2>3D head</h2>")
-            given["player"] = player("player", "animate")
+            outputs["player"] = player("player", "animate")
             gr.HTML("<h2>Video</h2>")
-            # The label would lie on the picture: the heading says it.
-            given["video"] = gr.Video(
+            # The label would cover the video; the heading says the same.
+            outputs["video"] = gr.Video(
                 label="Video", show_label=False, elem_id="video", interactive=False, buttons=["download"]
             )
-            given["caption"] = gr.HTML("", elem_id="caption")
-            given["last"] = gr.State(None)  # the wish behind the present result
-            given["prepare"] = build_downloads(desk, given["last"], ONE_AT_A_TIME)
-    return asked | given
+            outputs["caption"] = gr.HTML("", elem_id="caption")
+            outputs["last"] = gr.State(None)  # the request of the present result
+            outputs["prepare"] = build_downloads(runner, outputs["last"], ONE_AT_A_TIME)
+    return inputs | outputs
 
 
 def _voice() -> dict[str, Any]:
@@ -65,12 +65,12 @@ def _voice() -> dict[str, Any]:
     with gr.Row(elem_id="examples"):
         gr.HTML('<p class="small">Or take an example:</p>')
         for name, words in EXAMPLES.items():
-            # gr.Examples would hand out a copy that the sweep by age has deleted.
+            # gr.Examples would hand out a cached copy, which the sweep of old files may have deleted.
             gr.Button(words, size="sm").click(partial(example_path, name), None, sound, **INSTANT)
     return {"sound": sound}
 
 
-def _face(head: Any) -> dict[str, Any]:
+def _head(head: Any) -> dict[str, Any]:
     gr.HTML("<h2>Head</h2>")
     names = [(seen_name(name, head.descriptions.get(name, "")), name) for name in head.identities]
     cameras = [(words, name) for name, words in CAMERA_NAMES.items()]
@@ -80,16 +80,22 @@ def _face(head: Any) -> dict[str, Any]:
     }
 
 
-def _manner() -> dict[str, Any]:
-    gr.HTML("<h2>Manner of speaking</h2>")
+def _speaking_style() -> dict[str, Any]:
+    gr.HTML("<h2>Speaking style</h2>")
     sources = [("Of this voice", THIS_VOICE), ("Of another voice", ANOTHER_VOICE), ("Neutral", NEUTRAL)]
-    source = gr.Radio(sources, value=THIS_VOICE, label="Manner", elem_id="style-source")
+    source = gr.Radio(sources, value=THIS_VOICE, label="Speaking style", elem_id="style-source")
     second = gr.Audio(
-        type="filepath", sources=["upload", "microphone"], label="The voice whose manner to take",
+        type="filepath", sources=["upload", "microphone"], label="The voice whose style to take",
         elem_id="style-sound", buttons=[], visible=False, waveform_options=gr.WaveformOptions(sample_rate=16000),
     )  # fmt: skip
     blend = gr.Slider(
-        0, 1, value=1, step=0.05, label="How much of it", info="0 is neutral, 1 the whole manner", elem_id="style-blend"
+        0,
+        1,
+        value=1,
+        step=0.05,
+        label="Strength of the style",
+        info="0 is neutral, 1 the full style",
+        elem_id="style-blend",
     )
     source.change(
         lambda chosen: (gr.Audio(visible=chosen == ANOTHER_VOICE), gr.Slider(interactive=chosen != NEUTRAL)),
@@ -98,27 +104,27 @@ def _manner() -> dict[str, Any]:
     return {"style-source": source, "style-sound": second, "style-blend": blend}
 
 
-def _extras() -> dict[str, Any]:
+def _options() -> dict[str, Any]:
     with gr.Row(elem_id="extras"):
         expression = gr.Checkbox(
             label="Expression", info="blinks, glances and brows; the mouth stays as it is", elem_id="expression"
         )
         seed = gr.Number(value=0, precision=0, label="Seed", info="another number, other blinks", elem_id="seed")
-        close = gr.Checkbox(
-            label="Close in silence", info="keeps the mouth closed in pauses", elem_id="close-in-silence"
+        shut = gr.Checkbox(
+            label="Closed in pauses", info="keeps the mouth closed in silence", elem_id="close-in-silence"
         )
-    return {"expression": expression, "seed": seed, "close-in-silence": close}
+    return {"expression": expression, "seed": seed, "close-in-silence": shut}
 
 
-def wish_form(parts: dict[str, Any]) -> Form[AnimateRequest]:
-    """Which component asks for which field of a Wish."""
-    asked = {
+def animate_form(parts: dict[str, Any]) -> Form[AnimateRequest]:
+    """The form of the tab: which component gives which field of an AnimateRequest."""
+    fields = {
         "sound": "sound", "identity": "head", "camera": "camera", "style": "style-source", "style_sound": "style-sound",
         "style_blend": "style-blend", "expression": "expression", "seed": "seed",
         "close_in_silence": "close-in-silence",
     }  # fmt: skip
 
-    def request(
+    def build(
         sound: str | None, identity: str, camera: str, style: str, style_sound: str | None, style_blend: float,
         expression: bool, seed: float, close_in_silence: bool,
     ) -> AnimateRequest:  # fmt: skip
@@ -127,23 +133,30 @@ def wish_form(parts: dict[str, Any]) -> Form[AnimateRequest]:
         )
         return AnimateRequest(sound, identity, camera, style, style_sound, options)
 
-    return Form(request, {name: parts[elem_id] for name, elem_id in asked.items()})
+    return Form(build, {name: parts[elem_id] for name, elem_id in fields.items()})
 
 
-def wire_animate(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, Any]) -> Any:
-    """Let the buttons work; returns the event that animates.
+def wire_animate(runner: JobRunner, parts: dict[str, Any], memory_outputs: dict[Any, Any]) -> Any:
+    """Connect the buttons.
 
-    `remembered` is what else shows the result: component -> function of the animation and the wish.
+    Args:
+        runner: does the work.
+        parts: the components of `build_animate`.
+        memory_outputs: further components that show the result -> function of (Animation, AnimateRequest) that gives
+            their value.
+
+    Returns:
+        The event that animates.
     """
     controls = RunControls(parts["status"], parts["run"], parts["stop"])
-    form = wish_form(parts)
-    outputs = [*(parts[name] for name in ("last", "player", "video", "caption")), *remembered]
-    see = call_script("page.js", "showPlace", "status")  # on a phone the results are below the choices
-    handler = _handler(desk, parts, controls, form, remembered)
-    event = controls.wire(handler, form, outputs, see, [parts["prepare"]])
+    form = animate_form(parts)
+    outputs = [*(parts[name] for name in ("last", "player", "video", "caption")), *memory_outputs]
+    show_status = call_script("page.js", "scrollToElement", "status")  # below the choices on a phone
+    handler = _handler(runner, parts, controls, form, memory_outputs)
+    event = controls.wire(handler, form, outputs, show_status, [parts["prepare"]])
     run = parts["run"]
-    # A recording reaches the server a moment after it ends: until then there is nothing to run. The button knows it in
-    # the browser, at once: answers of the server to "taken away" and "there" may cross.
+    # A recording reaches the server a moment after it ends; until then there is nothing to run. The browser itself
+    # switches the button, for the server's answers to "removed" and "uploaded" may arrive in the wrong order.
     for voice in (parts["sound"], parts["style-sound"]):
         voice.start_recording(None, None, run, js=call_script("page.js", "notNow"), **INSTANT)
         voice.change(None, parts["sound"], run, js=call_script("page.js", "runnable"), **INSTANT)
@@ -151,52 +164,52 @@ def wire_animate(desk: JobRunner, parts: dict[str, Any], remembered: dict[Any, A
 
 
 def _handler(
-    desk: JobRunner,
+    runner: JobRunner,
     parts: dict[str, Any],
     controls: RunControls,
     form: Form[AnimateRequest],
-    remembered: dict[Any, Any],
-) -> Callable[..., Iterator[Shown]]:
-    """The handler of the one button: a generator, so that it can be stopped, and that shows each result at once."""
+    memory_outputs: dict[Any, Any],
+) -> Callable[..., Iterator[Updates]]:
+    """The handler of the button: a generator, so that it can be stopped and shows each result at once."""
     player, video, caption, last = (parts[name] for name in ("player", "video", "caption", "last"))
-    descriptions = desk.head.descriptions
+    descriptions = runner.head.descriptions
 
-    def shown(step: Result, wish: AnimateRequest, request: gr.Request) -> Shown:
+    def updates(step: Result, animate_request: AnimateRequest, request: gr.Request) -> Updates:
         if isinstance(step, AnimationReady):
-            name = seen_name(wish.identity, descriptions.get(wish.identity, ""))
-            values = {component: value(step.animation, wish) for component, value in remembered.items()}
-            return values | {caption: caption_html(wish, name), last: wish}
+            name = seen_name(animate_request.identity, descriptions.get(animate_request.identity, ""))
+            values = {component: value(step.animation, animate_request) for component, value in memory_outputs.items()}
+            return values | {caption: caption_html(animate_request, name), last: animate_request}
         if isinstance(step, FileReady):
-            return {video: desk.visits.keep(step.path, request)}
+            return {video: runner.session_files.keep(step.path, request)}
         return {player: step.package} if isinstance(step, PlayerReady) else {}
 
-    def steps(values: dict[Any, Any], watch: Watch, request: gr.Request) -> Iterator[Shown]:
-        wish, note = form.read(values), ""
-        for step in run_animation(desk, wish):
+    def steps(values: dict[Any, Any], watch: Watch, request: gr.Request) -> Iterator[Updates]:
+        animate_request, notes = form.read(values), ""
+        for step in run_animation(runner, animate_request):
             if isinstance(step, str):
                 yield {controls.status: step}
                 continue
             if isinstance(step, Note):
-                note += " " + step.text
+                notes += " " + step.text
                 gr.Info(html.escape(step.text, quote=False))
                 continue
             watch.doing = "drawing the video"
             watch.arrived()
-            yield shown(step, wish, request)
-        spent = "Memory after {:.1f} s, 3D head after {:.1f} s, video after {:.1f} s.".format(*watch.times)
-        yield controls.ended(spent + note, len(STEPS))
+            yield updates(step, animate_request, request)
+        times = "Memory after {:.1f} s, 3D head after {:.1f} s, video after {:.1f} s.".format(*watch.times)
+        yield controls.ended(times + notes, len(STEPS))
 
-    def begin(values: dict[Any, Any], request: gr.Request) -> Iterator[Shown]:
-        watch = Watch("listening")
-        yield {part: None for part in (player, video, last, *remembered)} | {caption: ""} | controls.begun()
-        yield from controls.plainly(steps(values, watch, request), lambda: OURS.format(watch.doing))
+    def begin(values: dict[Any, Any], request: gr.Request) -> Iterator[Updates]:
+        watch = Watch("animating the voice")
+        yield {part: None for part in (player, video, last, *memory_outputs)} | {caption: ""} | controls.begun()
+        yield from controls.report_failures(steps(values, watch, request), lambda: OURS.format(watch.doing))
 
     return begin
 
 
-def caption_html(wish: AnimateRequest, head_name: str) -> str:
-    """The settings under the result, and what follows from them."""
+def caption_html(animate_request: AnimateRequest, head_name: str) -> str:
+    """The settings of the result, as HTML below the video."""
     return (
-        f'<p class="small">{html.escape(wish.caption(head_name))} The same sound and settings give the same result '
-        'again.</p><p class="small">Generated by a computer; the head stands for no real person.</p>'
+        f'<p class="small">{html.escape(animate_request.caption(head_name))} The same sound and settings give the same '
+        'result again.</p><p class="small">Generated by a computer; the head stands for no real person.</p>'
     )

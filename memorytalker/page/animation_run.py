@@ -1,4 +1,4 @@
-"""Production: a wish becomes an animation, a 3D head to play and a file, one after the other, at any time stoppable."""
+"""Carry out an AnimateRequest: the animation, the 3D head and the file, each as soon as it is ready."""
 
 from __future__ import annotations
 
@@ -19,17 +19,20 @@ from memorytalker.remarks import remarks_on
 
 #: Format -> what a visitor reads of it.
 FORMATS: Mapping[str, str] = MappingProxyType(
-    {"mp4": "MP4: the video", "npz": "NPZ: every vertex of every frame, with the memory and the weights, for Python"}
+    {
+        "mp4": "MP4: the video",
+        "npz": "NPZ: every vertex of every frame, with the memory address and the style weights, for Python",
+    }
 )
 
 
 class Result:
-    """One thing that is ready; what it is, its own kind says."""
+    """Something that is ready; its subclass says what."""
 
 
 @dataclass(frozen=True, eq=False)
 class Note(Result):
-    """What a visitor should know of the request, in one sentence."""
+    """A remark on the request, one sentence for the visitor."""
 
     text: str
 
@@ -43,38 +46,54 @@ class AnimationReady(Result):
 
 @dataclass(frozen=True, eq=False)
 class PlayerReady(Result):
-    """The 3D head: a value of `player.player`."""
+    """The 3D head, as a value of `player.player`."""
 
     package: str
 
 
 @dataclass(frozen=True, eq=False)
 class FileReady(Result):
-    """The file of the chosen format, where it lies until the next step."""
+    """The file of the chosen format; it exists until the next step."""
 
     path: Path
 
 
 def run_animation(
-    desk: JobRunner, wish: AnimateRequest, with_player: bool = True, format: str = "mp4", steps: Sequence[str] = STEPS
+    runner: JobRunner,
+    request: AnimateRequest,
+    with_player: bool = True,
+    format: str = "mp4",
+    steps: Sequence[str] = STEPS,
 ) -> Generator[str | Result, None, None]:
-    """Do what is wished: yields the progress among `steps` (HTML), and each result as soon as it is there.
+    """Carry out a request; closing the generator stops the work.
 
-    The last is a file of the format (a key of FORMATS), as a path in a folder that goes when this generator ends.
-    Closing the generator stops the work. Raises PageError or AudioError in plain words, TimeoutError, and whatever
-    fails in the work.
+    Args:
+        runner: does the work.
+        request: what to animate.
+        with_player: also yield PlayerReady.
+        format: of the file, a key of FORMATS.
+        steps: names of the steps in the progress.
+
+    Yields:
+        The progress as HTML, and each result as soon as it is ready; FileReady last, whose file is removed when the
+        generator goes on.
+
+    Raises:
+        PageError, AudioError: the request cannot be met; in plain words.
+        TimeoutError: the work took too long.
+        Exception: what failed in the work.
     """
-    voices = wish.checked(desk.head.identities)
-    with desk.task(desk.animate, voices.speech, **wish.arguments(voices)) as listening:
-        animation = yield from stream_progress(listening, 0, "Listening to the voice", steps)
-    for remark in remarks_on(animation, voices.manner):
+    audio = request.checked(runner.head.identities)
+    with runner.job(runner.animate, audio.speech, **request.arguments(audio)) as animating:
+        animation = yield from stream_progress(animating, 0, "Reading the voice", steps)
+    for remark in remarks_on(animation, audio.style):
         yield Note(remark)
     yield AnimationReady(animation)
     if with_player:
-        with desk.task(_packed, animation) as packing:
+        with runner.job(_packed, animation) as packing:
             value = yield from stream_progress(packing, 1, "Packing the 3D head", steps)
         yield PlayerReady(value)
-    with desk.task(_saved, animation, wish.camera, format) as saving:
+    with runner.job(_saved, animation, request.camera, format) as saving:
         path = yield from stream_progress(saving, len(steps) - 1, f"Writing the {format.upper()} file", steps)
         yield FileReady(path)
 

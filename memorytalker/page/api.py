@@ -27,34 +27,35 @@ from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, read_sound, refused
 from memorytalker.page.request import NO_SOUND, THIS_VOICE, AnimateRequest, options_of
 
-ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker"}
+ONE_AT_A_TIME: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "talker"}
 DEFAULTS = AnimateOptions()
 OURS = "Something failed on our side; please try again in a moment."
-ANSWER_SECONDS = 600.0  # for what has no progress to be told of
+ANSWER_SECONDS = 600.0  # for endpoints that report no progress
 NO_ANSWER = "The server is too busy to answer just now; please try again in a few minutes."
 log = logging.getLogger("memorytalker.page")
 
 
-def build_api(desk: JobRunner) -> None:
-    """Give every action of the page a named endpoint; call it inside the Blocks."""
-    for endpoint in (_animate(desk), _style(desk), _slot_face(desk), _compare(desk), _health(desk)):
-        gr.api(_plainly(endpoint), api_name=endpoint.__name__, **ONE_AT_A_TIME)
+def build_api(runner: JobRunner) -> None:
+    """Give every action of the page a named endpoint; call this inside the Blocks."""
+    for endpoint in (_animate(runner), _style(runner), _slot_face(runner), _compare(runner), _health(runner)):
+        gr.api(_with_plain_errors(endpoint), api_name=endpoint.__name__, **ONE_AT_A_TIME)
     gr.api(examples, api_name="examples", queue=False)
 
 
 def examples() -> list[dict[str, Any]]:
-    """The example voices: name, words and seconds of each, and the file itself."""
-    found = []
+    """The example voices: name, words and length in seconds of each, and its file."""
+    clips = []
     for name, words in EXAMPLES.items():
         path = example_path(name)
         with wave.open(path) as file:
             seconds = file.getnframes() / file.getframerate()
-        found.append({"name": name, "words": words, "seconds": round(seconds, 3), "file": _file(path)})
-    return found
+        clips.append({"name": name, "words": words, "seconds": round(seconds, 3), "file": _file(path)})
+    return clips
 
 
-def _animate(desk: JobRunner) -> Callable[..., Any]:
-    def animate(
+def _animate(runner: JobRunner) -> Callable[..., Any]:
+    # Gradio reads the return type of a generator as the type of what it yields.
+    def animate(  # type: ignore[misc]
         request: gr.Request,
         sound: gr.FileData,
         identity: str = "",
@@ -67,58 +68,59 @@ def _animate(desk: JobRunner) -> Callable[..., Any]:
         close_in_silence: bool = DEFAULTS.close_in_silence,
         format: str = "mp4",
     ) -> tuple[gr.FileData, dict]:
-        """Make a head say a sound: the video (or its arrays, format "npz"), and what was asked, heard and weighed.
+        """Animate a head with a sound: the video (or its arrays, format "npz"), and its settings and style weights.
 
-        identity: a name of a head, or empty for the first. camera: front, three_quarter or profile. style: "this
-        voice", "another voice" (then style_sound is its clip) or "neutral". style_blend: 0 (neutral) to 1. expression:
-        blinks, glances and brows, drawn from the seed. close_in_silence: close the mouth where the sound is silent.
+        identity: a name of a head, or empty for the first. camera: front, three_quarter or profile. style: where the
+        speaking style comes from: "this voice", "another voice" (then style_sound is its clip) or "neutral".
+        style_blend: strength of the style, 0 (neutral) to 1. expression:
+        blinks, glances and brows, drawn from the seed. close_in_silence: keep the mouth closed in pauses.
         """
-        identity = identity or next(iter(desk.head.identities))
+        identity = identity or next(iter(runner.head.identities))
         options = options_of(
             style_blend=style_blend, expression=expression, seed=seed, close_in_silence=close_in_silence
         )
-        wish = AnimateRequest(_path(sound), identity, camera, style, _path(style_sound), options)
+        animate_request = AnimateRequest(_path(sound), identity, camera, style, _path(style_sound), options)
         if format not in FORMATS:
             raise PageError(f"There is no such format; choose one of {', '.join(FORMATS)}.")
-        about: dict[str, Any] = {}
-        for step in run_animation(desk, wish, with_player=False, format=format):
+        details: dict[str, Any] = {}
+        for step in run_animation(runner, animate_request, with_player=False, format=format):
             if not isinstance(step, Result):
-                yield None, about  # a place where a client may stop
+                yield None, details  # a place where a client may stop
             elif isinstance(step, Note):
-                about["note"] = f"{about['note']} {step.text}" if "note" in about else step.text
+                details["note"] = f"{details['note']} {step.text}" if "note" in details else step.text
             elif isinstance(step, AnimationReady):
-                about |= _told(step.animation) | {"settings": wish.caption(identity)}
+                details |= _details(step.animation) | {"settings": animate_request.caption(identity)}
             elif isinstance(step, FileReady):
-                yield _file(desk.visits.keep(step.path, request)), about
+                yield _file(runner.session_files.keep(step.path, request)), details
 
     return animate
 
 
-def _style(desk: JobRunner) -> Callable[..., Any]:
+def _style(runner: JobRunner) -> Callable[..., Any]:
     def style(sound: gr.FileData) -> dict:
-        """The manner of a voice: one weight for each memory slot, and how many times the average speaker's that is."""
-        weights = _done(desk, desk.style_of, read_sound(_path(sound), NO_SOUND), small=True)
-        relative = None if desk.mean_style is None else _rounded(weights / desk.mean_style, 4)
+        """The speaking style of a voice: one weight per memory slot, and each as a factor of the average speaker's."""
+        weights = _result(runner, runner.style_of, read_sound(_path(sound), NO_SOUND), small=True)
+        relative = None if runner.mean_style is None else _rounded(weights / runner.mean_style, 4)
         return {"weights": _rounded(weights, 4), "against_average": relative}
 
     return style
 
 
-def _slot_face(desk: JobRunner) -> Callable[..., Any]:
+def _slot_face(runner: JobRunner) -> Callable[..., Any]:
     def slot_face(slot: str, sound: gr.FileData | None = None) -> dict:
-        """The face that a memory slot stores: vertices (V, 3) in metres, y up, neutral or in the manner of a sound.
+        """The face that a memory slot stores: vertices (V, 3) in metres, y up, neutral or in the style of a sound.
 
         slot: its name, such as "uw".
         """
-        weights = _done(desk, desk.style_of, read_sound(_path(sound), NO_SOUND), small=True) if sound else None
-        vertices = _done(desk, desk.slot_face, slot, weights, small=True)
+        weights = _result(runner, runner.style_of, read_sound(_path(sound), NO_SOUND), small=True) if sound else None
+        vertices = _result(runner, runner.slot_face, slot, weights, small=True)
         return {"slot": slot, "vertices": _rounded(vertices, 6)}
 
     return slot_face
 
 
-def _compare(desk: JobRunner) -> Callable[..., Any]:
-    def compare(
+def _compare(runner: JobRunner) -> Callable[..., Any]:
+    def compare(  # type: ignore[misc]
         request: gr.Request,
         clip: str = OWN,
         identity: str = "",
@@ -127,20 +129,20 @@ def _compare(desk: JobRunner) -> Callable[..., Any]:
         sound: gr.FileData | None = None,
         fps: float | None = None,
     ) -> tuple[gr.FileData, dict]:
-        """Compare what the network makes of a sound with known motion: a film of both, and the measures.
+        """Compare the motion predicted from a sound with ground truth: a video of both, and the measures.
 
         clip: the name of a bundled clip, or "own" with motion (npz, npy, ARKit csv or json) and its sound; fps where
-        the motion does not say it. shown: the prediction in the film, "stages 1 + 2" or "stage 1".
+        the motion does not say it. shown: the prediction in the video, "stages 1 + 2" or "stage 1".
         """
-        identity = identity or next(iter(desk.head.identities))
+        identity = identity or next(iter(runner.head.identities))
         measures: dict[str, Any] = {}
-        for step in run_comparison(desk, CompareRequest(clip, identity, shown, _path(motion), _path(sound), fps)):
+        for step in run_comparison(runner, CompareRequest(clip, identity, shown, _path(motion), _path(sound), fps)):
             if not isinstance(step, Result):
                 yield None, measures  # a place where a client may stop
             elif isinstance(step, ComparisonReady):
                 measures |= _measured(step.comparison)
             elif isinstance(step, VideoReady):
-                yield _file(desk.visits.keep(step.path, request)), measures
+                yield _file(runner.session_files.keep(step.path, request)), measures
 
     return compare
 
@@ -157,26 +159,26 @@ def _measured(comparison: Comparison) -> dict[str, Any]:
 
 
 def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None  # JSON has no other word for it
+    return float(value) if np.isfinite(value) else None  # JSON has no NaN
 
 
-def _health(desk: JobRunner) -> Callable[..., Any]:
+def _health(runner: JobRunner) -> Callable[..., Any]:
     def health() -> dict:
-        """Whether all is well: a sound went through the network and a picture was drawn. Fails in words if not."""
-        return _done(desk, probing.probe, desk)
+        """Animate a short sound and render one frame; fails with a message if either fails."""
+        return _result(runner, probing.probe, runner)
 
     return health
 
 
-def _done(desk: JobRunner, work: Callable[..., Any], *arguments: Any, small: bool = False) -> Any:
-    with desk.task(work, *arguments, small=small) as task:
-        if not task.wait(ANSWER_SECONDS):
+def _result(runner: JobRunner, work: Callable[..., Any], *arguments: Any, small: bool = False) -> Any:
+    with runner.job(work, *arguments, small=small) as job:
+        if not job.wait(ANSWER_SECONDS):
             raise PageError(NO_ANSWER)
-        return task.result
+        return job.result
 
 
 def _path(given: Any) -> str | None:
-    """The path of an uploaded file. What is marked as a file, Gradio lets in only if it was uploaded."""
+    """The path of an uploaded file. The mark of a file matters: Gradio checks that marked paths were uploaded."""
     if given is None:
         return None
     try:
@@ -189,7 +191,7 @@ def _file(path: str | Path) -> Any:
     return {"path": str(path), "orig_name": Path(path).name, "meta": {"_type": "gradio.FileData"}}
 
 
-def _told(animation: Animation) -> dict[str, Any]:
+def _details(animation: Animation) -> dict[str, Any]:
     return {
         "seconds": round(animation.waveform.seconds, 3),
         "frames": len(animation.vertices),
@@ -204,7 +206,7 @@ def _rounded(values: np.ndarray, digits: int) -> list:
 
 
 @contextmanager
-def _plain_words(name: str) -> Iterator[None]:
+def _plain_errors(name: str) -> Iterator[None]:
     try:
         yield
     except PLAIN_ERRORS as error:
@@ -216,19 +218,19 @@ def _plain_words(name: str) -> Iterator[None]:
         raise refused(PageError(OURS)) from error
 
 
-def _plainly(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """The endpoint with its failures as one plain sentence."""
+def _with_plain_errors(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """The endpoint; its failures become one plain sentence each."""
     if inspect.isgeneratorfunction(endpoint):
 
         @functools.wraps(endpoint)
-        def worded(*arguments: Any, **options: Any) -> Any:
-            with _plain_words(endpoint.__name__):
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            with _plain_errors(endpoint.__name__):
                 yield from endpoint(*arguments, **options)
     else:
 
         @functools.wraps(endpoint)
-        def worded(*arguments: Any, **options: Any) -> Any:
-            with _plain_words(endpoint.__name__):
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            with _plain_errors(endpoint.__name__):
                 return endpoint(*arguments, **options)
 
-    return worded
+    return wrapped

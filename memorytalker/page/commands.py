@@ -1,4 +1,4 @@
-"""The flags of `memorytalker page`, and what carries it out."""
+"""The command `memorytalker page`: its flags and its function."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run_page(chosen: argparse.Namespace, device: str | None, talker: Any = None)
     """Serve the page until the process is stopped, with the chosen weights or with `talker`."""
     if chosen.port is not None and chosen.port not in PORTS:
         raise InputError(f"There is no port {chosen.port}; choose one from {PORTS[0]} to {PORTS[-1]}.")
-    from memorytalker.page.demo import serve  # first, so that a missing library is told before the model is loaded
+    from memorytalker.page.demo import serve  # first: a missing library is reported before the model loads
 
     if talker is None:
         from memorytalker import Talker

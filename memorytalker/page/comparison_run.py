@@ -1,4 +1,4 @@
-"""Comparing: a motion that is known and its sound become figures, curves and a film, one after the other."""
+"""Carry out a CompareRequest: the measures, the curves and the video, each as soon as it is ready."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from memorytalker.page.status import stream_progress
 from memorytalker.page.worker import in_worker
 from memorytalker.progress import Progress
 
-STEPS = ("Listen", "Measure", "Video")
-#: Instead of the name of a bundled clip: the visitor's own files.
+STEPS = ("Measures", "Curves", "Video")
+#: In place of the name of a bundled clip: the visitor's own files.
 OWN = "own"
 SHOWN = (BOTH_STAGES, STAGE_ONE)
 LONGEST_SECONDS = 20.0  # two heads are drawn
@@ -31,9 +31,15 @@ LARGEST_FPS = 1000
 
 @dataclass(frozen=True)
 class CompareRequest:
-    """One comparison as asked for. `clip`: the name of a bundled clip, or OWN; motion and sound: paths of own files.
+    """One comparison as asked for.
 
-    shown: which prediction the film shows, one of SHOWN. fps: frames a second of a motion that does not say it.
+    Args:
+        clip: name of a bundled clip, or OWN.
+        identity: name of the head.
+        shown: the prediction in the video, one of SHOWN.
+        motion: path of the visitor's motion file, for OWN.
+        sound: path of its sound, for OWN.
+        fps: frames per second of a motion file that does not say it.
     """
 
     clip: str
@@ -44,7 +50,7 @@ class CompareRequest:
     fps: float | None = None
 
     def check(self, identities: Any) -> None:
-        """Raise PageError, in plain words, for a choice that cannot be met; files are not yet opened."""
+        """Raise PageError, in plain words, for a choice that does not exist; opens no file."""
         if self.clip != OWN and self.clip not in [clip.name for clip in bundled_clips()]:
             raise PageError(f"There is no such clip; choose one of {', '.join(c.name for c in bundled_clips())}.")
         if not isinstance(self.identity, str) or self.identity not in identities:
@@ -52,36 +58,36 @@ class CompareRequest:
         if self.shown not in SHOWN:
             raise PageError(f"The video shows one of: {', '.join(SHOWN)}.")
         if self.fps is not None and not (type(self.fps) in (int, float) and abs(self.fps) <= LARGEST_FPS):  # nan: no
-            raise PageError("Frames a second are a number; leave the field empty where the file says it.")
+            raise PageError("Frames per second are a number; leave the field empty where the file says it.")
         for path, what in ((self.motion, "motion"), (self.sound, "sound")):
             if self.clip == OWN and path and not Path(path).exists():
                 raise PageError(f"The {what} is no longer on this server; please give it again.")
 
     def read(self, head: HeadMesh) -> GroundTruth:
-        """The truth on `head`. Raises TruthError or AudioError in plain words."""
+        """The ground truth on `head`. Raises GroundTruthError or AudioError, in plain words."""
         if self.clip != OWN:
             return bundled(self.clip).read(head)
-        # No file chosen is None, and the page's field of numbers cannot be empty: it is 0 there.
+        # The page's number field cannot be empty; 0 stands for None.
         return read_ground_truth(self.motion or None, self.sound or None, head, self.fps or None, LONGEST_SECONDS)
 
 
 @dataclass(frozen=True, eq=False)
 class ComparisonReady(Result):
-    """The measures, and what they were measured on."""
+    """The comparison with its measures."""
 
     comparison: Comparison
 
 
 @dataclass(frozen=True, eq=False)
 class CurvesReady(Result):
-    """A picture of the curves, where it lies until the next step."""
+    """An image of the curves; it exists until the next step."""
 
     path: Path
 
 
 @dataclass(frozen=True, eq=False)
 class VideoReady(Result):
-    """The video of both heads, where it lies until the next step."""
+    """The video of both heads; it exists until the next step."""
 
     path: Path
 
@@ -92,50 +98,62 @@ def bundled(name: str) -> BundledClip:
 
 
 def run_comparison(
-    desk: JobRunner, trial: CompareRequest, steps: Sequence[str] = STEPS
+    runner: JobRunner, request: CompareRequest, steps: Sequence[str] = STEPS
 ) -> Generator[str | Result, None, None]:
-    """Do what is asked: yields what can be said of the progress (HTML), and each result as soon as it is there.
+    """Carry out a comparison; closing the generator stops the work.
 
-    Results: ComparisonReady; CurvesReady, a PNG; VideoReady, an MP4. Both files lie in folders that go when this
-    generator goes on. Closing it stops the work. Raises PageError or AudioError in plain words, TimeoutError, and
-    whatever fails in the work.
+    Args:
+        runner: does the work.
+        request: what to compare.
+        steps: names of the steps in the progress.
+
+    Yields:
+        The progress as HTML, and each result as soon as it is ready: ComparisonReady, CurvesReady (a PNG file),
+        VideoReady (an MP4 file). A file is removed when the generator goes on.
+
+    Raises:
+        PageError, AudioError: the request cannot be met; in plain words.
+        TimeoutError: the work took too long.
+        Exception: what failed in the work.
     """
     try:
-        trial.check(desk.head.identities)
-        with desk.task(_measured, desk, trial) as measuring:
+        request.check(runner.head.identities)
+        with runner.job(_compare, runner, request) as measuring:
             comparison = yield from stream_progress(measuring, 0, "Reading the motion", steps)
         yield ComparisonReady(comparison)
-        with desk.task(_drawn, comparison) as drawing:
+        with runner.job(_draw_curves, comparison) as drawing:
             path = yield from stream_progress(drawing, 1, "Drawing the curves", steps)
             yield CurvesReady(path)
-        with desk.task(_filmed, comparison, trial.shown) as filming:
-            path = yield from stream_progress(filming, 2, "Drawing the video", steps)
+        with runner.job(_write_video, comparison, request.shown) as rendering:
+            path = yield from stream_progress(rendering, 2, "Drawing the video", steps)
             yield VideoReady(path)
     except GroundTruthError as error:
         raise PageError(str(error)) from None
 
 
 @in_worker
-def _measured(desk: JobRunner, trial: CompareRequest, progress: Progress) -> Comparison:
-    truth = trial.read(desk.head.with_identity(trial.identity))
-    return compare(truth, desk.animate, progress)
+def _compare(runner: JobRunner, request: CompareRequest, progress: Progress) -> Comparison:
+    ground_truth = request.read(runner.head.with_identity(request.identity))
+    return compare(ground_truth, runner.animate, progress)
 
 
 @in_worker
-def _drawn(comparison: Comparison, folder: Path, progress: Progress) -> Path:
+def _draw_curves(comparison: Comparison, folder: Path, progress: Progress) -> Path:
     path = folder / "curves.png"
-    opened = {one.name: 1000 * one.opening for one in comparison.predictions}
+    openings = {one.name: 1000 * one.opening for one in comparison.predictions}
     errors = {one.name: 1000 * one.lip_error for one in comparison.predictions}
-    truth = comparison.ground_truth
+    reference = comparison.ground_truth
     if not len(comparison.opening):
         raise PageError("This head does not name its lips, so nothing can be drawn of them; use the shipped head.")
-    figure = comparison_curves(1000 * comparison.opening, opened, errors, truth.motion.fps, truth.waveform, dark=True)
+    figure = comparison_curves(
+        1000 * comparison.opening, openings, errors, reference.motion.fps, reference.waveform, dark=True
+    )
     figure.savefig(path, dpi=140)
     return path
 
 
 @in_worker
-def _filmed(comparison: Comparison, shown: str, folder: Path, progress: Progress) -> Path:
+def _write_video(comparison: Comparison, shown: str, folder: Path, progress: Progress) -> Path:
     progress(0, 0, "render")
     prediction = next(one for one in comparison.predictions if one.name == shown)
     return write_comparison(folder / "comparison.mp4", comparison, prediction, progress=progress)

@@ -1,6 +1,6 @@
-"""The page as a whole: `create_demo(talker)` lays out its sections, `serve` puts it on a port.
+"""The whole page: `create_demo(talker)` lays out its tabs, `serve` serves it on a port.
 
-All work is done by the `Talker` that is handed in. Nothing is kept between visitors.
+The given talker does all work. Nothing is shared between visitors.
 """
 
 from __future__ import annotations
@@ -16,40 +16,42 @@ from memorytalker.page.compare import build_compare
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import KEEP_SECONDS, LONGEST_QUEUE, PageError
 from memorytalker.page.malloc import tune_malloc
-from memorytalker.page.memory import build_memory, remembered
+from memorytalker.page.memory import build_memory, memory_outputs
 from memorytalker.page.session_files import patch_gradio_sweep
 from memorytalker.page.theme import launch_options
 
-HEADER = """<header><h1>MemoryTalker</h1><p>A voice goes in, a talking head comes out. The network recalls the movements
-of speech from a memory, in the manner of the voice that it hears, and you can watch it remember.</p></header>"""
+HEADER = """<header><h1>MemoryTalker</h1><p>A voice goes in, a talking head comes out. The network recalls facial motion
+from a memory of speech sounds, in the speaking style of the voice, and you can watch what it recalls.</p></header>"""
 FOOTER = """<footer><p class="small">The head is synthetic and stands for no real person. Use voices only with their
 owner's consent, and say that the video is generated when you share it.</p></footer>"""
 
 
 def create_demo(talker: Any, keep_seconds: float = KEEP_SECONDS) -> gr.Blocks:
-    """The whole page around a `Talker` (or anything that answers like one); launch it with `launch_options`.
+    """Build the page; launch it with `theme.launch_options`.
 
-    Uploads and results are deleted after `keep_seconds`, results also when their visitor leaves.
+    Args:
+        talker: a `Talker`, or a stub (`jobs.TalkerLike`).
+        keep_seconds: age at which uploads and results are deleted; results also go when their visitor leaves.
     """
-    desk = JobRunner(talker, keep_seconds)
+    runner = JobRunner(talker, keep_seconds)
     with gr.Blocks(
         title="MemoryTalker", analytics_enabled=False, delete_cache=(max(1, int(keep_seconds / 6)), int(keep_seconds))
     ) as demo:
-        build_api(desk)  # first: of functions with one name, the first is called by it
+        build_api(runner)  # first: where functions share a name, Gradio gives it to the first
         gr.HTML(HEADER, elem_id="header")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Animate"):
-                parts = build_animate(desk)
-                memory = build_memory(desk, "animate")
-                wire_animate(desk, parts, remembered(desk, memory))
+                parts = build_animate(runner)
+                memory = build_memory(runner, "animate")
+                wire_animate(runner, parts, memory_outputs(runner, memory))
             with gr.Tab("Compare with ground truth"):
-                build_compare(desk)
+                build_compare(runner)
             with gr.Tab("About"):
                 build_about()
         gr.HTML(FOOTER, elem_id="footer")
 
         def leave(request: gr.Request) -> None:
-            desk.visits.leave(request, demo)
+            runner.session_files.leave(request, demo)
 
         demo.unload(leave)
     patch_gradio_sweep(demo)
@@ -59,8 +61,13 @@ def create_demo(talker: Any, keep_seconds: float = KEEP_SECONDS) -> gr.Blocks:
 def serve(talker: Any, host: str | None = None, port: int | None = None) -> None:
     """Serve the page until the process is stopped.
 
-    `host` and `port` default to GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, else to this machine alone and the first
-    free port from 7860 on. Raises PageError where that address cannot be had.
+    Args:
+        talker: as in `create_demo`.
+        host: address to serve at; by default GRADIO_SERVER_NAME, else this machine alone.
+        port: by default GRADIO_SERVER_PORT, else the first free one from 7860 on.
+
+    Raises:
+        PageError: the page cannot be served at that address.
     """
     tune_malloc()
     try:

@@ -1,4 +1,4 @@
-"""Downloads: the present result in other formats, made when they are asked for."""
+"""The present result in other formats, made on request."""
 
 from __future__ import annotations
 
@@ -11,41 +11,49 @@ from memorytalker.page.animation_run import FORMATS, FileReady, run_animation
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import PageError
 from memorytalker.page.request import AnimateRequest
-from memorytalker.page.run_controls import Shown, plainly
+from memorytalker.page.run_controls import Updates, report_failures
 from memorytalker.page.status import status_html
 
 NOTHING_YET = "There is nothing to download yet; make the head talk first."
 OURS = "The file could not be made because something failed on our side; please try again in a moment."
-STEPS = ("Listen", "Write")
+STEPS = ("Motion", "File")
 
 
-def build_downloads(desk: JobRunner, last: gr.State, settings: dict[str, Any]) -> Any:
-    """Lay out the accordion and wire it; `last` holds the wish behind the present result. Returns its event.
+def build_downloads(runner: JobRunner, last: gr.State, settings: dict[str, Any]) -> Any:
+    """Lay out the accordion and connect it.
 
-    `settings` are Gradio's for events that hear or draw. The network is asked once more for the same, which takes less
-    time than it would take room to keep every visitor's last result.
+    The file is made by animating once more: that takes seconds, while keeping every visitor's last result would take
+    tens of megabytes each.
+
+    Args:
+        runner: does the work.
+        last: holds the AnimateRequest of the present result, or None.
+        settings: Gradio's settings of events that need the worker.
+
+    Returns:
+        The event that makes the file.
     """
     others = {words: name for name, words in FORMATS.items() if name != "mp4"}
     with gr.Accordion("Other formats", open=False, elem_id="downloads"):
         chosen = gr.Radio(list(others.items()), value=next(iter(others.values())), label="Format", elem_id="format")
         button = gr.Button("Prepare the file", elem_id="prepare")
-        said = gr.HTML("", elem_id="download-status")
+        status = gr.HTML("", elem_id="download-status")
         file = gr.File(label="File", elem_id="download-file", interactive=False, height=80)
 
-    def steps(wish: AnimateRequest | None, format: str, request: gr.Request) -> Iterator[Shown]:
-        if wish is None:
+    def steps(animate_request: AnimateRequest | None, format: str, request: gr.Request) -> Iterator[Updates]:
+        if animate_request is None:
             raise PageError(NOTHING_YET)
-        for step in run_animation(desk, wish, with_player=False, format=format, steps=STEPS):
+        for step in run_animation(runner, animate_request, with_player=False, format=format, steps=STEPS):
             if isinstance(step, str):
-                yield {said: step}
+                yield {status: step}
             elif isinstance(step, FileReady):
-                yield {file: desk.visits.keep(step.path, request), said: ""}
+                yield {file: runner.session_files.keep(step.path, request), status: ""}
 
-    def failed(text: str) -> Shown:
-        return {said: status_html(-1, text, wrong=True, steps=STEPS)}
+    def failed(text: str) -> Updates:
+        return {status: status_html(-1, text, wrong=True, steps=STEPS)}
 
-    def prepare(wish: AnimateRequest | None, format: str, request: gr.Request) -> Iterator[Shown]:
-        yield {file: None, said: status_html(-1, "Preparing the file…", steps=STEPS)}
-        yield from plainly(steps(wish, format, request), failed, lambda: OURS)
+    def prepare(animate_request: AnimateRequest | None, format: str, request: gr.Request) -> Iterator[Updates]:
+        yield {file: None, status: status_html(-1, "Preparing the file…", steps=STEPS)}
+        yield from report_failures(steps(animate_request, format, request), failed, lambda: OURS)
 
-    return button.click(prepare, [last, chosen], [file, said], show_progress="hidden", **settings)
+    return button.click(prepare, [last, chosen], [file, status], show_progress="hidden", **settings)

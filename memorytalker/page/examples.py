@@ -1,4 +1,4 @@
-"""The example voices: short clips that a visitor may take in place of a voice of their own."""
+"""The example voices: short clips that a visitor can take instead of their own voice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from memorytalker.places import assets_folder
 
 SPEECH_FOLDER = assets_folder("speech")
-#: File name -> what a visitor reads.
+#: File name -> label of its button.
 EXAMPLES: Mapping[str, str] = MappingProxyType(
     {
         "woman_farming.wav": "A woman: “One great drawback to farming in California…”",
@@ -19,5 +19,5 @@ EXAMPLES: Mapping[str, str] = MappingProxyType(
 
 
 def example_path(name: str) -> str:
-    """Where the clip of that file name lies."""
+    """Path of the clip of that file name."""
     return str(SPEECH_FOLDER / name)

@@ -1,6 +1,6 @@
-"""Gradio private: every use that the page makes of what Gradio does not promise to keep, each as one small function.
+"""Every use of a private attribute of Gradio, each in one small function.
 
-`tests/test_gradio_private.py` fails by the name of the function when the library moves.
+`tests/test_gradio_private.py` names the function that a new version of Gradio breaks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import gradio as gr
 
 
 def replace_upload_sets(demo: gr.Blocks, replacement: Callable[[set[str]], set[str]]) -> None:
-    """Put `replacement(old)` in place of each set of paths that the sweep by age reads, once the page is laid out."""
+    """Replace each set of paths that Gradio's sweep of old files reads; call this when the page is laid out."""
     demo.upload_file_set = replacement(demo.upload_file_set)
     demo.temp_file_sets = [demo.upload_file_set]
     for block in demo.blocks.values():
@@ -21,7 +21,7 @@ def replace_upload_sets(demo: gr.Blocks, replacement: Callable[[set[str]], set[s
 
 
 def forget_values(demo: gr.Blocks, session: str) -> None:
-    """Drop the values of every component that Gradio keeps of a session."""
+    """Drop the component values that Gradio keeps of a session."""
     holder = demo.state_holder
     with holder.lock:
         holder.session_data.pop(session, None)
@@ -29,7 +29,7 @@ def forget_values(demo: gr.Blocks, session: str) -> None:
 
 
 def forget_messages(demo: gr.Blocks, session: str) -> None:
-    """Drop what waits to be told to a session, unless an event of it still runs."""
+    """Drop the queued messages for a session, unless one of its events still runs."""
     queue = demo._queue
     if session not in queue.pending_event_ids_session:
         queue.pending_messages_per_session.pop(session, None)

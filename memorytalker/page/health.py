@@ -1,4 +1,4 @@
-"""Health: whether the page can do what it is for. One sound goes through the network and one picture is drawn."""
+"""A health check of the whole chain: one sound is animated and one frame is rendered."""
 
 from __future__ import annotations
 
@@ -18,24 +18,28 @@ PROBE_SECONDS = 0.5
 
 
 @in_worker
-def probe(desk: JobRunner, progress: Any) -> dict[str, Any]:
-    """Animate half a second of a hum and draw its first picture; raises whatever fails.
+def probe(runner: JobRunner, progress: Any) -> dict[str, Any]:
+    """Animate PROBE_SECONDS of a hum and render its first frame.
 
-    Returns plain values: `seconds` spent in the network and in drawing, `frames`, `picture` size in pixels, `versions`.
+    Returns:
+        healthy (True), seconds (spent in "network" and "picture"), frames, picture (size in pixels), versions.
+
+    Raises:
+        Exception: whatever fails.
     """
     times = np.arange(round(PROBE_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
     hum = Waveform((0.1 * np.sin(2 * np.pi * 150 * times)).astype(np.float32))
     began = time.perf_counter()
-    animation = desk.animate(hum, identity=next(iter(desk.head.identities)), progress=progress)
-    heard = time.perf_counter()
+    animation = runner.animate(hum, identity=next(iter(runner.head.identities)), progress=progress)
+    animated = time.perf_counter()
     if not np.isfinite(animation.vertices).all():
         raise ArithmeticError("The network gave numbers that are not finite.")
-    picture = next(render_frames(animation.head, animation.vertices[:1], RenderOptions(width=128, height=128)))
-    drawn = time.perf_counter()
+    frame = next(render_frames(animation.head, animation.vertices[:1], RenderOptions(width=128, height=128)))
+    rendered = time.perf_counter()
     return {
         "healthy": True,
-        "seconds": {"network": round(heard - began, 3), "picture": round(drawn - heard, 3)},
+        "seconds": {"network": round(animated - began, 3), "picture": round(rendered - animated, 3)},
         "frames": len(animation.vertices),
-        "picture": list(picture.shape[:2]),
+        "picture": list(frame.shape[:2]),
         "versions": {name: importlib.metadata.version(name) for name in ("gradio", "numpy", "torch", "pyvista")},
     }

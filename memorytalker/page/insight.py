@@ -1,6 +1,6 @@
-"""What the memory's numbers say: which slot is read when, how far the lips part, what a manner of speaking weighs.
+"""What the Memory section shows, as numbers and sentences: the memory address, the lip opening, and style weights.
 
-numpy only; the page draws what stands here, and says it. T frames, n slots, V vertices.
+T frames, n slots, V vertices. The strongest slot of a frame is the one with the largest share of the memory address.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ import numpy as np
 from memorytalker.face.head import HeadError, HeadMesh
 from memorytalker.phones import ENGLISH
 
+#: Slots listed at each end.
 LISTED = 5
-#: Slots whose weights differ by no more than this factor among themselves are called alike.
+#: Relative weights that spread by less than this factor are called alike.
 ALIKE = 1.05
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A stretch of time in which one slot is read more than any other."""
+    """A stretch of time with one strongest slot."""
 
     slot: int
     start: float  # seconds
     end: float
-    share: float  # of these frames that is read from the slot, on average
+    share: float  # the slot's mean share of the memory address
 
 
 @dataclass(frozen=True, eq=False)
 class Emphasis:
-    """A manner of speaking against what it is measured by. All factors are positive."""
+    """Style weights relative to a reference. All factors are positive."""
 
     relative: np.ndarray  # (n,) weight of each slot as a factor of the reference
     overall: float  # the geometric mean of `relative`
@@ -39,12 +40,12 @@ class Emphasis:
 
     @property
     def spread(self) -> float:
-        """By what factor the strongest slot exceeds the weakest."""
+        """The largest relative weight as a factor of the smallest."""
         return float(self.relative.max() / self.relative.min())
 
 
 def readings(address: np.ndarray, fps: float) -> tuple[Reading, ...]:
-    """The address (T, n) as stretches of one slot each, in order and without gaps."""
+    """The memory address (T, n) as consecutive stretches of one strongest slot each."""
     top = np.asarray(address).argmax(axis=1)
     starts = np.flatnonzero(np.diff(top, prepend=-1))
     ends = np.append(starts[1:], len(top))
@@ -55,9 +56,14 @@ def readings(address: np.ndarray, fps: float) -> tuple[Reading, ...]:
 
 
 def mouth_opening(vertices: np.ndarray, head: HeadMesh) -> np.ndarray | None:
-    """How far the inner lips are apart, (T,) millimetres, 0 where they touch; None for a head that does not name them.
+    """The lip opening over time.
 
-    vertices: (T, V, 3) metres, y up.
+    Args:
+        vertices: (T, V, 3) metres, y up.
+        head: the head they belong to.
+
+    Returns:
+        (T,) millimetres, 0 where the lips touch; None for a head without lip landmarks.
     """
     try:
         upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
@@ -67,7 +73,7 @@ def mouth_opening(vertices: np.ndarray, head: HeadMesh) -> np.ndarray | None:
 
 
 def mouth_width(vertices: np.ndarray, head: HeadMesh) -> np.ndarray | None:
-    """From one corner of the mouth to the other, (T,) millimetres; None for a head that does not name them."""
+    """Distance of the mouth's corners, (T,) millimetres, of vertices (T, V, 3); None for a head without landmarks."""
     try:
         left, right = head.landmarks["mouth_left"], head.landmarks["mouth_right"]
     except HeadError:
@@ -75,10 +81,16 @@ def mouth_width(vertices: np.ndarray, head: HeadMesh) -> np.ndarray | None:
     return 1000 * np.linalg.norm(vertices[:, left].astype(np.float64) - vertices[:, right], axis=-1)
 
 
-def in_company(address: np.ndarray, values: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
-    """For how long each slot is read most, (n,) seconds, and the mean of `values` (T,) meanwhile, (n,), nan if never.
+def time_and_mean_per_slot(address: np.ndarray, values: np.ndarray, fps: float) -> tuple[np.ndarray, np.ndarray]:
+    """For how long each slot is the strongest, and the mean of a signal over those frames.
 
-    address: (T, n).
+    Args:
+        address: memory address (T, n).
+        values: the signal (T,).
+        fps: frames per second.
+
+    Returns:
+        Seconds (n,), and means (n,), nan for a slot that is never the strongest.
     """
     top, slots = np.asarray(address).argmax(axis=1), address.shape[1]
     frames = np.bincount(top, minlength=slots)
@@ -87,16 +99,23 @@ def in_company(address: np.ndarray, values: np.ndarray, fps: float) -> tuple[np.
 
 
 def envelope(samples: np.ndarray, bins: int) -> np.ndarray:
-    """The smallest and the largest sample of at most so many equal stretches of a sound (S,): (k, 2)."""
+    """Minimum and maximum (k, 2) of k equal stretches of samples (S,), with k at most `bins`."""
     edges = np.unique(np.linspace(0, len(samples), min(bins, len(samples)) + 1).astype(int))[:-1]
     return np.stack([np.minimum.reduceat(samples, edges), np.maximum.reduceat(samples, edges)], axis=1)
 
 
-def emphasis(weights: np.ndarray, average: np.ndarray | None) -> Emphasis | None:
-    """Style weights (n,) against those of the average training speaker (n,); None for the neutral style, all ones.
+def style_emphasis(weights: np.ndarray, average: np.ndarray | None) -> Emphasis | None:
+    """Style weights relative to the average training speaker's.
 
-    Without an average, the neutral style is the reference. Raises ValueError where shapes do not agree or a number is
-    not positive.
+    Args:
+        weights: (n,).
+        average: (n,) of the average speaker; without it, the neutral style is the reference.
+
+    Returns:
+        The relative weights; None for the neutral style, whose weights are all 1.
+
+    Raises:
+        ValueError: the shapes differ, or a number is not positive.
     """
     weights = np.asarray(weights, np.float64)
     if (weights == 1).all():
@@ -110,90 +129,90 @@ def emphasis(weights: np.ndarray, average: np.ndarray | None) -> Emphasis | None
     return Emphasis(relative, float(np.exp(np.log(relative).mean())), order, average is not None)
 
 
-def strength_text(told: Emphasis) -> str:
-    """What a manner does on the whole, in one or two sentences."""
-    reference = "the average training speaker" if told.average_known else "the neutral style"
-    low, high = float(told.relative.min()), float(told.relative.max())
+def strength_text(emphasis: Emphasis) -> str:
+    """The overall strength of a style, in one or two sentences."""
+    reference = "the average training speaker" if emphasis.average_known else "the neutral style"
+    low, high = float(emphasis.relative.min()), float(emphasis.relative.max())
     if high < 1:
-        text = f"This manner weighs every slot less than {reference}"
+        text = f"This style weights every slot less than {reference}"
     elif low > 1:
-        text = f"This manner weighs every slot more than {reference}"
+        text = f"This style weights every slot more than {reference}"
     else:
-        text = f"This manner weighs some slots more and some less than {reference}"
-    text += f": {told.overall:.2f} × overall, from {low:.2f} × to {high:.2f} ×."
-    if told.spread < ALIKE:
+        text = f"This style weights some slots more and some less than {reference}"
+    text += f": {emphasis.overall:.2f} × overall, from {low:.2f} × to {high:.2f} ×."
+    if emphasis.spread < ALIKE:
         text += (
-            f" The slots differ by {100 * (told.spread - 1):.1f} % among themselves, so this voice is set apart by how "
-            "much the face moves more than by which sounds it stresses."
+            f" The slots differ from each other by only {100 * (emphasis.spread - 1):.1f} %: this voice differs in "
+            "how much the face moves, hardly in which sounds it stresses."
         )
     return text
 
 
-def extremes(told: Emphasis, labels: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The most emphasised and the most suppressed slots in words, five each, phones that look alike together."""
+def extremes(emphasis: Emphasis, labels: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The LISTED most emphasised and most suppressed slots in words, grouped by phones that look alike."""
     count = min(LISTED, len(labels) // 2)
     return (
-        _in_words(told, labels, told.order[:count].tolist()),
-        _in_words(told, labels, told.order[::-1][:count].tolist()),
+        _in_words(emphasis, labels, emphasis.order[:count].tolist()),
+        _in_words(emphasis, labels, emphasis.order[::-1][:count].tolist()),
     )
 
 
-def factor(value: float, told: Emphasis | None = None) -> str:
-    """A factor as text, finer where a manner's slots are alike: '1.30 ×' (the space does not break)."""
-    return f"{value:.{3 if told is not None and told.spread < 1.2 else 2}f}\N{NO-BREAK SPACE}×"
+def factor(value: float, emphasis: Emphasis | None = None) -> str:
+    """A factor as text with a no-break space, '1.30 ×'; with a third digit where the slots of a style differ little."""
+    return f"{value:.{3 if emphasis is not None and emphasis.spread < 1.2 else 2}f}\N{NO-BREAK SPACE}×"
 
 
-def _in_words(told: Emphasis, labels: Sequence[str], slots: list[int]) -> list[str]:
-    home = {slot: name for name, members in ENGLISH.grouped(labels) for slot in members}
+def _in_words(emphasis: Emphasis, labels: Sequence[str], slots: list[int]) -> list[str]:
+    group_of = {slot: name for name, members in ENGLISH.grouped(labels) for slot in members}
     gathered: dict[str, list[int]] = {}
     for slot in slots:
-        gathered.setdefault(home[slot], []).append(slot)
+        gathered.setdefault(group_of[slot], []).append(slot)
     lines = []
     for name, members in gathered.items():
-        mean = float(np.exp(np.log(told.relative[members]).mean()))
-        deed = ENGLISH.movements.get(name, name)
-        lines.append(f"{deed} {slot_names(labels, members)} {factor(mean, told)}".strip())
+        mean = float(np.exp(np.log(emphasis.relative[members]).mean()))
+        movement = ENGLISH.movements.get(name, name)
+        lines.append(f"{movement} {slot_names(labels, members)} {factor(mean, emphasis)}".strip())
     return lines
 
 
 def slot_names(labels: Sequence[str], slots: Sequence[int]) -> str:
-    """Slots as they are written: '/ow uw/', the slot of silence in a word: 'silence and /ow/'."""
+    """Names of slots as text: '/ow uw/', with the slot of silence 'silence and /ow/'."""
     names = [labels[slot] for slot in slots]
     phones = [name for name in names if name != ENGLISH.silence]
     return " and ".join(["silence"] * (len(phones) < len(names)) + [f"/{' '.join(phones)}/"] * bool(phones))
 
 
 def difference_text(first: np.ndarray, second: np.ndarray, labels: Sequence[str]) -> str:
-    """Where two manners, weights (n,) each, differ: one or two sentences about the second against the first."""
+    """How a second style differs from a first, weights (n,) each, in one or two sentences."""
     ratio = np.log(np.asarray(second, np.float64) / np.asarray(first, np.float64))
     if np.abs(ratio).max() < 0.005:
-        return "The two voices weigh every slot alike, within half a percent."
+        return "The two voices weight every slot alike, to within half a percent."
     overall = float(np.exp(ratio.mean()))
     text = (
-        "On the whole the second voice weighs the slots as strongly as the first."
+        "Overall, the second voice weights the slots as strongly as the first."
         if abs(overall - 1) < 0.005
-        else f"The second voice weighs the slots {overall:.2f} × as strongly as the first: its face moves "
+        else f"Overall, the second voice weights the slots {overall:.2f} × as strongly as the first: its face moves "
         f"{'more' if overall > 1 else 'less'}."
     )
     rest = 100 * (np.exp(ratio - ratio.mean()) - 1)
     order = np.argsort(-rest, kind="stable")
     if np.abs(rest).max() < 0.5:
-        return text + " Beyond that they differ in no slot by half a percent."
+        return text + " Apart from that, no slot differs by half a percent."
     more, less = order[:3].tolist(), order[::-1][:3].tolist()
     return text + (
-        f" Beyond that it stresses {slot_names(labels, more)} more (up to {rest[more[0]]:+.1f} %) and "
+        f" Apart from that, it stresses {slot_names(labels, more)} more (up to {rest[more[0]]:+.1f} %) and "
         f"{slot_names(labels, less)} less (down to {rest[less[0]]:+.1f} %)."
     )
 
 
-def reading_text(found: Sequence[Reading], labels: Sequence[str], seconds: float) -> str:
-    """The heatmap in a few sentences, for those who cannot see it."""
-    held: dict[int, float] = {}
-    for one in found:
-        held[one.slot] = held.get(one.slot, 0.0) + one.end - one.start
-    longest = sorted(held, key=lambda slot: -held[slot])[:LISTED]
-    parts = [f"{slot_names(labels, [slot])} for {held[slot]:.2f} s" for slot in longest]
+def reading_text(stretches: Sequence[Reading], labels: Sequence[str], seconds: float) -> str:
+    """The heatmap in one sentence, also for visitors who cannot see it."""
+    durations: dict[int, float] = {}
+    for one in stretches:
+        durations[one.slot] = durations.get(one.slot, 0.0) + one.end - one.start
+    longest = sorted(durations, key=lambda slot: -durations[slot])[:LISTED]
+    parts = [f"{slot_names(labels, [slot])} for {durations[slot]:.2f} s" for slot in longest]
     return (
-        f"In {seconds:.2f} s the face is read from {len(held)} of {len(labels)} slots, in {len(found)} stretches; "
-        f"longest from {', '.join(parts)}."
+        f"In {seconds:.2f} s, {len(durations)} of {len(labels)} slots are the strongest at some moment, in "
+        f"{len(stretches)} stretches; longest {', '.join(parts)}."
     )

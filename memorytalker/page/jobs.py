@@ -1,4 +1,4 @@
-"""Desk: the talker behind the page, and the one thread in which everything slow is done, task by task."""
+"""The talker behind the page, and the one worker thread that does everything slow, job by job."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Slots(Protocol):
 
 
 class TalkerLike(Protocol):
-    """What the page needs of a talker; `memorytalker.Talker` answers to it, and so does any stand-in."""
+    """What the page needs of a talker: `memorytalker.Talker`, or a stub."""
 
     head: HeadMesh
 
@@ -49,7 +49,7 @@ class TalkerLike(Protocol):
 
     @property
     def mean_style(self) -> np.ndarray:
-        """Style weights (n,) of the average training speaker, all 1 where the weights do not know it."""
+        """Style weights (n,) of the average training speaker; all 1 where the weights do not include them."""
 
     def animate(self, sound: Any, *, progress: Progress | None = None, **options: Any) -> Animation:
         """As `Talker.animate`."""
@@ -62,40 +62,46 @@ class TalkerLike(Protocol):
 
 
 class Stopped(MemoryTalkerError):
-    """Raised inside the worker so that it lets go of a task that nobody waits for any more."""
+    """Raised inside the worker to end a job that was closed."""
 
 
 class NotDone(ExecutionError):
-    """Raised where a result is asked for that is not there yet."""
+    """Raised where the result of a job is read before its work has ended."""
 
 
 class Job(Generic[T]):
-    """Work done in another thread that can be watched and stopped, with a folder of its own that goes with it.
+    """Work in the worker thread that can be watched and stopped, with a temporary folder that is removed with it.
 
-    The worker reports; whoever asked reads `progress`: (done, total, stage), total 0 where it is unknown. Whatever the
-    task holds, its arguments, its result and the frames of what failed, it lets go of when it is closed.
+    Closing a job drops its arguments, its result, and the frames of its exception.
+
+    Attributes:
+        folder: the job's own folder.
+        progress: (done, total, stage) as last reported; total is 0 where it is unknown.
     """
 
     def __init__(
         self, worker: Worker, work: Callable[..., T], *arguments: Any, small: bool = False, **options: Any
     ) -> None:
-        """Begin `work(*arguments, progress=..., **options)` in `worker`; `small` as in `Worker.submit`.
+        """Begin `work(*arguments, progress=..., **options)` in `worker`.
 
-        Work that names a parameter `folder` is given the task's folder there. Its reports of progress raise `Stopped`
-        once the task is closed.
+        Args:
+            worker: the thread.
+            work: called with `progress`, a function of (done, total, stage) that raises Stopped once the job is closed;
+                if it has a parameter `folder`, also with the job's folder.
+            small: as in `Worker.submit`.
         """
         self.folder = Path(tempfile.mkdtemp(prefix="memorytalker-"))
         self.progress: tuple[int, int, str] = (0, 0, "")
         self._worker = worker
         self._stage_began = time.monotonic()
-        self._lock = threading.Lock()  # held where the task begins, ends or is closed
+        self._lock = threading.Lock()  # held while the job begins, ends or is closed
         self._begun = self._closed = False
         self._ended = threading.Event()
         self._value: T | None = None
         self._error: BaseException | None = None
         if "folder" in inspect.signature(work).parameters:
             options = {"folder": self.folder} | options
-        # The context carries the visitor's request, which the lender of a GPU asks for.
+        # The context carries the visitor's request, which `spaces` needs to lend a GPU.
         context = contextvars.copy_context()
         self._call: Callable[[], T] | None = functools.partial(
             context.run, work, *arguments, progress=self._report, **options
@@ -104,21 +110,24 @@ class Job(Generic[T]):
 
     @property
     def begun(self) -> bool:
-        """Whether the worker has come to this task."""
+        """Whether the worker has started this job."""
         return self._begun
 
     def wait(self, seconds: float) -> bool:
-        """Wait for at most so many seconds; whether the work has ended, well or badly."""
+        """Wait for at most `seconds`; return whether the work has ended, with a result or an exception."""
         return self._ended.wait(seconds)
 
     @property
     def result(self) -> T:
-        """What the work returned, None if that is what it returned.
+        """What the work returned, which may be None.
 
-        Raises what the work raised, NotDone before the work has ended, and Stopped of a task that was closed.
+        Raises:
+            NotDone: the work has not ended.
+            Stopped: the job was closed.
+            Exception: what the work raised.
         """
         if self._closed:
-            raise Stopped("This task was closed, and holds its result no longer.")
+            raise Stopped("This job was closed and no longer holds its result.")
         if not self._ended.is_set():
             raise NotDone("This work has not ended; wait for it first.")
         if self._error is not None:
@@ -126,18 +135,18 @@ class Job(Generic[T]):
         return self._value  # type: ignore[return-value]  # T may be None
 
     def seconds_left(self) -> float | None:
-        """Estimated from the pace of the present stage; None as long as that says nothing."""
+        """Seconds left, estimated from the pace of the present stage; None while there is too little to go by."""
         done, total, _ = self.progress
         spent = time.monotonic() - self._stage_began
         return spent * (total - done) / done if total and done and spent > 1 else None
 
     def close(self) -> None:
-        """Stop the work, and remove the folder as soon as the worker has let go of it. May be called twice."""
+        """Stop the work, and remove the folder once the worker no longer uses it. May be called twice."""
         with self._lock:
             self._closed = True
             self._call = self._value = self._error = None
             if self._begun and not self._ended.is_set():
-                return  # the worker lets go at its next report, and tidies up
+                return  # the worker stops at its next report and removes the folder
             self._ended.set()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -150,7 +159,7 @@ class Job(Generic[T]):
     def _run(self) -> None:
         with self._lock:
             call, self._call = self._call, None
-            if call is None:  # closed while it waited
+            if call is None:  # closed while it was queued
                 return
             self._begun = True
         value: T | None = None
@@ -158,7 +167,7 @@ class Job(Generic[T]):
         try:
             self._report(0, 0, "")
             value = call()
-        except BaseException as error:  # whoever asked is told, in another thread
+        except BaseException as error:  # raised again by `result`, in another thread
             failure = without_frames(error)
         call = None
         with self._lock:
@@ -179,31 +188,38 @@ class Job(Generic[T]):
 
 
 class JobRunner:
-    """Where the page's sections have their work done; the talker is the desk's own.
+    """Runs the page's jobs, one at a time, and gives them the talker.
 
-    `head` is the talker's head, `slots` its labels; `mean_style` the average training speaker's weights per memory slot
-    (n,), or None where the weights do not know it; `visits` keeps each visitor's results.
+    The network is reached only through `animate`, `style_of` and `slot_face`. These run as a job's work or are called
+    from one; in any other thread than the worker's they raise RuntimeError. On a Space they run on the borrowed GPU.
 
-    What needs the network goes through `animate`, `style_of` and `slot_face`, and there is no other way to it. They run
-    as a task's work or are called from within one, and raise RuntimeError in any other thread than the worker's. Where
-    there is a borrowed GPU they run on that.
+    Attributes:
+        head: the talker's head.
+        slots: the n slot labels.
+        mean_style: style weights (n,) of the average training speaker; None where the weights do not include them.
+        session_files: keeps each visitor's results.
     """
 
     def __init__(self, talker: TalkerLike, keep_seconds: float = KEEP_SECONDS) -> None:
         self.head: HeadMesh = talker.head
         self.slots: tuple[str, ...] = tuple(talker.config.slots)
         mean = np.asarray(talker.mean_style)
-        self.mean_style: np.ndarray | None = None if (mean == 1).all() else mean  # ones: the weights do not know it
-        self.visits = SessionFiles(keep_seconds)
+        self.mean_style: np.ndarray | None = None if (mean == 1).all() else mean  # ones: the weights do not include it
+        self.session_files = SessionFiles(keep_seconds)
         # A graphics context belongs to one thread, and one thing at a time keeps memory in bounds.
         self._worker = Worker()
         calls = ("animate", "style_of", "slot_face")
         self._network: Mapping[str, Callable[..., Any]] = {name: _on_gpu(getattr(talker, name)) for name in calls}
 
-    def task(self, work: Callable[..., T], *arguments: Any, small: bool = False, **options: Any) -> Job[T]:
+    def job(self, work: Callable[..., T], *arguments: Any, small: bool = False, **options: Any) -> Job[T]:
         """Begin `work(*arguments, progress=report, **options)` in the one worker thread.
 
-        `small`: it needs the network for a moment and no graphics, so it may be done between two steps of a video.
+        Args:
+            work: as in `Job`.
+            small: it takes a moment and no graphics, so it may run between two frames of a video.
+
+        Returns:
+            The job; close it when it is no longer needed.
         """
         return Job(self._worker, work, *arguments, small=small, **options)
 

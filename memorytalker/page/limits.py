@@ -1,4 +1,4 @@
-"""What the page takes from a visitor, and the plain sentences with which it refuses the rest."""
+"""What the page accepts from a visitor, and the messages with which it refuses the rest."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATIENCE_SECONDS = 900.0
 LARGEST_SEED = 2**31 - 1
 
 LIMITS_TEXT = (
-    f"WAV, FLAC, MP3, M4A, OGG, WebM, or the sound of a film; 0.1 to {LONGEST_SECONDS:.0f} seconds; at most "
+    f"WAV, FLAC, MP3, M4A, OGG, WebM, or the sound of a video; 0.1 to {LONGEST_SECONDS:.0f} seconds; at most "
     f"{LARGEST_MEGABYTES} MB. One video is drawn at a time, and up to {LONGEST_QUEUE} visitors may wait. Your sound "
     f"stays on this server and is deleted within about an hour; the results go when you leave the page."
 )
@@ -28,13 +28,19 @@ TOO_SLOW = "This takes too long; try again with a shorter recording."
 
 
 class PageError(InputError):
-    """A wish that cannot be met; the message is one plain sentence that names the remedy."""
+    """A request that cannot be met; the message is one plain sentence that names the remedy."""
 
 
 def read_sound(path: str | Path | None, missing: str) -> Waveform:
-    """The waveform of a visitor's file, at most LONGEST_SECONDS long; `missing` is said where there is no file.
+    """The waveform of a visitor's file, at most LONGEST_SECONDS long.
 
-    Raises PageError or AudioError, in plain words.
+    Args:
+        path: the file on this server, or None.
+        missing: the message where there is no file.
+
+    Raises:
+        PageError: there is no file, or no longer; in plain words.
+        AudioError: the file cannot be read as sound, or is too long; in plain words.
     """
     if not path:
         raise PageError(missing)
@@ -44,7 +50,7 @@ def read_sound(path: str | Path | None, missing: str) -> Waveform:
 
 
 def refused(error: Exception) -> gr.Error:
-    """The message of a plain-word error as what a visitor sees; Gradio would take markup in it for markup."""
+    """The error as Gradio shows it to a visitor, with its message escaped: Gradio would render markup in it."""
     return gr.Error(html.escape(str(error), quote=False), print_exception=False)
 
 

@@ -1,18 +1,18 @@
-"""The allocator: memory that a visit took goes back to the machine when the visit is over."""
+"""Settings of glibc's malloc: memory that a visit used is returned to the system."""
 
 from __future__ import annotations
 
 import ctypes
 
-#: Of glibc's malloc.h: arrays from this size on are given back as soon as they are free, and how many pools there are.
+#: mallopt parameters of glibc's malloc.h. Blocks of LARGE bytes and more are returned when freed; POOLS: of arenas.
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
 LARGE, POOLS = 2**20, 2
 
 
 def tune_malloc() -> bool:
-    """Let freed memory not stay in a pool of each thread, as it does by default; whether this system can be told so.
+    """Tune glibc's malloc so that freed arrays do not stay in an arena per thread; returns False on other systems.
 
-    Else a page that serves one visitor after the other in changing threads grows by megabytes a visit for an hour.
+    With the default, a page that serves visitors in changing threads grows by megabytes per visit for an hour.
     """
     try:
         tune = ctypes.CDLL("libc.so.6").mallopt

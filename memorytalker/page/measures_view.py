@@ -1,4 +1,4 @@
-"""What was measured of a prediction, in words and as a table, for people and for screen readers."""
+"""The measures of a comparison as HTML: in sentences and as a table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from memorytalker.comparison.predictions import Comparison, Prediction
 from memorytalker.evaluation.measures import MEASURES, Measure
 from memorytalker.evaluation.metrics import correlation
 
-#: Unit of a measure -> what a person reads instead, and how many of it are one.
+#: Unit of a measure -> the unit that is shown, and how many of it make one.
 _UNITS = MappingProxyType({"m2": ("mm²", 1e6), "m": ("mm", 1e3), "ms": ("ms", 1.0)})
 _NOTE = (
     "Lower is better in all but FDD, signed, and MTM, signed, which are best at 0. The still face never moves: a "
@@ -22,29 +22,30 @@ _NOTE = (
 
 
 def words_html(comparison: Comparison) -> str:
-    """The gist in sentences, and what was decided on the way."""
+    """The result in sentences, and the remarks on the clip."""
     one, both = comparison.predictions
-    said = []
+    sentences = []
     if len(comparison.opening):
         still = 1000 * comparison.still["lip_max"]
-        said.append(
-            f"In stages 1 + 2, with the manner of this voice, the lip point that is farthest off is {_error(both)} "
-            f"from the truth on average; in stage 1, without it, {_error(one)}; in a still face {still:.1f} mm."
+        sentences.append(
+            f"In stages 1 + 2, in the style of this voice, the lip point that is farthest off is {_error(both)} "
+            f"from ground truth on average; in stage 1, the neutral style, {_error(one)}; in a still face "
+            f"{still:.1f} mm."
         )
         fits = [correlation(prediction.opening, comparison.opening) for prediction in (both, one)]
-        said.append(
-            f"The lips open and close with the truth at a correlation of {fits[0]:.2f} (stage 1: {fits[1]:.2f}; 1 is "
+        sentences.append(
+            f"The lip opening has a correlation of {fits[0]:.2f} with ground truth (stage 1: {fits[1]:.2f}; 1 is "
             "perfect, 0 is none)."
         )
-        said += [_timing(both)]
-    truth = comparison.ground_truth
-    about = [f"{truth.name}; {comparison.seconds:.1f} s.", KINDS[truth.kind], *comparison.remarks]
-    paragraphs = (("", said), (' class="small"', about))
+        sentences += [_timing(both)]
+    reference = comparison.ground_truth
+    about = [f"{reference.name}; {comparison.seconds:.1f} s.", KINDS[reference.kind], *comparison.remarks]
+    paragraphs = (("", sentences), (' class="small"', about))
     return "".join(f"<p{look}>{html.escape(' '.join(filter(None, words)))}</p>" for look, words in paragraphs)
 
 
 def measures_html(comparison: Comparison) -> str:
-    """Every measure with its definition, of stage 1, stages 1 and 2, and a face that keeps still."""
+    """A table of every measure with its definition: of stage 1, of stages 1 + 2, and of a face that never moves."""
     one, both = comparison.predictions
     rows = [_row(measure, one.values, both.values, comparison.still) for measure in MEASURES
             if measure.name not in comparison.absent]  # fmt: skip
@@ -56,7 +57,7 @@ def measures_html(comparison: Comparison) -> str:
     )  # fmt: skip
     return (
         '<h2>Measures</h2><div class="measures" role="region" tabindex="0" aria-label="Measures of this clip"><table>'
-        f"<caption>Distances from the truth, over {len(comparison.ground_truth.motion.offsets)} frames</caption>"
+        f"<caption>Distances from ground truth, over {len(comparison.ground_truth.motion.offsets)} frames</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         f'<p class="small">{html.escape(_NOTE)}</p>{absent}'
     )
@@ -86,5 +87,5 @@ def _timing(prediction: Prediction) -> str:
     if not math.isfinite(late):
         return ""
     if abs(late) < 1:
-        return "In stages 1 + 2 they come in time."
-    return f"In stages 1 + 2 they come {abs(late):.0f} ms {'late' if late > 0 else 'early'} on average."
+        return "In stages 1 + 2 the lips move in time."
+    return f"In stages 1 + 2 the lips move {abs(late):.0f} ms {'late' if late > 0 else 'early'} on average."

@@ -1,4 +1,4 @@
-"""Player: a head in 3D that can be turned, in step with its sound; its values travel inside the component."""
+"""A component that plays a 3D head with its sound; the visitor can turn it."""
 
 from __future__ import annotations
 
@@ -23,11 +23,17 @@ def player(
     autoplay: bool = True,
     **options: Any,
 ) -> gr.HTML:
-    """A component for the values below; None empties it, and it then says `empty`.
+    """A component whose value comes from `player_value`; None empties it.
 
-    `channel` is the name of the clock that it keeps for other parts of the page ("memorytalker:time" and
-    "memorytalker:seek" on the document). `no_3d` is what a browser without WebGL says instead of the head. `autoplay`:
-    a new value begins to play, unless the visitor asked for less motion. More `options` go to `gr.HTML`.
+    Args:
+        elem_id: its element id.
+        channel: name in its events "memorytalker:time" and "memorytalker:seek" on the document, which keep other parts
+            of the page at the same time.
+        label: its accessible name.
+        empty: text while there is no value.
+        no_3d: text in place of the head where there is no WebGL.
+        autoplay: play a new value at once, unless the visitor prefers reduced motion.
+        **options: further arguments of `gr.HTML`.
     """
     script = start_script("player.js", channel=channel, label=label, empty=empty, no3d=no_3d, autoplay=autoplay)
     return gr.HTML(
@@ -36,5 +42,5 @@ def player(
 
 
 def player_value(animation: Any) -> str:
-    """The motion of an `Animation` with its sound."""
+    """The value for an `Animation`: its motion and sound as JSON."""
     return pack(animation.head, animation.vertices, animation.fps).to_json(animation.waveform)

@@ -1,4 +1,4 @@
-"""Wish: everything that a visitor chooses for one animation, checked in plain words, and told again as a caption."""
+"""What a visitor chooses for one animation: its check, in plain words, and its caption."""
 
 from __future__ import annotations
 
@@ -17,15 +17,20 @@ CAMERA_NAMES: Mapping[str, str] = MappingProxyType(
     {"front": "Front", "three_quarter": "Three-quarter", "profile": "Profile"}
 )
 NO_SOUND = "There is no voice yet; record one, upload a file or take an example."
-NO_STYLE_SOUND = "There is no second clip yet; give the voice whose manner you want, or choose another manner."
+NO_STYLE_SOUND = "There is no second clip yet; give the voice whose style you want, or choose another style."
 
 
 @dataclass(frozen=True)
 class AnimateRequest:
     """One animation as asked for.
 
-    `sound` and `style_sound` are paths on this server; `identity` is the head, and `options` all else that the talker
-    takes.
+    Args:
+        sound: path of the voice on this server.
+        identity: name of the head.
+        camera: a key of CAMERA_NAMES.
+        style: where the speaking style comes from, one of STYLE_SOURCES.
+        style_sound: path of the clip that gives the style, for ANOTHER_VOICE.
+        options: everything else that `Talker.animate` takes.
     """
 
     sound: str | None
@@ -36,59 +41,79 @@ class AnimateRequest:
     options: AnimateOptions = AnimateOptions()
 
     def checked(self, identities: Any) -> RequestAudio:
-        """The sounds of this wish; raises PageError or AudioError, in plain words, for what cannot be met."""
+        """Read the sounds of this request.
+
+        Args:
+            identities: names of the heads there are.
+
+        Raises:
+            PageError: a choice that does not exist, or a clip that is missing or silent; in plain words.
+            AudioError: a sound that cannot be read; in plain words.
+        """
         if not isinstance(self.identity, str) or self.identity not in identities:
             raise PageError(f"There is no such head; choose one of {', '.join(identities)}.")
         if self.camera not in CAMERAS:
             raise PageError(f"There is no such camera; choose one of {', '.join(CAMERAS)}.")
         if self.style not in STYLE_SOURCES:
-            raise PageError(f"There is no such manner of speaking; choose one of: {', '.join(STYLE_SOURCES)}.")
+            raise PageError(f"There is no such speaking style; choose one of: {', '.join(STYLE_SOURCES)}.")
         if self.options.seed > LARGEST_SEED:
             raise PageError(f"The seed is a whole number from 0 to {LARGEST_SEED}.")
         speech = read_sound(self.sound, NO_SOUND)
         if self.style != ANOTHER_VOICE:
             return RequestAudio(speech, None)
-        manner = read_sound(self.style_sound, NO_STYLE_SOUND)
-        if is_silent(manner):
-            raise PageError("The second clip is silent, and silence has no manner; give one in which somebody speaks.")
-        return RequestAudio(speech, manner)
+        style = read_sound(self.style_sound, NO_STYLE_SOUND)
+        if is_silent(style):
+            raise PageError(
+                "The second clip is silent and so has no speaking style; give one in which somebody speaks."
+            )
+        return RequestAudio(speech, style)
 
-    def arguments(self, voices: RequestAudio) -> dict[str, Any]:
+    def arguments(self, audio: RequestAudio) -> dict[str, Any]:
         """Keyword arguments of `Talker.animate`."""
-        style = {ANOTHER_VOICE: {"style": voices.manner}, NEUTRAL: {"style": None}}.get(self.style, {})
-        return style | {"options": self.options.changed(identity=self.identity)}
+        styles: dict[str, dict[str, Any]] = {ANOTHER_VOICE: {"style": audio.style}, NEUTRAL: {"style": None}}
+        return styles.get(self.style, {}) | {"options": self.options.changed(identity=self.identity)}
 
     def caption(self, head_name: str) -> str:
         """The settings in one line of words."""
         options = self.options
         share = f"{100 * options.style_blend:.0f} %"
-        manner = "neutral manner" if self.style == NEUTRAL else f"manner of {self.style}, {share}"
+        style = "neutral style" if self.style == NEUTRAL else f"style of {self.style}, {share}"
         parts = [
             head_name,
             f"camera {CAMERA_NAMES[self.camera].lower()}",
-            manner,
+            style,
             f"expression {f'on, seed {options.seed}' if options.expression else 'off'}",
-            f"mouth {'closed in silence' if options.close_in_silence else 'as the network moves it in silence'}",
+            f"mouth {'kept closed in pauses' if options.close_in_silence else 'as the network moves it in pauses'}",
         ]
         return "; ".join(parts) + "."
 
 
 @dataclass(frozen=True, eq=False)
 class RequestAudio:
-    """The sounds of a wish: what is said, and whose manner is taken where that is another clip."""
+    """The sounds of a request.
+
+    Args:
+        speech: what the head says.
+        style: the clip that gives the speaking style; None where it is not another voice's.
+    """
 
     speech: Waveform
-    manner: Waveform | None
+    style: Waveform | None
 
 
 def seen_name(name: str, description: str = "") -> str:
-    """An identity as a visitor reads it: its name, and a few words where there are some."""
+    """The name of an identity as a visitor reads it, with its description if there is one."""
     return name.replace("_", " ").capitalize() + (f", {description}" if description else "")
 
 
 def options_of(seed: Any = 0, **chosen: Any) -> AnimateOptions:
-    """The options that a visitor chose, fields of AnimateOptions; some programs write whole numbers as 7.0.
+    """AnimateOptions of what a visitor chose.
 
-    Raises ConfigError, in plain words, for a value that cannot be used.
+    Args:
+        seed: a whole number; 7.0 is taken as 7, for JSON clients may send it so.
+        **chosen: other fields of AnimateOptions.
+
+    Raises:
+        ConfigError: a value that cannot be used; in plain words.
     """
     return AnimateOptions(seed=int(seed) if isinstance(seed, float) and seed.is_integer() else seed, **chosen)

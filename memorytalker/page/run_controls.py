@@ -1,4 +1,4 @@
-"""Run controls: what tabs that run something long share: a form read by name, a button, Stop, plain failures."""
+"""What tabs with a long run share: a form read by name, the buttons Run and Stop, and failures in plain words."""
 
 from __future__ import annotations
 
@@ -19,22 +19,27 @@ from memorytalker.page.status import STEPS, status_html
 
 R = TypeVar("R")
 #: What a handler yields: component -> its new value.
-Shown = dict[Any, Any]
+Updates = dict[Any, Any]
 WAITING = "Waiting for a free place…"
-INSTANT = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
-#: Whatever draws or needs the network shares one place: one request is worked on at a time.
-ONE_AT_A_TIME = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibility": "private"}
+INSTANT: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
+#: Events that need the worker run one at a time.
+ONE_AT_A_TIME: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibility": "private"}
 log = logging.getLogger("memorytalker.page")
 
 
 class Form(Generic[R]):
-    """Which component asks for which field of a request; nothing depends on their order.
-
-    `build` makes the request, such as its dataclass itself, and `parts` names a component for each of its parameters.
-    Raises TypeError where one has no component, or a component no parameter.
-    """
+    """Which component gives which field of a request, by name."""
 
     def __init__(self, build: Callable[..., R], parts: Mapping[str, Component]) -> None:
+        """Pair parameters with components.
+
+        Args:
+            build: makes the request, such as its dataclass.
+            parts: parameter of `build` -> component.
+
+        Raises:
+            TypeError: a parameter without component, or a component without parameter.
+        """
         wanted, given = set(inspect.signature(build).parameters), set(parts)
         if wanted != given:
             raise TypeError(f"The form and the request differ in: {', '.join(sorted(wanted ^ given))}.")
@@ -42,59 +47,66 @@ class Form(Generic[R]):
 
     @property
     def inputs(self) -> set[Component]:
-        """For an event's `inputs`: of a set, Gradio hands a handler one dictionary, component -> value."""
+        """The `inputs` of an event: for a set, Gradio gives the handler one dictionary, component -> value."""
         return set(self._parts.values())
 
     def read(self, values: Mapping[Component, Any]) -> R:
-        """The request that those values make. Raises what `build` raises."""
+        """The request of these values. Raises what `build` raises."""
         return self._build(**{name: values[part] for name, part in self._parts.items()})
 
 
 class Phase(enum.Enum):
-    """Where a visitor's run stands."""
+    """The state of a visitor's run."""
 
     IDLE = "idle"
-    WAITING = "waiting"  # pressed, and not yet begun
+    WAITING = "waiting"  # in the queue
     RUNNING = "running"
 
 
 @dataclass
 class Watch:
-    """How far one run has come: what it is doing, and the seconds after which each result was there."""
+    """What one run is doing, and the seconds after which each result was ready."""
 
     doing: str
     began: float = field(default_factory=time.monotonic)
     times: list[float] = field(default_factory=list)
 
     def arrived(self) -> None:
-        """One more result is there."""
+        """Note the time of one more result."""
         self.times.append(time.monotonic() - self.began)
 
 
 class RunControls:
-    """A button that begins, one that stops, and the line that says where it stands; make it inside the Blocks."""
+    """The buttons Run and Stop, and the status; create it inside the Blocks."""
 
     def __init__(self, status: gr.HTML, run: gr.Button, stop: gr.Button, steps: Sequence[str] = STEPS) -> None:
         self.status, self.run, self.stop, self.steps = status, run, stop, steps
         self.phase = gr.State(Phase.IDLE)
         self.outputs = [status, run, stop, self.phase]
 
-    def begun(self) -> Shown:
-        """While it runs, it can be stopped and not begun."""
+    def begun(self) -> Updates:
+        """Updates when the run has begun."""
         return self._buttons(Phase.RUNNING)
 
-    def ended(self, text: str, step: int = -1, wrong: bool = False) -> Shown:
-        """It has ended with these words; `step` as of `status_html`."""
+    def ended(self, text: str, step: int = -1, wrong: bool = False) -> Updates:
+        """Updates when the run has ended; the arguments are those of `status_html`."""
         return self._buttons(Phase.IDLE) | {self.status: self._line(text, step, wrong)}
 
     def wire(
-        self, handler: Callable[..., Iterator[Shown]], form: Form[Any], outputs: Sequence[Any], show_status: str,
+        self, handler: Callable[..., Iterator[Updates]], form: Form[Any], outputs: Sequence[Any], show_status: str,
         also_stopped: Sequence[Any] = (),
     ) -> Any:  # fmt: skip
-        """Let the buttons work, and return the event that runs.
+        """Connect the buttons.
 
-        handler: a generator of what is shown, given the form's values. outputs: what it shows besides these controls.
-        show_status: JavaScript that brings the line into view. also_stopped: other events that Stop ends.
+        Args:
+            handler: a generator of updates; called with the form's values and the gr.Request.
+            form: gives the inputs.
+            outputs: the components that the handler updates, besides these controls.
+            show_status: JavaScript that scrolls to the status.
+            also_stopped: other events that Stop cancels.
+
+        Returns:
+            The event of the run.
         """
         event = self.run.click(
             lambda: self._buttons(Phase.WAITING) | {self.status: self._line(WAITING)}, None, self.outputs,
@@ -102,45 +114,53 @@ class RunControls:
         ).then(
             handler, form.inputs, [*self.outputs, *outputs], show_progress="hidden", **ONE_AT_A_TIME
         )  # fmt: skip
-        # A full queue, or a choice that a component itself refuses, ends an event before it begins.
+        # A full queue, or a value that a component itself refuses, ends the event before its handler begins.
         event.failure(
             lambda phase: self.ended(BUSY, wrong=True) if phase is Phase.WAITING else self._buttons(Phase.IDLE),
             self.phase, self.outputs, **INSTANT,
         )  # fmt: skip
-        # Said twice: on a busy machine a last report of progress may arrive after the first. Not so the buttons, which
-        # by then may belong to the next run.
+        # The text is set twice, since a last progress report may arrive in between. The buttons are set once: by then
+        # they may belong to the next run.
         self.stop.click(
             lambda: self.ended("Stopped."), None, self.outputs, cancels=[event, *also_stopped], **INSTANT
         ).then(lambda: self._line("Stopped."), None, self.status, **INSTANT)
         return event
 
-    def plainly(self, shown: Iterable[Shown], ours: Callable[[], str]) -> Iterator[Shown]:
-        """Pass on what a run shows, and its failure as the end of it; see the function of this name."""
-        yield from plainly(shown, partial(self.ended, wrong=True), ours)
+    def report_failures(self, updates: Iterable[Updates], our_fault: Callable[[], str]) -> Iterator[Updates]:
+        """Pass on the updates of a run; a failure ends it. See the function of this name."""
+        yield from report_failures(updates, partial(self.ended, wrong=True), our_fault)
 
     def _line(self, text: str, step: int = -1, wrong: bool = False) -> str:
         return status_html(step, text, wrong=wrong, steps=self.steps)
 
-    def _buttons(self, phase: Phase) -> Shown:
+    def _buttons(self, phase: Phase) -> Updates:
         busy = phase is not Phase.IDLE
         return {self.run: gr.Button(interactive=not busy), self.stop: gr.Button(interactive=busy), self.phase: phase}
 
 
-def plainly(shown: Iterable[Shown], said: Callable[[str], Shown], ours: Callable[[], str]) -> Iterator[Shown]:
-    """Pass on what is shown; a failure is first shown in one plain sentence, by `said`, and then raised as gr.Error.
+def report_failures(
+    updates: Iterable[Updates], failed: Callable[[str], Updates], our_fault: Callable[[], str]
+) -> Iterator[Updates]:
+    """Pass on updates; a failure is first shown as one plain sentence and then raised as gr.Error.
 
-    `ours` gives the sentence for what failed on our side; that alone is logged.
+    Args:
+        updates: what a run yields.
+        failed: sentence -> the updates that show it.
+        our_fault: the sentence for an error that is not the visitor's; only such an error is logged.
+
+    Raises:
+        gr.Error: the run failed.
     """
     try:
-        yield from shown
+        yield from updates
     except PLAIN_ERRORS as error:
-        yield said(str(error))
+        yield failed(str(error))
         raise refused(error) from None
     except TimeoutError as error:
-        yield said(TOO_SLOW)
+        yield failed(TOO_SLOW)
         raise refused(PageError(TOO_SLOW)) from error
     except Exception as error:
-        text = ours()
+        text = our_fault()
         log.exception("A visitor was told: %s", text)
-        yield said(text)
+        yield failed(text)
         raise refused(PageError(text)) from error

@@ -1,4 +1,4 @@
-"""Scripts: the page's own JavaScript modules, served from this machine under an address that names their version."""
+"""The page's own JavaScript modules, served under an address that names their version."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-#: Where the page's JavaScript and style sheets lie.
+#: The page's JavaScript and style sheets.
 SCRIPTS_FOLDER = Path(__file__).resolve().parent / "static"
-#: Path of the scripts below the page's own; the version follows it.
+#: Path of the scripts below the page's root; the version follows.
 ROUTE = "/memorytalker-scripts"
-#: Under one address there is one content for ever, so a browser need not ask again.
+#: What is served under an address never changes, so a browser need not ask again.
 KEPT = "public, max-age=31536000, immutable"
 
 
 def scripts_version(folder: Path = SCRIPTS_FOLDER) -> str:
     """The first 12 digits of the sha256 of all names and contents in `folder`.
 
-    The version is part of the path, so modules that import each other by relative addresses, and the style sheet of the
-    player, are of one version too.
+    The version is part of the path, so modules imported by relative addresses are of the same version.
     """
     digest = hashlib.sha256()
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -34,9 +33,9 @@ def scripts_version(folder: Path = SCRIPTS_FOLDER) -> str:
 
 
 def scripts_route(folder: Path = SCRIPTS_FOLDER) -> Mount:
-    """What serves the files of `folder` in their present version; `Blocks.launch` takes it in `app_kwargs`.
+    """The route that serves `folder` in its present version, for `app_kwargs` of `Blocks.launch`.
 
-    Another version is answered with 404: a page that was loaded before an update must not get half of the new one.
+    Other versions are answered with 404: a page that was loaded before an update must not mix both.
     """
     return Mount(f"{ROUTE}/{scripts_version(folder)}", _Kept(directory=folder), name="scripts")
 
@@ -49,11 +48,16 @@ class _Kept(StaticFiles):
 
 
 def start_script(name: str, **options: Any) -> str:
-    """A `js_on_load` for `gr.HTML` that loads the module `name` of `SCRIPTS_FOLDER` and mounts it in the component.
+    """JavaScript that loads a module and mounts it in a `gr.HTML`, for its `js_on_load`.
 
-    The module exports `mount(element, options, tools)`, with `tools` of {props, trigger, watch} as Gradio gives them.
-    Where it cannot be loaded, one plain sentence stands in the component. Events that it triggers must be named in
-    `options`, for Gradio knows only those that it finds in this text.
+    Args:
+        name: file name in SCRIPTS_FOLDER; exports `mount(element, options, tools)`, where `tools` is Gradio's
+            {props, trigger, watch}.
+        **options: JSON values. Events that the module triggers must be among them, for Gradio finds the names of events
+            in this text.
+
+    Returns:
+        The script; where the module cannot be loaded it shows a message in the component.
     """
     return f"""
 {_import(name)}.then(
@@ -66,16 +70,19 @@ def start_script(name: str, **options: Any) -> str:
 
 
 def call_script(name: str, function: str, *arguments: Any) -> str:
-    """A `js` for `Blocks.launch` or an event that calls `function` of the module `name` of `SCRIPTS_FOLDER`.
+    """JavaScript that calls a function of a module, for `js` of an event or of `Blocks.launch`.
 
-    `arguments`, values of JSON, come before those that Gradio gives.
+    Args:
+        name: file name in SCRIPTS_FOLDER.
+        function: an export of it.
+        *arguments: JSON values, passed before Gradio's own.
     """
     given = "".join(f"{json.dumps(argument)}, " for argument in arguments)
     return f"(...values) => {_import(name)}.then((module) => module.{function}({given}...values))"
 
 
 def _import(name: str) -> str:
-    """An expression of JavaScript: the promise of a module, wherever the page is served."""
+    """A JavaScript expression: the promise of a module, relative to the page's root."""
     address = json.dumps(f"{ROUTE}/{scripts_version()}/{name}")
     root = '(window.gradio_config?.root ?? new URL(".", document.baseURI).href)'
     return f'import({root}.replace(/[/]$/, "") + {address})'

@@ -1,4 +1,4 @@
-"""The staged progress: where work stands, in words and as a bar."""
+"""The progress of a job as HTML: its step, a bar and a line of text."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from memorytalker.page.jobs import Job
 from memorytalker.page.limits import PATIENCE_SECONDS
 
 T = TypeVar("T")
-STEPS = ("Listen", "3D head", "Video")
-#: What is said of the stages that the worker names.
+STEPS = ("Motion", "3D head", "Video")
+#: Stage that the work reports -> what the visitor reads.
 STAGES = {
-    "motion": "Recalling the movements",
+    "motion": "Recalling the motion",
     "pack": "Packing the 3D head",
     "render": "Drawing the video",
-    "pictures": "Drawing the video",
 }
-#: How often progress is told: a page that is drawn without a GPU takes a good part of a core for each repaint.
+#: Seconds between two updates. A browser without a GPU takes a good part of a core for each repaint.
 POLL_SECONDS = 0.5
 
 
 def status_html(
     step: int, text: str, bar: float | None = None, wrong: bool = False, steps: Sequence[str] = STEPS
 ) -> str:
-    """Chips, a bar and a line of words.
+    """Chips, a bar and a line of text.
 
-    `step` counts from 0 through `steps`, -1 before them, len(steps) when all are done; `bar` is from 0 to 1, None where
-    it is unknown.
+    Args:
+        step: index into `steps`; -1 before the first, len(steps) when all are done.
+        text: the line.
+        bar: share that is done, 0 to 1; None where it is unknown.
+        wrong: the line is an error message.
+        steps: names of the steps.
     """
     now = 'class="now" aria-current="step"'
     marks = ('class="done"' if index < step else now if index == step else "" for index in range(len(steps)))
@@ -41,33 +44,42 @@ def status_html(
     return f'<div class="staged"><ol class="steps">{chips}</ol>{line}<p class="{tone}">{html.escape(text)}</p></div>'
 
 
-def progress_html(task: Job[Any], step: int, doing: str, steps: Sequence[str] = STEPS) -> str:
-    """Where a running task stands; `doing` is said while it names no stage of its own."""
-    done, total, stage = task.progress
+def progress_html(job: Job[Any], step: int, doing: str, steps: Sequence[str] = STEPS) -> str:
+    """The status of a running job; `doing` is its text while it reports no known stage."""
+    done, total, stage = job.progress
     text = STAGES.get(stage, doing) + "…"
     text += f" {100 * done // total} %" if total else ""
-    left = task.seconds_left()
+    left = job.seconds_left()
     text += f", about {left:.0f} s left" if left is not None else ""
     return status_html(step, text, done / total if total else None, steps=steps)
 
 
 def stream_progress(
-    task: Job[T], step: int, doing: str, steps: Sequence[str] = STEPS, patience: float = PATIENCE_SECONDS
+    job: Job[T], step: int, doing: str, steps: Sequence[str] = STEPS, patience: float = PATIENCE_SECONDS
 ) -> Generator[str, None, T]:
-    """Yield the status of a task until it is done, and return what it returns; raises what its work raised.
+    """Yield the status of a job until it has ended, and return its result; closing this does not stop the job.
 
-    Raises TimeoutError after `patience` seconds. Whoever stops reading stops nothing: close the task.
+    Args:
+        job: the job.
+        step: its index in `steps`.
+        doing: text of the status while the job reports no known stage.
+        steps: names of the steps.
+        patience: seconds to wait at most.
+
+    Raises:
+        TimeoutError: the job has not ended after `patience` seconds.
+        Exception: what its work raised.
     """
-    yield progress_html(task, step, doing, steps)
-    for _ in waiting(task, POLL_SECONDS, patience):
-        yield progress_html(task, step, doing, steps)
-    return task.result
+    yield progress_html(job, step, doing, steps)
+    for _ in waiting(job, POLL_SECONDS, patience):
+        yield progress_html(job, step, doing, steps)
+    return job.result
 
 
-def waiting(task: Job[Any], seconds: float, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
-    """Yield every so many seconds until the task has ended. Raises TimeoutError after `patience` seconds."""
+def waiting(job: Job[Any], seconds: float, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
+    """Yield every `seconds` until the job has ended. Raises TimeoutError after `patience` seconds."""
     deadline = time.monotonic() + patience
-    while not task.wait(seconds):
+    while not job.wait(seconds):
         if time.monotonic() > deadline:
             raise TimeoutError
         yield

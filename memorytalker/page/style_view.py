@@ -1,4 +1,4 @@
-"""A manner of speaking as a visitor reads it: words, bars against the average speaker, and two voices side by side."""
+"""Style weights as HTML: in words, as bars relative to the average speaker, and two voices side by side."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from memorytalker.page import insight
 from memorytalker.phones import ENGLISH
 
 NEUTRAL_TEXT = (
-    "This is the neutral style: every slot counts as 1, so no sound is stressed and none is held back, and there is "
-    "nothing to draw. Choose the manner of a voice to see how it weighs the slots."
+    "This is the neutral style: every slot has weight 1, so there is nothing to draw. Choose the style of a voice to "
+    "see how it weights the slots."
 )
-#: Each scale reaches a little beyond its data, and at least this far to both sides of its middle.
+#: A scale reaches at least this factor to both sides of its middle.
 LEAST_REACH = 1.02
 
 
 class Scale:
-    """Factors on a logarithmic line: where each lies between the two ends, in percent."""
+    """A logarithmic axis for factors, a little longer than its data."""
 
     def __init__(self, values: Iterable[float], middle: float = 1.0) -> None:
         values = [*values, middle]
@@ -29,49 +29,57 @@ class Scale:
         self.low, self.high = low - margin, high + margin
 
     def place(self, value: float) -> float:
-        """Percent of the way from the left end."""
+        """Position of a factor on the axis, in percent from the left end."""
         return 100 * (math.log(value) - self.low) / (self.high - self.low)
 
 
 def style_html(weights: np.ndarray, average: np.ndarray | None, labels: Sequence[str], name: str) -> str:
-    """Style weights (n,) in words and as signed bars, sorted; `name` tells apart the choices of several such views."""
-    told = insight.emphasis(weights, average)
-    if told is None:
+    """Style weights in words and as sorted signed bars.
+
+    Args:
+        weights: (n,).
+        average: (n,) of the average speaker, or None.
+        labels: the n slot labels.
+        name: of the radio buttons; unique among the views on a page.
+    """
+    emphasis = insight.style_emphasis(weights, average)
+    if emphasis is None:
         return f'<div class="style-view"><p>{NEUTRAL_TEXT}</p></div>'
-    below = " (though below the average)" if told.relative.max() < 1 else ""
-    above = " (though above the average)" if told.relative.min() > 1 else ""
-    most, least = insight.extremes(told, labels)
-    own = told.relative / told.overall
-    return f"""<div class="style-view"><p>{html.escape(insight.strength_text(told))}</p>
+    below = " (though below the average)" if emphasis.relative.max() < 1 else ""
+    above = " (though above the average)" if emphasis.relative.min() > 1 else ""
+    most, least = insight.extremes(emphasis, labels)
+    own = emphasis.relative / emphasis.overall
+    return f"""<div class="style-view"><p>{html.escape(insight.strength_text(emphasis))}</p>
 <div class="lists"><div><h4>Most emphasised{below}</h4>{_listed(most)}</div>
 <div><h4>Most suppressed{above}</h4>{_listed(least)}</div></div>
 <fieldset><legend>Bars show each slot against</legend>
-<label><input type="radio" name="{name}" value="average" checked> {_reference(told)}</label>
-<label><input type="radio" name="{name}" value="own"> this voice on the whole ({told.overall:.2f} ×)</label></fieldset>
-<p class="keys">{_key("zero", "1 ×, as much")}<span class="by-average">{_key("whole", "this voice on the whole")}</span>
+<label><input type="radio" name="{name}" value="average" checked> {_reference(emphasis)}</label>
+<label><input type="radio" name="{name}" value="own"> this voice's mean ({emphasis.overall:.2f} ×)</label>
+</fieldset>
+<p class="keys">{_key("zero", "1 ×, equal")}<span class="by-average">{_key("whole", "this voice's mean")}</span>
 {_key("bar more", "more")}{_key("bar less", "less")}</p>
-{_bars(told.relative, told.order, labels, "by-average", told.overall)}
-{_bars(own, told.order, labels, "by-own", None)}</div>"""
+{_bars(emphasis.relative, emphasis.order, labels, "by-average", emphasis.overall)}
+{_bars(own, emphasis.order, labels, "by-own", None)}</div>"""
 
 
 def voices_html(first: np.ndarray, second: np.ndarray, average: np.ndarray | None, labels: Sequence[str]) -> str:
-    """Two manners, weights (n,) each, beside each other: a sentence, and two marks for each slot."""
+    """Two styles, weights (n,) each, side by side: a sentence, and two marks for each slot."""
     reference = np.ones(len(labels)) if average is None else np.asarray(average, np.float64)
     factors = np.stack([first / reference, second / reference])
     ratio = factors[1] / factors[0]
     scale = Scale(factors.ravel().tolist())
-    homes = _homes(labels)
+    groups = _groups(labels)
     rows = []
     for slot in np.argsort(-ratio, kind="stable").tolist():
         a, b = (scale.place(float(value)) for value in factors[:, slot])
         values = f"{factors[0, slot]:.3f} / {factors[1, slot]:.3f}"
-        said = f"first voice {factors[0, slot]:.3f} times, second {factors[1, slot]:.3f} times"
+        words = f"first voice {factors[0, slot]:.3f} times, second {factors[1, slot]:.3f} times"
         drawn = (
             f'<span class="join" style="left:{min(a, b):.2f}%;width:{abs(a - b):.2f}%"></span>'
             f'<span class="mark second" style="left:{b:.2f}%"></span>'
             f'<span class="mark first" style="left:{a:.2f}%"></span>'
         )
-        rows.append(_row(slot, labels, homes, said, drawn, values, scale))
+        rows.append(_row(slot, labels, groups, words, drawn, values, scale))
     neutral = " The first is the neutral style." if (np.asarray(first) == 1).all() else ""
     what = "the average training speaker" if average is not None else "the neutral style"
     return f"""<div class="style-view"><p>{html.escape(insight.difference_text(first, second, labels))}{neutral}</p>
@@ -81,7 +89,7 @@ def voices_html(first: np.ndarray, second: np.ndarray, average: np.ndarray | Non
 
 
 def _bars(relative: np.ndarray, order: np.ndarray, labels: Sequence[str], name: str, whole: float | None) -> str:
-    scale, homes, rows = Scale(relative.tolist()), _homes(labels), []
+    scale, groups, rows = Scale(relative.tolist()), _groups(labels), []
     fine = 3 if relative.max() / relative.min() < 1.2 else 2
     for slot in order.tolist():
         value = float(relative[slot])
@@ -89,30 +97,30 @@ def _bars(relative: np.ndarray, order: np.ndarray, labels: Sequence[str], name: 
         kind = "more" if value > 1 else "less"
         drawn = f'<span class="bar {kind}" style="left:{start:.2f}%;width:{end - start:.2f}%"></span>'
         drawn += "" if whole is None else f'<span class="whole" style="left:{scale.place(whole):.2f}%"></span>'
-        rows.append(_row(slot, labels, homes, f"{value:.{fine}f} times", drawn, f"{value:.{fine}f} ×", scale))
+        rows.append(_row(slot, labels, groups, f"{value:.{fine}f} times", drawn, f"{value:.{fine}f} ×", scale))
     return f'<ol class="bars {name}" aria-label="Slots, most emphasised first">{"".join(rows)}</ol>'
 
 
 def _row(
-    slot: int, labels: Sequence[str], homes: dict[int, str], said: str, drawn: str, values: str, scale: Scale
+    slot: int, labels: Sequence[str], groups: dict[int, str], words: str, drawn: str, values: str, scale: Scale
 ) -> str:
-    called = f"{insight.slot_names(labels, [slot])}{homes[slot]}: {said}; show its face"
+    label = f"{insight.slot_names(labels, [slot])}{groups[slot]}: {words}; show its face"
     zero = f'<span class="zero" style="left:{scale.place(1.0):.2f}%"></span>'
     return (
-        f'<li><button type="button" class="bar-row" data-slot="{slot}" aria-label="{html.escape(called)}">'
+        f'<li><button type="button" class="bar-row" data-slot="{slot}" aria-label="{html.escape(label)}">'
         f'<span class="phone">{html.escape(labels[slot])}</span><span class="track">{drawn}{zero}</span>'
         f'<span class="factor">{values}</span></button></li>'
     )
 
 
-def _homes(labels: Sequence[str]) -> dict[int, str]:
-    """What is seen of each slot, to be said after its name."""
+def _groups(labels: Sequence[str]) -> dict[int, str]:
+    """Slot -> the group it belongs to, as it follows the slot's name."""
     pairs = [(slot, name) for name, slots in ENGLISH.grouped(labels) for slot in slots]
     return {slot: f", {name}" if name and name != "silence" else "" for slot, name in pairs}
 
 
-def _reference(told: insight.Emphasis) -> str:
-    return "the average training speaker" if told.average_known else "the neutral style (the average is not known)"
+def _reference(emphasis: insight.Emphasis) -> str:
+    return "the average training speaker" if emphasis.average_known else "the neutral style (the average is not known)"
 
 
 def _key(mark: str, words: str) -> str:

@@ -1,4 +1,4 @@
-"""Looks: the page's own calm theme, and the settings with which it is served in public."""
+"""The page's theme, and the settings with which it is served in public."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from memorytalker.page.examples import SPEECH_FOLDER
 from memorytalker.page.limits import LARGEST_MEGABYTES
 from memorytalker.page.scripts import SCRIPTS_FOLDER, call_script, scripts_route
 
-FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # nothing is fetched from another host
+FONT = (
+    "system-ui",
+    "-apple-system",
+    "Segoe UI",
+    "Roboto",
+    "sans-serif",
+)  # system fonts: nothing is fetched from another host
 CODE_FONT = ("ui-monospace", "Consolas", "monospace")
-#: Sessions whose page Gradio remembers; each may hold a 3D head of some megabytes until its visitor leaves.
+#: Sessions whose component values Gradio keeps; each may hold a 3D head of megabytes until its visitor leaves.
 SESSIONS_REMEMBERED = 100
 
-#: Deep sea over paper: one accent, quiet greys that lean towards it. Every pair of text and ground is at least 4.5 : 1.
+#: One accent colour and greys. Every pair of text and background has a contrast of at least 4.5 : 1.
 ACCENT = gr.themes.Color(
     name="sea", c50="#eef7f7", c100="#d6ecec", c200="#aedada", c300="#7fc2c3", c400="#4fa6a9", c500="#2f898d",
     c600="#226f74", c700="#1b5a5f", c800="#17484c", c900="#133b3f", c950="#0a2427",
@@ -82,7 +88,7 @@ def _both(name: str, light: str, dark: str) -> dict[str, str]:
 
 
 def launch_options() -> dict[str, Any]:
-    """Keyword arguments for `Blocks.launch`: the looks, and the settings of a public page."""
+    """Keyword arguments of `Blocks.launch`: the theme, and the settings of a public page."""
     return {
         "theme": Calm(), "js": call_script("page.js", "start"), "css_paths": sorted(SCRIPTS_FOLDER.glob("*.css")),
         "max_file_size": f"{LARGEST_MEGABYTES}mb",

@@ -1,4 +1,4 @@
-"""Worker: the one thread of the page in which network and renderer work, and what it leaves behind."""
+"""The one thread of the page in which network and renderer run."""
 
 from __future__ import annotations
 
@@ -17,45 +17,43 @@ _here = threading.local()  # `_here.working` is true in the thread of a Worker
 
 
 def in_worker(work: Callable[P, T]) -> Callable[P, T]:
-    """Decorate work that needs the network or the renderer, so that it runs in the worker's thread or not at all.
+    """Decorate work that needs the network or the renderer: it raises RuntimeError in any other thread than a Worker's.
 
-    Elsewhere it raises RuntimeError before anything is done: a graphics context belongs to one thread, and the network
-    keeps what its layers say while it runs.
+    A graphics context belongs to one thread, and the network's forward hooks keep state while it runs.
     """
 
     @functools.wraps(work)
     def kept(*arguments: P.args, **options: P.kwargs) -> T:
         if not getattr(_here, "working", False):
-            raise RuntimeError(f"{work.__qualname__} is work for the desk's own thread; give it to Desk.task.")
+            raise RuntimeError(f"{work.__qualname__} belongs in the worker's thread; give it to JobRunner.job.")
         return work(*arguments, **options)
 
     return kept
 
 
 class Worker:
-    """One thread in which everything slow is done, one thing after the other.
+    """One thread that does everything slow, in order.
 
-    Small things that need the network alone (a style, the face of a slot) do not wait behind a long video. They are
-    done by the same thread between two steps of the running task, whenever it reports its progress: no two things ever
-    run at once, and the network is in the middle of nothing then. They get at most half of the time, so that however
-    many come, the task goes on. What needs the renderer always waits its turn.
+    Small calls that need only the network (a style, the face of a slot) do not wait behind a long video. The same
+    thread does them when the running job reports its progress: between two frames, when the network is idle. They get
+    at most half of the time, so the job always goes on. Calls that need the renderer wait their turn.
     """
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="talker", initializer=_begin_to_work)
-        self._small: deque[Callable[[], None]] = deque()
+        self._small: deque[Callable[[], object]] = deque()
         self._at_small = False
-        self._next_small = 0.0  # moment (monotonic, s) from which the running task may be interrupted again
+        self._next_small = 0.0  # time (monotonic, s) from which the running job may be interrupted again
 
-    def submit(self, call: Callable[[], None], small: bool = False) -> None:
-        """Have `call` done in its turn, or, if it is `small`, at the running task's next report."""
+    def submit(self, call: Callable[[], object], small: bool = False) -> None:
+        """Queue `call`; if it is `small`, it runs at the running job's next report of progress."""
         if small:
             self._small.append(call)
             call = self._do_small
         self._pool.submit(call)
 
     def pause(self) -> None:
-        """Called by the running task between two of its steps: one small thing may be done now."""
+        """Called by the running job between two of its steps: run at most one small call."""
         if self._at_small or time.monotonic() < self._next_small:
             return
         began = time.monotonic()
@@ -64,13 +62,13 @@ class Worker:
             self._next_small = ended + (ended - began)
 
     def close(self) -> None:
-        """End the thread when what it was given is done."""
+        """End the thread when its queue is done."""
         self._pool.shutdown()
 
     def _do_small(self) -> bool:
         try:
             call = self._small.popleft()
-        except IndexError:  # it was done in a pause
+        except IndexError:  # it ran in a pause
             return False
         self._at_small = True
         try:
@@ -85,10 +83,10 @@ def _begin_to_work() -> None:
 
 
 def without_frames(error: BaseException) -> BaseException:
-    """The error, with the places where it was raised and what led to it, but without the arrays that lay there.
+    """The error with its traceback and causes, but with the variables of their frames cleared.
 
-    A traceback holds every frame that it went through and so all its variables, and a frame that holds its own error
-    lives until the next full collection.
+    A traceback keeps every frame it went through, so every array in them; a frame that holds its own error lives until
+    the next full garbage collection.
     """
     seen: set[int] = set()
     chain: list[BaseException | None] = [error]
@@ -99,5 +97,5 @@ def without_frames(error: BaseException) -> BaseException:
         seen.add(id(one))
         traceback.clear_frames(one.__traceback__)
         chain += [one.__cause__, one.__context__]
-    # Its first place is the frame of the task itself, which goes on.
+    # The first entry is the frame of the job itself, which still runs.
     return error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)

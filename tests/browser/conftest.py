@@ -1,4 +1,4 @@
-"""What every browser test needs: the page around the stand-in or the real talker, Chromium, and visits to it."""
+"""What every browser test needs: the page around the stub or the real talker, Chromium, and visits to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WEIGHTS = ROOT / "weights" / "open" / "model.safetensors"
 
 @pytest.fixture(scope="package")
 def stub_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The page around the stand-in: as quick as a network can be, and it can be held up."""
+    """The page around the stub: as quick as a network can be, and it can be held up."""
     yield from site_of(ROOT / "tests" / "browser" / "serve_stub.py", tmp_path_factory.mktemp("stub"))
 
 
@@ -38,7 +38,7 @@ def real_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="package")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Chromium whose microphone hears CLIP, over and over."""
+    """Chromium whose microphone plays CLIP, over and over."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM:
         pytest.skip("there is no Chromium here (apt-get install chromium)")
@@ -48,7 +48,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="package")
 def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second and a half of a man's voice, for whatever does not depend on what is said."""
+    """A second and a half of a man's voice, for tests that do not depend on the words."""
     path = tmp_path_factory.mktemp("clip") / "short.wav"
     soundfile.write(path, load_waveform(ROOT / "assets" / "speech" / "man_dove.wav").samples[:24000], 16000)
     return path
@@ -79,5 +79,5 @@ def enter(browser: Any) -> Iterator[Callable[..., Visit]]:
 
 @pytest.fixture
 def visit(enter: Callable[..., Visit], stub_site: Site) -> Visit:
-    """A visitor at a desk, on the page around the stand-in; the head plays only when told to, for that is quicker."""
+    """A visitor of the stub's page on a desktop; the head plays only on request, which is quicker."""
     return enter(stub_site, calm=True)

@@ -1,6 +1,6 @@
 """Serves the Memory section alone: three buttons stand for the studio above it. Port by Gradio's variable.
 
-With the argument "real" the shipped weights talk, else a stand-in with planted numbers.
+With the argument "real" the shipped weights talk, else a stub with planted numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import gradio as gr  # noqa: E402
 
 from memorytalker import Animation, Talker, load_head, load_waveform  # noqa: E402
 from memorytalker.page.jobs import JobRunner  # noqa: E402
-from memorytalker.page.memory import build_memory, remembered  # noqa: E402
+from memorytalker.page.memory import build_memory, memory_outputs  # noqa: E402
 from memorytalker.page.theme import launch_options  # noqa: E402
 from memorytalker.phones import ENGLISH  # noqa: E402
 
@@ -35,13 +35,13 @@ class Planted:
         self.mean_style = np.ones(40) * 1.25
 
     def style_of(self, sound: Any) -> np.ndarray:
-        """A manner that stresses /ow uw/; that of a shorter sound is half as strong."""
+        """A style that stresses /ow uw/; that of a shorter sound is half as strong."""
         weights = np.full(40, 1.25 if load_waveform(sound).seconds > 4 else 0.625, np.float32)
         weights[[ENGLISH.index("ow"), ENGLISH.index("uw")]] *= 1.3
         return weights
 
     def slot_face(self, slot: int, style_weights: np.ndarray | None = None) -> np.ndarray:
-        """The jaw open by slot / 40, in a style by as much as the style weighs the slot."""
+        """The jaw open by slot / 40, in a style times its weight of the slot."""
         weight = 1.0 if style_weights is None else style_weights[slot]
         return self.head.template + np.float32(weight * slot / 40) * self.head.blendshape("jawOpen")
 
@@ -57,24 +57,24 @@ class Planted:
 if __name__ == "__main__":
     talker = Talker.from_pretrained(device="cpu") if "real" in sys.argv else Planted()
     clip = next((argument for argument in sys.argv[1:] if argument != "real"), CLIP)
-    desk = JobRunner(talker)
+    runner = JobRunner(talker)
     with gr.Blocks(title="Memory") as demo:
         gr.HTML("<h1>MemoryTalker</h1>")
         own, neutral = gr.Button("Talk", elem_id="run"), gr.Button("Talk neutrally", elem_id="neutral")
         slow, clear = gr.Button("Talk slowly", elem_id="slow"), gr.Button("Clear", elem_id="clear")
-        parts = build_memory(desk)
-        shown = remembered(desk, parts)
-        wish = SimpleNamespace(identity=next(iter(talker.head.identities)))
+        parts = build_memory(runner)
+        shown = memory_outputs(runner, parts)
+        request = SimpleNamespace(identity=next(iter(talker.head.identities)))
 
         def talk(times: int = 1, **options: Any) -> list[Any]:
-            with desk.task(desk.animate, clip, **options) as task:
-                task.wait(600)
-                animation = task.result
+            with runner.job(runner.animate, clip, **options) as job:
+                job.wait(600)
+                animation = job.result
             vertices = np.repeat(animation.vertices, times, axis=0)
             address = np.repeat(animation.memory_address, times, axis=0)
-            head = animation.head.with_identity(wish.identity)
+            head = animation.head.with_identity(request.identity)
             animation = replace(animation, vertices=vertices, memory_address=address, head=head)
-            return [value(animation, wish) for value in shown.values()]
+            return [value(animation, request) for value in shown.values()]
 
         own.click(talk, None, list(shown))
         neutral.click(lambda: talk(style=None), None, list(shown))

@@ -1,4 +1,4 @@
-"""Serves the page around the stand-in talker; port and folder by Gradio's variables, STUB_HOLD as below."""
+"""Serves the page with the stub talker; port and folder by Gradio's variables, STUB_HOLD as below."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Breakable(StubTalker):
     """Breaks where a real network might, for clips of one length."""
 
     def animate(self, sound: Any, *arguments: Any, **options: Any) -> Any:
-        self.fails = "listening" if sound.seconds == BREAKS_AT else ""
+        self.fails = "network" if sound.seconds == BREAKS_AT else ""
         return super().animate(sound, *arguments, **options)
 
 

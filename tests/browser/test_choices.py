@@ -1,4 +1,4 @@
-"""What can be chosen reaches the result, and the same choice gives the same result."""
+"""Every choice reaches the result, and the same choices give the same result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPEECH = Path(__file__).resolve().parents[2] / "assets" / "speech"
 
 
 def video_bytes(visit: Visit) -> bytes:
-    visit.film("video")
+    visit.video("video")
     with urllib.request.urlopen(visit.page.get_attribute("#video video", "src"), timeout=30) as answer:
         return answer.read()
 
@@ -47,12 +47,12 @@ def test_head_and_camera_are_drawn_as_chosen(visit: Visit, short_clip: Path, tmp
     page.get_by_role("radio", name="Profile").check()
     visit.animated()
     chosen = first_pixel(video_bytes(visit), tmp_path / "chosen.mp4")
-    assert chosen[0] - plain[0] > 100 and chosen[1] - plain[1] > 50  # the stand-in's colours of heads and cameras
+    assert chosen[0] - plain[0] > 100 and chosen[1] - plain[1] > 50  # the stub's colours of heads and cameras
     caption = page.inner_text("#caption")
     assert "Old man" in caption and "camera profile" in caption
 
 
-def test_a_blend_goes_from_neutral_to_the_manner(visit: Visit, short_clip: Path):
+def test_a_blend_goes_from_neutral_to_the_full_style(visit: Visit, short_clip: Path):
     page, found = visit.page, {}
     visit.upload(short_clip)
     page.get_by_role("radio", name="Of another voice").check()
@@ -66,19 +66,19 @@ def test_a_blend_goes_from_neutral_to_the_manner(visit: Visit, short_clip: Path)
     assert len(set(found.values())) == 3
     page.get_by_role("radio", name="Neutral").check()
     visit.animated()
-    assert "neutral manner" in page.inner_text("#caption")
-    assert weights(visit) == found["0"]  # nothing of a manner is the neutral one
+    assert "neutral style" in page.inner_text("#caption")
+    assert weights(visit) == found["0"]  # a style of strength 0 is the neutral one
 
 
 def test_the_same_choice_gives_the_same_result(visit: Visit, short_clip: Path):
     page = visit.page
     page.get_by_role("checkbox", name="Expression").check()
-    page.get_by_role("checkbox", name="Close in silence").check()
+    page.get_by_role("checkbox", name="Closed in pauses").check()
     page.locator("#seed input").fill("7")
     visit.upload(short_clip)
     visit.animated()
     caption = page.inner_text("#caption")
-    assert "expression on, seed 7" in caption and "closed in silence" in caption
+    assert "expression on, seed 7" in caption and "kept closed in pauses" in caption
     first = video_bytes(visit), weights(visit), visit.inside("memory", ".summary")
     visit.animated()
     assert (video_bytes(visit), weights(visit), visit.inside("memory", ".summary")) == first
@@ -86,18 +86,18 @@ def test_the_same_choice_gives_the_same_result(visit: Visit, short_clip: Path):
 
 
 def test_usual_formats_are_taken(visit: Visit, tmp_path: Path):
-    film = ["-f", "lavfi", "-i", "color=s=64x64:d=1", "-pix_fmt", "yuv420p"]
-    kinds = {".m4a": [], ".webm": ["-c:a", "libopus"], ".mp3": [], ".mp4": film, ".mov": film, ".oga": []}
+    video = ["-f", "lavfi", "-i", "color=s=64x64:d=1", "-pix_fmt", "yuv420p"]
+    kinds = {".m4a": [], ".webm": ["-c:a", "libopus"], ".mp3": [], ".mp4": video, ".mov": video, ".oga": []}
     for ending, more in kinds.items():
         path = tmp_path / f"voice{ending}"
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", SPEECH / "man_dove.wav"]
         subprocess.run([*command, *more, "-t", "1.0", path], check=True)
         visit.upload(path)
         visit.animated()
-        assert visit.film("video")[0] == pytest.approx(1.0, abs=0.15), ending
+        assert visit.video("video")[0] == pytest.approx(1.0, abs=0.15), ending
 
 
-def test_a_dropped_film_is_heard_and_a_dropped_text_is_refused(visit: Visit, tmp_path: Path):
+def test_a_dropped_video_is_used_for_its_sound_and_a_dropped_text_is_refused(visit: Visit, tmp_path: Path):
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", SPEECH / "man_dove.wav", "-t", "1.0"]
     subprocess.run([*command, "-c:a", "libopus", tmp_path / "talk.webm"], check=True)
     (tmp_path / "talk.txt").write_text("only words\n" * 20)
@@ -105,6 +105,6 @@ def test_a_dropped_film_is_heard_and_a_dropped_text_is_refused(visit: Visit, tmp
         visit.drop(tmp_path / name, kind)
         visit.press("run")
         if kind == "video/webm":
-            assert visit.film("video")[0] == pytest.approx(1.0, abs=0.15)
+            assert visit.video("video")[0] == pytest.approx(1.0, abs=0.15)
     visit.says("status", "is not a sound file that can")
     visit.faults = [fault for fault in visit.faults if "talk.txt" not in fault]  # the browser cannot read it either

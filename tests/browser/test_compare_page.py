@@ -24,23 +24,23 @@ FPS, SECONDS = 30, 1.2
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A short clip and its truth in every form: the jaw of the shipped head, opened by loudness."""
-    folder = tmp_path_factory.mktemp("truth")
+    """A short clip and its ground truth in every format: the jaw of the shipped head, opened by loudness."""
+    folder = tmp_path_factory.mktemp("ground-truth")
     waveform = load_waveform(SPEECH / "man_dove.wav")
     sound = folder / "sound.wav"
     soundfile.write(sound, waveform.samples[: int(SECONDS * 16000)], 16000)
     head, frames = stub_head(), round(SECONDS * FPS)
     opened = envelope(load_waveform(sound), frames)
     vertices = (head.template + opened[:, None, None] * head.blendshape("jawOpen")).astype(np.float32)
-    paths = {name: folder / name for name in ("truth.npz", "truth.npy", "truth.json", "truth.csv", "wrong.npz")}
-    np.savez(paths["truth.npz"], vertices=vertices, fps=FPS)
-    np.save(paths["truth.npy"], vertices)
+    paths = {name: folder / name for name in ("motion.npz", "motion.npy", "motion.json", "motion.csv", "wrong.npz")}
+    np.savez(paths["motion.npz"], vertices=vertices, fps=FPS)
+    np.save(paths["motion.npy"], vertices)
     np.savez(paths["wrong.npz"], vertices=vertices[:, :100], fps=FPS)
     names = list(head.blendshape_names)
     weights = np.zeros((frames, len(names)))
     weights[:, names.index("jawOpen")] = opened
-    paths["truth.json"].write_text(json.dumps({"fps": FPS, "names": names, "weights": weights.tolist()}))
-    with paths["truth.csv"].open("w", newline="") as file:
+    paths["motion.json"].write_text(json.dumps({"fps": FPS, "names": names, "weights": weights.tolist()}))
+    with paths["motion.csv"].open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["Timecode", "BlendshapeCount", *(name[0].upper() + name[1:] for name in names)])
         for frame, row in enumerate(weights):
@@ -56,53 +56,53 @@ def entered(visit: Visit) -> Visit:
 def give(visit: Visit, motion: Path | None, sound: Path | None) -> Visit:
     entered(visit).page.get_by_role("radio", name="My own recording").check()
     if motion:
-        visit.upload(motion, "truth-motion")
-        visit.says("truth-motion", motion.stem)
+        visit.upload(motion, "ground-truth-motion")
+        visit.says("ground-truth-motion", motion.stem)
     if sound:
-        visit.upload(sound, "truth-sound")
-        visit.page.wait_for_selector("#truth-sound button[aria-label='Clear']")
+        visit.upload(sound, "ground-truth-sound")
+        visit.page.wait_for_selector("#ground-truth-sound button[aria-label='Clear']")
     return visit
 
 
 def check_comparison(visit: Visit) -> list[float]:
-    """Film, curves and measures of both stages are there; returns seconds, width and height of the film."""
-    film, page = visit.film("compare-video"), visit.page
-    assert film[1] > 1.1 * film[2]  # two heads in one picture, the curves below them
+    """Video, curves and measures of both stages are there; returns seconds, width and height of the video."""
+    video, page = visit.video("compare-video"), visit.page
+    assert video[1] > 1.1 * video[2]  # two heads side by side, the curves below them
     page.wait_for_function("document.querySelector('#compare-curves img').naturalWidth > 600")
     assert "lip error" in page.get_attribute("#compare-curves img", "alt")
     measures = page.inner_text("#compare-metrics")
     for name in ("LVE", "FVE", "Lip-max", "LDTW", "FDD", "MTM", "mm", "Stage 1", "Stages 1 + 2"):
         assert name.lower() in measures.lower(), name
     assert "Video after" in page.inner_text("#compare-status") or "video after" in page.inner_text("#compare-status")
-    return film
+    return video
 
 
 @pytest.mark.parametrize("kind", ["stub", "real"])
 def test_a_bundled_clip(enter: Callable[..., Visit], request: pytest.FixtureRequest, kind: str):
     visit = entered(enter(request.getfixturevalue(f"{kind}_site")))
     visit.press("compare-run")
-    film = check_comparison(visit)
-    assert 2 < film[0] < 4  # a sentence of GRID
+    video = check_comparison(visit)
+    assert 2 < video[0] < 4  # a sentence of GRID
     assert visit.page.is_enabled("#compare-run") and visit.page.is_disabled("#compare-stop")
 
 
-@pytest.mark.parametrize("form", ["truth.npz", "truth.npy", "truth.csv", "truth.json"])
-def test_own_truth(visit: Visit, own: dict[str, Path], form: str):
+@pytest.mark.parametrize("form", ["motion.npz", "motion.npy", "motion.csv", "motion.json"])
+def test_own_ground_truth(visit: Visit, own: dict[str, Path], form: str):
     give(visit, own[form], own["sound"])
-    if form == "truth.npy":
+    if form == "motion.npy":
         visit.press("compare-run")
         visit.says("compare-status", "does not say its frames per second")
-        visit.page.locator("#truth-fps input").fill(str(FPS))
-        visit.page.locator("#truth-fps input").press("Tab")
+        visit.page.locator("#ground-truth-fps input").fill(str(FPS))
+        visit.page.locator("#ground-truth-fps input").press("Tab")
     visit.press("compare-run")
     assert check_comparison(visit)[0] == pytest.approx(SECONDS, abs=0.1)
 
 
-def test_a_length_that_differs_a_little_is_trimmed_and_said(visit: Visit, own: dict[str, Path], tmp_path: Path):
+def test_a_length_that_differs_a_little_is_trimmed_with_a_remark(visit: Visit, own: dict[str, Path], tmp_path: Path):
     samples, rate = soundfile.read(own["sound"])
     longer = tmp_path / "longer.wav"
     soundfile.write(longer, np.concatenate([samples, np.zeros(rate // 10)]), rate)
-    give(visit, own["truth.npz"], longer).press("compare-run")
+    give(visit, own["motion.npz"], longer).press("compare-run")
     assert check_comparison(visit)[0] == pytest.approx(SECONDS, abs=0.1)
     assert "left out" in visit.page.inner_text("#compare-words").lower()
 
@@ -118,27 +118,27 @@ def refused(visit: Visit, words: str) -> None:
 def test_what_cannot_be_compared(visit: Visit, own: dict[str, Path], tmp_path: Path):
     give(visit, None, None)
     refused(visit, "There is no motion yet")
-    visit.upload(own["truth.npz"], "truth-motion")
-    visit.says("truth-motion", "truth")
+    visit.upload(own["motion.npz"], "ground-truth-motion")
+    visit.says("ground-truth-motion", "motion")
     refused(visit, "There is no sound yet")
-    visit.upload(SPEECH / "woman_farming.wav", "truth-sound")
-    visit.page.wait_for_selector("#truth-sound button[aria-label='Clear']")
+    visit.upload(SPEECH / "woman_farming.wav", "ground-truth-sound")
+    visit.page.wait_for_selector("#ground-truth-sound button[aria-label='Clear']")
     refused(visit, "give the sound of this motion")
-    visit.upload(own["sound"], "truth-sound")
-    visit.page.wait_for_selector("#truth-sound button[aria-label='Clear']")
-    visit.upload(own["wrong.npz"], "truth-motion")
-    visit.says("truth-motion", "wrong")
+    visit.upload(own["sound"], "ground-truth-sound")
+    visit.page.wait_for_selector("#ground-truth-sound button[aria-label='Clear']")
+    visit.upload(own["wrong.npz"], "ground-truth-motion")
+    visit.says("ground-truth-motion", "wrong")
     refused(visit, "moves 100 vertices but this head has 9648")
     large = tmp_path / "millimetres.npz"
-    with np.load(own["truth.npz"]) as arrays:
+    with np.load(own["motion.npz"]) as arrays:
         np.savez(large, vertices=1000 * arrays["vertices"], fps=FPS)
-    visit.upload(large, "truth-motion")
-    visit.says("truth-motion", "millimetres")
+    visit.upload(large, "ground-truth-motion")
+    visit.says("ground-truth-motion", "millimetres")
     refused(visit, "millimetres")
     pickled = tmp_path / "objects.npy"
     np.save(pickled, np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    visit.upload(pickled, "truth-motion")
-    visit.says("truth-motion", "objects")
+    visit.upload(pickled, "ground-truth-motion")
+    visit.says("ground-truth-motion", "objects")
     refused(visit, "never opened")
 
 

@@ -52,7 +52,7 @@ def test_axe_finds_nothing_serious(enter: Callable[..., Visit], stub_site: Site,
         visit.press("run")
         visit.head_ready()
         found["while drawn"] = findings(page)
-    visit.film("video")
+    visit.video("video")
     visit.page.wait_for_function("!document.getElementById('run').disabled")
     page.click("#memory button.slot >> nth=3")
     page.wait_for_selector("#slot-faces img")
@@ -64,10 +64,10 @@ def test_axe_finds_nothing_serious(enter: Callable[..., Visit], stub_site: Site,
     visit.press("run")
     visit.says("status", "The seed is a whole number")
     found["with a mistake"] = findings(page)
-    if not dark:  # the film is the slow part, and no theme changes it
+    if not dark:  # the video is slow, and no theme changes it
         visit.tab(COMPARE)
         visit.press("compare-run")
-        visit.film("compare-video")
+        visit.video("compare-video")
         found["compared"] = findings(page)
     assert not any(found.values()), "\n".join(f"{place}: {what}" for place, what in found.items() if what)
 
@@ -89,7 +89,7 @@ def test_keys_alone(visit: Visit):
     reach("#run")
     page.keyboard.press("Enter")
     visit.head_ready()
-    visit.film("video")
+    visit.video("video")
     reach("#player .play")
     page.keyboard.press("Space")
     page.wait_for_function(f"{visit.player()}.playing")
@@ -120,7 +120,7 @@ def test_phone_width(enter: Callable[..., Visit], stub_site: Site, short_clip: P
     visit.tab("Animate")
     visit.upload(short_clip)
     visit.animated()
-    visit.film("video")
+    visit.video("video")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     for part in ("#player canvas", "#video video", "#memory button.slot", "#style-words"):
         box = page.locator(part).first.bounding_box()
@@ -148,7 +148,7 @@ def test_no_microphone(enter: Callable[..., Visit], stub_site: Site, browser: An
     page.click("#sound button[aria-label='Upload file']")
     visit.upload(short_clip)
     visit.animated()
-    visit.film("video")
+    visit.video("video")
     visit.faults.clear()  # Gradio itself writes to the console that there is no microphone
 
 
@@ -167,7 +167,7 @@ def test_no_3d(enter: Callable[..., Visit], stub_site: Site, short_clip: Path):
     visit.upload(short_clip)
     visit.animated()
     visit.says("player", "Your browser shows no 3D")
-    visit.film("video")
+    visit.video("video")
     assert page.query_selector("#memory .summary")
     visit.faults = [fault for fault in visit.faults if "WebGL" not in fault]
 
@@ -182,4 +182,4 @@ def test_less_motion_is_honoured(enter: Callable[..., Visit], stub_site: Site, s
             visit.head_ready()
             visit.page.wait_for_timeout(400)
             assert visit.page.evaluate(f"{visit.player()}.playing") == plays
-        visit.film("video")
+        visit.video("video")

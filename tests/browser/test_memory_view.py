@@ -18,7 +18,7 @@ SCRIPT = ROOT / "tests" / "browser" / "serve_memory.py"
 SECONDS, FPS = 4.0, 30
 WATCH = 'window.sought = []; document.addEventListener("memorytalker:seek", ({ detail }) => sought.push(detail));'
 #: The colour of the heatmap at a slot's own row and a time: the canvas under the point beside the slot's name.
-COLOUR = """([slot, seconds]) => {
+COLOR = """([slot, seconds]) => {
   const name = document.querySelector(`.memory-view [data-slot="${slot}"]`).getBoundingClientRect();
   const pad = document.querySelector(".memory-view .pad").getBoundingClientRect();
   const x = pad.left + pad.width * seconds / 4, y = (name.top + name.bottom) / 2;
@@ -73,7 +73,7 @@ def tone(path: Path, seconds: float, level: float = 0.3) -> Path:
     return path
 
 
-def test_before_a_result_it_is_said_what_will_be_here(come: Callable[..., Visit]) -> None:
+def test_before_a_result_a_sentence_says_what_will_be_here(come: Callable[..., Visit]) -> None:
     visit = come(talk="")
     assert "Once a head has talked" in visit.page.inner_text("#memory")
     assert "once a head has talked" in visit.page.inner_text("#style-words")
@@ -87,8 +87,8 @@ def test_before_a_result_it_is_said_what_will_be_here(come: Callable[..., Visit]
 def test_every_slot_lights_up_in_its_row_at_its_time(come: Callable[..., Visit]) -> None:
     visit = come()
     for slot in range(0, 40, 3):
-        bright = visit.page.evaluate(COLOUR, [slot, (slot + 0.5) / 10])
-        dark = visit.page.evaluate(COLOUR, [slot, ((slot + 20) % 40 + 0.5) / 10])
+        bright = visit.page.evaluate(COLOR, [slot, (slot + 0.5) / 10])
+        dark = visit.page.evaluate(COLOR, [slot, ((slot + 20) % 40 + 0.5) / 10])
         assert bright[0] > 150 > bright[2] and sum(dark) < 170, ENGLISH.phones[slot]
 
 
@@ -124,7 +124,7 @@ def test_a_click_and_the_keys_move_the_clock(come: Callable[..., Visit]) -> None
         assert page.evaluate("sought.at(-1).seconds") == pytest.approx(wanted, abs=1e-6), key
 
 
-def test_the_pointer_is_told_about(come: Callable[..., Visit]) -> None:
+def test_the_readout_follows_the_pointer(come: Callable[..., Visit]) -> None:
     visit = come()
     slot = 25
     row = visit.page.locator(f'#memory [data-slot="{slot}"]')
@@ -132,11 +132,13 @@ def test_the_pointer_is_told_about(come: Callable[..., Visit]) -> None:
     name, pad = row.bounding_box(), visit.page.locator("#memory .pad").bounding_box()
     visit.page.mouse.move(pad["x"] + pad["width"] * 0.505, name["y"] + name["height"] / 2)
     clock(visit, 3.0)
-    said = visit.page.inner_text("#memory .readout")
-    assert f"/{ENGLISH.phones[20]}/ 90 %" in said and f"(/{ENGLISH.phones[slot]}/ 0 %)" in said and "2.0" in said
+    readout = visit.page.inner_text("#memory .readout")
+    assert (
+        f"/{ENGLISH.phones[20]}/ 90 %" in readout and f"(/{ENGLISH.phones[slot]}/ 0 %)" in readout and "2.0" in readout
+    )
 
 
-def test_a_slot_shows_its_face_in_both_manners(come: Callable[..., Visit]) -> None:
+def test_a_slot_shows_its_face_in_both_styles(come: Callable[..., Visit]) -> None:
     visit = come()
     slot = ENGLISH.index("ow")
     visit.page.click(f'#memory [data-slot="{slot}"]')
@@ -169,7 +171,7 @@ def test_slots_are_reached_and_chosen_by_keys_alone(come: Callable[..., Visit]) 
     assert page.evaluate("document.activeElement.getAttribute('role')") == "slider"
 
 
-def test_the_manner_is_told_in_words_and_bars_and_bars_are_slots(come: Callable[..., Visit]) -> None:
+def test_the_style_is_shown_in_words_and_bars_and_bars_are_slots(come: Callable[..., Visit]) -> None:
     visit = come()
     visit.says("style-words", "rounds /ow uw/ 1.30")
     bars = visit.page.locator("#style-words .by-average .bar-row")
@@ -181,7 +183,7 @@ def test_the_manner_is_told_in_words_and_bars_and_bars_are_slots(come: Callable[
     assert visit.page.get_attribute(f'#memory [data-slot="{ENGLISH.index("uw")}"]', "aria-pressed") == "true"
 
 
-def test_the_neutral_style_is_said_instead_of_drawn(come: Callable[..., Visit]) -> None:
+def test_the_neutral_style_has_a_sentence_and_no_bars(come: Callable[..., Visit]) -> None:
     visit = come(talk="neutral")
     visit.says("style-words", "This is the neutral style")
     assert not visit.page.query_selector("#style-words .bar-row")
@@ -194,7 +196,7 @@ def test_two_voices_stand_side_by_side(come: Callable[..., Visit], tmp_path: Pat
     visit.upload(tone(tmp_path / "short.wav", 2.0), "second-voice")
     visit.says("voices", "Make a head talk")
     visit.page.click("#run")
-    visit.says("voices", "The second voice weighs the slots 0.50 × as strongly as the first")
+    visit.says("voices", "the second voice weights the slots 0.50 × as strongly as the first")
     assert visit.page.locator("#voices .bar-row").count() == 40
     visit.page.click("#second-examples button >> nth=1")
     visit.says("voices", "weigh every slot alike")
@@ -207,9 +209,9 @@ def test_second_voices_that_are_none_are_refused_plainly(come: Callable[..., Vis
     words = tmp_path / "a <b>list.wav"
     words.write_text("milk and bread\n" * 30)
     silence = tone(tmp_path / "silence.wav", 2.0, 0.0)
-    for path, said in ((words, "not a sound file"), (silence, "silence has no manner")):
+    for path, message in ((words, "not a sound file"), (silence, "has no speaking style")):
         visit.upload(path, "second-voice")
-        visit.says("voices", said)
+        visit.says("voices", message)
         assert visit.page.locator("#voices .wrong").count() == 1 and not visit.page.query_selector("#voices b")
         visit.page.click("#second-voice button[aria-label='Clear']")
         visit.says("voices", "Give a second voice")

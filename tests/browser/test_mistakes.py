@@ -59,7 +59,7 @@ def test_sounds_that_cannot_be_used(visit: Visit, short_clip: Path, tmp_path: Pa
     visit.faults = [fault for fault in visit.faults if ".wav" not in fault]  # the browser cannot read them either
     visit.upload(short_clip)  # and on it goes
     visit.animated()
-    visit.film("video")
+    visit.video("video")
 
 
 def test_choices_that_cannot_be_met(visit: Visit, short_clip: Path, tmp_path: Path):
@@ -73,7 +73,7 @@ def test_choices_that_cannot_be_met(visit: Visit, short_clip: Path, tmp_path: Pa
     refused(visit, "There is no second clip yet")
     visit.upload(written(tmp_path / "still.wav", speech(1) * 0), "style-sound")
     visit.press("run")
-    refused(visit, "silence has no manner")
+    refused(visit, "has no speaking style")
 
 
 def test_a_file_too_large(visit: Visit, tmp_path: Path):
@@ -89,10 +89,10 @@ def test_a_file_too_large(visit: Visit, tmp_path: Path):
 
 
 def test_silence_is_animated_and_a_failure_of_ours_is_owned(visit: Visit, tmp_path: Path):
-    """The stand-in breaks for a clip of 1.25 s; the log says where, the page does not."""
+    """The stub breaks for a clip of 1.25 s; the log says where, the page does not."""
     visit.upload(written(tmp_path / "still.wav", speech(1) * 0))
     visit.animated()
-    visit.film("video")
+    visit.video("video")
     assert "silent, so the mouth stays closed" in visit.page.inner_text("#status")
     visit.may_log_failure = True
     visit.upload(written(tmp_path / "breaks.wav", speech(1.25)))

@@ -1,6 +1,6 @@
-"""The main roads through the page in a real browser: a voice comes in by every door, a head talks, and may be stopped.
+"""The main uses of the page in a real browser: upload, microphone and example, Stop, and the style of another voice.
 
-Everything runs against the stand-in talker and, where the shipped weights are there, against the real one.
+Everything runs against the stub talker and, where the shipped weights are there, against the real one.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ def visit(enter: Callable[..., Visit], site: Site) -> Visit:
 
 
 def check_result(visit: Visit, shortest: float, longest: float) -> None:
-    """Memory and manner can be seen and read, the head and the video play with sound, the settings are told."""
+    """Memory and style are shown, the head and the video play with sound, the settings are in the caption."""
     page = visit.page
     assert visit.inside("memory", ".summary") and visit.inside("style-words", "p")
     assert len(page.query_selector_all("#memory button.slot")) == 40
-    seconds, width, height = visit.film("video")
+    seconds, width, height = visit.video("video")
     assert shortest <= seconds <= longest and width == height == (64 if "stub" in str(visit.site.folder) else 512)
     page.evaluate("document.querySelector('#video video').play()")
     page.wait_for_function("document.querySelector('#video video').currentTime > 0.3")
@@ -76,7 +76,7 @@ def test_microphone(visit: Visit):
 
 
 def test_example_stopped_while_the_video_is_drawn(enter: Callable[..., Visit], stub_site: Site):
-    """With the stand-in, whose video can be held up: the real one may be finished before a browser shows the head."""
+    """With the stub, whose video can be held up: the real one may be finished before a browser shows the head."""
     visit = enter(stub_site)
     page = visit.page
     page.click("#examples button >> nth=2")
@@ -90,16 +90,16 @@ def test_example_stopped_while_the_video_is_drawn(enter: Callable[..., Visit], s
     assert "Stopped" in page.inner_text("#status")
 
 
-def test_another_voice_gives_the_manner(visit: Visit):
-    """Its weights are told in place of the voice's own; the sound stays."""
-    page, told = visit.page, {}
+def test_another_voice_gives_the_style(visit: Visit):
+    """The style weights are the other voice's; the sound stays."""
+    page, lists = visit.page, {}
     visit.upload(CLIP)
     for source in ("Of this voice", "Of another voice"):
         page.get_by_role("radio", name=source).check()
         if source == "Of another voice":
             visit.upload(CLIP.with_name("man_dove.wav"), "style-sound")
         visit.animated()
-        told[source] = visit.inside("style-words", ".lists")
-    assert told["Of this voice"] != told["Of another voice"]
-    assert "manner of another voice" in page.inner_text("#caption")
+        lists[source] = visit.inside("style-words", ".lists")
+    assert lists["Of this voice"] != lists["Of another voice"]
+    assert "style of another voice" in page.inner_text("#caption")
     check_result(visit, CLIP_SECONDS - 0.1, CLIP_SECONDS + 0.1)

@@ -31,7 +31,7 @@ SCRIPT = ROOT / "tests" / "browser" / "serve_player.py"
 WATCH = """
 window.ticks = []; window.addresses = new Set();
 document.addEventListener("memorytalker:time", ({ detail }) => {
-  ticks.push({ ...detail, heard: document.querySelector("#player audio")?.currentTime });
+  ticks.push({ ...detail, sound: document.querySelector("#player audio")?.currentTime });
 });
 const [make, drop] = [URL.createObjectURL, URL.revokeObjectURL];
 URL.createObjectURL = (blob) => { const address = make.call(URL, blob); addresses.add(address); return address; };
@@ -55,7 +55,7 @@ def player_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 def come(enter: Callable[..., Visit], player_site: Site) -> Callable[..., Visit]:
     """`come(script="", **options)`: a visitor of the players, on whose page `script` runs before there is a value.
 
-    Who wants less motion, as visitors do here unless told otherwise, sees nothing move by itself.
+    Who wants less motion, as visitors do here unless a test asks otherwise, sees nothing move by itself.
     """
 
     def visit(script: str = "", **options: Any) -> Visit:
@@ -109,7 +109,7 @@ def test_planted_motion_is_at_its_place_at_its_time(come: Callable[..., Visit]) 
 
 
 @pytest.mark.parametrize("camera, button", [("front", "Front"), ("profile", "Profile")])
-def test_the_head_looks_as_in_the_films(come: Callable[..., Visit], camera: str, button: str) -> None:
+def test_the_head_looks_as_in_the_videos(come: Callable[..., Visit], camera: str, button: str) -> None:
     visit, animation = come(width=1100), planted("man_dove.wav", "omar")  # at this width the stage is square
     give(visit, "second")
     visit.page.evaluate("playerOf('player').seek(0.5)")
@@ -118,10 +118,10 @@ def test_the_head_looks_as_in_the_films(come: Callable[..., Visit], camera: str,
     side = seen.shape[0] // 2 * 2
     assert abs(seen.shape[0] - seen.shape[1]) <= 1
     options = RenderOptions(width=side, height=side, camera=camera)
-    [film] = render_frames(animation.head, animation.vertices[15:16], options)
-    apart = np.abs(seen[:side, :side].astype(int) - film)
+    [frame] = render_frames(animation.head, animation.vertices[15:16], options)
+    apart = np.abs(seen[:side, :side].astype(int) - frame)
     assert apart.mean() < 1.5 and np.percentile(apart, 90) <= 4
-    shifted = np.abs(np.roll(film, 6, axis=1).astype(int) - film)
+    shifted = np.abs(np.roll(frame, 6, axis=1).astype(int) - frame)
     assert shifted.mean() > 3 * apart.mean()  # another place would have been noticed
 
 
@@ -148,7 +148,7 @@ def test_sound_and_motion_agree(come: Callable[..., Visit]) -> None:
     assert {tick["channel"] for tick in ticks} == {"animate"} and not ticks[-1]["playing"]
     first = [tick["seconds"] for tick in ticks if tick["seconds"] >= 1.5]
     assert len(first) > 3 and first == sorted(first)
-    assert max(abs(tick["seconds"] - tick["heard"]) for tick in ticks) < 1 / FPS
+    assert max(abs(tick["seconds"] - tick["sound"]) for tick in ticks) < 1 / FPS
     seconds = page.evaluate("playerOf('player').seconds")
     assert page.evaluate("playerOf('player').sound.currentTime") == pytest.approx(seconds, abs=1 / FPS)
     motion = planted(CLIP, "ada").vertices

@@ -35,14 +35,14 @@ def emptied(site: Site, seconds: float = 15.0) -> bool:
     return not leftovers(site)
 
 
-@pytest.mark.parametrize("stage", ["network", "pictures"])
+@pytest.mark.parametrize("stage", ["network", "video"])
 def test_stopped_in_a_stage(visit: Visit, stub_site: Site, stage: str, short_clip: Path):
     page = visit.page
     visit.upload(short_clip)
     with stub_site.held(stage):
         visit.press("run")
         if stage == "network":
-            visit.says("status", "Recalling the movements")
+            visit.says("status", "Recalling the motion")
         else:
             visit.says("status", "Drawing the video")
             visit.head_ready()
@@ -52,13 +52,13 @@ def test_stopped_in_a_stage(visit: Visit, stub_site: Site, stage: str, short_cli
     assert emptied(stub_site)
     page.wait_for_timeout(1000)  # nothing may come after it
     assert "Stopped" in page.inner_text("#status") and not page.query_selector("#video video")
-    assert (page.query_selector("#memory .summary") is not None) == (stage == "pictures")  # what was there stays
+    assert (page.query_selector("#memory .summary") is not None) == (stage == "video")  # results that were ready stay
     assert leftovers(stub_site) == []
     visit.animated()  # the worker is free
-    assert visit.film("video")[0] > 1
+    assert visit.video("video")[0] > 1
 
 
-def test_stopped_before_anything_was_heard_twice_over(visit: Visit, stub_site: Site, short_clip: Path):
+def test_stopped_at_once_twice(visit: Visit, stub_site: Site, short_clip: Path):
     """Run, stop, run, stop, at once: the buttons agree with what happens."""
     visit.upload(short_clip)
     with stub_site.held("network"):
@@ -66,10 +66,10 @@ def test_stopped_before_anything_was_heard_twice_over(visit: Visit, stub_site: S
             visit.press("run")
             stop(visit)
     visit.animated()
-    assert visit.film("video")[0] > 1
+    assert visit.video("video")[0] > 1
 
 
-def test_who_waits_is_told_and_may_leave(enter: Callable[..., Visit], stub_site: Site, short_clip: Path):
+def test_who_waits_can_see_it_and_may_leave(enter: Callable[..., Visit], stub_site: Site, short_clip: Path):
     first, second = enter(stub_site, calm=True), enter(stub_site, calm=True)
     for visit in (first, second):
         visit.upload(short_clip)
@@ -79,7 +79,7 @@ def test_who_waits_is_told_and_may_leave(enter: Callable[..., Visit], stub_site:
         second.press("run")
         second.says("status", "Waiting for a free place")
         stop(second)
-    first.film("video")
+    first.video("video")
     assert not second.page.query_selector("#video video")
 
 
@@ -93,6 +93,6 @@ def test_who_closes_the_tab_stops_too(enter: Callable[..., Visit], stub_site: Si
         first.page.close()
         second.press("run")
         second.page.wait_for_timeout(500)
-    second.film("video")
+    second.video("video")
     second.page.wait_for_function("!document.getElementById('run').disabled")
     assert emptied(stub_site)

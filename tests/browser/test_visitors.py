@@ -30,10 +30,10 @@ def test_two_at_once_see_nothing_of_each_other(enter: Callable[..., Visit], stub
         first.says("status", "Drawing the video")
         second.press("run")
         second.says("status", "Waiting for a free place")
-    films = [visit.film("video")[0] for visit in (first, second)]
-    assert films[0] == pytest.approx(4.58, abs=0.1) and films[1] != pytest.approx(4.58, abs=0.3)
+    videos = [visit.video("video")[0] for visit in (first, second)]
+    assert videos[0] == pytest.approx(4.58, abs=0.1) and videos[1] != pytest.approx(4.58, abs=0.3)
     captions = [visit.page.inner_text("#caption") for visit in (first, second)]
-    assert "neutral manner" in captions[0] and "expression off" in captions[0]
+    assert "neutral style" in captions[0] and "expression off" in captions[0]
     assert "neutral" not in captions[1] and "expression on" in captions[1]
     assert first.page.get_by_role("radio", name="Neutral").is_checked()
     assert second.page.get_by_role("radio", name="Of this voice").is_checked()
@@ -78,5 +78,5 @@ def visited(enter: Callable[..., Visit], site: Site, visits: int) -> None:
         visit = enter(site, calm=True)
         visit.page.click(f"#examples button >> nth={number % 3}")
         visit.animated()
-        visit.film("video")
+        visit.video("video")
         visit.close()

@@ -48,9 +48,9 @@ class Site:
     folder: Path
 
     @contextmanager
-    def held(self, stage: str = "pictures") -> Iterator[None]:
-        """The stand-in finishes no "pictures" or no "network" in here; the real talker takes long enough."""
-        hold = self.folder / ("hold" if stage == "pictures" else "hold-network")
+    def held(self, stage: str = "video") -> Iterator[None]:
+        """The stub finishes no "video" or no "network" in here; the real talker takes long enough anyway."""
+        hold = self.folder / ("hold" if stage == "video" else "hold-network")
         hold.touch()
         try:
             yield
@@ -100,7 +100,7 @@ def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
 
 @contextmanager
 def chromium(driver: Any, folder: Path, voice: Path, *flags: str) -> Iterator[Any]:
-    """A browser of the playwright `driver` whose microphone records the sound file `voice`."""
+    """A browser of the playwright `driver` whose microphone plays the sound file `voice`."""
     microphone = folder / "microphone.wav"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-i", str(voice)]
     subprocess.run([*command, "-ar", "48000", "-c:a", "pcm_s16le", str(microphone)], check=True)
@@ -122,7 +122,7 @@ class Visit:
     ) -> None:  # fmt: skip
         """Open the page; `options` are those of playwright's `new_context`.
 
-        calm: the visitor asks for less motion, so the head plays only when told to, and nothing fades.
+        calm: the visitor asks for less motion, so the head plays only on request, and nothing fades.
         """
         self.site = site
         self.context = browser.new_context(
@@ -227,7 +227,7 @@ class Visit:
         """Where the 3D head of `elem_id` is now, in seconds."""
         return self.page.evaluate(f"{self.player(elem_id)}.seconds")
 
-    def film(self, elem_id: str) -> list[Any]:
+    def video(self, elem_id: str) -> list[Any]:
         """Wait until the video of `elem_id` can be played: its seconds, width and height in pixels."""
         self.page.wait_for_function("id => document.querySelector(`#${id} video`)?.readyState >= 2", arg=elem_id)
         video = f"document.querySelector('#{elem_id} video')"

@@ -1,4 +1,4 @@
-"""List the images of README in assets/readme/README.md: how each is made and from what, with its sha256."""
+"""The list of the images in README: what each file of assets/readme is made by and of, with its sha256."""
 
 from __future__ import annotations
 

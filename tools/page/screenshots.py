@@ -1,6 +1,6 @@
-"""Take screenshots of the page: `python -m tools.page.screenshots` makes the three of README, with the shipped model.
+"""Photograph the page: `python tools/page/screenshots.py` makes the three images of README, with the shipped model.
 
-`--all FOLDER` takes every tab instead, in both themes, at the width of a desktop and of a phone, for inspection.
+`--all FOLDER` takes every tab instead, in both themes, at desktop and at phone width.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tools.page.readme_assets import FOLDER, write_list
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 ANIMATE, COMPARE, ABOUT = "Animate", "Compare with ground truth", "About"
-WIDTHS = {"desk": 1280, "phone": 390}
+WIDTHS = {"desktop": 1280, "phone": 390}
 MOMENT = 1.0  # seconds into the clip: the mouth is open
 
 
@@ -80,14 +80,14 @@ def photograph(visit: Visit, folder: Path, theme: str, name: str) -> None:
         path = folder / f"{name}_{device}_{theme}.png"
         visit.page.screenshot(path=path, full_page=True)
         print(path)
-    visit.page.set_viewport_size({"width": WIDTHS["desk"], "height": 900})
+    visit.page.set_viewport_size({"width": WIDTHS["desktop"], "height": 900})
 
 
 def animate(visit: Visit) -> None:
     """Animate the first example, and stop playback at a telling moment."""
     visit.page.click("#examples button >> nth=0")
     visit.press("run")
-    visit.film("video")
+    visit.video("video")
     visit.page.evaluate(
         "detail => document.dispatchEvent(new CustomEvent('memorytalker:seek', {detail}))",
         {"channel": "animate", "seconds": MOMENT},
@@ -95,15 +95,15 @@ def animate(visit: Visit) -> None:
 
 
 def compare(visit: Visit) -> None:
-    """Compare the first bundled clip with its ground truth."""
+    """Set the first bundled clip beside its ground truth."""
     visit.tab(COMPARE)
     visit.press("compare-run")
-    visit.film("compare-video")
+    visit.video("compare-video")
     visit.page.evaluate("time => { document.querySelector('#compare-video video').currentTime = time }", MOMENT)
 
 
 def settle(visit: Visit, selector: str) -> None:
-    """Scroll an element to the top of the window and wait for images to appear."""
+    """Bring an element to the top of the window and give images time to appear."""
     visit.page.evaluate("selector => document.querySelector(selector).scrollIntoView()", selector)
     visit.page.wait_for_timeout(1500)
 

@@ -109,7 +109,7 @@ def come_and_go(browser: Any, site: Site, visits: int) -> None:
         visit = Visit(browser, site, calm=True)
         visit.page.click(f"#examples button >> nth={number % 3}")
         visit.animated()
-        visit.film("video")
+        visit.video("video")
         visit.close()
 
 
