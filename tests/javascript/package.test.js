@@ -41,7 +41,7 @@ test("a package of the format known is opened, and any other is refused in a sen
   assert.throws(() => opened("{"), SyntaxError);
 });
 
-test("sound is told from films and from what has no type", () => {
+test("sound is distinguished from video and from files without a type", () => {
   assert.ok(areSounds([]));
   assert.ok(areSounds([{ type: "audio/wav" }, { type: "audio/x-any" }]));
   assert.ok(!areSounds([{ type: "audio/wav" }, { type: "video/webm" }]));

@@ -1,6 +1,11 @@
-// Bars: tells the section which slot a row of bars stands for, and the heatmap that it was chosen.
+// A click on a row of bars chooses its slot, here and in the heatmap.
 
-/** Let the rows in `element` be chosen: options {channel, event}, the component's tools of Gradio. */
+/**
+ * Make the rows in a component choosable.
+ * @param {HTMLElement} element the component, with rows marked data-slot
+ * @param {{channel: string, event: string}} options the player's clock, and the Gradio event that a click triggers
+ * @param {{trigger: Function}} tools Gradio's tools of the component
+ */
 export function mount(element, { channel, event: name }, { trigger }) {
   element.addEventListener("click", (event) => {
     const row = event.target.closest("[data-slot]");

@@ -1,9 +1,9 @@
-// Files: which of a visitor's files the browser takes for sound. No document is needed here.
+// Which of a visitor's files the browser takes for sound. Needs no document.
 
-/** What a field for sound takes besides: recorders put a voice into these too. */
-export const FILMS = ", video/webm, video/mp4, video/quicktime";
+/** Further media types that a field for sound accepts: recorders put voices into video containers, too. */
+export const VIDEO_TYPES = ", video/webm, video/mp4, video/quicktime";
 
-/** Is every one of `files` a sound, as the browser sees it? */
+/** Whether the browser gives every one of `files` (a FileList or File[]) an audio type. */
 export function areSounds(files) {
   return [...files].every((file) => file.type.startsWith("audio/"));
 }

@@ -1,5 +1,5 @@
-// The memory over time: the sound, how far the lips part, and which slot each moment is read from, on one axis in
-// seconds, with a playhead that keeps the page's clock. Data come as one value, drawings are made here.
+// The heatmap of the memory address, below the sound and the lip opening, on one axis in seconds, with a playhead that
+// follows the page's clock.
 //
 // value: {seconds, fps, labels: [n names], groups: [[name, [slots]]], address: base64 of T * n bytes (share * 255),
 // wave: base64 of pairs of signed bytes (smallest, largest), opening: base64 of T float32 in millimetres or null,
@@ -9,9 +9,16 @@ import { marks, steppedBy, within } from "./clock.js";
 import { rowAt, slotName, unpacked, walkedBy, wordsAt } from "./memory_data.js";
 import { heatLane, legend, make, openingLane, setAll, waveLane } from "./memory_lanes.js";
 
-const PIXELS_PER_SECOND = 60; // at the least; longer sound scrolls sideways
-const HOVER = 1000; // milliseconds for which a mouse that came to rest is answered while the head goes on talking
+const PIXELS_PER_SECOND = 60; // at least; longer sound scrolls sideways
+const HOVER = 1000; // milliseconds for which the readout stays with a resting mouse while the head talks
 
+/**
+ * Draw the component's value, now and whenever it changes.
+ * @param {HTMLElement} element the component
+ * @param {{channel: string, event: string, empty: string}} options the player's clock, the Gradio event that choosing a
+ *   slot triggers, and the text while there is no value
+ * @param {{props: object, watch: Function, trigger: Function}} tools Gradio's tools of the component
+ */
 export function mount(element, options, tools) {
   const view = new MemoryView(element.querySelector(".memory-view") ?? element, options, tools);
   const show = () => view.show(tools.props.value);
@@ -19,6 +26,7 @@ export function mount(element, options, tools) {
   show();
 }
 
+/** The drawing in `root`, and what moves in it. Times are in seconds. */
 class MemoryView {
   constructor(root, options, tools) {
     Object.assign(this, { root, options, tools, data: null, seconds: 0, playing: false, hovered: 0 });
@@ -59,7 +67,7 @@ class MemoryView {
     const { labels, groups, opening, reach } = this.data;
     this.side.append(make("div", "tag wave", "Sound"));
     if (opening) {
-      const tag = make("div", "tag opening", "Lips apart");
+      const tag = make("div", "tag opening", "Lip opening");
       tag.append(make("span", "top", `${reach} mm`), make("span", "bottom", "0 mm"));
       this.side.append(tag);
     }
@@ -112,7 +120,7 @@ class MemoryView {
     this.heat = heat;
   }
 
-  // Everything that depends on how wide the page is.
+  /** Lay out everything that depends on the page's width. */
   layout() {
     if (!this.data) return;
     const free = this.scroller.clientWidth - this.side.offsetWidth - 12;
@@ -155,18 +163,18 @@ class MemoryView {
     const share = this.seconds / this.data.seconds;
     this.playhead.style.left = `${100 * share}%`;
     const text = wordsAt(this.data, this.seconds);
-    const asked = this.pad.matches(":hover") && (!this.playing || performance.now() - this.hovered < HOVER);
-    if (!asked) this.readout.textContent = text;
+    const hovered = this.pad.matches(":hover") && (!this.playing || performance.now() - this.hovered < HOVER);
+    if (!hovered) this.readout.textContent = text;
     setAll(this.pad, { "aria-valuenow": this.seconds.toFixed(2), "aria-valuetext": text });
     this.follow(share);
   }
 
-  // Turn the page, as it were, when the playhead leaves what can be seen.
+  /** Scroll on when the playhead, at a share 0 to 1 of the axis, leaves the visible part. */
   follow(share) {
     if (!this.playing && document.activeElement !== this.pad) return;
-    const seen = this.scroller.clientWidth - this.side.offsetWidth;
+    const visible = this.scroller.clientWidth - this.side.offsetWidth;
     const place = share * this.lanes.offsetWidth - this.scroller.scrollLeft;
-    if (place < 0 || place > seen) this.scroller.scrollLeft += place - 0.1 * seen;
+    if (place < 0 || place > visible) this.scroller.scrollLeft += place - 0.1 * visible;
   }
 
   seek(seconds) {
@@ -207,7 +215,7 @@ class MemoryView {
     details.addEventListener("toggle", () => {
       if (!details.open || details.querySelector("table")) return;
       const table = make("table");
-      table.append(make("caption", "", "Which slot is read most, from when to when, and how large its share is"));
+      table.append(make("caption", "", "The strongest slot, from when to when, and its mean share"));
       const rows = [["Slot", "From", "To", "Share"]];
       for (const [slot, start, end, share] of readings) {
         rows.push([labels[slot], `${start.toFixed(2)} s`, `${end.toFixed(2)} s`, `${Math.round(100 * share)} %`]);

@@ -1,32 +1,41 @@
-// What the memory view shows, as numbers and words: decoding, colours, paths of the curves. No document is needed here.
+// The memory view's data, as numbers and text: decoding, colours, paths of the curves. Needs no document.
 
 import { bytesOf } from "./bytes.js";
 import { frameAt } from "./clock.js";
 
-/** Colours from 0 to 1 at even steps, sRGB: matplotlib's viridis. */
+/** matplotlib's viridis, sRGB, at even steps from 0 to 1. */
 export const VIRIDIS = [
   [68, 1, 84], [72, 40, 120], [62, 73, 137], [49, 104, 142], [38, 130, 142], [31, 158, 137], [53, 183, 121],
   [110, 206, 88], [181, 222, 43], [253, 231, 37],
 ];
 
-/** A value of the component (memory.js says what is in it) with its arrays decoded, and the number of its frames. */
+/**
+ * Decode a value of the component.
+ * @param {object} value as described in memory.js
+ * @returns {object} the value with typed arrays, `frames`, and `reach`: millimetres at the top of the opening's lane
+ */
 export function unpacked(value) {
   const address = bytesOf(value.address);
   const opening = value.opening && new Float32Array(bytesOf(value.opening).buffer);
   const widest = opening ? opening.reduce((a, b) => Math.max(a, b), 0) : 0;
-  const reach = Math.max(5, Math.ceil(widest / 5) * 5); // millimetres at the top of the curve's lane
+  const reach = Math.max(5, Math.ceil(widest / 5) * 5);
   const wave = new Int8Array(bytesOf(value.wave).buffer);
   return { ...value, address, opening, reach, wave, frames: address.length / value.labels.length };
 }
 
-/** The colour [red, green, blue] of a share of 0 to 1. */
+/** The colour [red, green, blue], 0 to 255, of a share from 0 to 1. */
 export function viridis(share) {
   const place = Math.min(share, 1) * (VIRIDIS.length - 1);
   const low = Math.min(Math.floor(place), VIRIDIS.length - 2);
   return VIRIDIS[low].map((from, i) => Math.round(from + (VIRIDIS[low + 1][i] - from) * (place - low)));
 }
 
-/** Pixels (red, green, blue, opaque) of the rows `slots` of the heatmap, row by row, one a frame. */
+/**
+ * Pixels of some rows of the heatmap, one per frame.
+ * @param {object} data as `unpacked` returns it
+ * @param {number[]} slots the rows
+ * @returns {Uint8ClampedArray} RGBA, row by row
+ */
 export function heatPixels({ address, labels, frames }, slots) {
   const pixels = new Uint8ClampedArray(4 * slots.length * frames);
   slots.forEach((slot, row) => {
@@ -37,7 +46,10 @@ export function heatPixels({ address, labels, frames }, slots) {
   return pixels;
 }
 
-/** Outline of the sound, pairs (smallest, largest), as a path 100 high; silence stays a line. */
+/**
+ * The outline of the sound as an SVG path, 100 high; silence is a line.
+ * @param {Int8Array} wave pairs (smallest, largest) of the samples
+ */
 export function wavePath(wave) {
   const loudest = wave.reduce((a, b) => Math.max(a, Math.abs(b)), 6);
   const y = (sample) => (50 - (47 * sample) / loudest).toFixed(1);
@@ -50,7 +62,11 @@ export function wavePath(wave) {
   return `${above}${below}Z`;
 }
 
-/** Area under the lip opening in millimetres as a path 100 high, which `reach` millimetres fill; one frame is 1 wide. */
+/**
+ * The area under the lip opening as an SVG path, 100 high; a frame is 1 wide.
+ * @param {Float32Array} opening in millimetres
+ * @param {number} reach millimetres at the top
+ */
 export function openingPath(opening, reach) {
   // A frame lasts until the next one begins; its value stands in its middle.
   const y = (value) => (100 - (100 * value) / reach).toFixed(2);
@@ -59,7 +75,12 @@ export function openingPath(opening, reach) {
   return `${line}L${opening.length} ${y(opening.at(-1))}L${opening.length} 100Z`;
 }
 
-/** What is read at a time, in words: the three largest shares, that of the slot `row` if one is asked for, the lips. */
+/**
+ * The memory address at a time, in words: the three largest shares and the lip opening.
+ * @param {object} data as `unpacked` returns it
+ * @param {number} seconds
+ * @param {?number} row a slot whose share is named as well
+ */
 export function wordsAt({ labels, opening, address, frames, fps }, seconds, row = null) {
   const frame = frameAt(seconds, fps, frames);
   const start = frame * labels.length;
@@ -72,17 +93,17 @@ export function wordsAt({ labels, opening, address, frames, fps }, seconds, row 
   return `${Math.max(0, seconds).toFixed(2)} s: ${read}${here}${apart}`;
 }
 
-/** What a slot is called in words. */
+/** A slot's label in words. */
 export function slotName(label) {
   return label === "sil" ? "silence" : `/${label}/`;
 }
 
-/** Which of `rows`, pairs [slot, {top, bottom}] in pixels, lies at the height `y`; undefined where none does. */
+/** The one of `rows`, pairs [slot, {top, bottom}] in pixels, at the height `y`; undefined where there is none. */
 export function rowAt(rows, y) {
   return rows.find(([, box]) => y >= box.top && y < box.bottom);
 }
 
-/** Index of the button that a key moves to from `here`, round and round among `count`; null for other keys. */
+/** Index of the button to which a key moves from `here`, cyclic among `count`; null for other keys. */
 export function walkedBy(key, here, count) {
   const there = { ArrowDown: here + 1, ArrowRight: here + 1, ArrowUp: here - 1, ArrowLeft: here - 1, Home: 0, End: count - 1 };
   return here >= 0 && key in there ? (there[key] + count) % count : null;

@@ -1,5 +1,5 @@
-// Motion: a package of rendering/web_package.py becomes positions and normals of a head's fine mesh, frame by frame.
-// Arithmetic only, the same as memorytalker.rendering.surface does; nothing here knows of WebGL.
+// Computes positions and normals of a head's fine mesh from a package of memorytalker.rendering.web_package, frame by
+// frame, as memorytalker.rendering.surface does. Arithmetic only, no WebGL.
 
 import { decoded } from "./bytes.js";
 
@@ -121,7 +121,7 @@ export class MovingHead {
     }
   }
 
-  /** Places and normals of the vertices between two given ones: Phong tessellation, as in the films. */
+  /** Places and normals of the vertices between two given ones: Phong tessellation, as in the videos. */
   #refine(which) {
     const { edges, count, roundness } = this.appearance;
     const p = this.positions, n = this.normals, rise = 0.25 * roundness;

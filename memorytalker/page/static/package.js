@@ -1,12 +1,17 @@
-// Package: what rendering/web_package.py writes, as far as a player needs it before it draws.
+// Reading of the package that memorytalker.rendering.web_package writes.
 
-/** The only form of a package that these scripts read; rendering/web_package.py.FORMAT. */
+/** The only format that these scripts read; memorytalker.rendering.web_package.FORMAT. */
 export const FORMAT = 2;
 
-/** A package that these scripts do not read; the message may be shown. */
+/** A package of another format; its message is written for visitors. */
 export class FormatError extends Error {}
 
-/** JSON text of a package -> its content. Throws FormatError for one of another format. */
+/**
+ * Parse a package.
+ * @param {string} text JSON
+ * @returns {object} its content
+ * @throws {FormatError} it is of another format
+ */
 export function opened(text) {
   const content = JSON.parse(text);
   if (content?.format !== FORMAT) throw new FormatError("This page was loaded before an update; reload it.");

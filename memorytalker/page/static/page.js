@@ -1,19 +1,19 @@
-// Page: what Gradio's own components are helped with, once for the whole page, and what its buttons do in the browser.
+// Work-arounds for Gradio's own components, and what the page's buttons do in the browser.
 
-import { FILMS, areSounds } from "./files.js";
+import { VIDEO_TYPES, areSounds } from "./files.js";
 
-/** Help Gradio's components from now on; called once, when the page is there. */
+/** Install the work-arounds; called once, when the page has loaded. */
 export function start() {
-  // They name their empty boxes with a label that plain boxes may not have; as pictures they may. And they turn away,
-  // in a sentence that nobody understands, any sound whose file the browser takes for a film, as it does WebM, and any
-  // film; under another type all reach the server, which reads them or not.
-  const mend = () => {
+  // Gradio puts aria-label on empty boxes without a role, which axe-core reports; role "img" allows the label.
+  // Its audio upload rejects files with a video type, WebM recordings among them; as another type they reach the
+  // server, which decides by the content.
+  const repair = () => {
     document.querySelectorAll(".empty[aria-label]:not([role])").forEach((box) => box.setAttribute("role", "img"));
     document.querySelectorAll("input[type=file][accept*='audio/']:not([accept*='video/'])")
-      .forEach((input) => { input.accept += FILMS; });
+      .forEach((input) => { input.accept += VIDEO_TYPES; });
   };
-  new MutationObserver(mend).observe(document.body, { childList: true, subtree: true });
-  mend();
+  new MutationObserver(repair).observe(document.body, { childList: true, subtree: true });
+  repair();
   document.addEventListener("change", ({ target }) => {
     const takesSound = target.type === "file" && target.accept.includes("audio/");
     if (takesSound && !areSounds(target.files)) target.files = asSounds(target.files);
@@ -28,24 +28,33 @@ export function start() {
   }, true);
 }
 
+/** The files (a FileList) with an audio type. */
 function asSounds(files) {
   const carrier = new DataTransfer();
   for (const file of files) carrier.items.add(new File([file], file.name, { type: "audio/x-any" }));
   return carrier.files;
 }
 
-/** Scroll the element `id` into view: on a phone the results are below the choices. */
-export function showPlace(id) {
+/**
+ * Scroll to an element; on a phone the results are below the choices.
+ * @param {string} id of the element
+ * @returns {Array} no values for Gradio
+ */
+export function scrollToElement(id) {
   document.getElementById(id)?.scrollIntoView({ block: "nearest" });
   return [];
 }
 
-/** For the button that begins: may it be pressed, now that the voice is `sound` or null? */
+/**
+ * The update of the button Run after a change of the voice.
+ * @param {?object} sound the voice's value, null for none
+ * @returns {object} Gradio update: interactive if there is a voice and nothing runs
+ */
 export function runnable(sound) {
   return { __type__: "update", interactive: sound !== null && document.getElementById("stop").disabled };
 }
 
-/** For the button that begins: it may not be pressed now. */
+/** The Gradio update that disables the button Run. */
 export function notNow() {
   return { __type__: "update", interactive: false };
 }

@@ -1,7 +1,7 @@
-// Player: a talking head in 3D with its sound, a clock that the rest of the page follows, and buttons for all of it.
+// A talking head in 3D with its sound and controls. Its clock is the page's.
 //
-// On `document` it sends "memorytalker:time" {channel, seconds, playing} with every picture while it plays and whenever
-// the time changes, and obeys "memorytalker:seek" {channel, seconds}. Its element carries `player`, for whoever asks.
+// On `document` it sends "memorytalker:time" {channel, seconds, playing} with every animation frame while it plays and whenever
+// the time changes, and follows "memorytalker:seek" {channel, seconds}. The Player is its element's `player`.
 
 import { bytesOf } from "./bytes.js";
 import { clockTime, within } from "./clock.js";
@@ -10,7 +10,14 @@ import { FormatError, opened } from "./package.js";
 const CAMERAS = { front: "Front", three_quarter: "Three-quarter", profile: "Profile" };
 const TURN = 8, NEARER = 0.88; // degrees and factor of one press of a key
 
-/** Mount a player in `element`: options {channel, empty, no3d, autoplay, label}, the component's tools of Gradio. */
+/**
+ * Mount a player in a component; it shows the component's value, now and whenever that changes.
+ * @param {HTMLElement} element the component
+ * @param {{channel: string, empty: string, no3d: string, autoplay: boolean, label: string}} options as of
+ *   memorytalker.page.player
+ * @param {{props: object, watch: Function}} tools Gradio's tools of the component
+ * @returns {Promise<Player>}
+ */
 export function mount(element, options, { props, watch }) {
   const player = new Player(element, options);
   const take = () => player.load(props.value).catch((problem) => player.fail(problem));
@@ -19,20 +26,21 @@ export function mount(element, options, { props, watch }) {
   return take().then(() => player);
 }
 
+/** The controls, the clock and the view. Times are in seconds. */
 class Player {
   constructor(element, options) {
     this.element = element;
     this.options = options;
     this.seconds = this.length = 0;
     this.stop = new AbortController(); // ends every listener at once
-    this.calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+    this.reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)");
     useStyle();
-    import("./view.js").catch(() => {}); // loaded before it is needed; what went wrong is said then
+    import("./view.js").catch(() => {}); // loaded in advance; a failure shows when it is needed
     this.#build();
     this.#listen();
   }
 
-  // ---- what is seen ----
+  // ---- elements and events ----
 
   #build() {
     const { label = "Talking head in 3D", empty = "" } = this.options;
@@ -103,9 +111,9 @@ class Player {
     event.preventDefault();
   }
 
-  // ---- what is played ----
+  // ---- playback ----
 
-  /** Show a package of rendering/web_package.py, JSON text, in place of the one before; nothing for an empty one. */
+  /** Show a package of memorytalker.rendering.web_package (JSON text); nothing for an empty one. */
   async load(text) {
     const turn = (this.turnOf = (this.turnOf ?? 0) + 1);
     this.#clear();
@@ -135,7 +143,7 @@ class Player {
       this.#showCamera();
     }
     this.seek(0);
-    if (moves && this.options.autoplay && !this.calm.matches) this.start();
+    if (moves && this.options.autoplay && !this.reducedMotion.matches) this.start();
   }
 
   async #openView() {
@@ -233,10 +241,10 @@ class Player {
     this.mute.innerHTML = icon(`M3 9h4l5-5v16l-5-5H3z ${muted ? "M15 9.4 16.4 8 22 13.6 20.6 15z M20.6 8 22 9.4 16.4 15 15 13.6z" : "M15 8a5 5 0 0 1 0 8z M17 4a9 9 0 0 1 0 16v-2.2a7 7 0 0 0 0-11.6z"}`);
   }
 
-  // ---- where it is seen from ----
+  // ---- camera ----
 
   choose(name) {
-    this.view?.choose(name, !this.calm.matches);
+    this.view?.choose(name, !this.reducedMotion.matches);
     this.#showCamera();
   }
 
@@ -251,9 +259,9 @@ class Player {
     }
   }
 
-  // ---- how it ends ----
+  // ---- failure and end ----
 
-  /** Say in one sentence that this cannot be shown. */
+  /** Show that the value cannot be shown. */
   fail(problem) {
     const known = problem instanceof FormatError;
     if (!known) console.error(problem);

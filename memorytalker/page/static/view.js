@@ -1,4 +1,4 @@
-// View: draws a head that moves (motion.js) with three.js, in the materials of memorytalker.rendering.scene.
+// Draws a moving head (motion.js) with three.js, in the materials of memorytalker.rendering.scene.
 
 import {
   BufferAttribute, BufferGeometry, DynamicDrawUsage, GLSL3, Mesh, OrbitControls, PerspectiveCamera, RawShaderMaterial,
@@ -10,7 +10,7 @@ import { between, fieldOfView, shorterTurn } from "./viewing.js";
 const NEAREST = 0.55, FURTHEST = 1.9; // times the distance of the chosen camera
 const LOWEST = 0.62 * Math.PI, HIGHEST = 0.24 * Math.PI; // from straight up
 const DEGREE = Math.PI / 180;
-const SMALLEST_TURN = 0.5; // degrees after which the light is found anew
+const SMALLEST_TURN = 0.5; // degrees after which the light is computed again
 
 const VERTEX_SHADER = `
 uniform mat4 modelViewMatrix, projectionMatrix;
@@ -27,15 +27,15 @@ void main() {
   gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
 }`;
 
-/** A fragment shader around the statements that the films are coloured by. */
+/** A fragment shader around the statements that colour the videos. */
 function fragmentShader(body) {
   return `precision highp float;
 in vec3 normalView, colorView, finishVS;
 in vec2 lightVS;
-out vec4 picture;
+out vec4 pixel;
 void main() {
   vec3 normalVCVSOutput = normalView, diffuseColor = colorView;
-${body.replace("gl_FragData[0]", "picture")}
+${body.replace("gl_FragData[0]", "pixel")}
 }`;
 }
 
@@ -184,7 +184,7 @@ export class View {
     this.request();
   }
 
-  /** Draw before the next picture on the screen. */
+  /** Draw in the next animation frame. */
   request() {
     this.pending ||= requestAnimationFrame(() => { this.pending = 0; this.draw(); });
   }

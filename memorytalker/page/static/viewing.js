@@ -1,20 +1,27 @@
-// Viewing: angles of a camera that turns about a head. Arithmetic only.
+// Angles of a camera that turns about a head. Arithmetic only.
 
-/** The shorter way round from an angle to another, radians in [-pi, pi). */
+/** The shorter turn between two angles in radians, in [-pi, pi). */
 export function shorterTurn(from, to) {
   const whole = 2 * Math.PI;
   return ((((to - from + Math.PI) % whole) + whole) % whole) - Math.PI;
 }
 
-/** The vertical field of view in degrees: `angle`, or where the stage is narrower than high, what keeps its width. */
+/**
+ * The vertical field of view that keeps the head's width on a narrow stage.
+ * @param {number} angle degrees, for a stage at least as wide as high
+ * @param {number} aspect width / height
+ * @returns {number} degrees
+ */
 export function fieldOfView(angle, aspect) {
   const half = Math.tan((angle * Math.PI) / 360) / Math.min(aspect, 1);
   return (360 * Math.atan(half)) / Math.PI;
 }
 
 /**
- * The two of `azimuths` (degrees, rising, all round) that an azimuth lies between, as indices, and the share of the
- * second.
+ * The two neighbours of an azimuth, for linear interpolation.
+ * @param {number} azimuth degrees
+ * @param {number[]} azimuths degrees, ascending, round the full circle
+ * @returns {{first: number, second: number, share: number}} indices, and the weight of the second, 0 to 1
  */
 export function between(azimuth, azimuths) {
   let second = azimuths.findIndex((one) => one > azimuth);
