@@ -1,4 +1,4 @@
-"""The page through its named endpoints, with a stand-in for the talker: results, every refusal, privacy, tidiness."""
+"""The page through its named endpoints, with a stub of the talker: results, every refusal, privacy, and cleaning up."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_every_choice_reaches_the_talker(page: Page):
     assert (call["style_blend"], call["expression"], call["seed"], call["close_in_silence"]) == (0.4, True, 7, True)
 
 
-def test_the_voice_gives_the_style_unless_another_is_asked_and_the_first_head_is_the_default(page: Page):
+def test_the_voice_gives_the_style_unless_another_is_given_and_the_first_head_is_the_default(page: Page):
     page.visitor().predict(handle_file(CLIP), api_name="/animate")
     assert page.talker.calls[0]["style"] is ... and page.talker.calls[0]["identity"] == "woman"
 
@@ -377,7 +377,7 @@ def test_files_of_this_server_that_nobody_uploaded_stay_closed(page: Page, tmp_p
     assert "event: error" in answer and "weights" not in answer
 
 
-def test_silence_is_animated_and_said(page: Page, tmp_path: Path):
+def test_silence_is_animated_with_a_note(page: Page, tmp_path: Path):
     assert "silent" in ask(page, written(tmp_path / "silence.wav", np.zeros(RATE)))[1]["note"]
     assert len(page.talker.calls) == 1
     assert "note" not in ask(page, written(tmp_path / "quiet.wav", speech(1) * 0.05))[1]
@@ -448,7 +448,7 @@ def test_stopping_frees_the_worker_and_the_folder(page: Page, tmp_path: Path):
     assert len(page.talker.frames) < 100 and len(page.talker.threads) == 1
 
 
-def test_a_full_queue_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_queue_is_refused_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(demo, "LONGEST_QUEUE", 1)
     page = Page(tmp_path)
     try:

@@ -49,7 +49,7 @@ def test_forget_values() -> None:
     _ = demo.state_holder["ann"], demo.state_holder["bob"]
     assert {"ann", "bob"} <= set(demo.state_holder.session_data) & set(demo.state_holder.time_last_used)
     gradio_private.forget_values(demo, "ann")
-    gradio_private.forget_values(demo, "stranger")
+    gradio_private.forget_values(demo, "carl")
     assert set(demo.state_holder.session_data) == set(demo.state_holder.time_last_used) == {"bob"}
 
 
@@ -61,7 +61,7 @@ def test_forget_messages() -> None:
     for session in ("ann", "bob"):
         queue.pending_messages_per_session[session] = object()
     queue.pending_event_ids_session["bob"] = {"event"}
-    for session in ("ann", "bob", "stranger"):
+    for session in ("ann", "bob", "carl"):
         gradio_private.forget_messages(demo, session)
     assert "ann" not in queue.pending_messages_per_session and "bob" in queue.pending_messages_per_session
 

@@ -42,7 +42,7 @@ def written(words: str, folder: Path, progress: Callable) -> Path:
     return path
 
 
-def test_the_result_lies_in_the_tasks_own_folder(worker):
+def test_a_job_has_a_folder_of_its_own(worker):
     with Job(worker, written, "hello") as job, Job(worker, written, "other") as other:
         assert job.wait(10)
         path = job.result
@@ -51,7 +51,7 @@ def test_the_result_lies_in_the_tasks_own_folder(worker):
     assert until(lambda: not job.folder.exists() and not other.folder.exists())
 
 
-def test_work_that_wants_no_folder_is_given_none(worker):
+def test_work_without_the_parameter_gets_no_folder(worker):
     with Job(worker, lambda a, progress, b: (a, b), 1, b=2) as job:
         assert job.wait(10) and job.result == (1, 2)
 
@@ -63,9 +63,7 @@ def test_work_that_returns_nothing_has_ended_and_work_that_runs_has_no_result(wo
             _ = job.result
         go.set()
         assert job.wait(10) and job.result is None
-        assert (
-            list(stream_progress(job, 0, "Doing"))[1:] == []
-        )  # told once, and not polled for as long as patience lasts
+        assert list(stream_progress(job, 0, "Doing"))[1:] == []  # one status, and no polling until patience ends
 
 
 def test_progress_and_pace_are_seen(worker):
@@ -105,7 +103,7 @@ def test_closing_stops_the_work_and_then_removes_the_folder(worker):
     assert len(frames) == drawn < 100_000 and not job.folder.exists()
 
 
-def test_a_task_that_waits_its_turn_never_begins_once_closed(worker):
+def test_a_queued_job_never_begins_once_closed(worker):
     go, begun = threading.Event(), []
     first = Job(worker, lambda progress: go.wait(10))
     second = Job(worker, lambda progress: begun.append(True))
@@ -133,7 +131,7 @@ def talker(**calls: Any) -> Any:
     return SimpleNamespace(head=None, config=SimpleNamespace(slots="abc"), mean_style=np.ones(3), **calls)
 
 
-def test_a_desk_has_one_thread_for_all(monkeypatch):
+def test_a_runner_has_one_thread_for_all(monkeypatch):
     runner, threads = JobRunner(talker()), set()
     jobs = [runner.job(lambda progress: threads.add(threading.get_ident()) or True) for _ in range(6)]
     assert all(job.wait(10) and job.result for job in jobs) and len(threads) == 1
@@ -141,14 +139,14 @@ def test_a_desk_has_one_thread_for_all(monkeypatch):
         job.close()
 
 
-def test_a_desk_knows_no_average_where_the_weights_know_none():
+def test_a_runner_has_no_mean_style_where_the_weights_have_none():
     assert JobRunner(talker()).mean_style is None
     known = talker()
     known.mean_style = np.array([1.0, 0.9, 1.1])
     assert (JobRunner(known).mean_style == known.mean_style).all()
 
 
-def test_a_borrowed_gpu_is_not_asked_to_call_back(monkeypatch):
+def test_a_borrowed_gpu_gets_no_progress_callback(monkeypatch):
     monkeypatch.setenv("SPACES_ZERO_GPU", "1")
     seen = []
     one = talker()
@@ -159,7 +157,7 @@ def test_a_borrowed_gpu_is_not_asked_to_call_back(monkeypatch):
     assert seen == [("voice", None, {"identity": "ada"})]
 
 
-def test_the_network_and_nothing_else_goes_through_the_lender_of_gpus(monkeypatch):
+def test_only_the_network_runs_on_a_borrowed_gpu(monkeypatch):
     lent = []
     monkeypatch.setattr(module, "spaces", SimpleNamespace(GPU=lambda call: lent.append(call) or call))
     one = talker(style_of=lambda sound: sound, slot_face=lambda slot, weights: (slot, weights))
@@ -170,9 +168,9 @@ def test_the_network_and_nothing_else_goes_through_the_lender_of_gpus(monkeypatc
         assert style.wait(10) and style.result == "voice"
 
 
-def test_the_network_and_what_draws_refuse_every_other_thread():
-    asked = []
-    runner = JobRunner(talker(style_of=lambda sound: asked.append(sound)))
+def test_network_and_renderer_refuse_every_other_thread():
+    calls = []
+    runner = JobRunner(talker(style_of=lambda sound: calls.append(sound)))
 
     @in_worker
     def draws(progress: Any) -> str:
@@ -181,12 +179,12 @@ def test_the_network_and_what_draws_refuse_every_other_thread():
     for call in (runner.animate, runner.style_of, runner.slot_face, draws):
         with pytest.raises(RuntimeError, match="give it to JobRunner.job"):
             call("anything")
-    assert not asked and not hasattr(runner, "talker")
+    assert not calls and not hasattr(runner, "talker")
     with runner.job(draws) as job:
         assert job.wait(10) and job.result == "drawn"
 
 
-def test_what_is_small_is_done_in_a_pause_of_what_is_long_and_in_the_same_thread(worker):
+def test_a_small_call_runs_between_steps_of_a_long_job_in_the_same_thread(worker):
     done, go, threads = [], threading.Event(), set()
 
     def long(progress: Callable) -> None:
@@ -215,7 +213,7 @@ def test_what_is_small_is_done_in_a_pause_of_what_is_long_and_in_the_same_thread
         one.close()
 
 
-def test_however_many_small_things_come_the_long_one_goes_on(worker, monkeypatch):
+def test_many_small_calls_do_not_starve_the_long_job(worker, monkeypatch):
     """Planted: a clock on which each small thing takes as long as thirty steps, and there is always another one."""
     clock, counts, jobs = [0.0], [], []
     monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
@@ -239,7 +237,7 @@ def test_however_many_small_things_come_the_long_one_goes_on(worker, monkeypatch
     assert len(counts) == 7 and {later - sooner for sooner, later in zip(counts, counts[1:], strict=False)} == {60.0}
 
 
-def test_a_small_thing_that_fails_or_is_closed_leaves_the_long_one_alone(worker):
+def test_a_small_job_that_fails_or_is_closed_leaves_the_long_one_alone(worker):
     go, begun = threading.Event(), []
 
     def long(progress: Callable) -> str:
@@ -280,7 +278,7 @@ def no_collection() -> Iterator[None]:
     gc.enable()
 
 
-def test_what_failed_holds_nothing_of_its_work(worker, no_collection):
+def test_a_failed_job_holds_none_of_its_arrays(worker, no_collection):
     watched = []
 
     def deeper() -> None:
@@ -299,20 +297,22 @@ def test_what_failed_holds_nothing_of_its_work(worker, no_collection):
     def work(given: Large, progress: Callable) -> None:
         deep(given)
 
-    def asked() -> None:
+    def read_result() -> None:
         with Job(worker, work, Large()) as job:
             list(stream_progress(job, 0, "Doing"))
 
     with pytest.raises(PageError) as refused:
-        asked()
+        read_result()
     assert until(lambda: watched and not any(one() for one in watched)), "while the refusal itself is still there"
-    assert "in deep" in "".join(traceback.format_exception(refused.value)), "where it was raised can still be told"
+    assert "in deep" in "".join(traceback.format_exception(refused.value)), (
+        "the traceback still names where it was raised"
+    )
     refusal = weakref.ref(refused.value)
     del refused
-    assert until(lambda: refusal() is None), "and goes with whoever was told of it"
+    assert until(lambda: refusal() is None), "and is freed with the caller's exception"
 
 
-def test_what_is_stopped_lets_go_at_once_of_what_it_had(worker, no_collection):
+def test_a_stopped_job_frees_its_arrays_at_once(worker, no_collection):
     watched, go = [], threading.Event()
 
     def work(given: Large, progress: Callable) -> Large:

@@ -30,15 +30,15 @@ def section(name: str, heading: str) -> str:
     ],
 )
 def test_the_page_says_word_for_word_what_the_documents_say(name: str, document: str, heading: str) -> None:
-    told = (about.TEXTS_FOLDER / f"{name}.md").read_text(encoding="utf-8")
-    assert section(document, heading) in told, f"page/about/{name}.md: copy {heading!r} of {document} again"
+    text = (about.TEXTS_FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    assert section(document, heading) in text, f"page/about/{name}.md: copy {heading!r} of {document} again"
 
 
 def test_every_text_is_shown_and_says_what_is_in_force() -> None:
-    told = about.about_text()
+    text = about.about_text()
     assert {path.name for path in about.TEXTS_FOLDER.iterdir()} == {f"{name}.md" for name in about.TEXTS}
-    assert told.count("\n## ") + 1 == len(about.TEXTS) and told.startswith("## What this is")
-    assert not re.search(r"[{}]", told)
-    assert limits.LIMITS_TEXT in told and f"at most {limits.LONGEST_SECONDS:.0f} seconds" in told
-    assert f"within about {limits.KEEP_SECONDS // 60} minutes" in told
-    assert "](" not in re.sub(r"\]\(https?:", "", told), "a link into the repository leads nowhere from the page"
+    assert text.count("\n## ") + 1 == len(about.TEXTS) and text.startswith("## What this is")
+    assert not re.search(r"[{}]", text)
+    assert limits.LIMITS_TEXT in text and f"at most {limits.LONGEST_SECONDS:.0f} seconds" in text
+    assert f"within about {limits.KEEP_SECONDS // 60} minutes" in text
+    assert "](" not in re.sub(r"\]\(https?:", "", text), "a link into the repository leads nowhere from the page"

@@ -133,7 +133,7 @@ def test_styles_become_what_the_talker_takes(runner: JobRunner):
     assert request.arguments(request.checked(heads))["style"].seconds == pytest.approx(5.89, abs=0.01)
 
 
-def test_a_file_that_is_gone_is_said_plainly(runner: JobRunner):
+def test_a_file_that_is_gone_is_refused_in_words(runner: JobRunner):
     with pytest.raises(PageError, match="no longer on this server"):
         AnimateRequest("/nowhere/voice.wav", "woman").checked(runner.head.identities)
 
@@ -224,7 +224,7 @@ def test_status_is_text_and_not_markup():
     assert "<progress" not in status_html(-1, "Stopped.") and "<progress" not in status_html(3, "Done.")
 
 
-def test_who_waits_too_long_is_told(runner: JobRunner):
+def test_waiting_too_long_raises_timeout_error(runner: JobRunner):
     with runner.job(lambda progress: time.sleep(1)) as job, pytest.raises(TimeoutError):
         list(stream_progress(job, 0, "Waiting", patience=0.0))
 

@@ -204,7 +204,7 @@ def test_two_voices_stand_side_by_side(come: Callable[..., Visit], tmp_path: Pat
     visit.says("slot-faces", "The face of ")
 
 
-def test_second_voices_that_are_none_are_refused_plainly(come: Callable[..., Visit], tmp_path: Path) -> None:
+def test_second_voices_without_speech_are_refused_in_words(come: Callable[..., Visit], tmp_path: Path) -> None:
     visit = come()
     words = tmp_path / "a <b>list.wav"
     words.write_text("milk and bread\n" * 30)

@@ -1,9 +1,9 @@
-"""Time the page: `python -m tools.page.timing` serves it, simulates visitors, and prints how long each waits.
+"""Measure the served page: `python tools/page/timing.py`.
 
-First, ten seconds of speech: how long after the button is pressed the memory, the 3D head and the video appear, beside
-the goals for two cores. The browser runs on the same cores, so a visitor with their own machine waits less. Then
-visitors come one after the other with the example clips, and the resources of the server are counted: memory, files,
-threads and processes must return to their initial counts. The exit code is 1 if a goal is missed.
+First, for ten seconds of speech, the seconds from the button to the memory, the 3D head and the video, with the goals
+for two cores; the browser runs on the same cores, so a visitor's own machine waits less. Then visitors come one after
+the other with the example clips, and the server's memory, files, threads and processes must return to their start. Exit
+code 1 where a goal is missed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from tools.page.browser import ROOT, Site, Visit, chromium, served
 from tools.page.held import Held, settled
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
-#: The browser, too, draws on these cores: it need not put the page together as a graphics card would.
+#: The browser draws on these cores, too; spare it the compositing.
 LIGHT = ("--disable-gpu-compositing",)
-#: Visits before the first count: what is made once and kept, such as the graphics context.
+#: Visits before the first count, which create what is kept, such as the graphics context.
 FIRST_VISITS = 3
-#: What 30 visits may leave behind. Memory: the allocator's holes; a leak of one clip's vertices would be 16 MB a visit.
+#: What 30 visits may leave. Memory is fragmentation; a leak of one clip's vertices would be 16 MB a visit.
 MEMORY_LEFT = 64e6  # bytes
 DESCRIPTORS_LEFT = 4
-#: In the page: when each thing is there, in milliseconds after the button; polled with every picture.
+#: Runs in the page: milliseconds from the button to each result, polled every 20 ms.
 WATCH = """() => {
   const began = performance.now();
   const found = (window.waits = {});
