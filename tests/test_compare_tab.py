@@ -88,7 +88,7 @@ def test_measures_come_first_then_curves_then_the_video(runner: JobRunner, own: 
         if isinstance(step, VideoReady):
             assert Path(step.path).read_bytes()[4:8] == b"ftyp"
     assert kinds == [ComparisonReady, CurvesReady, VideoReady]
-    assert 'aria-current="step">Measures' in statuses[0] and 'aria-current="step">Video' in statuses[-1]
+    assert 'aria-current="step">Measure' in statuses[0] and 'aria-current="step">Video' in statuses[-1]
 
 
 @functools.cache
@@ -139,7 +139,7 @@ def test_files_that_are_wrong_are_refused_as_a_page_does(runner: JobRunner, own,
         )
 
 
-@pytest.mark.parametrize("stage", ["Measures", "Curves", "Video"])
+@pytest.mark.parametrize("stage", ["Measure", "Curves", "Video"])
 def test_closing_stops_the_work_at_every_stage(runner: JobRunner, own, stage: str, small_images: Path) -> None:
     steps = run_comparison(runner, CompareRequest(OWN, "woman", **own))
     next(step for step in steps if isinstance(step, str) and f'aria-current="step">{stage}' in step)

@@ -21,7 +21,7 @@ from memorytalker.page.status import stream_progress
 from memorytalker.page.worker import in_worker
 from memorytalker.progress import Progress
 
-STEPS = ("Measures", "Curves", "Video")
+STEPS = ("Measure", "Curves", "Video")
 #: In place of the name of a bundled clip: the visitor's own files.
 OWN = "own"
 SHOWN = (BOTH_STAGES, STAGE_ONE)
