@@ -194,12 +194,12 @@ def test_the_neutral_style_has_a_sentence_and_no_bars(come: Callable[..., Visit]
 def test_two_voices_stand_side_by_side(come: Callable[..., Visit], tmp_path: Path) -> None:
     visit = come(talk="")
     visit.upload(tone(tmp_path / "short.wav", 2.0), "second-voice")
-    visit.says("voices", "Make a head talk")
+    visit.says("voices", "make a head talk")
     visit.page.click("#run")
     visit.says("voices", "the second voice weights the slots 0.50 × as strongly as the first")
     assert visit.page.locator("#voices .bar-row").count() == 40
     visit.page.click("#second-examples button >> nth=1")
-    visit.says("voices", "weigh every slot alike")
+    visit.says("voices", "weight every slot alike")
     visit.page.locator("#voices .bar-row").first.click()
     visit.says("slot-faces", "The face of ")
 

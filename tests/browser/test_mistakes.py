@@ -66,7 +66,7 @@ def test_choices_that_cannot_be_met(visit: Visit, short_clip: Path, tmp_path: Pa
     visit.upload(short_clip)
     visit.page.locator("#seed input").fill("-3")
     visit.press("run")
-    refused(visit, "The seed is a whole number")
+    refused(visit, "is a whole number from 0 on")
     visit.page.locator("#seed input").fill("3")
     visit.page.get_by_role("radio", name="Of another voice").check()
     visit.press("run")
