@@ -220,7 +220,9 @@ def test_second_voices_without_speech_are_refused_in_words(come: Callable[..., V
 
 def test_the_heatmap_is_there_as_text(come: Callable[..., Visit]) -> None:
     visit = come()
-    assert "from 40 of 40 slots, in 40 stretches" in visit.page.inner_text("#memory .summary")
+    assert "40 of 40 slots are the strongest at some moment, in 40 stretches" in visit.page.inner_text(
+        "#memory .summary"
+    )
     visit.page.click("#memory summary")
     visit.page.wait_for_selector("#memory table")
     rows = visit.page.locator("#memory tr").all_inner_texts()
