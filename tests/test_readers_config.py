@@ -33,7 +33,8 @@ GOOD = (
     configs.LossConfig(), configs.TrainingConfig(), RenderOptions(), AnimateOptions(), RECIPE, RECIPE.corpus,
     RECIPE.curve_regressor, RECIPE.style_regression, CaptureSource("grid", "curves"), Goal(0.1, 0.2), read_scorecard(),
     plans.load_plan("open"), plans.load_plan("paper"), plans.Budget(), MemorizeSettings(), StylizeSettings(),
-    Manifest(configs.ModelConfig(), "0" * 64), read(CurveRegressorManifest, WEIGHTS_FOLDER / "audio_to_curves/config.json"),
+    Manifest(configs.ModelConfig(), "0" * 64),
+    read(CurveRegressorManifest, WEIGHTS_FOLDER / "audio_to_curves" / "config.json"),
 )  # fmt: skip
 NAMES = [f"{number}-{type(good).__name__}" for number, good in enumerate(GOOD)]
 assert {Recipe, CorpusConfig, CurveRegressorTraining, StyleRegression, Scorecard} <= set(map(type, GOOD))
