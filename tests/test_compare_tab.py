@@ -101,7 +101,7 @@ def comparison_of(runner: JobRunner, request: CompareRequest) -> Comparison:
 
 def test_a_bundled_clip_is_compared_on_the_head_that_is_asked_for(runner: JobRunner) -> None:
     comparison = comparison_of(runner, CompareRequest(CLIP, "old_man"))
-    assert comparison.ground_truth.kind == "filmed" and comparison.ground_truth.head.identity == "old_man"
+    assert comparison.ground_truth.kind == "tracked" and comparison.ground_truth.head.identity == "old_man"
     assert 2.9 < comparison.seconds <= 3.0
 
 
@@ -168,13 +168,13 @@ def test_the_sentences_name_the_result_and_the_kind_of_ground_truth(runner: JobR
     comparison = comparison_of(runner, CompareRequest(CLIP, "woman"))
     words = text_of(words_html(comparison))
     assert f"is {1000 * comparison.both_stages.lip_error.mean():.1f} mm from ground truth on average" in words
-    assert "Filmed: points on a real face" in words and "neither eyes nor brows" in words
+    assert "Tracked: facial landmarks of a real person" in words and "neither eyes nor brows" in words
     assert "correlation of" in words
 
 
 def test_names_with_markup_stay_text(runner: JobRunner) -> None:
     comparison = comparison_of(runner, CompareRequest(CLIP, "woman"))
-    named = replace(comparison, truth=replace(comparison.ground_truth, name="<img src=x>"), remarks=("<b>",))
+    named = replace(comparison, ground_truth=replace(comparison.ground_truth, name="<img src=x>"), remarks=("<b>",))
     assert not set(re.findall(r"<\w+", words_html(named))) & {"<img", "<b"} and "&lt;img src=x&gt;" in words_html(named)
 
 

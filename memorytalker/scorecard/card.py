@@ -60,7 +60,7 @@ class Scorecard:
         folders = [video.folder for video in self.videos]
         if self.robust is not None and self.robust not in folders:
             raise ConfigError(
-                f"The scorecard names {self.robust!r} for noise and does not list it among its videos; it lists "
+                f"The scorecard names {shown(self.robust)} for noise and does not list it among its videos; it lists "
                 f"{', '.join(folders) or 'none'}."
             )
 
