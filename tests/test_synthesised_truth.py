@@ -101,7 +101,7 @@ def source(tmp_path: Path, monkeypatch) -> Path:
             prosody.append({"sound": sound, "effort": [0.1] * 30, "range": 18.0 + number, "brightness": -9.0 + number,
                           "pitch": 120.0 + 20 * number, "open": [700.0] * 4, "close": [400.0] * 4})  # fmt: skip
     for path, entries in ((tmp_path / "speech" / "manifest.jsonl", manifest), (corpus / "phones.jsonl", phones),
-                          (corpus / "heard.jsonl", prosody)):  # fmt: skip
+                          (corpus / "acoustics.jsonl", prosody)):  # fmt: skip
         path.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
     return tmp_path
 
@@ -120,26 +120,26 @@ def test_ground_truth_comes_from_what_a_corpus_has(source: Path) -> None:
 def test_the_shipped_regressor_contributes_to_the_ground_truth(source: Path, monkeypatch) -> None:
     head, shapes = load_head(), synthesised_shapes()
     states = lambda sound: torch.zeros(1, sound.shape[1] // 320, 8)  # noqa: E731
-    ear = SimpleNamespace(config=SpeechConfig(hidden_size=8), states=states)
-    monkeypatch.setattr(synthesised_truth, "load_weights", lambda: SimpleNamespace(speech=ear))
+    speech = SimpleNamespace(config=SpeechConfig(hidden_size=8, heads=2), states=states)
+    monkeypatch.setattr(synthesised_truth, "load_weights", lambda: SimpleNamespace(speech=speech))
     alone = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
     assert (
         not any(clip.regressed for clip in alone) and synthesised_truth.source_note(alone) == " from phone times alone"
     )
     sizes = {"channels": 4, "layers": 1, "directions": 2, "members": 1}
-    listener = CurveRegressor(CurveRegressorConfig(shapes, hidden_size=8, **sizes))
-    listener.mean[shapes.index("mouthPucker")] = 0.5  # rules alone never hold a pucker through all of a clip
-    save_curve_regressor(listener, source / "weights" / "audio_to_curves")
+    regressor = CurveRegressor(CurveRegressorConfig(shapes, hidden_size=8, **sizes))
+    regressor.mean[shapes.index("mouthPucker")] = 0.5  # rules alone never hold a pucker through all of a clip
+    save_curve_regressor(regressor, source / "weights" / "audio_to_curves")
     for name in "abc":
         samples = 0.1 * np.random.default_rng(0).standard_normal(16000)
         write_wav(source / "speech" / f"{name}.wav", Waveform(samples.astype(np.float32)))
-    prosody = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
-    assert all(clip.regressed for clip in prosody) and synthesised_truth.source_note(prosody) == ""
+    informed = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
+    assert all(clip.regressed for clip in informed) and synthesised_truth.source_note(informed) == ""
     pucker = head.blendshape_names.index("mouthPucker")
-    for with_sound, without in zip(prosody, alone, strict=True):
+    for with_sound, without in zip(informed, alone, strict=True):
         assert np.median(with_sound.weights[:, pucker]) > 0.25 > np.median(without.weights[:, pucker])
     save_curve_regressor(
-        CurveRegressor(dataclasses.replace(listener.config, mixed_layers=2)), source / "weights" / "audio_to_curves"
+        CurveRegressor(dataclasses.replace(regressor.config, mixed_layers=2)), source / "weights" / "audio_to_curves"
     )
     with pytest.raises(ConfigError, match="mixed_layers"):
         synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
@@ -164,7 +164,7 @@ def test_a_corpus_that_does_not_know_a_clip_is_left_alone(source: Path, monkeypa
 def test_a_style_does_not_depend_on_who_else_is_in_the_corpus(source: Path) -> None:
     corpus = source / "work" / "corpus"
     phones, prosody = ({entry["sound"]: entry for entry in map(json.loads, (corpus / name).read_text().splitlines())}
-                     for name in ("phones.jsonl", "heard.jsonl"))  # fmt: skip
+                     for name in ("phones.jsonl", "acoustics.jsonl"))  # fmt: skip
     times = {sound: entry["phones"] for sound, entry in phones.items()}
     rows = [row for row in read_manifest(source) if times[row["sound"]]]
     everybody = articulation_styles(speaker_voices(rows, prosody, times), CORPUS.seed)

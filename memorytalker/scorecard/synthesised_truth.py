@@ -80,7 +80,7 @@ def reference_clips(
     clips = []
     chosen = subsample(rows, limit)
     for done, row in enumerate(chosen, start=1):
-        style = ArticulationStyle(**people[row["speaker"]]["manner"])
+        style = ArticulationStyle(**people[row["speaker"]]["style"])
         spoken = times[row["sound"]]
         assert spoken is not None  # rows that could not be aligned were dropped above
         effort = np.asarray(prosody[row["sound"]]["effort"])
@@ -135,7 +135,7 @@ def _store(work: Path, rows: list[dict]) -> Path:
     """The folder of phone times and prosody: the corpus if it has those of all `rows`."""
     corpus, own = work / "corpus", work / "evaluation"
     wanted = {row["sound"] for row in rows}
-    if wanted <= _known(corpus / "phones.jsonl") and wanted <= _known(corpus / "heard.jsonl") | _unaligned(corpus):
+    if wanted <= _known(corpus / "phones.jsonl") and wanted <= _known(corpus / "acoustics.jsonl") | _unaligned(corpus):
         return corpus
     own.mkdir(parents=True, exist_ok=True)
     return own
