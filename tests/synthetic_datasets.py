@@ -89,7 +89,7 @@ def speaker_template(face: PlantedFace, speaker: str) -> np.ndarray:
 
 
 def speak(face: PlantedFace, speaker: str, sentence: int, seconds: float, fps: float) -> np.ndarray:
-    """(T, V, 3) float32 metres: the jaw follows the loudness, as far as is the speaker's manner; the brows a bit."""
+    """(T, V, 3) float32 metres: the jaw follows the loudness, as far as the speaker's style says; the brows a bit."""
     times = np.arange(round(seconds * fps)) / fps
     loud = loudness(speaker, sentence, times)
     reach = 0.008 + 0.012 * np.random.default_rng([1, *speaker.encode()]).random()

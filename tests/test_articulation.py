@@ -1,4 +1,4 @@
-"""Phones to curves: shares sum to one, contacts hold, silence is shut, manners do what they say."""
+"""Phones to curves: shares sum to one, contacts hold, silence is closed, styles do what they say."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_silence_is_shut_and_speech_is_not(gap: np.ndarray) -> None:
 
 
 def test_contacts_hold_whatever_the_curves_want(table: VisemeTable, geometry) -> None:
-    """A jaw that hangs half open throughout: still shut in silence, lips closed on b m p, lip to teeth on f."""
+    """A jaw that hangs half open throughout: still closed in silence, lips closed on b m p, lip to teeth on f."""
     hanging = np.zeros((75, len(table.shapes)))
     hanging[:, table.shapes.index("jawOpen")] = 0.5
     curves = with_contacts(hanging, TimedPhones.of(WORD), geometry, FPS)
@@ -196,8 +196,8 @@ def test_most_of_a_manner_can_be_heard() -> None:
         for _ in range(300)
     ]  # fmt: skip
     spoken = np.log([style_from_voice(voice, seed).jaw for seed, voice in enumerate(voices)])
-    heard = np.log([style_from_voice(voice, 0).jaw for voice in voices])
-    assert 0.7 < np.corrcoef(spoken, heard)[0, 1] < 0.99
+    from_voice = np.log([style_from_voice(voice, 0).jaw for voice in voices])
+    assert 0.7 < np.corrcoef(spoken, from_voice)[0, 1] < 0.99
     assert 2.0 < np.exp(np.ptp(np.percentile(spoken, [4, 96]))) < 4.0, "people differ about threefold"
 
 

@@ -1,4 +1,4 @@
-"""What film teaches about sound: a planted link is found, only where film says so, and kept as it was learned."""
+"""The audio-to-curves regressor: it learns a planted link, from video with known words alone, and is saved as is."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def make_corpus(folder: Path, hidden: int, text: str = "words") -> None:
             column = head.blendshape_names.index(f"mouthStretch{side}")
             weights[:, column] = 0.3 + 0.1 * sign * np.interp(at, np.arange(100), stretch)
         split = "test" if number in (9, 10, 11) else "train"
-        clip = Clip(f"c{number}", "s", split, "film", "captured", "", 60, 30, text="" if number == 12 else text)
+        clip = Clip(f"c{number}", "s", split, "video", "captured", "", 60, 30, text="" if number == 12 else text)
         save_clip(folder, clip, FaceCurves(np.clip(weights, 0, 1), head.blendshape_names, 30), np.zeros(60))
         np.savez(folder / "features" / f"c{number}.npz", states=states.astype(np.float16), mel=np.zeros((200, 80)))
         clips.append(clip)
@@ -72,18 +72,18 @@ def test_a_planted_link_is_heard_in_clips_left_out(tmp_path: Path, model_config)
     make_corpus(tmp_path, model_config.speech.hidden_size)
     regressor = trained(tmp_path, model_config)
     found = agreement(regressor, tmp_path, load_head())
-    assert set(found) == {"film"} and found["film"]["clips"] == 3
-    assert found["film"]["gap"] > 0.8 and found["film"]["width"] > 0.8
+    assert set(found) == {"video"} and found["video"]["clips"] == 3
+    assert found["video"]["gap"] > 0.8 and found["video"]["width"] > 0.8
     curves = regressor.curves(np.zeros((100, model_config.speech.hidden_size)), 60)
     assert curves.shape == (60, 4) and curves.min() >= 0 and curves.max() <= 1
-    assert curves[:, 1].max() < 1e-3, "what no film moves is not moved"
+    assert curves[:, 1].max() < 1e-3, "what moves in no video is not moved"
 
     same = trained(tmp_path, model_config, members=1).curves(np.ones((50, model_config.speech.hidden_size)), 30)
     again = trained(tmp_path, model_config, members=1).curves(np.ones((50, model_config.speech.hidden_size)), 30)
     assert np.array_equal(same, again)
 
 
-def test_without_filmed_words_there_is_nothing_to_learn(tmp_path: Path, model_config) -> None:
+def test_without_words_in_video_there_is_nothing_to_learn(tmp_path: Path, model_config) -> None:
     make_corpus(tmp_path, model_config.speech.hidden_size, text="")
     with pytest.raises(TrainingError, match="leave the curve regressor out"):
         trained(tmp_path, model_config)

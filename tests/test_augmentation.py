@@ -103,32 +103,32 @@ def test_a_room_keeps_the_direct_sound_in_time_and_at_its_level(root: Path) -> N
         impulse = load_waveform(path).samples
         assert int(np.abs(impulse).argmax()) >= 40  # the planted delay
         for sign in (1, -1):
-            heard = hall.with_room(click, sign * impulse)
-            assert heard.argmax() == 1000 and np.abs(heard[1100:2000]).max() > 0.01
-    heard = hall.with_room(spoken(), impulse)
-    assert hall.speech_level(heard) == pytest.approx(hall.speech_level(spoken()), rel=1e-3)
-    check_promise(heard, spoken())
+            augmented = hall.with_room(click, sign * impulse)
+            assert augmented.argmax() == 1000 and np.abs(augmented[1100:2000]).max() > 0.01
+    augmented = hall.with_room(spoken(), impulse)
+    assert hall.speech_level(augmented) == pytest.approx(hall.speech_level(spoken()), rel=1e-3)
+    check_promise(augmented, spoken())
 
 
 @pytest.mark.parametrize("kind", hall.CODECS)
 @pytest.mark.parametrize("size", [32000, 12345, 500])
 def test_a_codec_keeps_time_and_length(kind: str, size: int) -> None:
     speech = load_waveform(SPEECH / "woman_blue.wav").samples[8000 : 8000 + size]
-    heard = hall.through_codec(speech, kind)
-    check_promise(heard, speech)
-    assert not np.array_equal(heard, speech)
+    augmented = hall.through_codec(speech, kind)
+    check_promise(augmented, speech)
+    assert not np.array_equal(augmented, speech)
     if size > 1000:
-        assert abs(lag(speech, heard)) <= 16  # 1 ms
-        assert hall.speech_level(heard) == pytest.approx(hall.speech_level(speech), rel=0.3)
+        assert abs(lag(speech, augmented)) <= 16  # 1 ms
+        assert hall.speech_level(augmented) == pytest.approx(hall.speech_level(speech), rel=0.3)
 
 
 def test_a_telephone_has_a_narrow_band() -> None:
     noise = (0.05 * np.random.default_rng(0).standard_normal(32000)).astype(np.float32)
-    heard = np.abs(np.fft.rfft(hall.through_codec(noise, "telephone")))
+    augmented = np.abs(np.fft.rfft(hall.through_codec(noise, "telephone")))
     band = np.fft.rfftfreq(32000, 1 / RATE)
-    inside = heard[(band > 500) & (band < 3000)].mean()
+    inside = augmented[(band > 500) & (band < 3000)].mean()
     for outside in (band < 150, band > 4200):
-        assert heard[outside].mean() < 0.1 * inside
+        assert augmented[outside].mean() < 0.1 * inside
 
 
 def test_gain_clips_and_tilt_turns_the_spectrum_about_1_khz() -> None:
@@ -154,10 +154,10 @@ def test_many_versions_keep_the_promise_and_time(root: Path) -> None:
     speech = spoken(1.0)
     before = speech.copy()
     for seed in range(60):
-        heard = hall.augmented(speech, root, seed, "clip")
-        check_promise(heard, speech)
-        assert abs(lag(speech, heard)) <= 32, seed
-        assert not np.array_equal(heard, speech)
+        augmented = hall.augmented(speech, root, seed, "clip")
+        check_promise(augmented, speech)
+        assert abs(lag(speech, augmented)) <= 32, seed
+        assert not np.array_equal(augmented, speech)
     np.testing.assert_array_equal(speech, before)
 
 
@@ -208,9 +208,9 @@ def test_a_data_set_hears_disturbed_versions_in_training_alone(root: Path, tmp_p
     for clip in clips:
         save_clip(folder, clip, FaceCurves(np.zeros((30, len(names))), names, 30.0), np.zeros(30))
     write_clips(folder, clips, names)
-    heard = {one.name: one.waveform().samples for one in open_corpus(folder, root).sequences}
-    assert set(heard) == {"train", "validation", "train+1"}
-    np.testing.assert_array_equal(heard["train+1"], hall.augmented(heard["train"], root, 1, "train+1"))
+    augmented = {one.name: one.waveform().samples for one in open_corpus(folder, root).sequences}
+    assert set(augmented) == {"train", "validation", "train+1"}
+    np.testing.assert_array_equal(augmented["train+1"], hall.augmented(augmented["train"], root, 1, "train+1"))
 
 
 def test_what_is_lacking_or_unknown_is_said(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Silence in which a filmed mouth stands open is breath; every other frame keeps its phone."""
+"""Silence in which a mouth tracked in video stands open is breath; every other frame keeps its phone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is heard of a corpus does not depend on how many hear it side by side, and a break loses nothing whole."""
+"""Cached features do not depend on the number of processes, and an interruption loses none that are stored."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_corpus(folder: Path, count: int = 5) -> None:
     write_clips(folder, clips, NAMES)
 
 
-def heard(folder: Path) -> dict[str, np.ndarray]:
+def stored(folder: Path) -> dict[str, np.ndarray]:
     return {path.stem: dict(np.load(path)) for path in sorted((folder / "features").glob("*.npz"))}
 
 
@@ -40,7 +40,7 @@ def two_threads():
     torch.set_num_threads(before)
 
 
-def test_two_hear_what_one_hears(tmp_path: Path, make_model, two_threads) -> None:
+def test_two_processes_compute_what_one_does(tmp_path: Path, make_model, two_threads) -> None:
     model = make_model()
     for workers in (0, 1, 2):
         folder = tmp_path / str(workers)
@@ -48,14 +48,14 @@ def test_two_hear_what_one_hears(tmp_path: Path, make_model, two_threads) -> Non
         make_corpus(folder)
         cache_features(model, folder, folder, workers=workers)
     assert torch.get_num_threads() == 2
-    one, two = heard(tmp_path / "1"), heard(tmp_path / "2")
+    one, two = stored(tmp_path / "1"), stored(tmp_path / "2")
     assert set(one) == set(two) == {clip.name for clip in read_clips(tmp_path / "1")[0]}
     for name in one:
         for kind in ("states", "mel"):
             np.testing.assert_allclose(one[name][kind], two[name][kind], atol=1e-2)
 
 
-def test_what_was_heard_before_a_break_is_not_heard_again(tmp_path: Path, make_model) -> None:
+def test_features_stored_before_an_interruption_are_kept(tmp_path: Path, make_model) -> None:
     make_corpus(tmp_path, many := 80)
 
     def broken(done: int, total: int, what: str) -> None:
@@ -63,12 +63,12 @@ def test_what_was_heard_before_a_break_is_not_heard_again(tmp_path: Path, make_m
 
     with pytest.raises(KeyboardInterrupt):
         cache_features(make_model(), tmp_path, tmp_path, broken)
-    there = heard(tmp_path)
+    there = stored(tmp_path)
     assert 1 <= len(there) < many
-    told: list[tuple[int, int]] = []
-    cache_features(make_model(), tmp_path, tmp_path, lambda done, total, what: told.append((done, total)), workers=2)
-    assert told == [(number, many - len(there)) for number in range(1, many + 1 - len(there))]
-    assert len(heard(tmp_path)) == many
+    reports: list[tuple[int, int]] = []
+    cache_features(make_model(), tmp_path, tmp_path, lambda done, total, what: reports.append((done, total)), workers=2)
+    assert reports == [(number, many - len(there)) for number in range(1, many + 1 - len(there))]
+    assert len(stored(tmp_path)) == many
 
 
 def test_a_marked_corpus_is_only_read(tmp_path: Path, make_model, monkeypatch) -> None:

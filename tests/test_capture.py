@@ -1,4 +1,4 @@
-"""Filmed landmarks to face curves: planted motion is recovered, and closed lips stay closed on the head."""
+"""Landmarks tracked in video to face curves: planted motion is recovered, and closed lips stay closed on the head."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from toy_tracker import filmed, planted, rest_of, toy_basis
+from toy_tracker import planted, rest_of, toy_basis, tracked_video
 
 from memorytalker.config import ConfigError
 from memorytalker.corpus import capture, landmark_solver, landmarks
@@ -36,33 +36,33 @@ def head_gap(head, curves) -> np.ndarray:
 
 def test_planted_motion_is_recovered_under_pose_and_noise(head, basis) -> None:
     truth = planted(basis)
-    film = filmed(basis.neutral + basis.displacements(truth), noise=0.1)
-    curves = landmark_solver.solve_landmarks(film, basis, rest_of(basis))
+    points = tracked_video(basis.neutral + basis.displacements(truth), noise=0.1)
+    curves = landmark_solver.solve_landmarks(points, basis, rest_of(basis))
     wanted = truth @ basis.mixing
     for name, tolerance in (("jawOpen", 0.06), ("mouthPucker", 0.12), ("mouthSmileLeft", 0.1)):
         error = curves.curve(name) - wanted[:, basis.names.index(name)]
         assert np.sqrt((error**2).mean()) < tolerance, name
-    gap = landmarks.openings(film, basis.index)[0]
+    gap = landmarks.openings(points, basis.index)[0]
     assert np.corrcoef(gap, head_gap(head, curves))[0, 1] > 0.99
 
 
 def test_the_head_opens_as_far_as_the_film(head, basis) -> None:
-    film = filmed(basis.neutral + basis.displacements(planted(basis)))
-    curves = landmark_solver.solve_landmarks(film, basis, rest_of(basis))
-    goal = landmark_solver.open_gap(landmarks.openings(film, basis.index)[0], 0.006)
+    points = tracked_video(basis.neutral + basis.displacements(planted(basis)))
+    curves = landmark_solver.solve_landmarks(points, basis, rest_of(basis))
+    goal = landmark_solver.open_gap(landmarks.openings(points, basis.index)[0], 0.006)
     np.testing.assert_allclose(head_gap(head, curves), goal, atol=1e-4)
 
 
 def test_a_neutral_face_stays_neutral(basis) -> None:
-    film = filmed(np.repeat(basis.neutral[None], 20, 0), noise=0.02)
-    assert landmark_solver.solve_landmarks(film, basis, rest_of(basis)).weights.max() < 0.05
+    points = tracked_video(np.repeat(basis.neutral[None], 20, 0), noise=0.02)
+    assert landmark_solver.solve_landmarks(points, basis, rest_of(basis)).weights.max() < 0.05
 
 
 def test_lips_closed_over_an_open_jaw_stay_closed(head, basis) -> None:
     weights = np.zeros((30, len(landmark_solver.CONTROLS)))
     weights[:, list(landmark_solver.CONTROLS).index("jawClosed")] = 0.4
-    film = filmed(basis.neutral + basis.displacements(weights), noise=0.05)
-    curves = landmark_solver.solve_landmarks(film, basis, rest_of(basis), gap=np.zeros(30))
+    points = tracked_video(basis.neutral + basis.displacements(weights), noise=0.05)
+    curves = landmark_solver.solve_landmarks(points, basis, rest_of(basis), gap=np.zeros(30))
     np.testing.assert_allclose(head_gap(head, curves), 0.0, atol=2e-4)
     assert curves.curve("jawOpen").mean() > 0.25
     assert (curves.curve("mouthClose") <= curves.curve("jawOpen") + 1e-6).all()
@@ -96,15 +96,19 @@ def test_controls_move_shapes_of_both_sides_by_name(basis) -> None:
 
 def test_shapes_of_the_basis_are_matched_by_name(head, basis) -> None:
     order = np.random.default_rng(0).permutation(len(head.blendshape_names))
-    pictures = np.zeros((len(order), *basis.neutral.shape))
-    pictures[..., 1] = np.arange(len(order))[:, None] / 100
+    displacements = np.zeros((len(order), *basis.neutral.shape))
+    displacements[..., 1] = np.arange(len(order))[:, None] / 100
     names = head.blendshape_names
-    straight = landmark_solver.make_basis(basis.index, basis.neutral, names, pictures, pictures / 2, head)
+    straight = landmark_solver.make_basis(basis.index, basis.neutral, names, displacements, displacements / 2, head)
     mixed = tuple(names[i] for i in order)
-    shuffled = landmark_solver.make_basis(basis.index, basis.neutral, mixed, pictures[order], pictures[order] / 2, head)
+    shuffled = landmark_solver.make_basis(
+        basis.index, basis.neutral, mixed, displacements[order], displacements[order] / 2, head
+    )
     np.testing.assert_array_equal(straight.full, shuffled.full)
     with pytest.raises(CaptureError, match="mouthPucker"):
-        landmark_solver.make_basis(basis.index, basis.neutral, tuple("x" + n for n in names), pictures, pictures, head)
+        landmark_solver.make_basis(
+            basis.index, basis.neutral, tuple("x" + n for n in names), displacements, displacements, head
+        )
 
 
 def write_folder(folder: Path, basis: landmark_solver.Basis, clips: int = 3) -> None:
@@ -113,7 +117,7 @@ def write_folder(folder: Path, basis: landmark_solver.Basis, clips: int = 3) -> 
     source.mkdir(parents=True)
     for number in range(clips):
         weights = planted(basis, 75) * (np.arange(75) < 60)[:, None]  # at rest in the end
-        points = filmed(basis.neutral + basis.displacements(weights), seed=number, noise=0.05)
+        points = tracked_video(basis.neutral + basis.displacements(weights), seed=number, noise=0.05)
         raw = np.round(points * landmarks.STEPS_PER_PIXEL).astype(np.int16)
         raw[30 : 40 if number == clips - 1 else 32] = landmarks.MISSING
         name = f"clip{number}"
@@ -145,8 +149,8 @@ def test_bad_captures_are_refused_in_plain_words(tmp_path, basis) -> None:
         list(landmarks.read_landmark_clips(tmp_path))
     with pytest.raises(CaptureError, match="manifest.jsonl"):
         list(landmarks.read_landmark_clips(tmp_path / "nobody"))
-    with pytest.raises(ConfigError, match="'nobody' is of kind 'film'; choose one of landmarks, curves"):
-        CaptureSource("nobody", "film")
+    with pytest.raises(ConfigError, match="'nobody' is of kind 'video'; choose one of landmarks, curves"):
+        CaptureSource("nobody", "video")
     with pytest.raises(CaptureError, match="tracker basis"):
         landmark_solver.read_basis(tmp_path / "none.npz", load_head())
     with pytest.raises(CaptureError, match="without a face"):

@@ -16,7 +16,7 @@ import soundfile
 import memorytalker
 from memorytalker import animation, cli
 
-PICTURE = ["--size", "64"]
+SMALL = ["--size", "64"]
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def described(path: Path) -> str:
 
 def test_a_clip_becomes_a_video(run, clip: Path, tmp_path: Path) -> None:
     output = tmp_path / "talk.mp4"
-    code, out, err = run("animate", clip, "-o", output, *PICTURE)
+    code, out, err = run("animate", clip, "-o", output, *SMALL)
     assert (code, err) == (0, "")
     assert "talk.mp4" in out and "0.7 s" in out
     assert re.search(r"h264.*64x64.*30 fps", described(output)) and "Audio: aac" in described(output)
@@ -92,7 +92,7 @@ def test_expression_and_a_shut_mouth_are_chosen(run, tmp_path: Path, voice, tiny
         "plain": [],
         "seeded": ["--seed", "4"],
         "lively": ["--expression", "--seed", "4"],
-        "shut": ["--close-in-silence"],
+        "closed": ["--close-in-silence"],
         "half": ["--style-blend", "0.5"],
     }.items():
         assert run("animate", clip, "-o", tmp_path / f"{name}.npz", *flags)[0] == 0
@@ -103,14 +103,16 @@ def test_expression_and_a_shut_mouth_are_chosen(run, tmp_path: Path, voice, tiny
     np.testing.assert_array_equal(saved["lively"], tiny_talker.animate(clip, expression=True, seed=4).vertices)
     np.testing.assert_array_equal(saved["half"], tiny_talker.animate(clip, style_blend=0.5).vertices)
     assert np.abs(saved["lively"] - saved["plain"]).max() > 1e-4
-    np.testing.assert_allclose(saved["shut"][25:], np.broadcast_to(tiny_talker.head.template, (20, 9648, 3)), atol=1e-7)
+    np.testing.assert_allclose(
+        saved["closed"][25:], np.broadcast_to(tiny_talker.head.template, (20, 9648, 3)), atol=1e-7
+    )
     assert_refused(run("animate", clip, "-o", tmp_path / "x.npz", "--expression", "--seed", "-1"), "seed", "-1")
     assert_refused(run("animate", clip, "-o", tmp_path / "x.npz", "--style-blend", "1.5"), "style_blend", "1.5")
 
 
 def test_the_output_is_named_after_the_sound(run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run("animate", clip.name, *PICTURE, "--fps", "10")[0] == 0
+    assert run("animate", clip.name, *SMALL, "--fps", "10")[0] == 0
     assert " 10 fps" in described(tmp_path / "clip.mp4")
 
 
@@ -139,7 +141,7 @@ def test_refused_sounds(run, clip: Path, tmp_path: Path, kind: str, role: str) -
     bad = make_bad_sound(kind, tmp_path, clip)
     before = sorted(tmp_path.iterdir())
     given = [bad] if role == "sound" else [clip, "--style", bad]
-    assert_refused(run("animate", *given, "-o", tmp_path / "talk.mp4", *PICTURE), bad.name)
+    assert_refused(run("animate", *given, "-o", tmp_path / "talk.mp4", *SMALL), bad.name)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -239,14 +241,14 @@ def test_endings_are_those_that_an_animation_knows() -> None:
 
 
 def test_bench_adds_up(run, tmp_path: Path) -> None:
-    code, out, _ = run("bench", "--seconds", "0.5", "--json", tmp_path / "bench.json", *PICTURE)
+    code, out, _ = run("bench", "--seconds", "0.5", "--json", tmp_path / "bench.json", *SMALL)
     figures = json.loads((tmp_path / "bench.json").read_text())
     assert code == 0 and "render" in out and "3D head after" in out and "goal" not in out
     stages = [figures[name] for name in ("encode", "decode", "pack", "render", "write")]
     assert sum(stages) == pytest.approx(figures["total"], abs=0.01) and min(stages) > 0
     assert figures["frames"] == 15 and figures["seconds_of_speech"] == 0.5 and figures["width"] == 64
-    assert_refused(run("bench", "--seconds", "0", *PICTURE))
-    assert_refused(run("bench", "--json", tmp_path / "none" / "bench.json", *PICTURE))
+    assert_refused(run("bench", "--seconds", "0", *SMALL))
+    assert_refused(run("bench", "--json", tmp_path / "none" / "bench.json", *SMALL))
 
 
 def test_doctor_names_what_is_missing(run, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Corpus: voices shifted in pitch and not in time, twins, what is heard, phone times, a corpus from a folder."""
+"""Corpus: pitch shifts that keep the time, synthetic speakers, acoustics, phone times, a corpus from a folder."""
 
 from __future__ import annotations
 
@@ -88,14 +88,14 @@ def test_first_formant_of_a_made_vowel(formant: float) -> None:
         vowel = np.convolve(vowel, ringing)[:RATE]
     found = first_formants(vowel, np.array([0.3, 0.5, 0.7, 5.0]))
     np.testing.assert_allclose(found[:3], formant, rtol=0.12)  # harmonics pull it
-    assert np.isnan(found[3]), "nothing is heard after the end"
+    assert np.isnan(found[3]), "nothing is measured after the end"
 
 
-def test_a_voice_is_the_median_of_its_sentences_and_ordinary_where_nothing_is_heard() -> None:
-    heard = {"a": {"range": 20.0, "brightness": -5.0, "pitch": 100.0, "open": [800.0] * 6, "close": [400.0] * 6},
+def test_a_voice_is_the_median_of_its_sentences_and_ordinary_where_nothing_is_measured() -> None:
+    acoustics = {"a": {"range": 20.0, "brightness": -5.0, "pitch": 100.0, "open": [800.0] * 6, "close": [400.0] * 6},
              "b": {"range": 30.0, "brightness": -9.0, "pitch": 0.0, "open": [], "close": []}}  # fmt: skip
     phones = {"a": [[0.0, 0.5, "sil"], [0.5, 0.6, "aa"], [0.6, 0.7, "m"]], "b": [[0.0, 0.2, "aa"]]}
-    found = speaker_voices([{"speaker": "x", "sound": "a"}, {"speaker": "y", "sound": "b"}], heard, phones)
+    found = speaker_voices([{"speaker": "x", "sound": "a"}, {"speaker": "y", "sound": "b"}], acoustics, phones)
     assert found["x"].vowel_space == pytest.approx(1.0) and found["x"].rate == pytest.approx(10.0)
     assert found["x"].pitch == 100.0 and found["y"].pitch == 180.0 and found["y"].vowel_space == 0.72
 
@@ -107,7 +107,7 @@ def test_brightness_is_the_ratio_of_two_tones_and_does_not_care_about_the_level(
     assert brightness(0.03 * low + 0.03 * high) == pytest.approx(0.0, abs=0.3)
 
 
-def test_twins_are_drawn_by_name_and_seed() -> None:
+def test_synthetic_speakers_are_drawn_by_name_and_seed() -> None:
     assert draw_change("anna", 200.0, 0) == draw_change("anna", 200.0, 0)
     changes = {draw_change(name, 150.0, seed) for name in ("anna", "bert") for seed in (0, 1)}
     assert len(changes) == 4 and all(0.75 <= change.pitch <= 1.5 for change in changes)
@@ -165,11 +165,13 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     clips, names = read_clips(out)
     spoken = [clip for clip in clips if clip.kind == "synthesised"]
     assert {clip.speaker for clip in spoken} == {"s0", "s1", "s0" + SYNTHETIC_MARK, "s1" + SYNTHETIC_MARK}
-    twin = next(clip for clip in spoken if clip.speaker == "s1" + SYNTHETIC_MARK)
-    own = next(clip for clip in spoken if clip.name + SYNTHETIC_MARK == twin.name)
+    synthetic = next(clip for clip in spoken if clip.speaker == "s1" + SYNTHETIC_MARK)
+    own = next(clip for clip in spoken if clip.name + SYNTHETIC_MARK == synthetic.name)
     change = draw_change("s1", pitch(tone(170, 1.0)), 0)
-    assert twin.base == "corpus" and (out / twin.sound).is_file() and own.base == "root"
-    assert twin.frames == pytest.approx(own.frames / change.speed, abs=1.5), "the twin's face keeps the twin's time"
+    assert synthetic.base == "corpus" and (out / synthetic.sound).is_file() and own.base == "root"
+    assert synthetic.frames == pytest.approx(own.frames / change.speed, abs=1.5), (
+        "the face keeps the time of the synthetic voice"
+    )
     weights, phones = load_clip(out, spoken[0])
     assert len(weights) == spoken[0].frames == round(1.2 * 30)
     jaw = weights[:, names.index("jawOpen")]
@@ -205,8 +207,8 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     louder, phones = load_clip(out, again[spoken[0].name])
     shape = names.index(build.synthesised_shapes()[0])
     speaking = phones == ENGLISH.index("aa")
-    assert louder[speaking, shape].max() > weights[speaking, shape].max(), "what was heard enters the motion"
-    assert louder[0].max() < 0.05, "silence stays shut whatever was heard"
+    assert louder[speaking, shape].max() > weights[speaking, shape].max(), "predicted curves enter the motion"
+    assert louder[0].max() < 0.05, "silence stays closed whatever is predicted"
 
 
 def test_alignment_recovers_given_phone_times(shared: Path) -> None:

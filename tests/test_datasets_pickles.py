@@ -1,4 +1,4 @@
-"""Pickles from strangers: what plain data becomes, and that nothing else is ever run."""
+"""Untrusted pickles: what plain data becomes, and that nothing else is ever run."""
 
 from __future__ import annotations
 

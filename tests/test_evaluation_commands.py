@@ -102,9 +102,9 @@ def test_source_folder_gives_the_open_figures(tmp_path: Path, tiny_weights: Path
     assert [video.folder for video in card.videos] == [source.folder for source in config.sources] == ["my_videos"]
     assert card.videos[0].gap == Goal(least=0.5) and card.lips_closed is None
     capsys.readouterr()
-    (tmp_path / "mine.json").write_text('{"film": []}')
+    (tmp_path / "mine.json").write_text('{"movies": []}')
     assert main([*line, "--device", "cpu", *own]) == 2 and len(calls) == 2
-    assert "Unknown key 'film' in Scorecard; valid keys: closed_when_quiet," in capsys.readouterr().err
+    assert "Unknown key 'movies' in Scorecard; valid keys: closed_when_quiet," in capsys.readouterr().err
 
 
 def test_a_scorecard_names_only_what_it_can_measure() -> None:

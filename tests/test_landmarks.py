@@ -1,10 +1,10 @@
-"""Filmed landmarks: head turns, rest face, lost frames, closed lips."""
+"""Landmarks tracked in video: head turns, rest face, lost frames, closed lips."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from toy_tracker import filmed, planted, toy_basis, turned
+from toy_tracker import planted, toy_basis, tracked_video, turned
 
 from memorytalker.corpus import landmark_solver, landmarks
 from memorytalker.corpus.landmarks import CaptureError
@@ -20,7 +20,7 @@ def test_turns_of_the_head_are_not_taken_for_speech(basis) -> None:
     """A rest face seen from many sides: points shift by their depth, and nothing of it may reach the mouth."""
     rng = np.random.default_rng(3)
     depth = 0.6 - 1.2 * (basis.neutral**2).sum(1) + rng.normal(0, 0.02, len(basis.index))
-    clips = [filmed(turned(basis.neutral, depth, rng), noise=0.05, seed=seed) for seed in range(12)]
+    clips = [tracked_video(turned(basis.neutral, depth, rng), noise=0.05, seed=seed) for seed in range(12)]
     neutral = landmarks.find_neutral(clips, basis.index)
     assert len(neutral.turns) == 2
     aligned, rest = neutral.place(clips[0])
@@ -41,7 +41,7 @@ def test_short_gaps_are_filled_and_long_ones_drop_the_clip() -> None:
 
 def test_openings_do_not_depend_on_place_size_or_roll(basis) -> None:
     points = basis.neutral + basis.displacements(planted(basis))
-    moved_points = filmed(points)
+    moved_points = tracked_video(points)
     both = zip(landmarks.openings(points, basis.index), landmarks.openings(moved_points, basis.index), strict=True)
     for plain, moved in both:
         np.testing.assert_allclose(plain, moved, rtol=1e-9)
@@ -51,7 +51,7 @@ def test_a_mouth_that_never_closes_has_no_rest_face(basis) -> None:
     weights = np.zeros((30, len(landmark_solver.CONTROLS)))
     weights[:, 0] = 0.4
     with pytest.raises(CaptureError, match="never closed"):
-        landmarks.find_neutral([filmed(basis.neutral + basis.displacements(weights))], basis.index)
+        landmarks.find_neutral([tracked_video(basis.neutral + basis.displacements(weights))], basis.index)
 
 
 def test_the_closed_level_is_that_of_the_lips_between_open_sounds(basis) -> None:
@@ -59,11 +59,11 @@ def test_the_closed_level_is_that_of_the_lips_between_open_sounds(basis) -> None
     speaking = time < 96
     weights = np.zeros((160, len(landmark_solver.CONTROLS)))
     weights[:, landmark_solver._JAW] = 0.2 * np.abs(np.sin(time * np.pi / 12)) * speaking
-    lower, shut = landmarks.columns(basis.index, (14,)), landmarks.openings(basis.neutral[None], basis.index)[0][0]
+    lower, closed = landmarks.columns(basis.index, (14,)), landmarks.openings(basis.neutral[None], basis.index)[0][0]
     levels = []
     for seen_closed in (0.001, 0.007):
         points = basis.neutral + basis.displacements(weights)
         gap = np.where(speaking, seen_closed, 0.001 + 0.0005 * (time % 2))
-        points[:, lower, 1] += gap[:, None] - shut
-        levels.append(landmarks.find_neutral([filmed(points)], basis.index).closed_level)
+        points[:, lower, 1] += gap[:, None] - closed
+        levels.append(landmarks.find_neutral([tracked_video(points)], basis.index).closed_level)
     assert levels == pytest.approx([0.005, 1.2 * 0.007], rel=0.02)  # 0.005: the least

@@ -188,7 +188,7 @@ def test_opening_counts_closing_as_much_as_opening() -> None:
 
 
 def test_a_gap_that_is_not_zero_at_rest_is_counted_from_its_rest() -> None:
-    """Lip on teeth: the template lies 2 mm under them, so a motion of 2 mm upwards is truly shut."""
+    """Lip on teeth: the template lies 2 mm under them, so a motion of 2 mm upwards really closes."""
     row, rest = torch.ones(1), 0.002
     true, short = torch.tensor([[[-0.002]]]), torch.tensor([[[-0.001]]])
     from_rest = opening_loss(short, true, row, 0.001, closed_weight=3.0, rest=rest)

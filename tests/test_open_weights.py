@@ -1,4 +1,4 @@
-"""The shipped weights keep their promises: silence is still and shut, lips meet on p b m, slots mean their names."""
+"""The shipped weights keep their promises: a still, closed mouth in silence, lips that meet on p b m, named slots."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_lips_meet_on_bilabials_and_part_on_open_vowels(talker: Talker, name: st
     gap = gap_of(talker, SPEECH / name)
     vowels = [near(gap, second).max() for second in OPEN_VOWELS[name]]
     assert np.median(vowels) > 0.004, "an open vowel parts the lips by more than 4 mm"
-    shut = [near(gap, second).min() < 0.15 * np.median(vowels) for second in BILABIALS[name]]
-    assert np.mean(shut) >= 0.85
+    closed = [near(gap, second).min() < 0.15 * np.median(vowels) for second in BILABIALS[name]]
+    assert np.mean(closed) >= 0.85
 
 
 def test_pure_silence_is_a_shut_still_mouth(talker: Talker) -> None:

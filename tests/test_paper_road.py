@@ -75,13 +75,13 @@ def write_settings(folder: Path, kind: str, epochs: int) -> None:
 
 
 def decoded(path: Path, width: int = SIZE) -> np.ndarray:
-    """The pictures of a video, (T, SIZE, width, 3) uint8."""
+    """The frames of a video, (T, SIZE, width, 3) uint8."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(path), "-f", "rawvideo"]
     raw = subprocess.run([*command, "-pix_fmt", "rgb24", "-"], capture_output=True, check=True).stdout
     return np.frombuffer(raw, np.uint8).reshape(-1, SIZE, width, 3)
 
 
-def heard(path: Path) -> float:
+def sound_seconds(path: Path) -> float:
     """Seconds of sound in a video."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-i", str(path), "-f", "s16le", "-ac", "1"]
     raw = subprocess.run([*command, "-ar", "16000", "-"], capture_output=True, check=True).stdout
@@ -137,14 +137,14 @@ def check_figures(call: Callable, data: Path, one: Path, two: Path, folder: Path
 def check_video(call: Callable, family: Family, planted: Planted, weights: Path, folder: Path) -> None:
     """A sound becomes a video once the mesh is there; without it, arrays, and a word about the mesh."""
     name, speaker = next(iter(planted.speakers.items()))
-    sound, film = folder / "clip.wav", folder / "talk.mp4"
+    sound, video = folder / "clip.wav", folder / "talk.mp4"
     soundfile.write(sound, planted.sounds[name][: round(SECONDS * SOUND_RATE)], SOUND_RATE)
     common = ["--weights", weights, "--device", "cpu"]
     face = ["--data", planted.folder, "--identity", speaker]
 
-    code, _, error = call("animate", sound, "-o", film, *common, *face)
+    code, _, error = call("animate", sound, "-o", video, *common, *face)
     assert code == 2 and str(family.vertices) in error and family.mesh in error and error.count("\n") == 1
-    assert not film.exists()
+    assert not video.exists()
     assert call("animate", sound, "-o", folder / "talk.npz", *common, *face)[0] == 0
     with np.load(folder / "talk.npz") as arrays:
         vertices, fps = arrays["vertices"], int(arrays["fps"])
@@ -155,13 +155,13 @@ def check_video(call: Callable, family: Family, planted: Planted, weights: Path,
     assert np.corrcoef(*gaps)[0, 1] > 0.7  # the mouth opens when it did
 
     write_faces(planted.folder / family.mesh, family.vertices)
-    code, _, error = call("animate", sound, "-o", film, *common, *face, "--size", SIZE)
+    code, _, error = call("animate", sound, "-o", video, *common, *face, "--size", SIZE)
     assert code == 0, error
-    pictures = decoded(film).astype(int)
-    assert len(pictures) == round(SECONDS * 30) and abs(heard(film) - len(pictures) / 30) < 1 / 30
-    skin = pictures[:, 20:60, 40:88].mean(axis=(0, 1, 2))
+    frames = decoded(video).astype(int)
+    assert len(frames) == round(SECONDS * 30) and abs(sound_seconds(video) - len(frames) / 30) < 1 / 30
+    skin = frames[:, 20:60, 40:88].mean(axis=(0, 1, 2))
     assert 90 < skin[2] < skin[1] < skin[0]  # in the light, and the colour of skin
-    change = np.ptp(pictures.max(axis=3), axis=0)
+    change = np.ptp(frames.max(axis=3), axis=0)
     assert (change[70:110, 45:83] > 30).mean() > 0.05 > 10 * (change[10:50] > 30).mean()  # the mouth moves
 
     refused = {".mp4 file": (name, "-o", folder / "beside.npz"), f"'nobody'; it has.* {name}": ("nobody",)}

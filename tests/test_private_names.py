@@ -61,7 +61,7 @@ def test_the_parts_of_hubert_are_called_one_by_one() -> None:
 
 @pytest.fixture(scope="module")
 def drawn() -> Iterator[int]:
-    """How many points of a small picture the head covers."""
+    """How many points of a small image the head covers."""
     try:
         check_graphics()
     except RenderError as error:
@@ -72,8 +72,8 @@ def drawn() -> Iterator[int]:
 def covered() -> int:
     head = load_head()
     options = RenderOptions(width=64, height=64, background_top="#ffffff", background_bottom="#ffffff")
-    (picture,) = render_frames(head, head.template[None], options)
-    return int((picture.astype(np.int32).min(axis=2) < 250).sum())
+    (image,) = render_frames(head, head.template[None], options)
+    return int((image.astype(np.int32).min(axis=2) < 250).sum())
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_any_bytes(path: Path, content: bytes) -> None:
 
 
 WORDS = (
-    "model memorize stylize together manners budget recipe open edits one-hot losses speech style slots seeds fps "
+    "model memorize stylize together styles budget recipe open edits one-hot losses speech style slots seeds fps "
     "width videos folder gap least most robust grid_s1 groups phones target effort strength before after "
     "shift reduction sil"
 )

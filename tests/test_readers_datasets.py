@@ -1,4 +1,4 @@
-"""Every file of a data set that a stranger may have written: what it says, or one sentence, within bounds."""
+"""Every file of a data set that may be untrusted: what it says, or one sentence, within bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weights, heads and meshes of strangers: the thing itself, or one sentence, before memory is taken for it."""
+"""Untrusted weights, heads and meshes: the thing itself, or one sentence, before memory is taken for it."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def weights(tmp_path_factory, make_model) -> Path:
 
 
 @pytest.fixture(scope="module")
-def listener(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("readers") / "listener"
+def regressor(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("readers") / "regressor"
     save_curve_regressor(
         CurveRegressor(CurveRegressorConfig(("jawOpen", "mouthClose"), 2, 4, channels=4, members=1)), folder
     )
@@ -55,7 +55,7 @@ def copy(tmp_path_factory) -> Path:
 
 
 def signed(folder: Path, config: dict, tensors: bytes) -> Path:
-    """A folder whose sum is that of its tensors, whatever they are: a stranger can write that too."""
+    """A folder whose sum is that of its tensors, whatever they are: an attacker can write that too."""
     (folder / TENSOR_FILE).write_bytes(tensors)
     described = config | {"sha256": hashlib.sha256(tensors).hexdigest()}
     (folder / CONFIG_FILE).write_text(json.dumps(described))
@@ -76,9 +76,9 @@ def test_weights_whose_description_was_changed_a_little(weights: Path, copy: Pat
     assert read_as[0] and 0 < sum(read_as) < 150
 
 
-def test_tensors_that_were_changed_a_little(listener: Path, copy: Path) -> None:
+def test_tensors_that_were_changed_a_little(regressor: Path, copy: Path) -> None:
     """Both with the old sum, and with their own, as whoever changes them would write it."""
-    config, good = parts(listener)
+    config, good = parts(regressor)
     read_as = []
     for changed in (good, *cut_or_changed(good, seed=3)):
         folder = signed(copy, config, changed)

@@ -32,27 +32,27 @@ def test_any_options(**chosen: Any) -> None:
 
 @STEADY
 @given(identity=ANYTHING, camera=ANYTHING, style=ANYTHING, seed=st.integers(0) | st.just(10**4000))
-def test_any_wish_is_refused_before_its_sound_is_read(identity: Any, camera: Any, style: Any, seed: int) -> None:
+def test_any_request_is_refused_before_its_sound_is_read(identity: Any, camera: Any, style: Any, seed: int) -> None:
     options = AnimateOptions(seed=seed)
-    for wish in (
+    for request in (
         AnimateRequest(None, identity, options=options),
         AnimateRequest(None, "open", camera, options=options),
         AnimateRequest(None, "open", "front", style, options=options),
         AnimateRequest(None, "open", "front", NEUTRAL, options=options),
     ):
-        assert outcome(lambda wish=wish: wish.checked(IDENTITIES)) is None
+        assert outcome(lambda request=request: request.checked(IDENTITIES)) is None
 
 
 @STEADY
 @given(clip=ANYTHING, identity=ANYTHING, shown=ANYTHING, fps=ANYTHING)
 def test_any_comparison(clip: Any, identity: Any, shown: Any, fps: Any) -> None:
-    for trial in (
+    for request in (
         CompareRequest(clip, "open"),
         CompareRequest(OWN, identity),
         CompareRequest(OWN, "open", shown),
         CompareRequest(OWN, "open", fps=fps),
     ):
-        outcome(lambda trial=trial: trial.check(IDENTITIES))
+        outcome(lambda request=request: request.check(IDENTITIES))
 
 
 @pytest.mark.parametrize("fps", [float("nan"), float("inf"), 10**400, -(10**400), True, "30", [30]])

@@ -23,24 +23,24 @@ from memorytalker.training.recipe import WeightsContext, make_corpus
 from memorytalker.weights import load_curve_regressor
 
 SPOKEN = Clip("s", "s", "train", "read", "synthesised", "s.wav", 3, 30, text="words")
-FILMED = Clip("f", "s", "train", "film", "captured", "f.wav", 30, 30, text="words")
+TRACKED = Clip("f", "s", "train", "video", "captured", "f.wav", 30, 30, text="words")
 
 
 @pytest.fixture
 def steps(monkeypatch) -> list[str]:
     """The steps in the order they were taken; none of them takes time."""
     taken: list[str] = []
-    clips = [FILMED, SPOKEN, augmented_version(SPOKEN, 1)]
+    clips = [TRACKED, SPOKEN, augmented_version(SPOKEN, 1)]
 
     def build(context, head) -> None:
-        own = [replace(FILMED, name="own", source=RECORDINGS, text="")] if context.recordings else []
+        own = [replace(TRACKED, name="own", source=RECORDINGS, text="")] if context.recordings else []
         write_clips(context.folder, clips + own, ())
         if context.curves is None:
             taken.append("corpus")
             return
-        heard = sorted(context.curves.iterdir())
-        assert [path.name for path in heard] == ["s.npy"], "only what is synthesised is made of curves"
-        taken.append(f"corpus of what is heard, {len(np.load(heard[0]))} frames")
+        predicted = sorted(context.curves.iterdir())
+        assert [path.name for path in predicted] == ["s.npy"], "only what is synthesised is made of curves"
+        taken.append(f"corpus of predicted curves, {len(np.load(predicted[0]))} frames")
 
     def train(folder, space, head, config, training, progress) -> CurveRegressor:
         taken.append("curve regressor")
@@ -52,7 +52,7 @@ def steps(monkeypatch) -> list[str]:
     model.to = lambda device: model
     monkeypatch.setattr(recipe, "build_corpus", build)
     monkeypatch.setattr(recipe, "train_curve_regressor", train)
-    monkeypatch.setattr(recipe, "agreement", lambda *about: {"film": {"gap": 0.9}})
+    monkeypatch.setattr(recipe, "agreement", lambda *about: {"video": {"gap": 0.9}})
     monkeypatch.setattr(recipe, "fresh_model", lambda *about: (model, None))
     monkeypatch.setattr(recipe, "cache_features", lambda *about: taken.append("features"))
     monkeypatch.setattr(recipe, "cached_states", lambda folder, clip: np.zeros((5, 4)))
@@ -63,10 +63,10 @@ def steps(monkeypatch) -> list[str]:
     return taken
 
 
-def test_a_corpus_is_made_again_of_what_film_teaches_to_hear(steps: list[str], tmp_path: Path) -> None:
+def test_a_corpus_is_made_again_of_what_the_regressor_predicts(steps: list[str], tmp_path: Path) -> None:
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
-    assert steps == ["corpus", "features", "curve regressor", "corpus of what is heard, 3 frames"]
-    assert json.loads((tmp_path / "work" / "audio_to_curves.json").read_text())["agreement"] == {"film": {"gap": 0.9}}
+    assert steps == ["corpus", "features", "curve regressor", "corpus of predicted curves, 3 frames"]
+    assert json.loads((tmp_path / "work" / "audio_to_curves.json").read_text())["agreement"] == {"video": {"gap": 0.9}}
     assert load_curve_regressor(tmp_path / "work" / "audio_to_curves").config.shapes == ("jawOpen", "mouthClose")
     steps.clear()
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
@@ -74,7 +74,7 @@ def test_a_corpus_is_made_again_of_what_film_teaches_to_hear(steps: list[str], t
     steps.clear()
     (tmp_path / "work" / "corpus" / "clips.jsonl").unlink()
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
-    assert steps == ["corpus", "features", "curve regressor", "corpus of what is heard, 3 frames"]
+    assert steps == ["corpus", "features", "curve regressor", "corpus of predicted curves, 3 frames"]
 
 
 def test_a_run_broken_off_goes_on_with_the_curve_regressor(steps: list[str], tmp_path: Path, monkeypatch) -> None:
@@ -87,10 +87,10 @@ def test_a_run_broken_off_goes_on_with_the_curve_regressor(steps: list[str], tmp
             make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
     steps.clear()
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
-    assert steps == ["features", "curve regressor", "corpus of what is heard, 3 frames"]
+    assert steps == ["features", "curve regressor", "corpus of predicted curves, 3 frames"]
 
 
-def test_without_filmed_words_motion_is_of_phone_times_alone(steps: list[str], tmp_path: Path, monkeypatch) -> None:
+def test_without_words_in_video_motion_is_of_phone_times_alone(steps: list[str], tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(recipe, "regressor_clips", lambda clips: [])
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
     make_corpus(WeightsContext(tmp_path, tmp_path / "work"))
@@ -102,7 +102,7 @@ def test_without_filmed_words_motion_is_of_phone_times_alone(steps: list[str], t
 def test_takes_of_ones_own_are_neither_lost_nor_left_out(steps: list[str], tmp_path: Path) -> None:
     takes, work = tmp_path / "takes", tmp_path / "work"
     make_corpus(WeightsContext(tmp_path, work, recordings=takes))
-    assert steps[-1].startswith("corpus of what is heard")
+    assert steps[-1].startswith("corpus of predicted curves")
     assert '"own"' in (work / "corpus" / "clips.jsonl").read_text()
     make_corpus(WeightsContext(tmp_path, work))  # finished: the takes are in it
     (work / "audio_to_curves.json").unlink()
@@ -116,7 +116,7 @@ def test_takes_of_ones_own_are_neither_lost_nor_left_out(steps: list[str], tmp_p
 def test_train_corpus_makes_the_corpus_alone(steps: list[str], tmp_path: Path, capsys) -> None:
     work = tmp_path / "work"
     assert main(["train", "corpus", str(tmp_path), "--work", str(work), "--recordings", str(tmp_path / "takes")]) == 0
-    assert steps[-1].startswith("corpus of what is heard")
+    assert steps[-1].startswith("corpus of predicted curves")
     assert "4 clips" in capsys.readouterr().out
     assert sorted(path.name for path in work.iterdir()) == ["audio_to_curves", "audio_to_curves.json", "corpus"]
 

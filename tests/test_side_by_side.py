@@ -1,4 +1,4 @@
-"""Films side by side: from left to right, as long as each other, closed together."""
+"""Videos side by side: from left to right, as long as each other, closed together."""
 
 from __future__ import annotations
 

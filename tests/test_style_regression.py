@@ -50,7 +50,7 @@ def clips(make_model) -> list[TrainingClip]:
 
 @pytest.fixture
 def talker(make_model):
-    """The model that the clips move like, its style encoder one that hears statistics alone."""
+    """The model that the clips move like, its style encoder one that reads statistics alone."""
     style = dataclasses.replace(make_model().config.style, statistics=True, convolutions=False)
     model = make_model(style=style, motion_scale=30.0)
     kept = {name: value for name, value in make_model().state_dict().items() if not name.startswith("style.")}
@@ -58,7 +58,7 @@ def talker(make_model):
     return model.eval()
 
 
-def heard(model, clips: list[TrainingClip]) -> torch.Tensor:
+def predicted_styles(model, clips: list[TrainingClip]) -> torch.Tensor:
     with torch.no_grad():
         return style_of(model, clips, TrainingConfig(), np.random.default_rng(0)).weights
 
@@ -75,7 +75,7 @@ def moved(model, clips: list[TrainingClip], weights: torch.Tensor, others: torch
     return total
 
 
-def test_a_planted_manner_is_fitted(talker, clips: list[TrainingClip]) -> None:
+def test_a_planted_style_is_fitted(talker, clips: list[TrainingClip]) -> None:
     """The fitted weights move as the planted ones do."""
     fitted = fitted_styles(talker, clips, None, CONFIG)
     found = torch.stack([fitted[clip.speaker] for clip in clips])
@@ -83,13 +83,15 @@ def test_a_planted_manner_is_fitted(talker, clips: list[TrainingClip]) -> None:
     assert moved(talker, clips, found, planted) < 0.1 * moved(talker, clips, torch.ones_like(planted), planted)
 
 
-def test_manners_are_read_from_motion_and_heard(talker, clips: list[TrainingClip], tmp_path: Path) -> None:
+def test_styles_are_fitted_to_motion_and_predicted_from_sound(
+    talker, clips: list[TrainingClip], tmp_path: Path
+) -> None:
     before = {name: value.clone() for name, value in talker.state_dict().items()}
     styles = fitted_styles(talker, clips, None, CONFIG)
     fitted = torch.stack([styles[clip.speaker] for clip in clips])
 
     fit_style_encoder(talker, clips, None, CONFIG, tmp_path / "style.pt")
-    weights = heard(talker, clips)
+    weights = predicted_styles(talker, clips)
     assert moved(talker, clips, weights, fitted) < 0.1 * moved(talker, clips, torch.ones_like(fitted), fitted)
     changed = {name for name, value in talker.state_dict().items() if not torch.equal(value, before[name])}
     assert changed and all(name.startswith("style") for name in changed)
@@ -98,7 +100,7 @@ def test_manners_are_read_from_motion_and_heard(talker, clips: list[TrainingClip
 
     talker.load_state_dict(before)
     fit_style_encoder(talker, clips, None, dataclasses.replace(CONFIG, ridge=9.0), tmp_path / "style.pt")
-    assert torch.equal(heard(talker, clips), weights), "what was done is read back"
+    assert torch.equal(predicted_styles(talker, clips), weights), "what was done is read back"
     torch.testing.assert_close(talker.style_mean, spoken, atol=1e-5, rtol=1e-4)
 
 
@@ -110,7 +112,7 @@ def style_mean_of(clips: list[TrainingClip], weights: torch.Tensor) -> torch.Ten
 
 
 def regressed(talker, clips: list[TrainingClip], seed: int = 0, **options: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """What is made of planted statistics (N, heard): those, and the weights that are taught to be slopes @ them."""
+    """What is made of planted statistics (N, features): those, and the weights that are taught to be slopes @ them."""
     random = torch.Generator().manual_seed(seed)
     width = talker.style.feature.in_features
     found = torch.randn(len(clips), width, generator=random) * torch.rand(width, generator=random) * 9.0 + 5.0

@@ -53,7 +53,7 @@ def test_sampler_gives_captured_clips_their_share(clips: list[TrainingClip]) -> 
 
 
 def test_people_are_drawn_by_the_root_of_their_recorded_time(clips: list[TrainingClip]) -> None:
-    """Nine times as much film of one person is drawn three times as often, and long clips more than short ones."""
+    """Nine times as much video of one person is drawn three times as often, and long clips more than short ones."""
     much = [dataclasses.replace(clip(i, 90, "much"), captured=True) for i in range(9)]
     little = [dataclasses.replace(clip(9 + i, n, "little"), captured=True) for i, n in enumerate((60, 30))]
     pool = much + little + [dataclasses.replace(one, captured=False) for one in clips]
@@ -206,12 +206,12 @@ def test_empty_corpus_is_refused(make_model, clips, mouth, tmp_path: Path) -> No
         StageInputs(clips, [], mouth, tmp_path)
 
 
-def test_silence_on_film_need_not_be_shut(clips: list[TrainingClip]) -> None:
-    filmed, made = clips[0], clips[1]
-    assert filmed.captured and not made.captured
+def test_silence_in_video_need_not_be_closed(clips: list[TrainingClip]) -> None:
+    tracked, made = clips[0], clips[1]
+    assert tracked.captured and not made.captured
     labels = torch.tensor([0, 5]).repeat(50)
-    filmed, made = (dataclasses.replace(c, labels=labels[: len(c.labels)]) for c in (filmed, made))
-    batch = collate([filmed, made])
+    tracked, made = (dataclasses.replace(c, labels=labels[: len(c.labels)]) for c in (tracked, made))
+    batch = collate([tracked, made])
     assert not batch.opening_mask[0, 0] and batch.opening_mask[0, 1], "recorded silence does not count, speech does"
     assert batch.opening_mask[1, : len(made.motion)].all(), "synthesised silence is closed"
     assert not (batch.opening_mask & ~batch.mask).any()

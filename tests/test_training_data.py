@@ -1,4 +1,4 @@
-"""What training hears and sees: masks, clips on disk, caches that are never stale, data sets as clips."""
+"""What training reads: masks, clips on disk, caches that are never stale, data sets as clips."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ COLORS = np.array([[200, 60, 40], [50, 160, 80], [40, 70, 190], [230, 230, 230],
 
 
 def flat(count: int) -> Iterator[np.ndarray]:
-    """Pictures of one colour each, so that every one can be told from its neighbours."""
+    """Frames of one colour each, so that every one can be told from its neighbours."""
     for k in range(count):
         yield np.broadcast_to(COLORS[k % len(COLORS)], (*SIZE, 3)).copy()
 

@@ -29,7 +29,7 @@ pytest.importorskip("setuptools", minversion="77")
 ROOT = Path(__file__).resolve().parents[1]
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 DATA = "memorytalker/_data"
-#: Pictures that only the documents show.
+#: Images that only the documents show.
 NOT_SHIPPED = ("assets/comparison/", "assets/readme/")
 #: What a package index takes without asking is 100 MB; the weights are 29 of these.
 LARGEST_MEGABYTES = 35

@@ -1,4 +1,4 @@
-"""A tracker that sees the head's own vertices, and films of planted motion, so that tests need no recording."""
+"""A tracker that sees the head's own vertices, and videos of planted motion, so that tests need no recording."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def rest_of(basis: landmark_solver.Basis) -> Neutral:
 
 
 def planted(basis: landmark_solver.Basis, frames: int = 90) -> np.ndarray:
-    """(T, K) a mouth that opens and shuts, rounds, and smiles."""
+    """(T, K) a mouth that opens and closes, rounds, and smiles."""
     weights, time = np.zeros((frames, len(landmark_solver.CONTROLS))), np.arange(frames) / 30
     names = list(landmark_solver.CONTROLS)
     weights[:, names.index("jawOpen")] = np.clip(0.35 * np.sin(2 * np.pi * 1.5 * time), 0, None)
@@ -63,8 +63,8 @@ def planted(basis: landmark_solver.Basis, frames: int = 90) -> np.ndarray:
     return weights
 
 
-def filmed(points: np.ndarray, noise: float = 0.0, seed: int = 0) -> np.ndarray:
-    """Eye-distance points -> pixels of a head that moves: turned in the picture, scaled and shifted over time."""
+def tracked_video(points: np.ndarray, noise: float = 0.0, seed: int = 0) -> np.ndarray:
+    """Eye-distance points -> pixels of a head that moves: turned in the image, scaled and shifted over time."""
     rng, time = np.random.default_rng(seed), np.linspace(0, 1, len(points))
     factor = (66 + 5 * time) * np.exp(1j * 0.1 * np.sin(5 * time))
     moved = factor[:, None] * (points[..., 0] + 1j * points[..., 1]) + (180 + 9j * time[:, None] + 120j)

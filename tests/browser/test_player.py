@@ -85,7 +85,7 @@ def positions(visit: Visit, elem_id: str = "player") -> np.ndarray:
     return np.array(values, np.float32).reshape(-1, 3)
 
 
-def picture(visit: Visit, elem_id: str = "player") -> np.ndarray:
+def screenshot(visit: Visit, elem_id: str = "player") -> np.ndarray:
     """The stage as it is seen, (H, W, 3), once the camera stands still."""
     from PIL import Image
 
@@ -114,7 +114,7 @@ def test_the_head_looks_as_in_the_videos(come: Callable[..., Visit], camera: str
     give(visit, "second")
     visit.page.evaluate("playerOf('player').seek(0.5)")
     visit.page.click(f"#player button:text-is('{button}')")
-    seen = picture(visit)
+    seen = screenshot(visit)
     side = seen.shape[0] // 2 * 2
     assert abs(seen.shape[0] - seen.shape[1]) <= 1
     options = RenderOptions(width=side, height=side, camera=camera)

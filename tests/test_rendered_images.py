@@ -1,8 +1,8 @@
-"""The look of the renderer: small pictures against stored ones, and changes that must be seen.
+"""The look of the renderer: small images against stored ones, and changes that must be seen.
 
 The same scene drawn by Mesa's llvmpipe with AVX, with SSE2 alone, without SSE, and by softpipe, which is another
-rasteriser, differs from the stored pictures by at most 0.06 levels in the mean and 0.07 % of pixels that are off. A key
-lamp moved by 5 degrees gives 0.8 levels, 3 % more light 0.6, a camera moved by 0.2 % of the picture 0.7 % of pixels.
+rasteriser, differs from the stored images by at most 0.06 levels in the mean and 0.07 % of pixels that are off. A key
+lamp moved by 5 degrees gives 0.8 levels, 3 % more light 0.6, a camera moved by 0.2 % of the image 0.7 % of pixels.
 The limits lie between.
 """
 
@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 import pytest
-from rendered_pictures import OPTIONS, VIEWS, View, difference, picture, stored
+from rendered_images import OPTIONS, VIEWS, View, difference, image, stored
 
 from memorytalker.options import CAMERAS
 from memorytalker.rendering import scene
@@ -23,16 +23,16 @@ MEAN, OFF = 0.4, 0.005
 
 
 def differs(name: str, view: View | None = None) -> bool:
-    mean, off = difference(picture(VIEWS[name] if view is None else view), stored(name))
+    mean, off = difference(image(VIEWS[name] if view is None else view), stored(name))
     return mean > MEAN or off > OFF
 
 
 @pytest.mark.parametrize("name", sorted(VIEWS))
 def test_the_look_is_the_stored_one(name: str) -> None:
-    mean, off = difference(picture(VIEWS[name]), stored(name))
+    mean, off = difference(image(VIEWS[name]), stored(name))
     assert mean <= MEAN and off <= OFF, (
         f"{name}: {mean:.2f} levels in the mean (at most {MEAN}), {off:.2%} of pixels off (at most {OFF:.2%}). "
-        "Where the look was meant to change, make the pictures again and look at them: fixtures/pictures/README.md"
+        "Where the look was meant to change, make the images again and look at them: fixtures/images/README.md"
     )
 
 

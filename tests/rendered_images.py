@@ -1,6 +1,6 @@
-"""Small pictures of the shipped people, to be compared with stored ones: see fixtures/pictures/README.md.
+"""Small images of the shipped people, to be compared with stored ones: see fixtures/images/README.md.
 
-`python tests/rendered_pictures.py` makes the stored ones again; look at every one of them before you keep it.
+`python tests/rendered_images.py` makes the stored ones again; look at every one of them before you keep it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.options import RenderOptions
 from memorytalker.rendering import render_frames
 
-FOLDER = Path(__file__).resolve().parent / "fixtures" / "pictures"
+FOLDER = Path(__file__).resolve().parent / "fixtures" / "images"
 #: A pixel is off where one of its channels differs by more than this, of 255.
 FAR = 16
 
 
 @dataclass(frozen=True)
 class View:
-    """One picture: who, seen from where, with which blendshapes at which weights."""
+    """One image: who, seen from where, with which blendshapes at which weights."""
 
     identity: str
     camera: str = "front"
@@ -44,8 +44,8 @@ VIEWS = {
 OPTIONS = {"width": 144, "height": 144}
 
 
-def picture(view: View, head: HeadMesh | None = None) -> np.ndarray:
-    """The picture of a view, (H, W, 3) uint8."""
+def image(view: View, head: HeadMesh | None = None) -> np.ndarray:
+    """The image of a view, (H, W, 3) uint8."""
     person = (load_head() if head is None else head).with_identity(view.identity)
     moved = sum((np.float32(weight) * person.blendshape(name) for name, weight in view.curves.items()), np.float32(0))
     options = RenderOptions(**OPTIONS, camera=view.camera)
@@ -53,22 +53,22 @@ def picture(view: View, head: HeadMesh | None = None) -> np.ndarray:
 
 
 def stored(name: str) -> np.ndarray:
-    """The stored picture of that name, (H, W, 3) uint8."""
+    """The stored image of that name, (H, W, 3) uint8."""
     with Image.open(FOLDER / f"{name}.png") as image:
         return np.asarray(image.convert("RGB"))
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    """How two pictures differ: mean of all channels in levels of 255, and the share of pixels that are off."""
+    """How two images differ: mean of all channels in levels of 255, and the share of pixels that are off."""
     apart = np.abs(one.astype(int) - other.astype(int))
     return float(apart.mean()), float((apart.max(axis=-1) > FAR).mean())
 
 
 def main() -> None:
-    """Make the stored pictures again."""
+    """Make the stored images again."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, view in VIEWS.items():
-        Image.fromarray(picture(view)).save(FOLDER / f"{name}.png", optimize=True)
+        Image.fromarray(image(view)).save(FOLDER / f"{name}.png", optimize=True)
         print(f"{FOLDER / name}.png")
 
 
