@@ -16,14 +16,14 @@ def add_corpus(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="where the corpus goes")
     parser.add_argument(
         "--recordings", type=Path, metavar="DIR",
-        help="your own takes to learn from too: DIR/SPEAKER/take.csv (.json, .npz) with take.wav (.mov) beside it",
+        help="your own takes to train on as well: DIR/SPEAKER/take.csv (.json, .npz) with take.wav (.mov) beside it",
     )  # fmt: skip
-    parser.add_argument("--check", action="store_true", help="only list the recordings, and make nothing")
-    parser.add_argument("--workers", type=int, default=2, help="clips worked on side by side (default: %(default)s)")
-    parser.add_argument("--seed", type=int, help="of whatever is drawn (default: the recipe's)")
+    parser.add_argument("--check", action="store_true", help="list the recordings and write nothing")
+    parser.add_argument("--workers", type=int, default=2, help="clips processed in parallel (default: %(default)s)")
+    parser.add_argument("--seed", type=int, help="seed of all random draws (default: the recipe's)")
     parser.add_argument(
         "--recipe", type=Path, metavar="FILE",
-        help="a JSON file laid over the shipped recipe, whose key 'corpus' names figures and captured sources",
+        help="JSON file whose keys override the shipped recipe; its key 'corpus' has the settings and captured sources",
     )  # fmt: skip
 
 

@@ -50,7 +50,7 @@ class CaptureSource:
 class CorpusConfig:
     """Settings of a corpus, without defaults: the recipe of the weights gives them all."""
 
-    seed: int  # of whatever is drawn: voices, styles, augmentation, silence
+    seed: int  # of all random draws: voices, styles, augmentation, silence
     augmented_voices: int  # voice-augmented versions of each captured training clip ...
     voice_pitches: tuple[float, ...]  # ... with a median pitch in this range (Hz) ...
     voice_shifts: tuple[float, ...]  # ... and a pitch factor in this range

@@ -14,7 +14,9 @@ def add_page(parser: argparse.ArgumentParser) -> None:
     """Flags of `page`."""
     host = "the address to serve at; 0.0.0.0 lets other machines in (default: this machine alone)"
     parser.add_argument("--host", metavar="ADDRESS", help=host)
-    parser.add_argument("--port", type=int, metavar="NUMBER", help="(default: the first free one from 7860 on)")
+    parser.add_argument(
+        "--port", type=int, metavar="NUMBER", help="the port to serve at (default: the first free one from 7860 on)"
+    )
 
 
 def run_page(chosen: argparse.Namespace, device: str | None, talker: Any = None) -> None:

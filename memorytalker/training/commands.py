@@ -22,8 +22,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     first = what.add_parser(
         "memorize",
         help="stage 1 on a data set",
-        description="Stage 1, memorizing: general motion from speech. A run that was broken off goes on where it stood "
-        "when the same command is given again. Several processes: accelerate launch -m memorytalker train ...",
+        description="Stage 1, memorizing: general motion from speech. Repeat the command to resume an "
+        "interrupted run. Several processes: accelerate launch -m memorytalker train ...",
     )
     _add_run(first)
     first.add_argument("--encoder", metavar="PATH", help="pretrained encoder: a folder, owner/name@commit, or weights")
@@ -31,8 +31,8 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     second = what.add_parser(
         "stylize",
         help="stage 2 on a data set",
-        description="Stage 2, animating: the style of a voice, on the finished run of stage 1. A run that was broken "
-        "off goes on where it stood when the same command is given again.",
+        description="Stage 2, animating: the style of a voice, on the finished run of stage 1. Repeat the command to "
+        "resume an interrupted run.",
     )
     _add_run(second)
     second.add_argument("--from", dest="stage_one", type=Path, required=True, metavar="RUN", help="the run of stage 1")
@@ -44,37 +44,41 @@ def _add_weights(what: argparse._SubParsersAction) -> None:
     weights = what.add_parser(
         "weights",
         help="make the open weights: corpus, stage 1, stage 2",
-        description="Make the open weights from a folder with speech/, capture/, noise/ and encoder/. A run that was "
-        "broken off goes on where it stood when the same command is given again.",
+        description="Make the open weights from a folder with speech/, capture/, noise/ and encoder/. Repeat the "
+        "command to resume an interrupted run.",
     )
     _add_corpus(weights)
-    weights.add_argument("--out", type=Path, default=Path("weights/open"), help="the weights (default: %(default)s)")
+    weights.add_argument(
+        "--out", type=Path, default=Path("weights/open"), help="folder for the weights (default: %(default)s)"
+    )
     weights.set_defaults(what="weights")
     corpus = what.add_parser(
         "corpus",
         help="only the corpus of the open weights",
-        description="Make the training clips of the open weights, as 'train weights' does before it trains: motion of "
-        "phone times, and of curves predicted from the sound.",
+        description="Make the training clips of the open weights, as 'train weights' does before it trains: motion "
+        "synthesised from phone times and from curves predicted by the audio-to-curves regressor.",
     )
     _add_corpus(corpus)
     corpus.set_defaults(what="corpus")
 
 
 def _add_corpus(parser: argparse.ArgumentParser) -> None:
-    """Flags of whatever makes the corpus of the open weights."""
+    """Flags of the commands that make the corpus of the open weights."""
     parser.add_argument("root", type=Path, help="the source folder")
-    parser.add_argument("--work", type=Path, default=Path("runs/open"), help="corpus and runs (default: %(default)s)")
     parser.add_argument(
-        "--recordings", type=Path, metavar="DIR", help="your own takes to learn from too, as the command 'corpus' reads"
+        "--work", type=Path, default=Path("runs/open"), help="folder for the corpus and the runs (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--recordings", type=Path, metavar="DIR", help="folder of your own takes to train on as well, as for 'corpus'"
     )
     parser.add_argument("--encoder", type=Path, help="folder of the pretrained speech encoder (default: ROOT/encoder)")
-    parser.add_argument("--recipe", type=Path, help="a JSON file laid over the shipped recipe, open_recipe.json")
+    parser.add_argument("--recipe", type=Path, help="JSON file whose keys override those of open_recipe.json")
     parser.add_argument("--device", default="cpu", help="where to train (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="clips worked on side by side (default: %(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="clips processed in parallel (default: %(default)s)")
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", type=Path, help="a data set in any layout; 'doctor FOLDER' says what is there")
+    parser.add_argument("dataset", type=Path, help="a data set in any layout; 'doctor FOLDER' lists its files")
     parser.add_argument(
         "--config", required=True, metavar="NAME", help="open, vocaset or biwi, or a JSON file with the settings"
     )
@@ -96,7 +100,7 @@ def run_train(chosen: argparse.Namespace, progress: Progress) -> None:
 
 
 def corpus_config(recipe: Path | None) -> CorpusConfig:
-    """The figures of a corpus: those of the shipped recipe, with the file `recipe` laid over it. Raises ConfigError."""
+    """The figures of a corpus: those of the shipped recipe, overridden by the file `recipe`. Raises ConfigError."""
     from memorytalker.training.open_recipe import read_recipe
 
     return read_recipe(recipe).corpus
