@@ -22,7 +22,7 @@ from memorytalker.page.theme import launch_options
 
 HEADER = """<header><h1>MemoryTalker</h1><p>A voice goes in, a talking head comes out. The network
 recalls facial motion from its memory, in the style of the voice, and you can watch it do so.</p></header>"""
-FOOTER = """<footer><p class="small">The head is synthetic and stands for no real person. Use voices only with their
+FOOTER = """<footer><p class="small">The head is synthetic and depicts no real person. Use voices only with their
 owner's consent, and say that the video is generated when you share it.</p></footer>"""
 
 

@@ -214,5 +214,5 @@ def reading_text(stretches: Sequence[Reading], labels: Sequence[str], seconds: f
     parts = [f"{slot_names(labels, [slot])} for {durations[slot]:.2f} s" for slot in longest]
     return (
         f"In {seconds:.2f} s, {len(durations)} of {len(labels)} slots are the strongest at some moment, in "
-        f"{len(stretches)} stretches; longest {', '.join(parts)}."
+        f"{len(stretches)} stretches; for the longest time {', '.join(parts)}."
     )

@@ -20,7 +20,7 @@ from memorytalker.page.status import STEPS, status_html
 R = TypeVar("R")
 #: What a handler yields: component -> its new value.
 Updates = dict[Any, Any]
-WAITING = "Waiting for a free place…"
+WAITING = "Waiting in the queue…"
 INSTANT: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
 #: Events that need the worker run one at a time.
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibility": "private"}
@@ -161,6 +161,6 @@ def report_failures(
         raise refused(PageError(TOO_SLOW)) from error
     except Exception as error:
         text = our_fault()
-        log.exception("A visitor was told: %s", text)
+        log.exception("Shown to a visitor: %s", text)
         yield failed(text)
         raise refused(PageError(text)) from error

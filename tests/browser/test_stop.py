@@ -77,7 +77,7 @@ def test_who_waits_can_see_it_and_may_leave(enter: Callable[..., Visit], stub_si
         first.press("run")
         first.says("status", "Drawing the video")
         second.press("run")
-        second.says("status", "Waiting for a free place")
+        second.says("status", "Waiting in the queue")
         stop(second)
     first.video("video")
     assert not second.page.query_selector("#video video")

@@ -29,7 +29,7 @@ def test_two_at_once_see_nothing_of_each_other(enter: Callable[..., Visit], stub
         first.press("run")
         first.says("status", "Drawing the video")
         second.press("run")
-        second.says("status", "Waiting for a free place")
+        second.says("status", "Waiting in the queue")
     videos = [visit.video("video")[0] for visit in (first, second)]
     assert videos[0] == pytest.approx(4.58, abs=0.1) and videos[1] != pytest.approx(4.58, abs=0.3)
     captions = [visit.page.inner_text("#caption") for visit in (first, second)]
