@@ -211,7 +211,7 @@ def test_a_comparison_gives_a_video_and_measures_with_units(page: Page, monkeypa
 def test_the_health_probe_goes_through_network_and_renderer(page: Page):
     pytest.importorskip("pyvista")
     report = page.visitor().predict(api_name="/health")
-    assert report["healthy"] is True and report["picture"] == [128, 128] and report["frames"] == 15
+    assert report["healthy"] is True and report["image"] == [128, 128] and report["frames"] == 15
     assert len(page.talker.calls) == 1
     page.talker.fails = "network"
     with pytest.raises(AppError, match="on our side"):

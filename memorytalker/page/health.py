@@ -22,7 +22,7 @@ def probe(runner: JobRunner, progress: Any) -> dict[str, Any]:
     """Animate PROBE_SECONDS of a hum and render its first frame.
 
     Returns:
-        healthy (True), seconds (spent in "network" and "picture"), frames, picture (size in pixels), versions.
+        healthy (True), seconds (spent in "network" and "rendering"), frames, image (its size in pixels), versions.
 
     Raises:
         Exception: whatever fails.
@@ -38,8 +38,8 @@ def probe(runner: JobRunner, progress: Any) -> dict[str, Any]:
     rendered = time.perf_counter()
     return {
         "healthy": True,
-        "seconds": {"network": round(animated - began, 3), "picture": round(rendered - animated, 3)},
+        "seconds": {"network": round(animated - began, 3), "rendering": round(rendered - animated, 3)},
         "frames": len(animation.vertices),
-        "picture": list(frame.shape[:2]),
+        "image": list(frame.shape[:2]),
         "versions": {name: importlib.metadata.version(name) for name in ("gradio", "numpy", "torch", "pyvista")},
     }
