@@ -98,7 +98,7 @@ def check_names(config: typing.Any, name: str, fewest: int = 0) -> None:
 
 
 def shown(value: typing.Any) -> str:
-    """A value as a message shows it: shortened and on one line, for it may be anything that a stranger sent."""
+    """A value as a message shows it: shortened and on one line, for it may be anything that somebody sent."""
     try:
         text = reprlib.repr(value)
     except ValueError:  # a whole number of too many digits

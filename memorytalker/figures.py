@@ -1,6 +1,6 @@
-"""Pictures of a prediction beside the truth, and the groups in which memory slots are read.
+"""Curves of a prediction beside the ground truth, and the colour scale of its error.
 
-Every function returns a `matplotlib.figure.Figure` of its own, so that pictures may be drawn in several threads at
+Every function returns a `matplotlib.figure.Figure` of its own, so that several threads may draw at
 once; `to_rgb` turns one into an array. Colours are safe for colour-blind readers (blue against orange).
 """
 

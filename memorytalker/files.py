@@ -3,7 +3,7 @@
 A file is written under a temporary name in the same folder and then moved. A failure removes the temporary file; only a
 killed process can leave one, with a name that begins with `PART`.
 
-JSON from strangers is read within bounds.
+Untrusted JSON is read within bounds.
 """
 
 from __future__ import annotations

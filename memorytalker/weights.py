@@ -349,7 +349,7 @@ def _tensors(folder: Path, sha256: str, largest: int) -> dict[str, Tensor]:
         )
     try:
         return {name: _float(value) for name, value in load(data).items()}
-    except Exception:  # whatever a stranger's file makes the reader raise: some kinds of numbers are none of torch's
+    except Exception:  # an untrusted file can make the reader raise anything, such as for dtypes torch lacks
         raise WeightsError(f"{folder / TENSOR_FILE} is not a safetensors file; fetch it again.") from None
 
 

@@ -1,4 +1,4 @@
-"""What a run is told: a shipped preset or a JSON file, for one stage.
+"""The settings of a run: a shipped preset or a JSON file, for one stage.
 
 The preset "open" is the recipe of the shipped weights; "vocaset" and "biwi" are the paper's settings.
 """

@@ -129,7 +129,7 @@ def style_of(model: MemoryTalker, clips: Sequence[AnyClip], config: TrainingConf
 def style_pieces(
     model: MemoryTalker, clips: Sequence[AnyClip], seconds: float, random: Generators
 ) -> list[torch.Tensor]:
-    """Cut a random piece of the log-mel (M, mel_bins) of each clip; 0 seconds: the whole clip."""
+    """Cut a random piece of the log-mel (M, mel_bins) of each clip; the whole of it if `seconds` is 0."""
     limit = round(seconds * model.config.sample_rate / model.config.style.hop)
     randoms = [random] * len(clips) if isinstance(random, np.random.Generator) else random
     mels = []
