@@ -55,7 +55,7 @@ test: install-test browser node_modules/.installed
 	$(BIN)/ruff check .
 	$(PYTEST)
 
-# All but the long walks through the page.
+# All but the slow end-to-end tests of the page.
 quick: install-test browser node_modules/.installed
 	$(PYTEST) -m "not walk"
 
@@ -66,7 +66,7 @@ bench: install-test browser
 	$(BIN)/python -m memorytalker bench
 	$(BIN)/python -m tools.page.timing
 
-# The pictures of the page in README; tools/page/screenshots.py --all FOLDER shows every tab in both themes.
+# The images of the page in README; tools/page/screenshots.py --all FOLDER shows every tab in both themes.
 screenshots: install-test browser
 	$(BIN)/python -m tools.page.screenshots
 
