@@ -19,7 +19,7 @@ from memorytalker.scorecard import (
     robustness,
     scorecard,
     speech_modes,
-    synthesised_truth,
+    synthesised_reference,
     unseen_speakers,
 )
 from memorytalker.scorecard.card import read_scorecard
@@ -89,20 +89,20 @@ class Puppet:
 
 
 @pytest.fixture
-def clip(tmp_path: Path) -> synthesised_truth.ReferenceClip:
+def clip(tmp_path: Path) -> synthesised_reference.ReferenceClip:
     """A clip that is loud where TIMES speaks and silent elsewhere; its true motion is what `speaking` does."""
     times = np.arange(round(SECONDS * 16000)) / 16000
     loud = 0.3 * np.sin(2 * np.pi * 200 * times) * ~phone_at(times, ("sil",))
     write_wav(tmp_path / "a.wav", Waveform(loud.astype(np.float32)))
     weights = speaking(middles())[:, None]
-    return synthesised_truth.ReferenceClip(tmp_path / "a.wav", "s", "here", TimedPhones.of(TIMES), weights, FPS)
+    return synthesised_reference.ReferenceClip(tmp_path / "a.wav", "s", "here", TimedPhones.of(TIMES), weights, FPS)
 
 
-def contacts(talker: Puppet, clip: synthesised_truth.ReferenceClip) -> list[float]:
+def contacts(talker: Puppet, clip: synthesised_reference.ReferenceClip) -> list[float]:
     return [figure.value for figure in held_out_voices.contact_figures([held_out_voices.predict(talker, clip)], CARD)]
 
 
-def test_a_mouth_that_does_right_gets_full_marks(clip: synthesised_truth.ReferenceClip) -> None:
+def test_a_mouth_that_does_right_gets_full_marks(clip: synthesised_reference.ReferenceClip) -> None:
     assert contacts(Puppet(), clip) == [1.0, 1.0, 1.0, 1.0]
     assert held_out_voices.timing_figure([held_out_voices.predict(Puppet(), clip)], CARD).value == pytest.approx(
         0, abs=1e-6
@@ -111,33 +111,33 @@ def test_a_mouth_that_does_right_gets_full_marks(clip: synthesised_truth.Referen
 
 @pytest.mark.parametrize("gap", [lambda times: speaking(times) + 0.002, lambda times: np.zeros_like(times)])
 def test_a_mouth_that_never_closes_and_one_that_never_opens_get_none(
-    clip: synthesised_truth.ReferenceClip, gap
+    clip: synthesised_reference.ReferenceClip, gap
 ) -> None:
     assert contacts(Puppet(gap, lambda times: 0 * times), clip) == [0.0, 0.0, 0.0, 0.0]
 
 
-def test_a_lower_lip_that_keeps_away_from_the_teeth_meets_none(clip: synthesised_truth.ReferenceClip) -> None:
+def test_a_lower_lip_that_keeps_away_from_the_teeth_meets_none(clip: synthesised_reference.ReferenceClip) -> None:
     assert contacts(Puppet(lip_to_teeth=lambda times: biting(times) + 0.0015), clip)[1] == 0.0
 
 
 def test_a_mouth_that_moves_where_the_aligner_was_wrong_counts_in_quiet_frames_alone(
-    clip: synthesised_truth.ReferenceClip,
+    clip: synthesised_reference.ReferenceClip,
 ) -> None:
     wrong = [[0.0, 1.5, "sil"], *TIMES[3:]]  # half a second of vowel and a b are called silence
 
-    late = synthesised_truth.ReferenceClip(clip.sound, "s", "here", TimedPhones.of(wrong), clip.weights, FPS)
+    late = synthesised_reference.ReferenceClip(clip.sound, "s", "here", TimedPhones.of(wrong), clip.weights, FPS)
     _, _, aligned, quiet = contacts(Puppet(), late)
     assert aligned < 0.9 and quiet == 1.0
 
 
-def test_lateness_is_measured_in_milliseconds(clip: synthesised_truth.ReferenceClip) -> None:
+def test_lateness_is_measured_in_milliseconds(clip: synthesised_reference.ReferenceClip) -> None:
     late = Puppet(lambda times: speaking(times - 2 / FPS))
     assert held_out_voices.timing_figure([held_out_voices.predict(late, clip)], CARD).value == pytest.approx(
         2000 / FPS, abs=3
     )
 
 
-def test_quiet_is_relative_to_the_speech_of_the_clip(clip: synthesised_truth.ReferenceClip) -> None:
+def test_quiet_is_relative_to_the_speech_of_the_clip(clip: synthesised_reference.ReferenceClip) -> None:
     from memorytalker.sound.decode import load_waveform
 
     samples = load_waveform(clip.sound).samples
@@ -147,7 +147,7 @@ def test_quiet_is_relative_to_the_speech_of_the_clip(clip: synthesised_truth.Ref
     assert (held_out_voices.quiet_frames(samples / 100, FRAMES, FPS) == quiet).all()
 
 
-def test_both_styles_are_measured_against_the_true_motion(clip: synthesised_truth.ReferenceClip) -> None:
+def test_both_styles_are_measured_against_the_true_motion(clip: synthesised_reference.ReferenceClip) -> None:
     predicted = held_out_voices.predict(Puppet(neutral=0.5), clip)
     assert predicted.own.gap == pytest.approx(predicted.true.gap, abs=1e-7)
     assert predicted.neutral.gap == pytest.approx(predicted.true.gap / 2, abs=1e-7)
@@ -155,14 +155,14 @@ def test_both_styles_are_measured_against_the_true_motion(clip: synthesised_trut
     assert predicted.neutral_error == pytest.approx(np.mean((speaking(middles()) / 2) ** 2), rel=1e-4)
 
 
-def test_frames_that_do_not_match_are_refused(clip: synthesised_truth.ReferenceClip) -> None:
-    longer = synthesised_truth.ReferenceClip(clip.sound, "s", "here", clip.phones, np.zeros((FRAMES + 2, 1)), FPS)
+def test_frames_that_do_not_match_are_refused(clip: synthesised_reference.ReferenceClip) -> None:
+    longer = synthesised_reference.ReferenceClip(clip.sound, "s", "here", clip.phones, np.zeros((FRAMES + 2, 1)), FPS)
     with pytest.raises(EvaluationError, match="only a model at 30 fps"):
         held_out_voices.predict(Puppet(), longer)
 
 
 def unseen(
-    clip: synthesised_truth.ReferenceClip, speaker: str, size: float, own: float, neutral: float, style
+    clip: synthesised_reference.ReferenceClip, speaker: str, size: float, own: float, neutral: float, style
 ) -> held_out_voices.PredictedClip:
     """A speaker who opens `size` times as wide as `speaking`, predicted `own` and `neutral` times as wide."""
 
@@ -170,13 +170,13 @@ def unseen(
         gap = factor * speaking(middles())
         return Mouth(FPS, gap, gap, gap, gap)
 
-    renamed = synthesised_truth.ReferenceClip(clip.sound, speaker, "here", clip.phones, clip.weights, FPS)
+    renamed = synthesised_reference.ReferenceClip(clip.sound, speaker, "here", clip.phones, clip.weights, FPS)
     error, other = (size - own) ** 2, (size - neutral) ** 2
     mouths = a_mouth(own), a_mouth(neutral), a_mouth(size)
     return held_out_voices.PredictedClip(renamed, *mouths, error, other, np.asarray(style), np.ones(FRAMES, bool))
 
 
-def test_unseen_speakers_are_compared_speaker_by_speaker(clip: synthesised_truth.ReferenceClip) -> None:
+def test_unseen_speakers_are_compared_speaker_by_speaker(clip: synthesised_reference.ReferenceClip) -> None:
     people = [unseen(clip, name, size, 1 + (size - 1) / 2, 1.0, [size, 0])
               for name, size in (("a", 0.5), ("b", 1.5), ("c", 2.0)) for _ in range(2)]  # fmt: skip
     figures = {figure.name: figure for figure in unseen_speakers.unseen_speaker_figures(people, CARD)}
@@ -204,14 +204,14 @@ def wave(times: np.ndarray) -> np.ndarray:
 
 
 def tracked(
-    clip: synthesised_truth.ReferenceClip, delay: float = 0.0, scale: float = 1.0
+    clip: synthesised_reference.ReferenceClip, delay: float = 0.0, scale: float = 1.0
 ) -> held_out_videos.TrackedVideo:
     """What a camera sees of a puppet that moves like `wave`, at 25 fps in eye distances."""
     gap = wave(middles(100, 25) + delay) / scale
     return held_out_videos.TrackedVideo(clip.sound, 25.0, gap / EYES, (0.03 + gap) / EYES, (0.1 + gap) / EYES)
 
 
-def test_a_face_against_its_own_video(clip: synthesised_truth.ReferenceClip) -> None:
+def test_a_face_against_its_own_video(clip: synthesised_reference.ReferenceClip) -> None:
     compared = held_out_videos.compare_videos(Puppet(wave), [tracked(clip)], "grid_s1")
     figures_of_folder = held_out_videos.face_figures(VIDEOS["grid_s1"], compared, CARD)
     figures = {figure.name.removeprefix("grid_s1: "): figure for figure in figures_of_folder}
@@ -223,7 +223,7 @@ def test_a_face_against_its_own_video(clip: synthesised_truth.ReferenceClip) -> 
     assert all(figure.reached is not False for figure in figures.values())
 
 
-def test_a_late_small_face_against_video(clip: synthesised_truth.ReferenceClip) -> None:
+def test_a_late_small_face_against_video(clip: synthesised_reference.ReferenceClip) -> None:
     compared = held_out_videos.compare_videos(Puppet(wave), [tracked(clip, delay=0.12, scale=0.5)], "grid_s4")
     figures_of_folder = held_out_videos.face_figures(VIDEOS["grid_s4"], compared, CARD)
     figures = {figure.name.removeprefix("grid_s4: "): figure.value for figure in figures_of_folder}
@@ -242,7 +242,7 @@ def test_only_what_was_kept_out_of_training_is_compared(tmp_path: Path, monkeypa
     assert len(held_out_videos.tracked_videos(tmp_path, SOURCES["grid_s1"], limit=7)) == 7
 
 
-def test_what_changes_nothing_costs_nothing(clip: synthesised_truth.ReferenceClip) -> None:
+def test_what_changes_nothing_costs_nothing(clip: synthesised_reference.ReferenceClip) -> None:
     clean = held_out_videos.compare_videos(Puppet(wave), [tracked(clip)], "grid_s1")
     kinds = {"nothing": {"a": lambda samples, random: samples, "b": lambda samples, random: 0 * samples}, "none": {}}
     figures = robustness.condition_figures(Puppet(wave), clean, kinds, CARD)
@@ -250,7 +250,7 @@ def test_what_changes_nothing_costs_nothing(clip: synthesised_truth.ReferenceCli
     assert [figure.reached for figure in figures[1:]] == [None, None]
 
 
-def test_a_shifted_mouth_costs_the_correlation(clip: synthesised_truth.ReferenceClip) -> None:
+def test_a_shifted_mouth_costs_the_correlation(clip: synthesised_reference.ReferenceClip) -> None:
     clean = held_out_videos.compare_video(Puppet(wave), tracked(clip), Waveform(np.zeros(64000, np.float32)))
     lost = robustness.drop(Puppet(lambda times: wave(times + 0.5)), clean, lambda samples, random: samples, "a")
     assert lost > 0.5
@@ -322,14 +322,15 @@ def test_curves_are_read_at_the_middles_of_frames() -> None:
 
 
 def test_every_takes_even_steps() -> None:
-    assert synthesised_truth.subsample(range(10), 0) == list(range(10)) and synthesised_truth.subsample(
+    assert synthesised_reference.subsample(range(10), 0) == list(range(10)) and synthesised_reference.subsample(
         range(10), 5
     ) == [0, 2, 4, 6, 8]
 
 
-def test_two_clips_of_every_speaker_are_simulated(clip: synthesised_truth.ReferenceClip) -> None:
+def test_two_clips_of_every_speaker_are_simulated(clip: synthesised_reference.ReferenceClip) -> None:
     people = [
-        synthesised_truth.ReferenceClip(clip.sound, name, "here", clip.phones, clip.weights, FPS) for name in "aaaaabc"
+        synthesised_reference.ReferenceClip(clip.sound, name, "here", clip.phones, clip.weights, FPS)
+        for name in "aaaaabc"
     ]
     assert [one.speaker for one in scorecard.imitated(people)] == ["a", "a", "b", "c"]
     assert len(scorecard.imitated(people, 2)) == 2

@@ -17,7 +17,7 @@ from memorytalker.progress import Progress
 from memorytalker.scorecard.card import Scorecard, VideoGoals
 from memorytalker.scorecard.goals import Figure, Goal
 from memorytalker.scorecard.mouth import at_frames, eye_distance, mouth_of
-from memorytalker.scorecard.synthesised_truth import subsample
+from memorytalker.scorecard.synthesised_reference import subsample
 from memorytalker.sound.acoustics import RATE, loudness_contour
 from memorytalker.sound.decode import Waveform, load_waveform
 

@@ -18,7 +18,7 @@ from memorytalker.progress import Progress
 from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.goals import Figure, Goal
 from memorytalker.scorecard.mouth import Mouth, mouth_of, mouth_of_curves
-from memorytalker.scorecard.synthesised_truth import ReferenceClip, source_note
+from memorytalker.scorecard.synthesised_reference import ReferenceClip, source_note
 from memorytalker.sound.acoustics import RATE, loudness_contour
 from memorytalker.sound.decode import load_waveform
 

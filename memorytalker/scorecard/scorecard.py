@@ -19,7 +19,7 @@ from memorytalker.scorecard.held_out_videos import compare_videos, face_figures,
 from memorytalker.scorecard.held_out_voices import contact_figures, predict_all, timing_figure
 from memorytalker.scorecard.robustness import condition_figures, conditions
 from memorytalker.scorecard.speech_modes import CLIPS_EACH, imitation_figures
-from memorytalker.scorecard.synthesised_truth import ReferenceClip, reference_clips, subsample
+from memorytalker.scorecard.synthesised_reference import ReferenceClip, reference_clips, subsample
 from memorytalker.scorecard.unseen_speakers import unseen_speaker_figures
 
 

@@ -13,7 +13,7 @@ from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.held_out_voices import PredictedClip, by_speaker
 from memorytalker.scorecard.mouth import Mouth
-from memorytalker.scorecard.synthesised_truth import source_note
+from memorytalker.scorecard.synthesised_reference import source_note
 
 
 def unseen_speaker_figures(predicted: Sequence[PredictedClip], card: Scorecard) -> list[Figure]:

@@ -19,7 +19,7 @@ from memorytalker.corpus.speakers import articulation_styles, speaker_voices
 from memorytalker.evaluation import metrics
 from memorytalker.face.head import load_head
 from memorytalker.models.audio_to_curves import CurveRegressor
-from memorytalker.scorecard import held_out_takes, synthesised_truth
+from memorytalker.scorecard import held_out_takes, synthesised_reference
 from memorytalker.scorecard.card import read_scorecard
 from memorytalker.sound.decode import Waveform, write_wav
 from memorytalker.training.open_recipe import read_recipe
@@ -84,7 +84,7 @@ def source(tmp_path: Path, monkeypatch) -> Path:
 
     No weights and no regressor are shipped.
     """
-    for module in (synthesised_truth, weights):
+    for module in (synthesised_reference, weights):
         monkeypatch.setattr(module, "WEIGHTS_FOLDER", tmp_path / "weights")
     corpus = tmp_path / "work" / "corpus"
     corpus.mkdir(parents=True)
@@ -108,12 +108,12 @@ def source(tmp_path: Path, monkeypatch) -> Path:
 
 def test_ground_truth_comes_from_what_a_corpus_has(source: Path) -> None:
     head = load_head()
-    clips = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
+    clips = synthesised_reference.reference_clips(source, source / "work", head, CORPUS)
     assert [(clip.sound.name, clip.speaker) for clip in clips] == [("a.wav", "ann"), ("b.wav", "ann"), ("c.wav", "bob")]
     assert all(clip.weights.shape == (30, 52) and clip.weights.max() > 0.05 for clip in clips)
     assert not (clips[0].weights == clips[2].weights).all()  # each has an articulation style of their own
     assert not (source / "work" / "evaluation").exists()
-    some = synthesised_truth.reference_clips(source, source / "work", head, CORPUS, limit=1)
+    some = synthesised_reference.reference_clips(source, source / "work", head, CORPUS, limit=1)
     assert len(some) == 1 and (some[0].weights == clips[0].weights).all()  # from all of her clips
 
 
@@ -121,10 +121,11 @@ def test_the_shipped_regressor_contributes_to_the_ground_truth(source: Path, mon
     head, shapes = load_head(), synthesised_shapes()
     states = lambda sound: torch.zeros(1, sound.shape[1] // 320, 8)  # noqa: E731
     speech = SimpleNamespace(config=SpeechConfig(hidden_size=8, heads=2), states=states)
-    monkeypatch.setattr(synthesised_truth, "load_weights", lambda: SimpleNamespace(speech=speech))
-    alone = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
+    monkeypatch.setattr(synthesised_reference, "load_weights", lambda: SimpleNamespace(speech=speech))
+    alone = synthesised_reference.reference_clips(source, source / "work", head, CORPUS)
     assert (
-        not any(clip.regressed for clip in alone) and synthesised_truth.source_note(alone) == " from phone times alone"
+        not any(clip.regressed for clip in alone)
+        and synthesised_reference.source_note(alone) == " from phone times alone"
     )
     sizes = {"channels": 4, "layers": 1, "directions": 2, "members": 1}
     regressor = CurveRegressor(CurveRegressorConfig(shapes, hidden_size=8, **sizes))
@@ -133,8 +134,8 @@ def test_the_shipped_regressor_contributes_to_the_ground_truth(source: Path, mon
     for name in "abc":
         samples = 0.1 * np.random.default_rng(0).standard_normal(16000)
         write_wav(source / "speech" / f"{name}.wav", Waveform(samples.astype(np.float32)))
-    informed = synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
-    assert all(clip.regressed for clip in informed) and synthesised_truth.source_note(informed) == ""
+    informed = synthesised_reference.reference_clips(source, source / "work", head, CORPUS)
+    assert all(clip.regressed for clip in informed) and synthesised_reference.source_note(informed) == ""
     pucker = head.blendshape_names.index("mouthPucker")
     for with_sound, without in zip(informed, alone, strict=True):
         assert np.median(with_sound.weights[:, pucker]) > 0.25 > np.median(without.weights[:, pucker])
@@ -142,7 +143,7 @@ def test_the_shipped_regressor_contributes_to_the_ground_truth(source: Path, mon
         CurveRegressor(dataclasses.replace(regressor.config, mixed_layers=2)), source / "weights" / "audio_to_curves"
     )
     with pytest.raises(ConfigError, match="mixed_layers"):
-        synthesised_truth.reference_clips(source, source / "work", head, CORPUS)
+        synthesised_reference.reference_clips(source, source / "work", head, CORPUS)
 
 
 def test_a_corpus_that_does_not_know_a_clip_is_left_alone(source: Path, monkeypatch) -> None:
@@ -154,10 +155,10 @@ def test_a_corpus_that_does_not_know_a_clip_is_left_alone(source: Path, monkeypa
         requested.append(folder)
         return {row["sound"]: None for row in rows}
 
-    monkeypatch.setattr(synthesised_truth, "align_all", align)
-    synthesised_truth.reference_clips(source, source / "work", load_head(), CORPUS)
+    monkeypatch.setattr(synthesised_reference, "align_all", align)
+    synthesised_reference.reference_clips(source, source / "work", load_head(), CORPUS)
     store.write_text("".join(kept[1:]))
-    synthesised_truth.reference_clips(source, source / "work", load_head(), CORPUS)
+    synthesised_reference.reference_clips(source, source / "work", load_head(), CORPUS)
     assert requested == [source / "work" / "corpus", source / "work" / "evaluation"]
 
 
