@@ -1,6 +1,6 @@
 """A small moving surface and where its points belong, as tests/javascript/motion.json keeps it for the page's scripts.
 
-`python tests/motion_case.py` writes that file anew, after the format of packages or the rounding of surfaces changed.
+`python tests/motion_case.py` writes that file again, after the format of packages or the rounding of surfaces changed.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ SETS = ("biwi", "vocaset")
 LOSSES = {1: ("mse", "velocity", "memory", "align"), 2: ("mse", "velocity", "lip", "style")}
 #: Stage -> seed, and how many numbers the generator had given before the inputs were drawn.
 DRAWN = {1: (11, 9_736), 2: (12, 3_708_968)}
-#: The same before the style encoder's weights, of seed 12; at `GAP` it drew for a layer that was then set anew.
+#: The same before the style encoder's weights, of seed 12; at `GAP` it drew for a layer that was then set again.
 STYLE_DRAWN, GAP = 1_735_548, 239_744
 FRAMES, SLOTS, SIZE, SAMPLES = 14, 32, 60, 16_000
 #: sha256 of the bytes that must be drawn; another sum means another generator, not another model.
@@ -112,7 +112,7 @@ def drawn_sum() -> str:
 
 
 def make(full: Path, out: Path = FIXTURE) -> None:
-    """Write the fixture from the full reference (its keys: README beside it), having compared what is drawn anew."""
+    """Write the fixture from the full reference (its keys: README beside it), having compared what is drawn again."""
     with np.load(full, allow_pickle=False) as archive:
         theirs = {key: archive[key] for key in archive.files}
     for key, value in style_state().items():
@@ -135,7 +135,7 @@ def make(full: Path, out: Path = FIXTURE) -> None:
                 kept[prefix + "style_weights"] = theirs[f"{prefix}out.style_weights"]
     np.savez_compressed(out, **kept)
     print(f"{out}: {out.stat().st_size:,} bytes, sha256 {hashlib.sha256(out.read_bytes()).hexdigest()}")
-    print(f"what is drawn anew: sha256 {drawn_sum()}")
+    print(f"what is drawn again: sha256 {drawn_sum()}")
 
 
 if __name__ == "__main__":

@@ -35,10 +35,10 @@ def head_gap(head, curves) -> np.ndarray:
 
 
 def test_planted_motion_is_recovered_under_pose_and_noise(head, basis) -> None:
-    truth = planted(basis)
-    points = tracked_video(basis.neutral + basis.displacements(truth), noise=0.1)
+    target = planted(basis)
+    points = tracked_video(basis.neutral + basis.displacements(target), noise=0.1)
     curves = landmark_solver.solve_landmarks(points, basis, rest_of(basis))
-    wanted = truth @ basis.mixing
+    wanted = target @ basis.mixing
     for name, tolerance in (("jawOpen", 0.06), ("mouthPucker", 0.12), ("mouthSmileLeft", 0.1)):
         error = curves.curve(name) - wanted[:, basis.names.index(name)]
         assert np.sqrt((error**2).mean()) < tolerance, name

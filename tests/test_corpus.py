@@ -147,10 +147,10 @@ def test_missing_corpus_and_missing_source_say_so(tmp_path: Path) -> None:
 
 
 def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two speakers and no films; the aligner is replaced, so that the test needs no speech."""
+    """Two speakers and no videos; the aligner is replaced, so that the test needs no speech."""
     root, out = tmp_path / "root", tmp_path / "out"
     (root / "speech").mkdir(parents=True)
-    (root / "capture" / "of-somebody-else").mkdir(parents=True)  # none of the films that are known
+    (root / "capture" / "of-somebody-else").mkdir(parents=True)  # none of the videos that are known
     rows = []
     for number in range(4):
         write_wav(root / "speech" / f"{number}.wav", Waveform(tone(110 + 60 * (number % 2), 1.0 + 0.2 * number)))

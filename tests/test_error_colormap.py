@@ -46,7 +46,7 @@ def test_colors_are_those_of_the_scale() -> None:
 
 
 @pytest.mark.parametrize("wrong", [-0.001, np.nan, np.inf])
-def test_what_is_no_distance_has_no_colour(wrong: float) -> None:
+def test_what_is_no_distance_has_no_color(wrong: float) -> None:
     with pytest.raises(ValueError, match="finite and not negative"):
         errors_to_colors(np.array([0.001, wrong]))
 
@@ -81,7 +81,7 @@ def painted(head: HeadMesh) -> np.ndarray:
     return np.stack(list(render_frames(head, np.repeat(head.template[None], 3, 0), SMALL, paint)))
 
 
-def test_each_frame_has_its_own_colours(head: HeadMesh, painted: np.ndarray) -> None:
+def test_each_frame_has_its_own_colors(head: HeadMesh, painted: np.ndarray) -> None:
     np.testing.assert_array_equal(painted[0], painted[2])
     camera = scene.frame_head(head, SMALL)
     forehead = np.median(painted[:, 70:80, 88:104].reshape(3, -1, 3), axis=1)

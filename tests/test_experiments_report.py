@@ -162,6 +162,6 @@ def test_the_same_command_takes_another_data_set(tmp_path: Path, capsys: pytest.
     for name in runs:
         assert runs[name].main.speakers == tuple(sorted((subjects[3], subjects[5]))), "unseen speakers judge"
     assert runs["one-hot"].first["labels"]["tried"] == 2
-    words = ["experiments", "report", tmp_path / "runs", "--to", tmp_path / "E.md", "--plots", tmp_path / "pictures"]
+    words = ["experiments", "report", tmp_path / "runs", "--to", tmp_path / "E.md", "--plots", tmp_path / "plots"]
     assert cli.main([str(word) for word in words]) == 0
     assert "5023 vertices" in (tmp_path / "E.md").read_text(encoding="utf-8")

@@ -204,7 +204,7 @@ def test_base_index_carries_the_shapes_of_the_base_mesh(head):
     assert head.base_index.min() >= 0 and len(np.unique(skin)) > 4000
 
 
-def test_colours_are_where_they_belong(head):
+def test_colors_are_where_they_belong(head):
     for person in everyone(head):
         color = person.colors.astype(float)
         lips, cheek = color[person.regions["outer_lips"]].mean(axis=0), color[person.landmarks["chin"]]

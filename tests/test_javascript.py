@@ -47,7 +47,7 @@ def numbers(array: dict[str, Any]) -> np.ndarray:
 
 def test_what_the_scripts_are_compared_with_is_what_python_does() -> None:
     kept, made = json.loads(MOTION_FILE.read_text(encoding="utf-8")), motion_case()
-    assert kept["package"] == made["package"], "write it anew with 'python tests/motion_case.py'"
+    assert kept["package"] == made["package"], "write it again with 'python tests/motion_case.py'"
     assert [one["frame"] for one in kept["moments"]] == [one["frame"] for one in made["moments"]]
     for one, other in zip(kept["moments"], made["moments"], strict=True):
         for name in ("positions", "normals"):

@@ -105,14 +105,14 @@ def test_stage_1_counts_both_decoder_passes(make_model) -> None:
 
 
 def test_motion_and_velocity_of_a_planted_error() -> None:
-    truth = torch.zeros(1, 5, 6)
+    target = torch.zeros(1, 5, 6)
     drift = torch.arange(5.0)[None, :, None].expand(1, 5, 6)  # error t in frame t: squares 0 1 4 9 16, steps 1
-    assert float(motion_loss(drift, truth)) == pytest.approx(6.0)
-    assert float(velocity_loss(drift, truth)) == pytest.approx(1.0)
-    assert float(velocity_loss(drift + 3.0, truth)) == pytest.approx(1.0)  # a constant error has no velocity
-    assert float(velocity_loss(drift[:, :1], truth[:, :1])) == 0.0
+    assert float(motion_loss(drift, target)) == pytest.approx(6.0)
+    assert float(velocity_loss(drift, target)) == pytest.approx(1.0)
+    assert float(velocity_loss(drift + 3.0, target)) == pytest.approx(1.0)  # a constant error has no velocity
+    assert float(velocity_loss(drift[:, :1], target[:, :1])) == 0.0
     mask = torch.tensor([[True, True, True, False, False]])
-    assert float(motion_loss(drift, truth, mask)) == pytest.approx(5 / 3)
+    assert float(motion_loss(drift, target, mask)) == pytest.approx(5 / 3)
 
 
 def test_scale_compares_in_its_own_units(make_model) -> None:
@@ -150,11 +150,11 @@ def test_style_triplet_counts_the_margin() -> None:
 
 
 def test_lips_are_the_named_vertices_alone() -> None:
-    truth, prediction = torch.zeros(1, 2, 12), torch.zeros(1, 2, 12)
+    target, prediction = torch.zeros(1, 2, 12), torch.zeros(1, 2, 12)
     prediction[..., 3:6] = 2.0  # vertex 1
     prediction[..., 9] = 100.0  # vertex 3
-    assert float(lip_loss(prediction, truth, torch.tensor([1]))) == pytest.approx(4.0)
-    assert float(lip_loss(prediction, truth, torch.tensor([0, 2]))) == 0.0
+    assert float(lip_loss(prediction, target, torch.tensor([1]))) == pytest.approx(4.0)
+    assert float(lip_loss(prediction, target, torch.tensor([0, 2]))) == 0.0
     rows = torch.zeros(12, 3)
     rows[3:6] = torch.eye(3)
     torch.testing.assert_close(select_lips(prediction, rows), select_lips(prediction, torch.tensor([1])))

@@ -119,7 +119,7 @@ def test_the_road_of_the_paper(kind: str, tmp_path: Path, call: Callable[..., tu
 
 
 def check_figures(call: Callable, data: Path, one: Path, two: Path, folder: Path) -> None:
-    """Both splits are measured; on what it trained on, stage 1 is nearer the truth than a face that never moves."""
+    """Both splits are measured; on its training split, stage 1 is nearer the ground truth than a still face."""
     for split, weights in (("test", two), ("train", one)):
         code, said, error = call(
             "evaluate", data, "--weights", weights, "--device", "cpu", "--split", split, "--style", "both",

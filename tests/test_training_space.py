@@ -21,6 +21,6 @@ def test_coordinates_give_back_the_vertices_and_the_error_of_the_lips() -> None:
     decoded = coordinates[0] @ torch.from_numpy(space.basis).float()
     torch.testing.assert_close(decoded, vertices[0], atol=1e-5, rtol=0)
     lips = torch.from_numpy(np.asarray(head.regions["lips"], np.int64))
-    error, truth = lip_loss(*coordinates, space.mouth(head).lips), lip_loss(*vertices, lips)
-    torch.testing.assert_close(error, truth, rtol=1e-3, atol=0)
+    error, target = lip_loss(*coordinates, space.mouth(head).lips), lip_loss(*vertices, lips)
+    torch.testing.assert_close(error, target, rtol=1e-3, atol=0)
     assert error > 1e-8

@@ -83,7 +83,7 @@ def current_umask() -> int:
     return mask
 
 
-def test_colours_and_order_survive(tmp_path: Path) -> None:
+def test_colors_and_order_survive(tmp_path: Path) -> None:
     frames = decoded(write_video(tmp_path / "talk.mp4", flat(25), 30, click(1, 0.5), 25))
     means = frames.reshape(25, -1, 3).mean(axis=1)
     np.testing.assert_allclose(means, COLORS[np.arange(25) % 5], atol=6)

@@ -43,8 +43,8 @@ def check_result(visit: Visit, shortest: float, longest: float) -> None:
     )
     assert min(decoded) > 0
     assert visit.head_ready() == pytest.approx(seconds, abs=0.06)
-    picture = Image.open(io.BytesIO(page.locator("#player canvas").screenshot())).convert("L")
-    assert ImageStat.Stat(picture).stddev[0] > 10  # a face on a ground, not one colour
+    image = Image.open(io.BytesIO(page.locator("#player canvas").screenshot())).convert("L")
+    assert ImageStat.Stat(image).stddev[0] > 10  # a face on a ground, not one colour
     assert "same sound and settings give the same result" in page.inner_text("#caption")
     assert "video after" in page.inner_text("#status")
     assert page.is_enabled("#run") and page.is_disabled("#stop")

@@ -23,7 +23,7 @@ from memorytalker.training.open_recipe import read_recipe
 #: A mouth counts as speaking from a frame before the first phone to so many seconds after the last.
 FADING = 0.1
 #: Lower lip within so many metres of the upper teeth's edge: a contact.
-BITE = 0.002
+LIP_ON_TEETH = 0.002
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def contacts(
         counts[0] += metrics.closures(gaps[number], start[lips], end[lips], FPS, threshold)
         if lip_to_teeth is not None:
             teeth = np.isin(index, ENGLISH.indices(ENGLISH.labiodentals))
-            counts[1] += metrics.closures(lip_to_teeth[number], start[teeth], end[teeth], FPS, BITE)
+            counts[1] += metrics.closures(lip_to_teeth[number], start[teeth], end[teeth], FPS, LIP_ON_TEETH)
         silent = metrics.silent_frames(start[index == 0], end[index == 0], len(gaps[number]), FPS)
         counts[2] += ((gaps[number][silent] < threshold).sum(), silent.sum())
     names = (f"lips closed on p b m, {whose}", f"lip at teeth on f v, {whose}", f"closed in silence, {whose}")

@@ -25,9 +25,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         video = Path(folder) / "talk.mp4"
         animation.save(video, render=RenderOptions(width=512, height=512))
-        colours = "fps=15,scale=288:288:flags=lanczos,split[a][b];[a]palettegen=max_colors=96[p];"
-        colours += "[b][p]paletteuse=dither=bayer:bayer_scale=4"
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-i", video, "-vf", colours, TARGET]
+        palette = "fps=15,scale=288:288:flags=lanczos,split[a][b];[a]palettegen=max_colors=96[p];"
+        palette += "[b][p]paletteuse=dither=bayer:bayer_scale=4"
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", "-i", video, "-vf", palette, TARGET]
         subprocess.run(command, check=True)
     write_list()
     print(f"{TARGET.name}: {TARGET.stat().st_size / 1e6:.2f} MB")

@@ -108,9 +108,9 @@ def settle(visit: Visit, selector: str) -> None:
     visit.page.wait_for_timeout(1500)
 
 
-def keep(picture: bytes, path: Path) -> None:
+def keep(image: bytes, path: Path) -> None:
     """Write a small image file."""
-    Image.open(io.BytesIO(picture)).convert("RGB").save(path, quality=82, method=6)
+    Image.open(io.BytesIO(image)).convert("RGB").save(path, quality=82, method=6)
     print(f"{path.name}: {path.stat().st_size / 1e3:.0f} KB")
 
 
