@@ -159,7 +159,10 @@ def _check_places(file: IO[bytes], size: int) -> None:
     Whatever it makes, it keeps; a pickle numbers its places as they come, so that an honest one needs fewer than bytes.
     """
     for instruction, argument, _ in pickletools.genops(file):
-        if instruction.name in ("PUT", "BINPUT", "LONG_BINPUT") and not 0 <= argument <= size:
+        if instruction.name not in ("PUT", "BINPUT", "LONG_BINPUT"):
+            continue
+        assert argument is not None  # each of the three has a number
+        if not 0 <= argument <= size:
             raise _Refused("more memory than its length")
     file.seek(0)
 

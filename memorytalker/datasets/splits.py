@@ -84,7 +84,7 @@ def _table(table: dict[str, Any], path: Path) -> SplitTable:
         raise DatasetError(f"{path.name} names the split {', '.join(unknown)}; there are {', '.join(SPLITS)}.")
     if not _PATTERN.fullmatch(table["sequence"]):  # anything else in braces could read attributes, or grow
         raise ValueError("no pattern of a name")
-    entries = []
+    entries: list[Entry] = []
     for split in SPLITS:
         part = table["splits"].get(split, {"speakers": [], "sentences": ""})
         for speaker in part["speakers"]:
