@@ -39,6 +39,7 @@ _FORMAT = 1
 #: Bytes of the header of a safetensors file at the most.
 LARGEST_HEADER = 10_000_000
 _Network = TypeVar("_Network", bound=nn.Module)
+_AnyManifest = TypeVar("_AnyManifest", "Manifest", "CurveRegressorManifest")
 
 #: Prefixes of tensor names in the paper's public code -> ours.
 PAPER_NAMES: tuple[tuple[str, str], ...] = (
@@ -299,7 +300,7 @@ def _save(kind: type, model: nn.Module, folder: Path, extra: dict | None, stored
     return manifest
 
 
-def _read(kind: type, folder: Path, what: str) -> Any:
+def _read(kind: type[_AnyManifest], folder: Path, what: str) -> _AnyManifest:
     path = folder / CONFIG_FILE
     try:
         manifest = read(kind, path)

@@ -241,7 +241,7 @@ class WhisperSpeech(SpeechEncoder):
         """See `SpeechEncoder.pretrained_state`."""
         from transformers import WhisperModel
 
-        return WhisperModel.from_pretrained(source, revision=commit).encoder.float().state_dict()
+        return WhisperModel.from_pretrained(source, revision=commit or "main").encoder.float().state_dict()
 
 
 class HubertSpeech(SpeechEncoder):
@@ -314,7 +314,7 @@ class HubertSpeech(SpeechEncoder):
         """See `SpeechEncoder.pretrained_state`."""
         from transformers import HubertModel
 
-        state = HubertModel.from_pretrained(source, revision=commit).float().state_dict()
+        state = HubertModel.from_pretrained(source, revision=commit or "main").float().state_dict()
         return {name: value for name, value in state.items() if name != "masked_spec_embed"}
 
 
