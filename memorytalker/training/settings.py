@@ -65,7 +65,11 @@ def read_settings(stage: str, name: str) -> MemorizeSettings | StylizeSettings:
     Raises:
         ConfigError: there is neither, a key is unknown, or the file is for another stage.
     """
-    kind = {"memorize": MemorizeSettings, "stylize": StylizeSettings}[stage]
+    kinds: dict[str, type[MemorizeSettings | StylizeSettings]] = {
+        "memorize": MemorizeSettings,
+        "stylize": StylizeSettings,
+    }
+    kind = kinds[stage]
     if name == OPEN:
         return _open_settings(kind)
     path = Path(__file__).with_name(f"{stage}_{name}.json") if name in PRESETS else Path(name)

@@ -170,6 +170,7 @@ def _features(model: MemoryTalker, clips: Sequence[AnyClip], config: StyleRegres
 @torch.no_grad()
 def _statistics(model: MemoryTalker, clips: Sequence[AnyClip], seconds: float, random: np.random.Generator) -> Tensor:
     """The statistics (N, F) of a random piece of each clip; 0 seconds or a shorter clip: all of it."""
+    assert isinstance(model.style, StyleEncoder)  # `fit_style_encoder` checks it
     rows = []
     for clip in clips:
         mel = style_pieces(model, [clip], seconds, random)[0].float().T[None].to(model.style_mean.device)
