@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 
 ABOVE, BELOW = "#e69f00", "#56a8e0"  # orange and blue
 #: What a line of a prediction looks like: told apart by colour and by dashes.
-_CURVES = MappingProxyType(
+_CURVES: Mapping[str, dict[str, Any]] = MappingProxyType(
     {
         "stage 1": {"color": BELOW, "linestyle": (0, (4, 2)), "zorder": 3},  # dashes do not hide the line below
         "stages 1 + 2": {"color": ABOVE, "linestyle": "solid"},
