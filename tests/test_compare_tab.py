@@ -168,7 +168,7 @@ def test_the_sentences_name_the_result_and_the_kind_of_ground_truth(runner: JobR
     comparison = comparison_of(runner, CompareRequest(CLIP, "woman"))
     words = text_of(words_html(comparison))
     assert f"is {1000 * comparison.both_stages.lip_error.mean():.1f} mm from ground truth on average" in words
-    assert "Tracked: facial landmarks of a real person in video" in words
+    assert "Tracked: facial landmarks of a real person in video" in words and "neither eyes nor brows" in words
     assert "correlation of" in words
 
 
