@@ -137,6 +137,6 @@ def test_stops_are_no_silence_and_silent_ends_stay_closed() -> None:
     assert (silence_gain(np.ones(60, bool), 30) == 0).all() and len(silence_gain(np.zeros(0, bool), 30)) == 0
 
 
-def test_shutting_needs_a_truth_value_per_frame() -> None:
-    with pytest.raises(MotionError, match="truth values"):
+def test_closing_needs_a_bool_per_frame() -> None:
+    with pytest.raises(MotionError, match="silence mask is"):
         silence_gain(np.zeros(30), 30)
