@@ -30,8 +30,8 @@ DISTRIBUTIONS = {
     "PIL": "pillow", "sklearn": "scikit-learn", "huggingface_hub": "huggingface-hub",
     "imageio_ffmpeg": "imageio-ffmpeg", "vtkmodules": "pyvista",
 }  # fmt: skip
-#: Imported where it happens to be: a Space brings it.
-NOT_OURS = {"spaces"}
+#: Not installed by anybody: a Space brings the first, type checkers know the second.
+NOT_OURS = {"spaces", "_typeshed"}
 
 
 def names(requirements: list[str]) -> set[str]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import unquote
 from urllib.request import urlopen
 
 import pytest
@@ -52,13 +53,14 @@ def examples(visit: Visit) -> str:
 
 
 def gone(address: str, seconds: float = 15.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            urlopen(address, timeout=10).close()
-        except HTTPError as error:
-            return error.code in (403, 404)
+    """Whether a result is deleted, and refused from then on; one that is asked for just then would be an error."""
+    path, deadline = Path(unquote(address.split("file=")[1])), time.monotonic() + seconds
+    while path.exists() and time.monotonic() < deadline:
         time.sleep(0.2)
+    try:
+        urlopen(address, timeout=10).close()
+    except HTTPError as error:
+        return error.code in (403, 404)
     return False
 
 
