@@ -30,8 +30,8 @@ DISTRIBUTIONS = {
     "PIL": "pillow", "sklearn": "scikit-learn", "huggingface_hub": "huggingface-hub",
     "imageio_ffmpeg": "imageio-ffmpeg", "vtkmodules": "pyvista",
 }  # fmt: skip
-#: Not installed by anybody: a Space brings the first, type checkers know the second.
-NOT_OURS = {"spaces", "_typeshed"}
+#: Imported where it happens to be: a Space brings it.
+NOT_OURS = {"spaces"}
 
 
 def names(requirements: list[str]) -> set[str]:
@@ -50,7 +50,7 @@ def third_party() -> dict[str, set[str]]:
             else:
                 continue
             for module in {module.split(".")[0] for module in modules}:
-                if module not in sys.stdlib_module_names | {"memorytalker", "__future__"} | NOT_OURS:
+                if module not in sys.stdlib_module_names | {"memorytalker", "__future__", "_typeshed"} | NOT_OURS:
                     found.setdefault(DISTRIBUTIONS.get(module, module), set()).add(path.name)
     return found
 
