@@ -1,0 +1,39 @@
+"""The export formats there are, and the choice among them by name or by suffix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from memorytalker.exports.take import ExportError, ExportFormat
+
+#: Every format. Of formats with the same suffix the first is the default.
+FORMATS: tuple[ExportFormat, ...] = ()
+
+
+def choose_format(path: Path, name: str | None = None) -> ExportFormat:
+    """Choose the format of an export.
+
+    Args:
+        path: the file to write; its suffix decides if no name is given.
+        name: name of a format; None: the first with the suffix of `path`.
+
+    Returns:
+        The format.
+
+    Raises:
+        ExportError: no such format, or a suffix that is not the format's.
+    """
+    if name is not None:
+        for each in FORMATS:
+            if each.name == name:
+                if path.suffix.lower() != each.suffix:
+                    raise ExportError(
+                        f"The format {name} is written to a file ending in {each.suffix}, not {path.name}."
+                    )
+                return each
+        raise ExportError(f"There is no format {name!r}; choose one of {', '.join(each.name for each in FORMATS)}.")
+    for each in FORMATS:
+        if each.suffix == path.suffix.lower():
+            return each
+    known = ", ".join(dict.fromkeys(each.suffix for each in FORMATS))
+    raise ExportError(f"Motion is saved as {known}, not as {path.suffix or path.name!r}.")
