@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from memorytalker.face.motion_space import speech_mix
+
 #: Offsets smaller than this (metres) are not stored: it is what a face unit file itself rounds away.
 SMALLEST_OFFSET = 2e-5
 
@@ -36,7 +38,8 @@ folder. The heads depict no real person.
 **Files.**
 - `head.npz`: `templates` (people, V, 3) and `colors` (people, V, 3; sRGB, unlit); `faces`; vertices of each `part_*`
   and `region_*`; `base_index`: nearest vertex of `base.obj`. Blendshapes hold only vertices that move: shape k moves
-  the vertices `shape_vertices[shape_bounds[k]:shape_bounds[k + 1]]` by `shape_offsets` of the same rows.
+  the vertices `shape_vertices[shape_bounds[k]:shape_bounds[k + 1]]` by `shape_offsets` of the same rows. `motion_mix`
+  (K, 52) times the blendshapes is the orthonormal basis in which the open weights predict motion.
 - `head.json`: names of people, parts, regions, blendshapes; landmark vertices; the digest of `head.npz`.
 
 ```
@@ -52,6 +55,7 @@ def store(
     """Write both files and the README into `folder`; returns file name -> sha256."""
     folder.mkdir(parents=True, exist_ok=True)
     packed = arrays | _sparse([steady(shape) for shape in shapes.values()])
+    packed["motion_mix"] = speech_mix(tuple(shapes), _dense(packed, len(arrays["base_index"])))
     np.savez_compressed(folder / "head.npz", **{name: packed[name] for name in sorted(packed)})
     content = {"format": 1, **description, "blendshapes": list(shapes), "sha256": _digest(folder / "head.npz")}
     (folder / "head.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -93,6 +97,15 @@ def _sparse(shapes: list[np.ndarray]) -> dict[str, np.ndarray]:
         "shape_vertices": np.concatenate(moving).astype(np.int32),
         "shape_offsets": np.concatenate([shape[m] for shape, m in zip(shapes, moving, strict=True)]).astype(np.float16),
     }
+
+
+def _dense(packed: dict[str, np.ndarray], count: int) -> np.ndarray:
+    """The shapes (S, V, 3) as a reader of the file gets them."""
+    bounds = packed["shape_bounds"]
+    shapes = np.zeros((len(bounds) - 1, count, 3), np.float32)
+    for shape, first, last in zip(shapes, bounds[:-1], bounds[1:], strict=True):
+        shape[packed["shape_vertices"][first:last]] = packed["shape_offsets"][first:last]
+    return shapes
 
 
 def _digest(path: Path) -> str:
