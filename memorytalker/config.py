@@ -243,6 +243,7 @@ class ModelConfig:
     name: str = "open"
     fps: int = 30
     coordinates: int = 3 * 5023  # numbers per motion frame: 3 V for vertices, fewer in a linear basis
+    basis: str = ""  # name of the head's basis of motion that the coordinates are in; "": vertices
     slots: tuple[str, ...] = ENGLISH.phones  # the labels of the n slots
     width: int = 96  # c
     attention_heads: int = 4
@@ -281,8 +282,8 @@ class ModelConfig:
 
     @property
     def vertex_count(self) -> int:
-        """Number of vertices, V, of a model whose coordinates are vertices."""
-        return self.coordinates // 3
+        """Number of vertices, V, of a model of vertices; 0 for a model of coordinates in a basis."""
+        return 0 if self.basis else self.coordinates // 3
 
     def slot_index(self, slot: int | str) -> int:
         """Return the number of a memory slot.

@@ -24,9 +24,11 @@ from memorytalker.experiments.slot_maps import feature_map, retrieved_features, 
 from memorytalker.experiments.tables import Result
 from memorytalker.experiments.variants import BASELINES, GROUPS
 from memorytalker.face.head import load_head
+from memorytalker.face.motion_space import space_of
 from memorytalker.files import write_whole
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.folder import RunFolder
+from memorytalker.training.space import in_space
 from memorytalker.weights import load_weights
 
 #: The metric of the plots.
@@ -178,7 +180,7 @@ def _maps(runs: Path, results: Mapping[str, Result], material: Material, folder:
 def trained_model(runs: Path, result: Result, material: Material) -> MemoryTalker:
     """Load the trained model of a result's first seed."""
     last, config = result.first["stages"][-1], from_dict(ModelConfig, result.first["configs"]["model"])
-    model = MemoryTalker(ModelConfig(**{**vars(config), "coordinates": material.coordinates}))
+    model = MemoryTalker(in_space(config, material.space))
     model.load_state_dict(RunFolder(runs / "stages" / f"{last['stage']}-{last['key']}").best())
     return model.eval()
 
@@ -186,8 +188,9 @@ def trained_model(runs: Path, result: Result, material: Material) -> MemoryTalke
 def _slots(weights: str, material: Material, folder: Path) -> Path:
     """Draw each slot of the weights as a face of the open head."""
     model, head = load_weights(weights), load_head()
-    if model.config.coordinates != head.template.size:
+    space = space_of(model.config.basis, model.config.coordinates, head)
+    if space.vertex_count != head.vertex_count:
         raise ConfigError(f"{weights} does not move the open head, on which slots are drawn; name other weights.")
     with torch.no_grad():
-        faces = slot_faces(model, head)
+        faces = slot_faces(model, space, head)
     return plots.save(plots.face_grid(faces, model.config.slots), folder / "slots.png", colors=64)

@@ -30,6 +30,7 @@ from memorytalker.training.folder import RunFolder
 from memorytalker.training.memorize import memorize
 from memorytalker.training.run import run_style_regression
 from memorytalker.training.sources import mouth_on
+from memorytalker.training.space import in_space
 from memorytalker.training.style_regression import StyleRegression
 from memorytalker.training.stylize import stylize
 from memorytalker.training.together import train_together
@@ -169,7 +170,7 @@ def _keys(job: _Job, model: ModelConfig, configs: tuple[Stage, ...]) -> list[str
     for config in configs:
         # Only the stage that learns labels depends on them; stage 1 is the same with and without.
         labels = job.speakers if job.variant.style == "labels" and config.stage != "memorize" else ()
-        described = to_dict(replace(model, name="", coordinates=job.material.coordinates))
+        described = to_dict(in_space(replace(model, name=""), job.material.space))
         before = digest(before, described, to_dict(config), data, labels)
         keys.append(before)
     return keys
@@ -182,7 +183,7 @@ def _train(
     if not configs:
         return None, []
     torch.manual_seed(job.seed)
-    model = MemoryTalker(replace(config, coordinates=job.material.coordinates, speakers=()))
+    model = MemoryTalker(in_space(replace(config, speakers=()), job.material.space))
     start_encoder(model, job.encoder)
     trained = []
     for stage, key in zip(configs, keys, strict=True):

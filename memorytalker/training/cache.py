@@ -22,13 +22,13 @@ from memorytalker.config import ModelConfig
 from memorytalker.corpus.augmentation import clip_samples
 from memorytalker.corpus.clips import Clip, load_clip, read_clips
 from memorytalker.datasets.sequences import Sequence as FaceSequence
+from memorytalker.face.motion_space import MotionSpace
 from memorytalker.files import write_whole
 from memorytalker.models.states import states_in_windows
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
 from memorytalker.sound.mel import normalise_level, style_log_mel
 from memorytalker.training.data import AnyClip, TrainingClip, TrainingError, span, split_long, states_per_frame
-from memorytalker.training.space import MotionSpace
 
 #: Longest piece of a take, in seconds, that is one clip of an epoch.
 LONGEST_PIECE = 12.0
@@ -237,7 +237,7 @@ def load_training_clips(
         TrainingError: the corpus was made for a head with other blendshapes.
     """
     clips, names = read_clips(folder)
-    if names != space.names:
+    if names != space.shapes:
         raise TrainingError("The corpus was made for another head: its curves have other names. Make it again.")
     whole = (_training_clip(folder, clip, space) for clip in clips if clip.split == split and keep(clip))
     return [piece for clip in whole for piece in split_long(clip, LONGEST_PIECE, config)]

@@ -69,7 +69,6 @@ class StageInputs:
         folder: of the run.
         provenance: identifies the data; a folder with a run on other data is refused.
         progress: called after each step.
-        to_vertex_model: converts the trained model before it is written to `folder`/weights; None: as it is.
     """
 
     clips: Sequence[AnyClip]
@@ -78,7 +77,6 @@ class StageInputs:
     folder: Path
     provenance: Mapping[str, Any] = field(default_factory=dict)
     progress: Progress | None = None
-    to_vertex_model: Callable[[MemoryTalker], MemoryTalker] | None = None
 
     def __post_init__(self) -> None:
         """Raise TrainingError without validation clips."""
@@ -141,7 +139,7 @@ class Trainer:
             ConfigError: the folder holds a run on other data or with another configuration.
             TrainingError: the validation loss is not finite.
         """
-        provenance, convert = self.inputs.provenance, self.inputs.to_vertex_model
+        provenance = self.inputs.provenance
         claim = {"training": to_dict(self.config), "model": to_dict(self.model.config), **provenance}
         self.folder.check(claim)
         self.processes.wait_for_everyone()
@@ -165,7 +163,7 @@ class Trainer:
             if finish:
                 self.folder.save_best(self.model.state_dict())
             notes = {"stage": self.config.stage, "validation_loss": self.best, **provenance}
-            save_weights(convert(self.model) if convert else self.model, self.folder.path / "weights", notes)
+            save_weights(self.model, self.folder.path / "weights", notes)
         self.processes.wait_for_everyone()
 
     def draws(self, purpose: int) -> list[np.random.Generator]:
