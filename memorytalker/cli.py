@@ -154,9 +154,11 @@ def check_output(output: Path, given: Sequence[Path]) -> None:
 def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
     """The HeadMesh that the chosen weights move. If it is to be `drawn`, HeadError names the file that is missing."""
     from memorytalker.face.mesh_files import find_mesh, head_for
+    from memorytalker.face.motion_space import space_of
     from memorytalker.weights import find_weights, read_manifest
 
-    count = read_manifest(find_weights(chosen.weights)).model.vertex_count
+    config = read_manifest(find_weights(chosen.weights)).model
+    count = space_of(config.basis, config.coordinates).vertex_count
     if chosen.data is None:
         return head_for(count, chosen.head, drawn=drawn)
     from memorytalker.datasets.opening import open_dataset

@@ -50,8 +50,8 @@ def test_a_trained_slot_is_held_as_training_speech_reads_it(make_model) -> None:
     assert model.slot_logits.argmax(1).tolist() == list(range(40))
     held = model.slot_logits[3].expand(1, model.config.period, 40)
     with torch.no_grad():
-        torch.testing.assert_close(model.slot_offsets(3), model(held).offsets[0].mean(0))
-        assert not torch.allclose(model.slot_offsets(3), model.slot_offsets(7))
+        torch.testing.assert_close(model.slot_coordinates(3), model(held).offsets[0].mean(0))
+        assert not torch.allclose(model.slot_coordinates(3), model.slot_coordinates(7))
 
 
 def test_training_finds_how_speech_reads_the_slots(tmp_path: Path, make_model) -> None:

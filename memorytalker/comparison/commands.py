@@ -93,6 +93,7 @@ def _compare_file(chosen: argparse.Namespace, device: str | None, options: Rende
     from memorytalker.comparison.predictions import compare
     from memorytalker.comparison.video import write_comparison
     from memorytalker.face.mesh_files import head_for
+    from memorytalker.face.motion_space import space_of
     from memorytalker.pipeline import Talker
     from memorytalker.rendering import check_graphics
     from memorytalker.weights import find_weights, read_manifest
@@ -100,7 +101,8 @@ def _compare_file(chosen: argparse.Namespace, device: str | None, options: Rende
     output = Path(f"{chosen.folder.stem}.mp4") if chosen.output is None else chosen.output
     if output.suffix.lower() != ".mp4" or output.is_dir() or not output.parent.is_dir():
         raise GroundTruthError(f"{output} cannot be written; name an .mp4 file in a folder that exists with -o.")
-    head = head_for(read_manifest(find_weights(chosen.weights)).model.vertex_count, chosen.head)
+    config = read_manifest(find_weights(chosen.weights)).model
+    head = head_for(space_of(config.basis, config.coordinates).vertex_count, chosen.head)
     head = head if chosen.identity is None else head.with_identity(chosen.identity)
     ground_truth = read_ground_truth(chosen.folder, chosen.sequence, head, chosen.motion_fps)
     check_graphics()

@@ -194,7 +194,7 @@ def _file(path: str | Path) -> Any:
 def _details(animation: Animation) -> dict[str, Any]:
     return {
         "seconds": round(animation.waveform.seconds, 3),
-        "frames": len(animation.vertices),
+        "frames": len(animation),
         "fps": animation.fps,
         "slots": list(animation.slot_labels),
         "style_weights": _rounded(animation.style_weights, 4),

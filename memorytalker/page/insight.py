@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from memorytalker.face.head import HeadError, HeadMesh
+from memorytalker.face.head_motion import HeadMotion
 from memorytalker.phones import ENGLISH
 
 #: Slots listed at each end.
@@ -70,6 +71,16 @@ def mouth_opening(vertices: np.ndarray, head: HeadMesh) -> np.ndarray | None:
     except HeadError:
         return None
     return np.maximum(0.0, 1000 * (vertices[:, upper, 1].astype(np.float64) - vertices[:, lower, 1]))
+
+
+def opening_over_time(motion: HeadMotion) -> np.ndarray | None:
+    """The lip opening (T,) of a motion, as `mouth_opening`; no other vertex is computed."""
+    try:
+        lips = [motion.head.landmarks[f"inner_lip_{side}"] for side in ("upper", "lower")]
+    except HeadError:
+        return None
+    heights = motion.at(lips)[..., 1].astype(np.float64)
+    return np.maximum(0.0, 1000 * (heights[:, 0] - heights[:, 1]))
 
 
 def mouth_width(vertices: np.ndarray, head: HeadMesh) -> np.ndarray | None:

@@ -67,8 +67,8 @@ class MemoryState:
 
 def memory_state(animation: Animation, identity: str) -> MemoryState:
     """The state of a result: an animation of the head `identity`."""
-    opening = insight.mouth_opening(animation.vertices, animation.head)
-    values = np.zeros(len(animation.vertices)) if opening is None else opening
+    opening = insight.opening_over_time(animation.motion)
+    values = np.zeros(len(animation)) if opening is None else opening
     seconds, lips = insight.time_and_mean_per_slot(animation.memory_address, values, animation.fps)
     words = tuple(
         f"In this sound it is the strongest slot for {long:.2f} s"
@@ -140,7 +140,7 @@ def memory_value(animation: Animation) -> dict[str, Any]:
     seconds = len(address) / animation.fps
     readings = insight.readings(address, animation.fps)
     wave = insight.envelope(animation.waveform.samples, WAVE_BINS)
-    opening = insight.mouth_opening(animation.vertices, animation.head)
+    opening = insight.opening_over_time(animation.motion)
     return {
         "seconds": seconds,
         "fps": animation.fps,
