@@ -110,7 +110,7 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, AnimateOptions)
     parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the head that the weights move")
     parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="data set folder with neutral faces, and the mesh if there"
+        "--data", type=Path, metavar="FOLDER", help="data set folder with neutral faces; a mesh in it is used"
     )
     add_talker(parser)
     add_render(parser)
@@ -310,7 +310,7 @@ def run_compare(chosen: argparse.Namespace) -> None:
 COMMANDS = MappingProxyType(
     {
         "animate": Command("Turn a sound into a video of a talking head.", add_animate, run_animate),
-        "bench": Command("Measure where the time goes from a sound to a video.", add_bench, run_bench),
+        "bench": Command("Measure how long each stage from a sound to a video takes.", add_bench, run_bench),
         "page": Command("Serve the page with the 3D head and the memory.", add_page, run_page, "page"),
         "doctor": Command("Check this machine, or a data set, for what is missing.", add_doctor, run_doctor),
         "convert": Command(

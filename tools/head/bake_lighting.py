@@ -24,7 +24,7 @@ AZIMUTHS = (-180.0, -145.0, -113.0, -82.0, -58.0, -35.0, 0.0, 35.0, 58.0, 82.0, 
 def main() -> None:
     """Bake the light of every identity, write the file and print its digest."""
     parser = argparse.ArgumentParser(description="Bake the light on the shipped people.")
-    parser.add_argument("--output", type=Path, default=LIGHT_FILE)
+    parser.add_argument("--output", type=Path, default=LIGHT_FILE, help="the file to write (default: the shipped one)")
     path = parser.parse_args().output
     head, found, names = load_head(), [], []
     for identity in head.identities:
