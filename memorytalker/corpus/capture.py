@@ -120,10 +120,16 @@ def video_openings(
 
 
 def recorded_clips(folder: str | Path, head: HeadMesh) -> Iterator[CapturedClip]:
-    """Yield the takes of a user's own `folder` (see `takes`); their source is "recordings", without text.
+    """Yield the takes of a user's own folder as clips without text, with "recordings" as their source.
 
-    If sound and motion differ in length, `curves` end with the shorter. Raises CaptureError when there is no take, or
-    for one that cannot be used.
+    If sound and motion differ in length, the curves end with the shorter.
+
+    Args:
+        folder: the takes, see `takes`.
+        head: the head of the curves.
+
+    Raises:
+        CaptureError: there is no take, or one that cannot be used.
     """
     for files in find_takes(folder)[0]:
         curves = read_take(files).curves.resample(FPS).reordered(head.blendshape_names)

@@ -159,7 +159,7 @@ def _check_duration(name: str, seconds: float, longest: float) -> None:
 def _on_even_times(
     name: str, table: CurveTable, times: np.ndarray, longest_seconds: float
 ) -> tuple[np.ndarray, float, tuple[str, ...]]:
-    """The values at any `times` (T,), seconds, on an even time line from the first on; its rate; remarks."""
+    """Resample values at uneven `times` (T,) in seconds to an even rate. Returns them, the rate and remarks."""
     times, values, remarks = _rising(name, times, table.values)
     steps = np.diff(times)
     step = float(np.median(steps))

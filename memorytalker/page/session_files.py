@@ -24,7 +24,7 @@ class SnapshotSet(set):
     """A set that may change while it is iterated: iteration is over a copy."""
 
     def __iter__(self) -> Iterator:
-        """Over a copy, made in one call."""
+        """Iterate over a copy, which is made in one call."""
         return iter(list(super().__iter__()))
 
 

@@ -114,7 +114,7 @@ def _row(
 
 
 def _groups(labels: Sequence[str]) -> dict[int, str]:
-    """Slot -> the group it belongs to, as it follows the slot's name."""
+    """Slot -> its group, as text that follows the slot's name."""
     pairs = [(slot, name) for name, slots in ENGLISH.grouped(labels) for slot in slots]
     return {slot: f", {name}" if name and name != "silence" else "" for slot, name in pairs}
 

@@ -67,7 +67,7 @@ def find_light(head: HeadMesh, surface: Surface, azimuths: tuple[float, ...]) ->
     """Compute the light that reaches every vertex of a head.
 
     A share is the larger of that of the neutral face and, if the head has blendshapes, that of an open mouth. So teeth
-    and the inside of the lips are as dark as they lie deep, and not dark because closed lips cover them.
+    and the inside of the lips are dark because they lie deep, and not because closed lips cover them.
 
     Args:
         head: the head, in metres.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
-    """Flags of `train`."""
+    """Add the flags of `train`."""
     what = parser.add_subparsers(metavar="what", required=True)
     _add_weights(what)
     first = what.add_parser(
@@ -63,7 +63,7 @@ def _add_weights(what: argparse._SubParsersAction) -> None:
 
 
 def _add_corpus(parser: argparse.ArgumentParser) -> None:
-    """Flags of the commands that make the corpus of the open weights."""
+    """Add the flags of the commands that make the corpus of the open weights."""
     parser.add_argument("root", type=Path, help="the source folder")
     parser.add_argument(
         "--work", type=Path, default=Path("runs/open"), help="folder for the corpus and the runs (default: %(default)s)"

@@ -35,7 +35,7 @@ class MotionSpace:
 
     @property
     def coordinates(self) -> int:
-        """K."""
+        """Number of coordinates, K."""
         return len(self.basis)
 
     def encode(self, weights: np.ndarray) -> np.ndarray:
