@@ -21,7 +21,7 @@ from memorytalker.places import assets_folder
 from memorytalker.rendering.surface import Surface, sphere_directions, visibility
 
 #: The shares of the shipped identities, made by tools/head/bake_lighting.py.
-LIGHT_FILE = assets_folder("light") / "light.npz"
+LIGHT_FILE = assets_folder("light") / "baked_lighting.npz"
 #: Direction of the key light seen from the camera, upper right and in front: (azimuth, elevation) in degrees.
 KEY = (40.0, 32.0)
 #: Parts that lie close above other parts.

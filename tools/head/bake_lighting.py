@@ -1,6 +1,8 @@
-"""Bake the light on the shipped people into `assets/light/light.npz`. Run it by hand after a change of head or lamps:
+"""Bake the light on the shipped people into `assets/light/baked_lighting.npz`.
 
-    python -m tools.head.bake_lighting [--output assets/light/light.npz]
+Run it by hand after a change of head or lamps:
+
+    python -m tools.head.bake_lighting [--output assets/light/baked_lighting.npz]
 
 Every run gives the same bytes. It takes about two minutes on one core.
 """
