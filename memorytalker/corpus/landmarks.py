@@ -38,7 +38,7 @@ RIGID = (
 )
 #: A frame counts as closed lips, for finding the rest face, below this gap (eye distances).
 _CLOSED_FOR_REST = 0.012
-#: A valley of the lip gap between sounds open by so much is a closure when it is below `_VALLEY` (eye distances).
+#: A valley of the lip opening between sounds open by so much is a closure when it is below `_VALLEY` (eye distances).
 _OPEN_BETWEEN, _VALLEY = 0.03, 0.02
 #: Least and greatest closed level.
 _CLOSED_LEVELS = (0.005, 0.012)

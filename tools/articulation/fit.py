@@ -45,7 +45,7 @@ CONFOUNDED = ("hh", "er", "th", "dh")
 TEETH_NEAR = 0.15
 #: Bounds of widths and of shifts, seconds.
 WIDTHS, FURTHEST_SHIFT = (0.015, 0.3), 0.08
-#: Weights of the misfits, each as a share of the clip's variance: curves, lip gap, lip width, and how far the sorted
+#: Weights of the misfits, as shares of the clip's variance: curves, lip opening, lip width, and how far the sorted
 #: gaps and widths lie from the clip's (least squares alone would move less than people do).
 CURVES, GAP, WIDTH, AMPLITUDE = 1.0, 1.0, 0.5, 1.0
 #: Costs of squared targets and of whatever sets a phone apart from its class.
