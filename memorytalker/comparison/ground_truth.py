@@ -85,7 +85,7 @@ def read_ground_truth(
         motion: path of the motion file; see the module for the formats.
         sound: anything that `sound.decode.load_waveform` accepts.
         head: the head to transfer the motion to.
-        fps: frames per second, for a file that does not say it; must not contradict one that does.
+        fps: frames per second, for a file that does not state them; must not contradict one that does.
         longest_seconds: longer motion is refused before it is expanded to vertices.
         kind: "tracked", "captured" or "given".
         name: title for the user; None takes the file's name.

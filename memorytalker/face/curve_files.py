@@ -62,7 +62,7 @@ def read_curves(path: str | Path, fps: float | None = None, longest_seconds: flo
 
     Args:
         path: the recording.
-        fps: frames per second, for a file that does not say it.
+        fps: frames per second, for a file that does not state them.
         longest_seconds: longer recordings are refused before they grow in memory.
 
     Returns:
@@ -105,7 +105,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _read_npz(path: Path, name: str, fps: float | None, longest_seconds: float) -> CurveTable:
-    """Shapes and lengths are known from the headers; the weights are read last."""
+    """Read an npz of curves. Shapes and lengths are checked in the headers; the weights are read last."""
     try:
         arrays = open_arrays(path)
         headers = arrays.headers

@@ -131,8 +131,8 @@ def _compare(runner: JobRunner) -> Callable[..., Any]:
     ) -> tuple[gr.FileData, dict]:
         """Compare the motion predicted from a sound with ground truth: a video of both, and the measures.
 
-        clip: the name of a bundled clip, or "own" with motion (npz, npy, ARKit csv or json) and its sound; fps where
-        the motion does not say it. shown: the prediction in the video, "stages 1 + 2" or "stage 1".
+        clip: the name of a bundled clip, or "own" with motion (npz, npy, ARKit csv or json) and its sound. fps: frames
+        per second, if the motion does not state them. shown: the prediction in the video, "stages 1 + 2" or "stage 1".
         """
         identity = identity or next(iter(runner.head.identities))
         measures: dict[str, Any] = {}

@@ -39,7 +39,7 @@ class CompareRequest:
         shown: the prediction in the video, one of SHOWN.
         motion: path of the visitor's motion file, for OWN.
         sound: path of its sound, for OWN.
-        fps: frames per second of a motion file that does not say it.
+        fps: frames per second, if the motion file does not state them.
     """
 
     clip: str

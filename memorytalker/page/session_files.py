@@ -96,6 +96,6 @@ class SessionFiles:
         return bool(left)
 
     def _sweep_while_needed(self) -> None:
-        """Sweep until nothing is left, so that an idle page has no such thread."""
+        """Sweep until nothing is left, then end: an idle page has no sweeping thread."""
         while self.root.exists() and self.sweep():
             time.sleep(max(0.5, min(30.0, self.keep_seconds / 6)))
