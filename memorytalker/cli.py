@@ -310,7 +310,7 @@ def run_compare(chosen: argparse.Namespace) -> None:
 COMMANDS = MappingProxyType(
     {
         "animate": Command("Turn a sound into a video of a talking head.", add_animate, run_animate),
-        "bench": Command("Measure how long each stage from a sound to a video takes.", add_bench, run_bench),
+        "bench": Command("Measure the time of each stage from a sound to a video.", add_bench, run_bench),
         "page": Command("Serve the page with the 3D head and the memory.", add_page, run_page, "page"),
         "doctor": Command("Check this machine, or a data set, for what is missing.", add_doctor, run_doctor),
         "convert": Command(

@@ -85,7 +85,7 @@ def build_memory(runner: JobRunner, channel: str = "animate") -> dict[str, Any]:
 
     Args:
         runner: does the work.
-        channel: name of the clock of the player above.
+        channel: name of the clock that the section shares with the player above it.
 
     Returns:
         Its components by element id, and its states "state" and "second".

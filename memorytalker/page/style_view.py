@@ -20,7 +20,7 @@ LEAST_REACH = 1.02
 
 
 class Scale:
-    """A logarithmic axis for factors, a little longer than its data."""
+    """A logarithmic axis for factors; it reaches a little beyond the data."""
 
     def __init__(self, values: Iterable[float], middle: float = 1.0) -> None:
         values = [*values, middle]

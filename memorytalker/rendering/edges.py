@@ -77,7 +77,7 @@ def _stair_direction(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
 
 
 def _lone_share(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
-    """The share by which a pixel that differs from all its neighbours is blended with one."""
+    """How strongly a pixel that differs from all its neighbours is blended with one of them, from 0 to 1."""
     beside = [around[-1, 0], around[1, 0], around[0, -1], around[0, 1]]
     corners = [around[y, x] for y in (-1, 1) for x in (-1, 1)]
     middle = around[0, 0]
