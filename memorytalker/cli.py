@@ -98,7 +98,7 @@ def _with_progress(help: str, add: Callable[..., None], run: Callable[..., None]
 
 
 def add_animate(parser: argparse.ArgumentParser) -> None:
-    """Flags of `animate`."""
+    """Add the flags of `animate`."""
     parser.add_argument("sound", type=Path, help="a sound or video file with speech")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".mp4 or .npz (default: SOUND.mp4, here)")
     parser.add_argument(
@@ -110,14 +110,14 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, AnimateOptions)
     parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the head that the weights move")
     parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="data set folder with neutral faces, and the mesh if there"
+        "--data", type=Path, metavar="FOLDER", help="data set folder with neutral faces; a mesh in it is used"
     )
     add_talker(parser)
     add_render(parser)
 
 
 def add_talker(parser: argparse.ArgumentParser) -> None:
-    """Flags that choose the weights and the device."""
+    """Add the flags that choose the weights and the device."""
     weights = "a weights folder, or owner/name@commit on the model hub (default: the shipped ones)"
     parser.add_argument("--weights", metavar="PATH", help=weights)
     parser.add_argument(
@@ -152,7 +152,7 @@ def check_output(output: Path, given: Sequence[Path]) -> None:
 
 
 def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
-    """The HeadMesh that the chosen weights move. If it is to be `drawn`, HeadError names the file that is missing."""
+    """Find the head that the chosen weights move. Raises HeadError if it must be `drawn` and its mesh is missing."""
     from memorytalker.face.mesh_files import find_mesh, head_for
     from memorytalker.face.motion_space import space_of
     from memorytalker.weights import find_weights, read_manifest
@@ -197,7 +197,7 @@ def run_animate(chosen: argparse.Namespace) -> None:
 
 
 def add_page(parser: argparse.ArgumentParser) -> None:
-    """Flags of `page`."""
+    """Add the flags of `page`."""
     page.add_page(parser)
     add_talker(parser)
 
@@ -208,7 +208,7 @@ def run_page(chosen: argparse.Namespace) -> None:
 
 
 def add_bench(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench`."""
+    """Add the flags of `bench`."""
     parser.add_argument(
         "--seconds", type=float, default=10.0, help="length of the speech in seconds (default: %(default)s)"
     )
@@ -234,13 +234,13 @@ def run_bench(chosen: argparse.Namespace) -> None:
 
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
-    """Flags of `doctor`."""
+    """Add the flags of `doctor`."""
     datasets.add_doctor(parser)
     add_talker(parser)
 
 
 def run_doctor(chosen: argparse.Namespace) -> int:
-    """Check a data set (bad input if it cannot be used) or this machine, and print the findings."""
+    """Check a data set or this machine, and print the findings. A data set that cannot be used is bad input."""
     usable = datasets.run_doctor(chosen)
     if usable is not None:
         return DONE if usable else BAD_INPUT
@@ -256,7 +256,7 @@ def run_doctor(chosen: argparse.Namespace) -> int:
 
 
 def add_convert(parser: argparse.ArgumentParser) -> None:
-    """Flags of `convert`."""
+    """Add the flags of `convert`."""
     datasets.add_convert(parser)
     checkpoint.add_checkpoint(parser)
 
@@ -274,7 +274,7 @@ def run_convert(chosen: argparse.Namespace) -> None:
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
-    """Flags of `evaluate`."""
+    """Add the flags of `evaluate`."""
     evaluation.add_evaluate(parser)
     scorecard.add_scorecard(parser)
     evaluation.add_measuring(parser)
@@ -282,7 +282,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def run_evaluate(chosen: argparse.Namespace) -> None:
-    """The open model's table for a source folder; otherwise the vertex metrics of a data set."""
+    """Print the table of the open model for a source folder, or the vertex metrics of a data set."""
     device = None if chosen.device == "auto" else chosen.device
     config = training.corpus_config(chosen.recipe)
     evaluation.check_outputs(chosen)
@@ -295,7 +295,7 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
 
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
-    """Flags of `compare`."""
+    """Add the flags of `compare`."""
     comparison.add_compare(parser)
     add_talker(parser)
     add_render(parser)
@@ -312,7 +312,7 @@ def run_compare(chosen: argparse.Namespace) -> None:
 COMMANDS = MappingProxyType(
     {
         "animate": Command("Turn a sound into a video of a talking head.", add_animate, run_animate),
-        "bench": Command("Measure where the time goes from a sound to a video.", add_bench, run_bench),
+        "bench": Command("Measure the time of each stage from a sound to a video.", add_bench, run_bench),
         "page": Command("Serve the page with the 3D head and the memory.", add_page, run_page, "page"),
         "doctor": Command("Check this machine, or a data set, for what is missing.", add_doctor, run_doctor),
         "convert": Command(

@@ -23,16 +23,22 @@ LARGEST_JSON, DEEPEST_JSON = 64_000_000, 50
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with the name of an empty file beside `path` that keeps its suffix, then move that file to `path`.
+    """Write one file completely or not at all. Its folder is made if it is missing.
 
-    The folder is made if need be. What is at `path` has reached the disk when this returns. Raises what `write` raises,
-    and OSError before `write` is called where no file can be made; `path` is then as it was.
+    Args:
+        path: the file.
+        write: called with the name of an empty temporary file beside `path`, of the same suffix. That file is moved to
+            `path` afterwards, and has then reached the disk.
+
+    Raises:
+        OSError: the temporary file cannot be made; `write` was not called.
+        Exception: whatever `write` raises. `path` is unchanged in both cases.
     """
     write_together({path: write})
 
 
 def write_together(writers: Mapping[Path, Callable[[Path], object]]) -> None:
-    """`write_whole` for files that belong together: none is moved to its place before all are written."""
+    """Write files that belong together, each as in `write_whole`; none appears before all are written."""
     with contextlib.ExitStack() as unfinished:
         parts = {path: unfinished.enter_context(_part(path)) for path in writers}
         for path, write in writers.items():
@@ -46,10 +52,19 @@ def write_together(writers: Mapping[Path, Callable[[Path], object]]) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The plain values in a JSON file.
+    """Read a JSON file within bounds.
 
-    Raises OSError for a file that cannot be read, FileNotFoundError for one that is not there, and ValueError, in a few
-    words without a full stop, for whatever is no JSON or too large, too deep or too long a number to be any of ours.
+    Args:
+        path: the file.
+
+    Returns:
+        Its plain values.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: the file cannot be read.
+        ValueError: it is not JSON, or too large, too deep or with too long a number; in a few words without a full
+            stop.
     """
     with path.open("rb") as file:
         data = file.read(LARGEST_JSON + 1)
@@ -59,7 +74,7 @@ def read_json(path: Path) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """The plain values in JSON text. Raises ValueError as `read_json`."""
+    """Return the plain values in JSON text. Raises ValueError as in `read_json`."""
     try:
         values = json.loads(text)
     except RecursionError:
@@ -77,7 +92,7 @@ def _inside(value: dict | list) -> Iterable[Any]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes had begun anywhere below `folder`; nobody else may be writing there."""
+    """Remove temporary files that killed processes left below `folder`. No process may be writing there."""
     for part in folder.rglob(f"{PART}*"):
         part.unlink(missing_ok=True)
 

@@ -80,7 +80,7 @@ def _pair(text: str) -> tuple[str, float]:
 
 
 def _kind(hint: Any) -> type:
-    """The type of a flag's value: of an optional field, the type beside None."""
+    """The type of a flag's value; for an optional field, the type that is not None."""
     if isinstance(hint, types.UnionType):
         return next(one for one in typing.get_args(hint) if one is not types.NoneType)
     return hint

@@ -64,9 +64,9 @@ class AnimateOptions:
     """
 
     identity: str | None = described(None, "whose face the head takes; 'doctor' lists them (with --data: a subject)")
-    style_blend: float = described(1.0, "strength of the speaking style", "0: neutral, to 1: full", 0, 1)
+    style_blend: float = described(1.0, "strength of the speaking style", "0 is neutral, 1 is full", 0, 1)
     expression: bool = described(False, "add blinks, gaze, brow accents and idle motion; the mouth stays as it is")
-    seed: int = described(0, "another seed gives other blinks and glances", "a whole number from 0 on", 0)
+    seed: int = described(0, "random seed of blinks and glances", "a whole number from 0 on", 0)
     close_in_silence: bool = described(False, "close the mouth wherever the sound is silent")
 
     def __post_init__(self) -> None:

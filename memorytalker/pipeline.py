@@ -245,7 +245,7 @@ class Talker:
     def _motion(
         self, chunks: Iterable[np.ndarray], style: np.ndarray | None, blend: float, head: HeadMesh, layers: _Layers
     ) -> Iterator[MotionPiece]:
-        """Checked samples -> pieces, for `animate` and `stream`. Without `style`, in the style of the first window."""
+        """Turn checked samples into pieces of motion. Without `style`, the style of the first window is used."""
         windows = cut_windows(chunks, self.config)
         first = next(windows, None)
         if first is None:

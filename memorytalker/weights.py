@@ -312,7 +312,7 @@ def _read(kind: type[_AnyManifest], folder: Path, what: str) -> _AnyManifest:
 
 
 def _filled(build: Callable[[], _Network], folder: Path, sha256: str) -> _Network:
-    """The network that `build` makes with the tensors of a folder; memory is taken only for one whose tensors fit."""
+    """Build a network and fill it with the tensors of a folder; memory is allocated only if the tensors fit."""
     try:
         with torch.device("meta"):  # names and shapes, without the numbers
             outline = build()
@@ -335,7 +335,7 @@ def _filled(build: Callable[[], _Network], folder: Path, sha256: str) -> _Networ
 
 
 def _tensors(folder: Path, sha256: str, largest: int) -> dict[str, Tensor]:
-    """The tensors of a folder, in float32, if they are those of that sum and no more bytes than `largest`."""
+    """Read the tensors of a folder as float32. Refuses another sha256, or more bytes than `largest`."""
     try:
         if (folder / TENSOR_FILE).stat().st_size > largest:
             raise WeightsError(

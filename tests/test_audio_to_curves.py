@@ -68,7 +68,7 @@ def trained(folder: Path, model_config, training: CurveRegressorTraining = TRAIN
     return train_curve_regressor(folder, speech_space(head), head, config, training)
 
 
-def test_a_planted_link_is_heard_in_clips_left_out(tmp_path: Path, model_config) -> None:
+def test_a_planted_link_is_found_in_held_out_clips(tmp_path: Path, model_config) -> None:
     make_corpus(tmp_path, model_config.speech.hidden_size)
     regressor = trained(tmp_path, model_config)
     found = agreement(regressor, tmp_path, load_head())

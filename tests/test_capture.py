@@ -46,7 +46,7 @@ def test_planted_motion_is_recovered_under_pose_and_noise(head, basis) -> None:
     assert np.corrcoef(gap, head_gap(head, curves))[0, 1] > 0.99
 
 
-def test_the_head_opens_as_far_as_the_film(head, basis) -> None:
+def test_the_head_opens_as_far_as_the_video(head, basis) -> None:
     points = tracked_video(basis.neutral + basis.displacements(planted(basis)))
     curves = landmark_solver.solve_landmarks(points, basis, rest_of(basis))
     goal = landmark_solver.open_gap(landmarks.openings(points, basis.index)[0], 0.006)

@@ -205,7 +205,7 @@ def test_sets_of_speakers_are_nested_and_equal_in_clips() -> None:
         nested_speakers(clips, (2,), 50)
 
 
-def test_speakers_that_choose_the_weights_are_not_trained_on_nor_are_their_twins() -> None:
+def test_selection_speakers_and_their_synthetic_versions_are_not_trained_on() -> None:
     clips = list(clips_of("ABCDEFGH", 3)) + [clip(900 + i, f"{name}.twin") for i, name in enumerate("ABCDEFGH")]
     training, selection = hold_out(clips, 2)
     chosen = {c.speaker for c in selection}

@@ -32,16 +32,21 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
         help="speaking style from the clip's own voice, or neutral (stage 1) (default: %(default)s)",
     )
     parser.add_argument(
-        "--head", type=Path, metavar="MESH", help=".ply or .obj with the faces' topology (default: the data set's)"
+        "--head",
+        type=Path,
+        metavar="MESH",
+        help=".ply or .obj with the topology of the data set (default: its own mesh)",
     )
     group = parser.add_argument_group(
         "ground truth", "for a file: vertices as .npz or .npy, face curves as .csv, .json or .npz"
     )
     group.add_argument(
-        "--identity", metavar="NAME", help="the head to show both on; 'doctor' lists them (default: the first)"
+        "--identity",
+        metavar="NAME",
+        help="the head that shows both motions; 'doctor' lists the heads (default: the first)",
     )
     group.add_argument(
-        "--motion-fps", type=float, metavar="FPS", help="frames per second of a motion file that does not say it"
+        "--motion-fps", type=float, metavar="FPS", help="frames per second, if the motion file does not state them"
     )
     add_dataset(parser)
 

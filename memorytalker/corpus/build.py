@@ -69,7 +69,7 @@ class BuildContext:
     progress: Progress | None = None
 
     def tell(self, done: int, total: int, stage: str) -> None:
-        """Report progress, if anybody wants it."""
+        """Report progress to `progress`, if there is one."""
         if self.progress:
             self.progress(done, total, stage)
 
@@ -200,7 +200,7 @@ def mouth_geometry(head: HeadMesh, shapes: tuple[str, ...]) -> MouthGeometry:
 
 
 def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | None]) -> list[Clip]:
-    """Recorded motion, solved once into `folder/captured`, as clips."""
+    """Make clips of recorded motion, which is solved once into `folder/captured`."""
     root, folder = context.root, context.folder
     there = [source for source in context.config.sources if (root / "capture" / source.folder).is_dir()]
     if not there:
@@ -228,7 +228,7 @@ def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | No
 
 
 def _recorded(context: BuildContext, head: HeadMesh) -> list[Clip]:
-    """A user's own takes as clips; they have no transcript."""
+    """Make clips of a user's own takes; they have no transcript."""
     clips, folder = [], context.folder
     assert context.recordings is not None  # see `build_corpus`
     for take in recorded_clips(context.recordings, head):
@@ -243,7 +243,7 @@ def _recorded(context: BuildContext, head: HeadMesh) -> list[Clip]:
 def _voice_augmented(
     context: BuildContext, sound: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray
 ) -> list[Clip]:
-    """Voice-augmented versions of a captured clip: the same motion and timing with other pitch and formants."""
+    """Make versions of a captured clip with other pitch and formants, but the same motion and timing."""
     folder, config = context.folder, context.config
     (folder / "voices").mkdir(exist_ok=True)
     own = load_waveform(sound)
@@ -262,7 +262,7 @@ def _voice_augmented(
 
 
 def _synthesised(context: BuildContext, head: HeadMesh, rows: list[dict], phones: dict[str, list | None]) -> list[Clip]:
-    """Motion from phone times: every speaker, and a synthetic one per training speaker, in their own style."""
+    """Make clips with motion from phone times, for all speakers and for synthetic versions of training speakers."""
     root, folder, config = context.root, context.folder, context.config
     helped = (context.workers, context.progress)
     rows = [row for row in rows if phones[row["sound"]] is not None]
@@ -332,7 +332,7 @@ def synthesise(
 
 
 def _augmented(context: BuildContext, clips: list[Clip]) -> list[Clip]:
-    """Augmented versions of training clips, with the same motion; none without noises and rooms."""
+    """Make versions of training clips with augmented sound and the same motion; none without noises and rooms."""
     folder, config = context.folder, context.config
     if not training_noises(context.root) and not training_rooms(context.root):
         return []

@@ -54,7 +54,7 @@ class CapturedClip:
         curves: T frames at 30 fps.
         sound: the sound file.
         text: transcript, if known.
-        tracked_gap: (T,) lip gap in eye distances, as tracked; where only curves were recorded, that of the head.
+        tracked_gap: (T,) lip opening in eye distances, as tracked; where only curves were recorded, that of the head.
         tracked_width: (T,) lip width, likewise.
     """
 
@@ -108,7 +108,7 @@ def video_openings(
         folders: of landmarks, below `root`.
 
     Returns:
-        By clip: fps of the video, and lip gap, lip width and jaw, each (T,) in eye distances.
+        By clip: fps of the video, and lip opening, lip width and jaw, each (T,) in eye distances.
     """
     result = {}
     for folder in folders:
@@ -120,10 +120,16 @@ def video_openings(
 
 
 def recorded_clips(folder: str | Path, head: HeadMesh) -> Iterator[CapturedClip]:
-    """Yield the takes of a user's own `folder` (see `takes`); their source is "recordings", without text.
+    """Yield the takes of a user's own folder as clips without text, with "recordings" as their source.
 
-    If sound and motion differ in length, `curves` end with the shorter. Raises CaptureError when there is no take, or
-    for one that cannot be used.
+    If sound and motion differ in length, the curves end with the shorter.
+
+    Args:
+        folder: the takes, see `takes`.
+        head: the head of the curves.
+
+    Raises:
+        CaptureError: there is no take, or one that cannot be used.
     """
     for files in find_takes(folder)[0]:
         curves = read_take(files).curves.resample(FPS).reordered(head.blendshape_names)
@@ -225,7 +231,7 @@ def _solved(
 
 
 def keep_closures(goal: np.ndarray, tracked: np.ndarray, fps: float, neutral: Neutral) -> np.ndarray:
-    """Set the goal (T',) of the lip gap at 30 fps to 0 in the frame nearest to each closed frame of `tracked` (T,).
+    """Set the goal (T',) of the lip opening at 30 fps to 0 in the frame nearest to each closed frame of `tracked` (T,).
 
     Otherwise a closure of one frame at 25 fps falls between two frames and is lost.
     """
@@ -263,7 +269,7 @@ def curve_takes(folder: Path) -> list[Path]:
 
 
 def head_openings(head: HeadMesh, curves: FaceCurves) -> tuple[np.ndarray, np.ndarray]:
-    """Measure lip gap (y) and lip width of `head` under `curves`, each (T,), in the head's eye distances."""
+    """Measure lip opening (y) and lip width of `head` under `curves`, each (T,), in the head's eye distances."""
     marks = [head.landmarks[name] for name in ("inner_lip_upper", "inner_lip_lower", "mouth_left", "mouth_right")]
     shapes = head.blendshapes[:, marks].reshape(len(head.blendshape_names), -1)
     weights = curves.reordered(head.blendshape_names).weights

@@ -1,8 +1,8 @@
 """Tracked face landmarks: reading, removal of head motion, the rest face.
 
-Points are the MediaPipe Face Mesh numbers of the file's `index`. Image coordinates: x to the viewer's right, y down.
-Once aligned, lengths are in eye distances: the distance between the outer eye corners (points 33 and 263),
-origin half-way between them.
+T frames, P points. Points are numbered as in MediaPipe Face Mesh; an `index` (P,) says which number each column has.
+Image coordinates: x to the viewer's right, y down. Aligned points are in eye distances: the unit is the distance
+between the outer eye corners (points 33 and 263), and the origin is half-way between them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RIGID = (
 )
 #: A frame counts as closed lips, for finding the rest face, below this gap (eye distances).
 _CLOSED_FOR_REST = 0.012
-#: A valley of the lip gap between sounds open by so much is a closure when it is below `_VALLEY` (eye distances).
+#: A valley of the lip opening between sounds open by so much is a closure when it is below `_VALLEY` (eye distances).
 _OPEN_BETWEEN, _VALLEY = 0.03, 0.02
 #: Least and greatest closed level.
 _CLOSED_LEVELS = (0.005, 0.012)
@@ -54,7 +54,17 @@ class CaptureError(InputError):
 
 @dataclass(frozen=True)
 class LandmarkClip:
-    """One tracked clip: points (T, P, 2) pixels, NaN where no face was found; index (P,) of MediaPipe numbers."""
+    """One tracked clip.
+
+    Attributes:
+        name: of the clip.
+        speaker: who speaks.
+        points: (T, P, 2) pixels, x to the viewer's right, y down; NaN in frames in which no face was found.
+        index: (P,) MediaPipe number of each point.
+        fps: frames per second.
+        sound: the sound file.
+        text: transcript, if known.
+    """
 
     name: str
     speaker: str
@@ -69,10 +79,12 @@ class LandmarkClip:
 class Neutral:
     """A speaker's face at rest, at any turn of the head.
 
-    index: (P,) MediaPipe numbers. reference: (P, 2) mean aligned face, eye distances.
-    turns: (m, R, 2) how the rigid points (`RIGID`) shift when the head turns, m at most 2 (yaw and pitch).
-    rest: (1 + m, P, 2) the rest face: constant, and change per unit of each turn.
-    closed_level: tracked lip gap (eye distances) up to which this speaker's lips are closed.
+    Attributes:
+        index: (P,) MediaPipe numbers.
+        reference: (P, 2) mean aligned face, in eye distances.
+        turns: (m, R, 2) how the R rigid points (`RIGID`) shift when the head turns; m is at most 2 (yaw and pitch).
+        rest: (1 + m, P, 2) the rest face: its constant part, and its change per unit of each turn.
+        closed_level: tracked lip opening, in eye distances, up to which this speaker's lips count as closed.
     """
 
     index: np.ndarray
@@ -83,11 +95,18 @@ class Neutral:
 
     @property
     def mouth_width(self) -> float:
-        """Distance of the lip corners at rest, in eye distances."""
+        """Distance between the mouth corners at rest, in eye distances."""
         return float(_distance(self.rest[0], self.index, LIP_CORNERS))
 
     def place(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points (T, P, 2), any unit -> (aligned points, rest face at the same turn), both (T, P, 2) eye distances."""
+        """Align points, and compute the rest face at the same turn of the head.
+
+        Args:
+            points: (T, P, 2) in any unit, no frame missing.
+
+        Returns:
+            The aligned points and the rest face, both (T, P, 2) in eye distances.
+        """
         rigid = columns(self.index, RIGID)
         aligned = align(points, self.reference, rigid)
         shift = (aligned - self.reference)[:, rigid]
@@ -97,7 +116,18 @@ class Neutral:
 
 
 def columns(index: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:
-    """Columns at which the MediaPipe points `numbers` stand. Raises CaptureError when one is not there."""
+    """Find the columns of some MediaPipe points.
+
+    Args:
+        index: (P,) MediaPipe number of each column.
+        numbers: the points to find.
+
+    Returns:
+        Their columns, in the order of `numbers`.
+
+    Raises:
+        CaptureError: one of the points is not there.
+    """
     place = {int(number): column for column, number in enumerate(index)}
     absent = [number for number in numbers if number not in place]
     if absent:
@@ -106,9 +136,13 @@ def columns(index: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:
 
 
 def read_landmark_clips(folder: str | Path) -> Iterator[LandmarkClip]:
-    """The clips of a folder with `manifest.jsonl` and `landmarks.npz`, in the manifest's order.
+    """Yield the clips of a folder with `manifest.jsonl` and `landmarks.npz`, in the manifest's order.
 
-    Raises CaptureError when a file or a clip is missing or has another shape than the manifest says.
+    Args:
+        folder: the capture folder.
+
+    Raises:
+        CaptureError: a file or a clip is missing, or has another shape than the manifest says.
     """
     folder = Path(folder)
     manifest, archive = folder / "manifest.jsonl", folder / "landmarks.npz"
@@ -132,9 +166,15 @@ def read_landmark_clips(folder: str | Path) -> Iterator[LandmarkClip]:
 
 
 def fill_missing(points: np.ndarray, fps: float, longest: float = 0.15) -> np.ndarray | None:
-    """Points (T, ...) with NaN frames filled by straight lines in time, ends held.
+    """Fill missing frames by linear interpolation in time; at the ends the nearest frame is repeated.
 
-    None when more than `longest` seconds in a row are missing: such a clip is not used.
+    Args:
+        points: (T, ...), NaN in missing frames.
+        fps: frames per second.
+        longest: longest stretch that is filled, in seconds.
+
+    Returns:
+        The points without NaN; None if a longer stretch is missing, since such a clip is not used.
     """
     missing = np.isnan(points).reshape(len(points), -1).any(1)
     if not missing.any():
@@ -149,16 +189,32 @@ def fill_missing(points: np.ndarray, fps: float, longest: float = 0.15) -> np.nd
 
 
 def openings(points: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lip gap (13-14), lip width (61-291) and jaw (152-168) of points (T, P, 2), each (T,), in eye distances."""
+    """Measure lips and jaw in every frame.
+
+    Args:
+        points: (T, P, 2) in any unit.
+        index: (P,) MediaPipe numbers.
+
+    Returns:
+        Lip opening (points 13 to 14), lip width (61 to 291) and jaw (152 to 168), each (T,) in eye distances.
+    """
     eyes = _distance(points, index, EYE_CORNERS)
     gap, width, jaw = (_distance(points, index, pair) / eyes for pair in (LIP_GAP, LIP_CORNERS, CHIN_AND_BRIDGE))
     return gap, width, jaw
 
 
 def align(points: np.ndarray, reference: np.ndarray, rigid: np.ndarray) -> np.ndarray:
-    """Points (T, P, 2) moved, turned in the image plane and scaled onto `reference` (P, 2) by the columns `rigid`.
+    """Move, turn and scale every frame in the image plane so that its rigid points fit the reference best.
 
-    Least squares similarity per frame (Umeyama 1991, doi:10.1109/34.88573), which in the plane is linear.
+    Args:
+        points: (T, P, 2) in any unit.
+        reference: (P, 2), in the unit of the result.
+        rigid: columns of the points that are fitted.
+
+    Returns:
+        (T, P, 2) in the unit and frame of `reference`.
+
+    Source: Umeyama 1991, doi 10.1109/34.88573; in the plane the least squares similarity is a linear problem.
     """
     centre = points[:, rigid].mean(1, keepdims=True)
     goal = reference[rigid] - reference[rigid].mean(0)
@@ -170,10 +226,20 @@ def align(points: np.ndarray, reference: np.ndarray, rigid: np.ndarray) -> np.nd
 
 
 def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
-    """The rest face of one speaker from all clips (T, P, 2) of him or her, in any unit.
+    """Estimate the rest face of one speaker.
 
-    Rest is where the lips are closed and still. How it shifts when the head turns is learned from those frames.
-    Raises CaptureError when the lips are never closed.
+    The face is at rest where the lips are closed and still. How it shifts when the head turns is learned from those
+    frames.
+
+    Args:
+        clips: all clips of the speaker, (T, P, 2) each, in any unit.
+        index: (P,) MediaPipe numbers.
+
+    Returns:
+        The rest face.
+
+    Raises:
+        CaptureError: the lips are never closed.
     """
     points, rigid = np.concatenate(clips), columns(index, RIGID)
     reference = _mean_face(points, index, rigid)
@@ -195,7 +261,15 @@ def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
 
 
 def refine_neutral(neutral: Neutral, points: np.ndarray) -> Neutral:
-    """The speaker's rest face moved towards that of one clip (T, P, 2), the more the longer its lips rest."""
+    """Move a speaker's rest face towards that of one clip; the longer its lips rest, the further.
+
+    Args:
+        neutral: the speaker's rest face.
+        points: (T, P, 2) of the clip, in any unit.
+
+    Returns:
+        The rest face for this clip.
+    """
     gap = openings(points, neutral.index)[0]
     resting = _resting([points], gap, neutral.index)
     if not resting.any():
@@ -208,7 +282,7 @@ def refine_neutral(neutral: Neutral, points: np.ndarray) -> Neutral:
 
 
 def _closed_level(gaps: list[np.ndarray]) -> float:
-    """Lip gap up to which these lips are closed, from how near they come to each other between two open sounds.
+    """The lip opening up to which these lips count as closed: how near they come between two open sounds.
 
     A tracker does not report 0 for closed lips, and its value differs between speakers.
     """
@@ -221,7 +295,7 @@ def _closed_level(gaps: list[np.ndarray]) -> float:
 
 
 def _resting(clips: list[np.ndarray], gap: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """(T of all clips,) True where lips are closed and chin and lips hardly move."""
+    """(T of all clips,) True where the lips are closed and chin and lips hardly move."""
     speeds = []
     for clip in clips:
         size = np.stack(openings(clip, index), 1)
@@ -232,7 +306,7 @@ def _resting(clips: list[np.ndarray], gap: np.ndarray, index: np.ndarray) -> np.
 
 
 def _robust_fit(regressors: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Least squares with a slight ridge on all but the constant, twice; the second time without the odd frames."""
+    """Least squares with a slight ridge on all but the constant; two more rounds leave out frames that fit badly."""
     ridge = 1e-4 * len(values) * np.diag(np.r_[0.0, np.ones(regressors.shape[1] - 1)]) * regressors.var()
     keep = np.ones(len(values), bool)
     for _ in range(3):
@@ -244,6 +318,7 @@ def _robust_fit(regressors: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _mean_face(points: np.ndarray, index: np.ndarray, rigid: np.ndarray) -> np.ndarray:
+    """(P, 2) median aligned face, in eye distances."""
     left, right = columns(index, EYE_CORNERS)
     eyes = _distance(points, index, EYE_CORNERS)
     centre = (points[:, left] + points[:, right]) / 2
@@ -255,9 +330,11 @@ def _mean_face(points: np.ndarray, index: np.ndarray, rigid: np.ndarray) -> np.n
 
 
 def _distance(points: np.ndarray, index: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+    """Distance between two points in every frame, in the unit of `points`."""
     first, second = columns(index, pair)
     return np.linalg.norm(points[..., first, :] - points[..., second, :], axis=-1)
 
 
 def _complex(points: np.ndarray) -> np.ndarray:
+    """Points of the plane as complex numbers."""
     return points[..., 0] + 1j * points[..., 1]

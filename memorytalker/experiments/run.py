@@ -164,7 +164,7 @@ def _clips_a_step(config: Stage) -> int:
 
 
 def _keys(job: _Job, model: ModelConfig, configs: tuple[Stage, ...]) -> list[str]:
-    """A hash for the training of each stage of everything it depends on."""
+    """A hash for each stage, of everything that its training depends on."""
     data = material_digest(list(job.clips), list(job.material.selection))
     before, keys = job.encoder or "", []
     for config in configs:

@@ -110,7 +110,7 @@ def open_arrays(path: Path) -> ArrayFile:
 
 
 def _check_directory(path: Path) -> None:
-    """Refuse, by the last bytes of the file alone, an archive with more entries than may be looked at."""
+    """Refuse an archive with too many entries; only the last bytes of the file are read for this."""
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(0, size - _END.size - _LOCATOR_BYTES))

@@ -77,7 +77,7 @@ def _stair_direction(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
 
 
 def _lone_share(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
-    """The share by which a pixel that differs from all its neighbours is blended with one."""
+    """How strongly a pixel that differs from all its neighbours is blended with one of them, from 0 to 1."""
     beside = [around[-1, 0], around[1, 0], around[0, -1], around[0, 1]]
     corners = [around[y, x] for y in (-1, 1) for x in (-1, 1)]
     middle = around[0, 0]
@@ -91,7 +91,7 @@ def _lone_share(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
 def _covered(
     light: np.ndarray, at: np.ndarray, along: np.ndarray, across: np.ndarray, middle: np.ndarray, other: np.ndarray
 ) -> np.ndarray:
-    """Share of each pixel beyond a straight edge through the ends of its step of the stair, from 0 to 1/2."""
+    """The share of each pixel, from 0 to 1/2, beyond a straight edge drawn through the ends of its stair step."""
     edge = middle + other  # twice the brightness of the edge itself
     limit = np.maximum(np.abs(other - middle) // 2, 1)
     back, back_end = _followed(light, at, -along, across, edge, limit)
@@ -105,7 +105,7 @@ def _covered(
 def _followed(
     light: np.ndarray, at: np.ndarray, along: np.ndarray, across: np.ndarray, edge: np.ndarray, limit: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Follow each edge until its brightness changes: the steps taken, and the change of twice the brightness there."""
+    """Follow each edge until its brightness changes; return the steps taken, and that change, doubled."""
     steps, change = np.full(len(at), LONGEST_SEARCH, np.int16), np.zeros(len(at), np.int16)
     going = np.arange(len(at))
     for step in range(1, LONGEST_SEARCH + 1):

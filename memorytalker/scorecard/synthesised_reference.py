@@ -146,5 +146,5 @@ def _known(store: Path) -> set[str]:
 
 
 def _unaligned(corpus: Path) -> set[str]:
-    """Sounds that could not be aligned and therefore have no prosody."""
+    """The sounds that could not be aligned; they have no prosody either."""
     return {entry["sound"] for entry in stored_lines(corpus / "phones.jsonl") if entry["phones"] is None}

@@ -53,7 +53,7 @@ class Means:
         self._count += clips
 
     def figures(self) -> dict[str, float]:
-        """The mean of every loss, and "loss"."""
+        """Return the mean of every loss, and as "loss" the weighted sum of those of the motion."""
         means = {name: value / max(self._count, 1) for name, value in self._sums.items()}
         return {"loss": sum(getattr(self._weights, name) * means.get(name, 0.0) for name in VISIBLE), **means}
 
