@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from memorytalker.version import VERSION
 
 if TYPE_CHECKING:
-    from memorytalker.animation import Animation, AnimationError, MotionPiece
+    from memorytalker.animation import Animation, MotionPiece
     from memorytalker.config import ConfigError, ModelConfig
     from memorytalker.errors import ExecutionError, InputError, MemoryTalkerError
     from memorytalker.exports.take import ExportError
@@ -30,7 +30,6 @@ __version__ = VERSION
 _HOMES = {
     "AnimateOptions": "options",
     "Animation": "animation",
-    "AnimationError": "animation",
     "AudioError": "sound.decode",
     "ConfigError": "config",
     "CurveOptions": "options",
@@ -60,7 +59,6 @@ __all__ = [
     "OWN_VOICE",
     "AnimateOptions",
     "Animation",
-    "AnimationError",
     "AudioError",
     "ConfigError",
     "CurveOptions",

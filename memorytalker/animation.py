@@ -10,9 +10,8 @@ from typing import Unpack
 
 import numpy as np
 
-from memorytalker.errors import InputError
-from memorytalker.exports.registry import choose_format
-from memorytalker.exports.take import MemoryTrace, Provenance, Take
+from memorytalker.exports.saving import save_motion
+from memorytalker.exports.take import MemoryTrace, Provenance
 from memorytalker.face.adjust import adjusted
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.head_motion import HeadMotion
@@ -20,10 +19,6 @@ from memorytalker.face.motion import FaceCurves
 from memorytalker.options import CurveChanges, CurveOptions, RenderOptions
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import Waveform
-
-
-class AnimationError(InputError):
-    """An animation that cannot be saved as asked; the message is one plain sentence that names the remedy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +142,9 @@ class Animation:
         """Write the animation to a file. The file appears when it is complete; a failure leaves none.
 
         Args:
-            path: the file; its suffix selects the format.
-            format: name of a format of `exports.registry.FORMATS`, for suffixes that several share; None: the first.
+            path: the file; its suffix selects the format: .mp4, .csv, .json, .glb and others, as `exports.registry`
+                lists them.
+            format: name of a format, for suffixes that several share, such as "visemes"; None: the first.
             fps: frames per second of the file; None: those of the animation, and of a video those of `render`.
             render: how a video is rendered.
             progress: called as progress(frames done, frames in total, stage); what it raises cancels.
@@ -157,41 +153,16 @@ class Animation:
             The files written, `path` first: some formats have their sound or their mesh beside them.
 
         Raises:
-            AnimationError: a folder that cannot be written to, or a frame rate out of range.
-            ExportError: an unknown format or suffix, or a head that the format cannot hold.
-            HeadError: a video of a head without triangles.
-            RenderError: frames that cannot be rendered, for example without OpenGL.
-            VideoError: a video that cannot be written.
+            ExportError, HeadError, RenderError, VideoError: as `exports.saving.save_motion`.
         """
-        path = Path(path)
-        chosen = choose_format(path, format)
-        if path.is_dir() or not path.parent.is_dir():
-            raise AnimationError(f"{path} cannot be written; name a file in a folder that exists.")
-        rate = (render.fps if chosen.video else self.fps) if fps is None else fps
-        if not 1 <= rate <= 120:
-            raise AnimationError(f"A file has 1 to 120 frames a second, not {rate:g}.")
-        try:
-            return chosen.write(self.take(rate, render, progress, curves=not chosen.video), path)
-        except OSError as error:
-            reason = error.strerror or error
-            raise AnimationError(f"{path} cannot be written ({reason}); choose another folder, or make room.") from None
-
-    def take(
-        self, fps: float, render: RenderOptions = RenderOptions(), progress: Progress | None = None, curves: bool = True
-    ) -> Take:
-        """Return what an export format receives, at `fps` frames per second; without curves if nobody needs them."""
-        motion = self.motion.resample(fps)
-        solved = motion.solved if curves and motion.has_curves else None
-        trace = MemoryTrace(self.memory_address, self.style_weights, self.slot_labels)
-        return Take(
-            curves=None if solved is None else solved.curves,
-            frames=motion,
-            fps=fps,
-            head=motion.head,
-            waveform=self.waveform,
+        return save_motion(
+            self.motion,
+            Path(path),
+            format,
             provenance=self.provenance,
-            lip_residual_mm=None if solved is None or motion.driving is not None else solved.residual_mm,
-            render=dataclasses.replace(render, fps=round(fps)),
+            waveform=self.waveform,
+            memory=MemoryTrace(self.memory_address, self.style_weights, self.slot_labels),
+            fps=fps,
+            render=render,
             progress=progress,
-            memory=trace if fps == self.fps else None,
         )

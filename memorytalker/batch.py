@@ -22,13 +22,28 @@ from typing import Any
 
 from memorytalker.errors import InputError, MemoryTalkerError
 from memorytalker.exports.registry import FORMATS
-from memorytalker.json_lines import append_lines, stored_lines
+from memorytalker.json_lines import store_lines, stored_lines
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
 from memorytalker.progress import Progress
 
 MANIFEST = "manifest.jsonl"
 #: Suffixes of files in a folder that are taken for sounds; a list may name any file.
-SOUNDS = (".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".oga", ".opus", ".webm", ".mp4", ".mov", ".mkv", ".aif", ".aiff")
+SOUNDS = (
+    ".wav",
+    ".flac",
+    ".mp3",
+    ".m4a",
+    ".aac",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".webm",
+    ".mp4",
+    ".mov",
+    ".mkv",
+    ".aif",
+    ".aiff",
+)
 #: Clips of one batch, and worker processes, at the most.
 MOST_CLIPS, MOST_JOBS = 1_000_000, 256
 OWN, NEUTRAL = "own", "neutral"
@@ -212,7 +227,7 @@ def run_batch(
     if progress is not None:
         progress(len(reports), len(clips), "batch")
     results = _results(waiting, settings, min(jobs, max(1, len(waiting))), ray_address)
-    for entry in append_lines(settings.out / MANIFEST, map(dataclasses.asdict, results)):
+    for entry in store_lines(settings.out / MANIFEST, map(dataclasses.asdict, results)):
         reports[entry["name"]] = _report(entry)
         if progress is not None:
             progress(len(reports), len(clips), "batch")
@@ -285,12 +300,14 @@ def _animate(clip: BatchClip, settings: BatchSettings) -> dict[str, Any]:
 
 
 def _outputs(clip: BatchClip, settings: BatchSettings) -> dict[str, Path]:
-    """Format -> main file of a clip. Of formats with the same suffix all but the first have their name in the file's."""
+    """Format -> main file of a clip. Of formats that share a suffix all but the first put their name in it."""
     paths: dict[str, Path] = {}
     for each in FORMATS:
         if each.name in settings.formats:
             path = settings.out / f"{clip.name}{each.suffix}"
-            paths[each.name] = path if path not in paths.values() else settings.out / f"{clip.name}_{each.name}{each.suffix}"
+            paths[each.name] = (
+                path if path not in paths.values() else settings.out / f"{clip.name}_{each.name}{each.suffix}"
+            )
     return paths
 
 

@@ -19,9 +19,11 @@ from memorytalker.datasets import commands as datasets
 from memorytalker.errors import InputError, MemoryTalkerError
 from memorytalker.evaluation import commands as evaluation
 from memorytalker.experiments import commands as experiments
+from memorytalker.exports import commands as exports
+from memorytalker.exports.registry import FORMATS
 from memorytalker.extras import missing_extra
 from memorytalker.flags import add_flags, from_flags
-from memorytalker.options import AnimateOptions, RenderOptions
+from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
 from memorytalker.page import commands as page
 from memorytalker.progress import progress_bar
 from memorytalker.scorecard import commands as scorecard
@@ -31,8 +33,6 @@ from memorytalker.training import commands as training
 DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
 DEVICES = ("auto", "cpu", "cuda", "mps")
 SELF, NEUTRAL = "self", "neutral"
-#: Suffixes that `Animation.save` writes.
-OUTPUTS = (".mp4", ".npz")
 
 
 class CommandError(InputError):
@@ -100,7 +100,7 @@ def _with_progress(help: str, add: Callable[..., None], run: Callable[..., None]
 def add_animate(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `animate`."""
     parser.add_argument("sound", type=Path, help="a sound or video file with speech")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".mp4 or .npz (default: SOUND.mp4, here)")
+    exports.add_outputs(parser, "default: SOUND.mp4, here")
     parser.add_argument(
         "--style",
         default=SELF,
@@ -108,12 +108,18 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
         help=f"speaking style: '{SELF}' (the clip's own voice), '{NEUTRAL}', or a sound file (default: {SELF})",
     )
     add_flags(parser, AnimateOptions)
+    add_curves(parser)
     parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the head that the weights move")
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="data set folder with neutral faces; a mesh in it is used"
     )
     add_talker(parser)
     add_render(parser)
+
+
+def add_curves(parser: argparse.ArgumentParser) -> None:
+    """Add one flag per field of CurveOptions."""
+    add_flags(parser.add_argument_group("curves"), CurveOptions)
 
 
 def add_talker(parser: argparse.ArgumentParser) -> None:
@@ -130,25 +136,15 @@ def add_render(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("image")
     group.add_argument("--size", type=int, metavar="PIXELS", help="width and height of a square image, in pixels")
     add_flags(group, RenderOptions)
+    group.set_defaults(fps=None)  # a file has the frame rate of its motion unless one is asked for
 
 
 def render_options(chosen: argparse.Namespace) -> RenderOptions:
     """The RenderOptions of a parsed command line. Raises ConfigError for an image that cannot be rendered."""
     size = {} if chosen.size is None else {"width": chosen.size, "height": chosen.size}
+    if chosen.fps is None:
+        size["fps"] = RenderOptions.fps
     return from_flags(RenderOptions, chosen, **size)
-
-
-def check_output(output: Path, given: Sequence[Path]) -> None:
-    """Raise CommandError unless the file `output` can be written without harm to the files `given`."""
-    if output.suffix.lower() not in OUTPUTS:
-        raise CommandError(f"{output.name} has none of the suffixes {', '.join(OUTPUTS)}; choose another name with -o.")
-    if output.is_dir():
-        raise CommandError(f"{output} is a folder; name a file in it with -o.")
-    if not output.parent.is_dir():
-        raise CommandError(f"There is no folder {output.parent}; make it first.")
-    for path in given:
-        if output.exists() and path.exists() and output.samefile(path):
-            raise CommandError(f"{output} is also the input and would be overwritten; choose another name with -o.")
 
 
 def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
@@ -175,12 +171,12 @@ def run_animate(chosen: argparse.Namespace) -> None:
     from memorytalker.rendering import check_graphics
 
     options, render = from_flags(AnimateOptions, chosen), render_options(chosen)
-    output = Path(f"{chosen.sound.stem}.mp4") if chosen.output is None else chosen.output
-    check_output(output, (chosen.sound, Path(chosen.style)))
+    curves = from_flags(CurveOptions, chosen)
+    outputs = exports.outputs_of(chosen, Path(f"{chosen.sound.stem}.mp4"), (chosen.sound, Path(chosen.style)))
     waveform = load_waveform(chosen.sound)
     styles = {SELF: OWN_VOICE, NEUTRAL: None}
     style = styles[chosen.style] if chosen.style in styles else load_waveform(Path(chosen.style))
-    drawn = output.suffix.lower() == ".mp4"
+    drawn = any(each.video for _, each in outputs)
     head = chosen_head(chosen, drawn)
     if drawn:
         check_graphics()
@@ -189,8 +185,70 @@ def run_animate(chosen: argparse.Namespace) -> None:
         animation = talker.animate(waveform, style, options=options, progress=progress)
         for remark in remarks_on(animation, style):
             print(f"memorytalker: {remark}", file=sys.stderr)
-        animation.save(output, render=render, progress=progress)
-    print(f"{output}: {waveform.seconds:.1f} s of speech.")
+        animation = animation.adjusted(curves)
+        for path, each in outputs:
+            animation.save(path, each.name, fps=chosen.fps, render=render, progress=progress)
+    print(f"{', '.join(str(path) for path, _ in outputs)}: {waveform.seconds:.1f} s of speech.")
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `export`."""
+    exports.add_export(parser)
+    add_curves(parser)
+    add_render(parser)
+
+
+def run_export(chosen: argparse.Namespace) -> None:
+    """Write recorded curves in other formats."""
+    with progress_bar() as progress:
+        for remark in exports.run_export(chosen, render_options(chosen), chosen.fps, progress):
+            print(f"memorytalker: {remark}", file=sys.stderr)
+
+
+def run_formats(chosen: argparse.Namespace) -> None:
+    """Print the export formats."""
+    print(exports.format_table())
+
+
+def add_batch(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `batch`."""
+    parser.add_argument("source", type=Path, help="a folder of sounds, or a text file with one path per line")
+    parser.add_argument("out", type=Path, help="output folder; a batch that was broken off is continued there")
+    parser.add_argument(
+        "--format", action="append", required=True, choices=[each.name for each in FORMATS], metavar="NAME",
+        help="format to write, may be given several times; 'memorytalker formats' lists them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--style", default=SELF, metavar="SOUND",
+        help=f"speaking style: '{SELF}' (each clip's own voice), '{NEUTRAL}', or a sound file (default: {SELF})",
+    )  # fmt: skip
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="worker processes (default: %(default)s)")
+    parser.add_argument("--retry", action="store_true", help="do clips again that ended in an error last time")
+    parser.add_argument(
+        "--ray", nargs="?", const="local", metavar="ADDRESS",
+        help="spread the clips over Ray: on this machine, or on the cluster of ADDRESS, which must see all files",
+    )  # fmt: skip
+    add_flags(parser, AnimateOptions)
+    add_curves(parser)
+    parser.add_argument("--head", type=Path, metavar="FILE", help="a head of your own: .glb, .gltf or .vrm")
+    add_talker(parser)
+    add_render(parser)
+
+
+def run_batch(chosen: argparse.Namespace) -> int:
+    """Animate a folder or a list of sounds; bad input if a clip could not be used."""
+    from memorytalker import batch
+
+    settings = batch.BatchSettings(
+        chosen.out, tuple(dict.fromkeys(chosen.format)), {SELF: batch.OWN}.get(chosen.style, chosen.style),
+        chosen.weights, None if chosen.device == "auto" else chosen.device, chosen.head, chosen.fps,
+        from_flags(AnimateOptions, chosen), from_flags(CurveOptions, chosen), render_options(chosen),
+    )  # fmt: skip
+    clips = batch.find_clips(chosen.source)
+    with progress_bar() as progress:
+        reports = batch.run_batch(clips, settings, chosen.jobs, chosen.retry, chosen.ray, progress)
+    print(f"{chosen.out}: {batch.summary(reports)}.")
+    return BAD_INPUT if any(report.error for report in reports) else DONE
 
 
 # page, bench and doctor
@@ -312,6 +370,9 @@ def run_compare(chosen: argparse.Namespace) -> None:
 COMMANDS = MappingProxyType(
     {
         "animate": Command("Turn a sound into a video of a talking head.", add_animate, run_animate),
+        "batch": Command("Animate many sounds; can be broken off and continued.", add_batch, run_batch),
+        "export": Command("Write recorded face curves in another format.", add_export, run_export),
+        "formats": Command("List the formats that files can be written in.", lambda parser: None, run_formats),
         "bench": Command("Measure the time of each stage from a sound to a video.", add_bench, run_bench),
         "page": Command("Serve the page with the 3D head and the memory.", add_page, run_page, "page"),
         "doctor": Command("Check this machine, or a data set, for what is missing.", add_doctor, run_doctor),

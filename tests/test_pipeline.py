@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from memorytalker.animation import AnimationError
+from memorytalker.animation import ExportError
 from memorytalker.config import ConfigError
 from memorytalker.face.head import HeadError, load_head
 from memorytalker.options import RenderOptions
@@ -249,9 +249,9 @@ def test_npz_round_trip(tiny_talker: Talker, voice, tmp_path: Path) -> None:
 def test_unknown_formats_name_the_known_ones(tiny_talker: Talker, voice, tmp_path: Path) -> None:
     animation = tiny_talker.animate((voice(0.5), RATE))
     for name in ("talk.avi", "talk", "talk.mp4.txt"):
-        with pytest.raises(AnimationError, match=r"\.mp4, \.npz"):
+        with pytest.raises(ExportError, match=r"\.mp4, \.npz"):
             animation.save(tmp_path / name)
-    with pytest.raises(AnimationError, match="folder that exists"):
+    with pytest.raises(ExportError, match="folder that exists"):
         animation.save(tmp_path / "missing" / "talk.npz")
     assert not list(tmp_path.iterdir())
 

@@ -13,7 +13,7 @@ import pytest
 import memorytalker
 
 NAMES = """
-    OWN_VOICE AnimateOptions Animation AnimationError AudioError ConfigError CurveOptions ExecutionError ExportError
+    OWN_VOICE AnimateOptions Animation AudioError ConfigError CurveOptions ExecutionError ExportError
     FaceCurves HeadError HeadMesh HeadMotion InputError MemoryTalkerError ModelConfig MotionError MotionPiece
     RenderError RenderOptions Talker TalkerError VideoError Waveform WeightsError load_head load_waveform
 """.split()
