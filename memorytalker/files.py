@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import types
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,24 @@ def read_json(path: Path) -> Any:
     Raises OSError for a file that cannot be read, FileNotFoundError for one that is not there, and ValueError, in a few
     words without a full stop, for whatever is no JSON or too large, too deep or too long a number to be any of ours.
     """
+    return parse_json(read_bounded(path, LARGEST_JSON).decode("utf-8"))
+
+
+def read_bounded(path: Path, largest: int) -> bytes:
+    """The bytes of a file. Raises OSError, and ValueError in a few words for more bytes than `largest`."""
     with path.open("rb") as file:
-        data = file.read(LARGEST_JSON + 1)
-    if len(data) > LARGEST_JSON:
-        raise ValueError(f"it is larger than {LARGEST_JSON // 1_000_000} MB")
-    return parse_json(data.decode("utf-8"))
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise ValueError(f"it is larger than {largest // 1_000_000} MB")
+    return data
+
+
+def check_unpacked(path: Path) -> None:
+    """Raise ValueError for a zip archive that is compressed, which none of torch's is: it might grow without bound."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it unpacks to more than its size")
 
 
 def parse_json(text: str) -> Any:
@@ -99,10 +113,7 @@ def read_lines(path: Path, kinds: Mapping[str, Kind], growing: bool = False) -> 
         OSError: for a file that cannot be read.
         ValueError: in a few words without a full stop, for one that is too large, or a line that is not as it must be.
     """
-    with path.open("rb") as file:
-        data = file.read(LARGEST_LINES + 1)
-    if len(data) > LARGEST_LINES:
-        raise ValueError(f"it is larger than {LARGEST_LINES // 1_000_000} MB")
+    data = read_bounded(path, LARGEST_LINES)
     rows = []
     # Only line feeds end a line: the text of a JSON string may hold other ends of lines.
     for number, line in enumerate((data[: data.rfind(b"\n") + 1] if growing else data).split(b"\n"), start=1):
