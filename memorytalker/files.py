@@ -3,7 +3,7 @@
 A file is written under a temporary name in the same folder and then moved. A failure removes the temporary file; only a
 killed process can leave one, with a name that begins with `PART`.
 
-Untrusted JSON is read within bounds.
+Untrusted JSON, whole or line by line, is read within bounds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import contextlib
 import json
 import os
 import secrets
+import types
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,13 @@ from typing import Any
 PART = ".part-"
 #: Bytes of a JSON file at the most, and how deep lists and objects may lie in each other.
 LARGEST_JSON, DEEPEST_JSON = 64_000_000, 50
+#: Bytes of a file of JSON lines at the most, and numbers in it beyond this are none of ours.
+LARGEST_LINES, LARGEST_NUMBER = 400_000_000, 1e12
+#: What a value of a JSON line must be, and how a message calls it.
+Kind = type | types.UnionType
+_CALLED: dict[Kind, str] = {
+    str: "text", int: "a whole number", float: "a number", str | None: "text or null",
+}  # fmt: skip
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
@@ -66,11 +75,24 @@ def read_json(path: Path) -> Any:
         ValueError: it is not JSON, or too large, too deep or with too long a number; in a few words without a full
             stop.
     """
+    return parse_json(read_bounded(path, LARGEST_JSON).decode("utf-8"))
+
+
+def read_bounded(path: Path, largest: int) -> bytes:
+    """The bytes of a file. Raises OSError, and ValueError in a few words for more bytes than `largest`."""
     with path.open("rb") as file:
-        data = file.read(LARGEST_JSON + 1)
-    if len(data) > LARGEST_JSON:
-        raise ValueError(f"it is larger than {LARGEST_JSON // 1_000_000} MB")
-    return parse_json(data.decode("utf-8"))
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise ValueError(f"it is larger than {largest // 1_000_000} MB")
+    return data
+
+
+def check_unpacked(path: Path) -> None:
+    """Raise ValueError for a zip archive that is compressed, which none of torch's is: it might grow without bound."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it unpacks to more than its size")
 
 
 def parse_json(text: str) -> Any:
@@ -89,6 +111,51 @@ def parse_json(text: str) -> Any:
 
 def _inside(value: dict | list) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value
+
+
+def read_lines(path: Path, kinds: Mapping[str, Kind], growing: bool = False) -> list[dict[str, Any]]:
+    """The objects in a file of JSON lines; empty lines are passed over.
+
+    Args:
+        path: the file.
+        kinds: what each object must hold, by name; one that may be null may also be missing. More is not looked at.
+        growing: whether the last line may be unfinished, and is then ignored.
+
+    Returns:
+        The objects.
+
+    Raises:
+        OSError: for a file that cannot be read.
+        ValueError: in a few words without a full stop, for one that is too large, or a line that is not as it must be.
+    """
+    data = read_bounded(path, LARGEST_LINES)
+    rows = []
+    # Only line feeds end a line: the text of a JSON string may hold other ends of lines.
+    for number, line in enumerate((data[: data.rfind(b"\n") + 1] if growing else data).split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = parse_json(line.decode("utf-8"))
+        except ValueError as error:
+            raise ValueError(f"line {number} is not readable JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"line {number} is not an object")
+        for name, kind in kinds.items():
+            if not _is(row.get(name), kind):
+                raise ValueError(f"line {number} needs {name!r}: {_CALLED[kind]}")
+        rows.append(row)
+    return rows
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number, finite and of a size that anything of ours can have."""
+    return type(value) in (int, float) and abs(value) <= LARGEST_NUMBER
+
+
+def _is(value: Any, kind: Kind) -> bool:
+    if kind is int or kind is float:
+        return is_number(value) and (kind is float or isinstance(value, int))
+    return isinstance(value, kind)
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from memorytalker.config import ConfigError, CurveRegressorConfig, ModelConfig, read, write
 from memorytalker.errors import InputError
-from memorytalker.files import write_together
+from memorytalker.files import check_unpacked, write_together
 from memorytalker.hub import HubError, fetch, hub_address
 from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.models.layers import periodic_positions
@@ -388,6 +388,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     try:
+        check_unpacked(path)
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"There is no checkpoint {path}.") from None

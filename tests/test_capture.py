@@ -158,8 +158,9 @@ def test_bad_captures_are_refused_in_plain_words(tmp_path, basis) -> None:
     with pytest.raises(CaptureError, match="shape"):
         landmark_solver.solve_landmarks(np.zeros((3, 4, 2)), basis, rest_of(basis))
     write_folder(tmp_path / "in", basis)
-    (tmp_path / "in" / "grid_s1" / "manifest.jsonl").write_text('{"clip": "other", "frames": 75}\n')
-    with pytest.raises(CaptureError, match="'other'"):
+    other = {"clip": "other", "speaker": "grid_s1", "audio": "other.opus", "frames": 75, "fps": 25.0}
+    (tmp_path / "in" / "grid_s1" / "manifest.jsonl").write_text(json.dumps(other) + "\n")
+    with pytest.raises(CaptureError, match="no array other"):
         list(landmarks.read_landmark_clips(tmp_path / "in" / "grid_s1"))
 
 

@@ -25,17 +25,27 @@ from memorytalker.articulation.coarticulation import (
 )
 from memorytalker.articulation.speaker import ArticulationStyle
 from memorytalker.articulation.visemes import VisemeTable, load_visemes
+from memorytalker.config import shown
 from memorytalker.corpus.align import Aligner, AlignmentError
 from memorytalker.corpus.augmentation import training_noises, training_rooms
 from memorytalker.corpus.breath import with_breaths
-from memorytalker.corpus.capture import keep_recording, recorded_clips, write_captured
-from memorytalker.corpus.clips import VOICE_MARK, Clip, CorpusError, augmented_version, save_clip, write_clips
+from memorytalker.corpus.capture import keep_recording, recorded_clips, solved_clips, write_captured
+from memorytalker.corpus.clips import (
+    VOICE_MARK,
+    Clip,
+    CorpusError,
+    augmented_version,
+    leads_out,
+    save_clip,
+    write_clips,
+)
 from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.corpus.silence import silent_clips
 from memorytalker.corpus.speakers import articulation_styles, in_parallel, measure_acoustics, speaker_voices
-from memorytalker.corpus.store import store_lines, stored_lines
+from memorytalker.corpus.store import source_lines, store_lines, stored_phones
 from memorytalker.corpus.synthetic_speakers import synthetic_speakers
 from memorytalker.corpus.voice_augmentation import shifted_voice
+from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
 from memorytalker.progress import Progress
@@ -43,6 +53,8 @@ from memorytalker.sound.acoustics import pitch
 from memorytalker.sound.decode import load_waveform, write_wav
 
 FPS = 30
+#: The splits of a manifest.
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -115,28 +127,42 @@ def read_saved_curves(folder: Path, name: str, frames: int) -> np.ndarray:
     path = folder / f"{name}.npy"
     if not path.is_file():
         raise CorpusError(f"{folder} has no curves of the clip {name}; delete the folder and make the corpus again.")
-    curves = np.load(path, allow_pickle=False)
+    try:
+        curves = open_arrays(path).read()
+    except ArrayFileError:
+        raise CorpusError(f"{path} is damaged; delete the folder and make the corpus again.") from None
     if curves.shape != (frames, len(synthesised_shapes())):
         raise CorpusError(
             f"{path} holds {' x '.join(map(str, curves.shape))} numbers, but its clip has {frames} frames of "
             f"{len(synthesised_shapes())} curves; delete the folder and make the corpus again."
         )
+    if curves.dtype.kind != "f" or not np.isfinite(curves).all():
+        raise CorpusError(f"{path} holds other than numbers; delete the folder and make the corpus again.")
     return curves
 
 
 def read_manifest(root: Path) -> list[dict]:
-    """The lines of `speech/manifest.jsonl`, each with `sound`, its path below `root`."""
+    """The lines of `speech/manifest.jsonl`, each with `sound`, its path below `root`.
+
+    Raises CorpusError if there is none, or for a line that docs/training.md does not allow.
+    """
     manifest = root / "speech" / "manifest.jsonl"
     if not manifest.is_file():
         raise CorpusError(f"{root} has no speech/manifest.jsonl; give a folder laid out as docs/training.md says.")
-    rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = source_lines(manifest, dict.fromkeys(("file", "speaker", "split", "text", "source"), str))
+    for row in rows:
+        if leads_out(row["file"]) or not Path(row["file"]).name:
+            raise CorpusError(f"{manifest} names the file {shown(row['file'])}; give paths below {manifest.parent}.")
+        if row["split"] not in SPLITS:
+            raise CorpusError(f"{manifest} names the split {shown(row['split'])}; choose one of {', '.join(SPLITS)}.")
     return [{**row, "sound": f"speech/{row['file']}"} for row in rows]
 
 
 def _captured_rows(root: Path) -> Iterator[dict]:
     for manifest in sorted(root.glob("capture/*/manifest.jsonl")):
-        for line in manifest.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
+        for row in source_lines(manifest, {"audio": str, "text": str | None}):
+            if leads_out(row["audio"]):
+                raise CorpusError(f"{manifest} names the sound {shown(row['audio'])}; give paths below its folder.")
             if row.get("text"):
                 yield {"sound": f"capture/{manifest.parent.name}/{row['audio']}", "text": row["text"]}
 
@@ -157,7 +183,7 @@ def align_all(
         Phone times by sound path: [start, end, label] triples, None where the sentence could not be aligned.
     """
     store = folder / "phones.jsonl"
-    known: dict[str, list | None] = {entry["sound"]: entry["phones"] for entry in stored_lines(store)}
+    known = stored_phones(store)
     missing = [(str(root), row["sound"], row["text"]) for row in rows if row["sound"] not in known]
     aligned = store_lines(store, in_parallel(_align_one, missing, workers))
     for done, entry in enumerate(aligned, start=1):
@@ -209,10 +235,7 @@ def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | No
     if not (solved / "clips.jsonl").is_file():
         write_captured(root / "capture", solved, there, head)
     clips, geometry = [], mouth_geometry(head, head.blendshape_names)
-    for line in (solved / "clips.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        with np.load(solved / f"{row['name']}.npz") as data:
-            curves = FaceCurves(data["weights"].astype(np.float32), head.blendshape_names, FPS)
+    for row, curves in solved_clips(solved, head.blendshape_names):
         sound = f"capture/{row['sound']}"
         times = phones.get(sound)
         frames = len(curves.weights)

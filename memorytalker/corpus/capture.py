@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from memorytalker.corpus.clips import Clip
+from memorytalker.config import shown
+from memorytalker.corpus.clips import Clip, CorpusError, leads_out
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.corpus.landmark_solver import Basis, open_gap, read_basis, solve_landmarks
 from memorytalker.corpus.landmarks import (
@@ -28,10 +30,11 @@ from memorytalker.corpus.landmarks import (
     read_landmark_clips,
     refine_neutral,
 )
+from memorytalker.corpus.store import stored_lines
 from memorytalker.corpus.takes import find_takes, read_take
 from memorytalker.face.curve_files import CurveFileError, read_curves
 from memorytalker.face.head import HeadMesh, load_head
-from memorytalker.face.motion import FaceCurves, resampled
+from memorytalker.face.motion import FaceCurves, MotionError, resampled
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import SAMPLE_RATE, Waveform, load_waveform, write_wav
 
@@ -194,6 +197,25 @@ def write_captured(
             progress(len(lines), 0, clip.source)
     (out_folder / "clips.jsonl").write_text("".join(lines), encoding="utf-8")
     return len(lines)
+
+
+def solved_clips(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[dict, FaceCurves]]:
+    """Yield what `write_captured` wrote into `folder`: the lines of clips.jsonl, each with its curves over `names`.
+
+    Raises CorpusError for a file that is missing or damaged.
+    """
+    kinds = dict.fromkeys(("name", "speaker", "sound", "source", "split"), str) | {"text": str | None}
+    for row in stored_lines(folder / "clips.jsonl", kinds):
+        if leads_out(row["name"]):
+            raise CorpusError(
+                f"{folder / 'clips.jsonl'} names a clip {shown(row['name'])}; delete it to make it again."
+            )
+        try:
+            curves = read_curves(folder / f"{row['name']}.npz", longest_seconds=math.inf).curves
+            curves = curves.resample(FPS).reordered(names)
+        except (CurveFileError, MotionError):
+            raise CorpusError(f"{folder / row['name']}.npz is damaged; delete {folder} to make it again.") from None
+        yield row, curves
 
 
 def _landmark_clips(

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from memorytalker.corpus.landmarks import LIP_CORNERS, LIPS, CaptureError, Neutral, columns, openings
+from memorytalker.corpus.landmarks import LIP_CORNERS, LIPS, CaptureError, Neutral, checked_index, columns, openings
+from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
 
@@ -65,6 +66,8 @@ _SMOOTHNESS = 2e-4  # cost of a squared change of weight from frame to frame
 _GAP_WEIGHT, _WIDTH_WEIGHT = 6.0, 1.0  # squared misfit of these distances against the mean squared misfit of the points
 _PARTING = 0.002  # a control parts the lips when it opens them by more than this, in eye distances
 _BEND = 0.7  # how far the shapes measured at half weight are believed against straight lines
+#: No point of a basis lies or moves further than this, in eye distances.
+FURTHEST = 100.0
 _ROUNDS, _STEPS = 3, 250  # secant rounds, gradient steps in each
 
 
@@ -135,13 +138,28 @@ def read_basis(path: str | Path, head: HeadMesh) -> Basis:
     Raises:
         CaptureError: the file does not hold a basis, or lacks a shape that is solved for.
     """
+    path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as data:
-            index, neutral, full, half = (data[name] for name in ("index", "neutral", "full", "half"))
-            shapes = tuple(str(name) for name in data["shapes"])
-    except (OSError, KeyError, ValueError, EOFError):
+        data = open_arrays(path)
+        index, neutral, full, half = (data.read(name) for name in ("index", "neutral", "full", "half"))
+        shapes = data.read("shapes")
+    except ArrayFileError:
         raise CaptureError(f"{path} is not a tracker basis: an npz with index, neutral, full, half, shapes.") from None
-    return make_basis(index, neutral.astype(float), shapes, full.astype(float), half.astype(float), head)
+    index = checked_index(index, path)
+    points = (len(index), 2)
+    if shapes.ndim != 1 or neutral.shape != points or not full.shape == half.shape == (len(shapes), *points):
+        raise CaptureError(f"{path} is not a tracker basis: its arrays have other shapes than points and names.")
+    for array in (neutral, full, half):
+        if array.dtype.kind != "f" or not (np.abs(array) <= FURTHEST).all():  # nan neither
+            raise CaptureError(f"{path} is not a tracker basis: it has points beyond {FURTHEST:g} eye distances.")
+    try:
+        names = tuple(str(name) for name in shapes.tolist())
+    except ValueError:  # numbers that stand for no letter
+        raise CaptureError(f"{path} is not a tracker basis: the names of its shapes are no words.") from None
+    try:
+        return make_basis(index, neutral.astype(float), names, full.astype(float), half.astype(float), head)
+    except CaptureError as error:
+        raise CaptureError(f"{path} cannot be used: {error}") from None
 
 
 def make_basis(

@@ -6,7 +6,6 @@ section that the file lacks is appended.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from memorytalker.evaluation.table import unit
 from memorytalker.experiments import plots, tables
 from memorytalker.experiments.findings import MAIN, NEUTRAL
 from memorytalker.experiments.material import Material
+from memorytalker.experiments.results import read_result
 from memorytalker.experiments.slot_maps import feature_map, retrieved_features, slot_faces
 from memorytalker.experiments.tables import Result
 from memorytalker.experiments.variants import BASELINES, GROUPS
@@ -64,17 +64,23 @@ def write_report(
     for path in written:
         # A plot has a section of its own, because a table may have the same name.
         sections[f"plot of {path.stem}"] = f"![{path.stem}]({Path(os.path.relpath(path, to.parent)).as_posix()})"
-    text = to.read_text(encoding="utf-8") if to.is_file() else "# Experiments\n"
+    try:
+        text = to.read_text(encoding="utf-8") if to.is_file() else "# Experiments\n"
+    except (OSError, ValueError):
+        raise ConfigError(f"{to} is no text that can be read; name another file.") from None
     text = with_sections(text, sections)
     write_whole(to, lambda part: part.write_text(text, encoding="utf-8"))
     return [to, *written]
 
 
 def read_results(runs: Path) -> dict[str, Result]:
-    """Read the results of all variants: name -> result, in the order of the tables. Raises ConfigError if none."""
+    """Read the results of all variants: name -> result, in the order of the tables.
+
+    Raises ConfigError if there are none, or for one that is damaged.
+    """
     runs_of: dict[str, list[dict]] = {}
     for path in sorted((runs / "results").glob("seed*/*.json")):
-        run = json.loads(path.read_text(encoding="utf-8"))
+        run = read_result(path)
         runs_of.setdefault(run["name"], []).append(run)
     if not runs_of:
         raise ConfigError(f"{runs} holds no results; make some with: python -m memorytalker experiments run FOLDER")
@@ -137,7 +143,9 @@ def _plots(results: Mapping[str, Result], folder: Path) -> list[Path]:
             if DRAWN in r.main.pooled and r.first["group"] != "speakers"]  # fmt: skip
     if rows:
         written.append(plots.save(plots.interval_bars(rows, label), folder / "variants.png"))
-    grown = [r for r in results.values() if r.first["group"] == "speakers" and DRAWN in r.main.pooled]
+    grown = [r for r in results.values() if r.first["group"] == "speakers"
+             and all(DRAWN in r.evaluations[key].pooled for key in (MAIN, NEUTRAL) if key in r.evaluations)
+             and NEUTRAL in r.evaluations]  # fmt: skip
     if grown:
         grown.sort(key=lambda r: r.first["speakers"])
         curves = {
@@ -161,7 +169,7 @@ def _scaled(interval: Interval, scale: float) -> Interval:
 
 def _maps(runs: Path, results: Mapping[str, Result], material: Material, folder: Path) -> tuple[str, list[Path]]:
     """Plot and table of the retrieved features of the evaluation clips by speaker, for both stages."""
-    if BASELINES[1] not in results:
+    if BASELINES[1] not in results or not results[BASELINES[1]].first["stages"]:
         raise ConfigError(f"{runs} has no result of {BASELINES[1]}, whose memory is plotted; run it first.")
     model = trained_model(runs, results[BASELINES[1]], material)
     speakers = [clip.speaker for clip in material.evaluated]
@@ -181,7 +189,7 @@ def trained_model(runs: Path, result: Result, material: Material) -> MemoryTalke
     """Load the trained model of a result's first seed."""
     last, config = result.first["stages"][-1], from_dict(ModelConfig, result.first["configs"]["model"])
     model = MemoryTalker(in_space(config, material.space))
-    model.load_state_dict(RunFolder(runs / "stages" / f"{last['stage']}-{last['key']}").best())
+    RunFolder(runs / "stages" / f"{last['stage']}-{last['key']}").fill(model)
     return model.eval()
 
 

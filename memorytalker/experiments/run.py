@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 
-from memorytalker.config import ModelConfig, TrainingConfig, to_dict
+from memorytalker.config import ModelConfig, TrainingConfig, read_values, to_dict
 from memorytalker.experiments.findings import evaluate_variant
 from memorytalker.experiments.locations import start_encoder
 from memorytalker.experiments.material import Material, material_digest, nested_speakers
 from memorytalker.experiments.plan import Plan, digest, settings
+from memorytalker.experiments.results import Trained, last_step, read_trained
 from memorytalker.experiments.variants import Variant
 from memorytalker.files import write_whole
 from memorytalker.models.talker import MemoryTalker
@@ -40,19 +41,6 @@ from memorytalker.training.trainer import StageInputs
 Log = Callable[[str], None]
 #: The configuration of one stage.
 Stage = TrainingConfig | StyleRegression
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained stage: its key in `out/stages`, and its cost."""
-
-    key: str
-    stage: str
-    seconds: float
-    steps: int
-    clips: int
-    speakers: int
-    resumed: bool
 
 
 def run_experiments(
@@ -127,7 +115,7 @@ def _result(job: _Job, progress: Progress | None, log: Log) -> Path:
     oracle = variant.name in plan.oracle
     key = digest(stages, job.material.digest, plan.split, variant.style, oracle)
     path = job.out / "results" / f"seed{job.seed}" / f"{variant.name}.json"
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("key") == key:
+    if path.is_file() and read_values(path).get("key") == key:
         log(f"{variant.name} (seed {job.seed}): done before")
         return path
     model, trained = _train(job, configs.model, configs.stages, stages, progress)
@@ -192,8 +180,8 @@ def _train(
         model.to(job.device)
         folder = job.out / "stages" / f"{stage.stage}-{key}"
         if (folder / "done.json").is_file():
-            model.load_state_dict(RunFolder(folder).best())
-            done = Trained(**json.loads((folder / "done.json").read_text(encoding="utf-8")))
+            RunFolder(folder).fill(model)
+            done = read_trained(folder / "done.json")
         else:
             done = _train_stage(job, model, stage, key, folder, progress)
         trained.append(done)
@@ -221,7 +209,7 @@ def _train_stage(
     if isinstance(config, StyleRegression):
         steps = config.fit_steps
     else:
-        steps = json.loads((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])["step"]
+        steps = last_step(folder / "log.jsonl")
     done = Trained(key, config.stage, seconds, steps, len(clips), len(job.speakers), resumed)
     write_whole(folder / "done.json", lambda part: part.write_text(json.dumps(vars(done)) + "\n", encoding="utf-8"))
     for left in ("last.pt", "weights"):  # keep the best weights; delete the other large files

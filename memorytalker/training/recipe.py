@@ -162,10 +162,10 @@ def _has_curve_regressor(work: Path) -> bool:
     report_file = work / REPORT_FILE
     if not report_file.is_file():
         return False
-    return (
-        json.loads(report_file.read_text("utf-8"))["curve_regressor"] is None
-        or (work / CURVE_REGRESSOR_NAME / CONFIG_FILE).is_file()
-    )
+    report = read_values(report_file)
+    if "curve_regressor" not in report:
+        raise TrainingError(f"{report_file} does not say what a curve regressor was made of; delete it to go on.")
+    return report["curve_regressor"] is None or (work / CURVE_REGRESSOR_NAME / CONFIG_FILE).is_file()
 
 
 def make_weights(context: WeightsContext, out: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict, to_dict
+from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, to_dict
 from memorytalker.datasets.sequences import FaceDataset
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
@@ -190,12 +190,10 @@ def load_run(folder: Path) -> tuple[MemoryTalker, str]:
         TrainingError: the folder holds no run, or the run is not finished.
     """
     run = RunFolder(folder)
-    about = run.about()
+    run.about()
     if not (folder / "weights" / "config.json").is_file():
         raise TrainingError(f"The run in {folder} has not come to its end; give its command again to go on with it.")
-    model = MemoryTalker(from_dict(ModelConfig, about["model"]))
-    model.load_state_dict(run.best())
-    return model.eval(), read_manifest(folder / "weights").sha256
+    return run.model().eval(), read_manifest(folder / "weights").sha256
 
 
 def describe_parameters(model: MemoryTalker) -> str:

@@ -22,7 +22,7 @@ from memorytalker.extras import to_install
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
 from memorytalker.training.data import AnyClip, Sampler, TrainingError
-from memorytalker.training.folder import RunFolder, session
+from memorytalker.training.folder import RunFolder, check_fit, session
 from memorytalker.training.losses import Losses, MouthVertices
 from memorytalker.training.processes import share, start_processes
 from memorytalker.weights import save_weights
@@ -155,7 +155,7 @@ class Trainer:
             if last or (epoch + 1) % self.config.validate_every == 0:
                 self._validate(epoch, validate)
         self.processes.wait_for_everyone()
-        self.model.load_state_dict(self.folder.best())
+        self.folder.fill(self.model)
         self.model.eval()
         if finish:
             finish()
@@ -267,13 +267,17 @@ class Trainer:
         state = self.folder.load()
         if state is None:
             return
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.step, self.best = state["step"], state["best"]
-        self.sums = defaultdict(float, state.get("sums", {}))
-        if self.processes.scaler is not None and state.get("scaler"):
-            self.processes.scaler.load_state_dict(state["scaler"])
+        path = self.folder.path / "last.pt"
+        check_fit(self.model, state["model"], path)
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            if self.processes.scaler is not None and state.get("scaler"):
+                self.processes.scaler.load_state_dict(state["scaler"])
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+            raise TrainingError(f"{path} is not the checkpoint of this run; delete it to start again.") from None
+        self.step, self.best, self.sums = state["step"], state["best"], defaultdict(float, state["sums"])
 
 
 def _rate(step: int, total: int, warmup: int, final: float) -> float:
