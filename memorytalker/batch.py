@@ -22,7 +22,7 @@ from typing import Any
 
 from memorytalker.errors import InputError, MemoryTalkerError
 from memorytalker.exports.registry import FORMATS
-from memorytalker.json_lines import store_lines, stored_lines
+from memorytalker.files import append_lines, read_lines
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
 from memorytalker.progress import Progress
 
@@ -227,7 +227,7 @@ def run_batch(
     if progress is not None:
         progress(len(reports), len(clips), "batch")
     results = _results(waiting, settings, min(jobs, max(1, len(waiting))), ray_address)
-    for entry in store_lines(settings.out / MANIFEST, map(dataclasses.asdict, results)):
+    for entry in append_lines(settings.out / MANIFEST, map(dataclasses.asdict, results)):
         reports[entry["name"]] = _report(entry)
         if progress is not None:
             progress(len(reports), len(clips), "batch")
@@ -246,9 +246,13 @@ def read_manifest_lines(out: Path) -> list[ClipReport]:
     Raises:
         BatchError: a manifest that is none of ours.
     """
+    path = out / MANIFEST
+    if not path.is_file():
+        return []
     try:
-        return list({report.name: report for report in map(_report, stored_lines(out / MANIFEST))}.values())
-    except (TypeError, ValueError, KeyError, AttributeError):
+        entries = read_lines(path, {"name": str, "sound": str, "fingerprint": str}, growing=True)
+        return list({report.name: report for report in map(_report, entries)}.values())
+    except (OSError, TypeError, ValueError, KeyError, AttributeError):
         raise BatchError(f"{out / MANIFEST} is no manifest of a batch; choose another output folder.") from None
 
 

@@ -158,6 +158,24 @@ def _is(value: Any, kind: Kind) -> bool:
     return isinstance(value, kind)
 
 
+def append_lines(path: Path, entries: Iterable[dict]) -> Iterator[dict]:
+    """Append entries to a file of JSON lines as they come, so that an interruption loses no finished line.
+
+    Args:
+        path: the file; an unfinished last line in it is removed first.
+        entries: each is written at once.
+
+    Yields:
+        Each entry after it has been written.
+    """
+    with path.open("ab") as out:
+        out.truncate(_finished(path.read_bytes()))
+    with path.open("a", encoding="utf-8", buffering=1) as out:
+        for entry in entries:
+            out.write(json.dumps(entry) + "\n")
+            yield entry
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove temporary files that killed processes left below `folder`. No process may be writing there."""
     for part in folder.rglob(f"{PART}*"):
@@ -184,3 +202,8 @@ def _settle(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _finished(whole: bytes) -> int:
+    """Bytes up to the end of the last finished line."""
+    return whole.rfind(b"\n") + 1

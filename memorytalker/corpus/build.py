@@ -42,12 +42,13 @@ from memorytalker.corpus.clips import (
 from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.corpus.silence import silent_clips
 from memorytalker.corpus.speakers import articulation_styles, in_parallel, measure_acoustics, speaker_voices
-from memorytalker.corpus.store import source_lines, store_lines, stored_phones
+from memorytalker.corpus.store import source_lines, stored_phones
 from memorytalker.corpus.synthetic_speakers import synthetic_speakers
 from memorytalker.corpus.voice_augmentation import shifted_voice
 from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
+from memorytalker.files import append_lines
 from memorytalker.progress import Progress
 from memorytalker.sound.acoustics import pitch
 from memorytalker.sound.decode import load_waveform, write_wav
@@ -185,7 +186,7 @@ def align_all(
     store = folder / "phones.jsonl"
     known = stored_phones(store)
     missing = [(str(root), row["sound"], row["text"]) for row in rows if row["sound"] not in known]
-    aligned = store_lines(store, in_parallel(_align_one, missing, workers))
+    aligned = append_lines(store, in_parallel(_align_one, missing, workers))
     for done, entry in enumerate(aligned, start=1):
         known[entry["sound"]] = entry["phones"]
         if progress:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -72,17 +71,3 @@ def _rows(path: Path, kinds: Mapping[str, Kind], remedy: str, growing: bool) -> 
         raise CorpusError(f"{path} cannot be read; {remedy}.") from None
     except ValueError as error:
         raise CorpusError(f"{path} cannot be used ({error}); {remedy}.") from None
-
-
-def store_lines(path: Path, entries: Iterable[dict]) -> Iterator[dict]:
-    """Append each of `entries` to `path` at once, and yield it; an unfinished last line is removed first."""
-    with path.open("ab") as out:
-        out.truncate(_finished(path.read_bytes()))
-    with path.open("a", encoding="utf-8", buffering=1) as out:
-        for entry in entries:
-            out.write(json.dumps(entry) + "\n")
-            yield entry
-
-
-def _finished(whole: bytes) -> int:
-    return whole.rfind(b"\n") + 1
