@@ -29,7 +29,7 @@ def test_before_training_the_face_is_the_answer_to_that_slot_alone(tiny_talker: 
     with torch.inference_mode():
         output = model(logits)
     np.testing.assert_allclose(output.key_address, address, atol=1e-5)
-    wanted = tiny_talker.head.template + output.offsets[0].mean(0).numpy().reshape(-1, 3)
+    wanted = tiny_talker.head.template + tiny_talker.space.offsets(output.offsets[0].mean(0).numpy()[None])[0]
     np.testing.assert_allclose(tiny_talker.slot_face("ow"), wanted, atol=1e-6)
 
 

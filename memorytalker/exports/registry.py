@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from memorytalker.exports.gltf import GLTF
 from memorytalker.exports.take import ExportError, ExportFormat
+from memorytalker.exports.vrma import VRMA, VRMA_PERFECT_SYNC
 
 #: Every format. Of formats with the same suffix the first is the default.
-FORMATS: tuple[ExportFormat, ...] = ()
+FORMATS: tuple[ExportFormat, ...] = (GLTF, VRMA, VRMA_PERFECT_SYNC)
 
 
 def choose_format(path: Path, name: str | None = None) -> ExportFormat:
