@@ -34,7 +34,7 @@ def written(take: Take, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The planted take with one more target, which stays still."""
     path = tmp_path_factory.mktemp("gltf") / "talk.glb"
     extra = {"viseme_aa": 0.5 * take.head.blendshape("jawOpen")}
-    assert write_glb(take, path, extra) == (path, path.with_suffix(".wav"))
+    assert write_glb(take, path, extra) == (path, path.with_name("talk_sound.wav"))
     return path
 
 
@@ -158,7 +158,7 @@ def test_the_animation_says_where_it_comes_from(written: Path, take: Take) -> No
     about, animation = document["asset"]["extras"], document["animations"][0]["extras"]
     assert about["fps"] == animation["fps"] == take.fps and animation["frames"] == 40
     assert about["provenance"] == animation["provenance"] == dataclasses.asdict(take.provenance)
-    assert about["sound"] == "talk.wav"
+    assert about["sound"] == "talk_sound.wav"
 
 
 def test_weights_stand_by_name_and_further_targets_stay_still(written: Path, take: Take) -> None:
@@ -180,7 +180,7 @@ def test_curves_in_another_order_give_the_same_file(take: Take, tmp_path: Path) 
 
 
 def test_the_sound_lies_beside_the_file(written: Path, take: Take, tmp_path: Path) -> None:
-    back = load_waveform(written.with_suffix(".wav"))
+    back = load_waveform(written.with_name(f"{written.stem}_sound.wav"))
     assert take.waveform is not None and np.abs(back.samples - take.waveform.samples).max() < 1e-3
     assert GLTF.write(dataclasses.replace(take, waveform=None), tmp_path / "mute.glb") == (tmp_path / "mute.glb",)
     assert [path.name for path in tmp_path.iterdir()] == ["mute.glb"]

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from memorytalker.animation import ExportError
 from memorytalker.config import ConfigError
+from memorytalker.exports.take import ExportError
 from memorytalker.face.head import HeadError, load_head
 from memorytalker.options import RenderOptions
 from memorytalker.phones import ENGLISH

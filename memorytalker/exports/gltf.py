@@ -55,7 +55,7 @@ def head_glb(
 def write_glb(
     take: Take, path: Path, extra_targets: Mapping[str, np.ndarray] = MappingProxyType({})
 ) -> tuple[Path, ...]:
-    """Write a take as a GLB file, with its sound beside it as a WAV file of the same name.
+    """Write a take as a GLB file, with its sound beside it as NAME_sound.wav: NAME.wav may be the original sound.
 
     Args:
         take: with curves.
@@ -71,7 +71,7 @@ def write_glb(
     """
     head = take.head
     weights = take.need_curves().reordered(head.blendshape_names).weights
-    sound = path.with_suffix(".wav") if take.waveform is not None else None
+    sound = path.with_name(f"{path.stem}_sound.wav") if take.waveform is not None else None
     targets = _targets(head, extra_targets)
     builder = GlbBuilder()
     document = {"asset": _asset(take, sound)} | _add_head(builder, head, targets)
