@@ -21,6 +21,7 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
         "pocketsphinx": "train",
         "sklearn": "train",
         "tensorboard": "train",
+        "pxr": "usd",
     }
 )
 

@@ -166,6 +166,7 @@ class RenderOptions:
         antialias: whether edges are smoothed.
         background_top: colour at the top, as "#rrggbb".
         background_bottom: colour at the bottom; the background is a gradient between the two.
+        transparent: whether the background is left out; .webm can hold that, .mp4 cannot.
 
     Raises:
         ConfigError: a value that cannot be used.
@@ -178,6 +179,7 @@ class RenderOptions:
     antialias: bool = described(True, "smooth edges")
     background_top: str = described("#2b313b", "colour at the top", "#rrggbb")
     background_bottom: str = described("#14171c", "colour at the bottom", "#rrggbb")
+    transparent: bool = described(False, "leave the background out, which a .webm can hold and an .mp4 cannot")
 
     def __post_init__(self) -> None:
         """Raise ConfigError, in plain words, for frames that cannot be made."""
@@ -193,6 +195,8 @@ class RenderOptions:
         for color in (self.background_top, self.background_bottom):
             if not re.fullmatch("#[0-9a-fA-F]{6}", color):
                 raise ConfigError(f"{shown(color)} is not a colour; write it as '#rrggbb'.")
+        if type(self.transparent).__name__ != "bool":
+            raise ConfigError(f"transparent is either True or False, not {shown(self.transparent)}.")
 
 
 def _is_number(value: object, kind: type) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memorytalker.datasets.commands import add_dataset
+from memorytalker.errors import InputError
 from memorytalker.options import RenderOptions
 from memorytalker.progress import Progress
 
@@ -60,6 +61,8 @@ def is_motion(path: Path) -> bool:
 
 def run_compare(chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress) -> None:
     """Write the video for a file of ground truth, or for a sequence of a data set."""
+    if options.transparent:
+        raise InputError("A comparison is an MP4 video, which cannot be transparent; leave out --transparent.")
     run = _compare_file if is_motion(chosen.folder) else _compare_sequence
     run(chosen, device, options, progress)
 

@@ -12,6 +12,8 @@ import numpy as np
 CONTRAST, SHARE = 24, 6
 #: How far an edge is followed in either direction, in pixels.
 LONGEST_SEARCH = 8
+#: Brightness of what is transparent (of 252): as far from every colour as white is from black.
+BEHIND = -252
 #: Largest share of its neighbour that a single bright or dark pixel takes on.
 LONE_PIXEL = 0.75
 
@@ -22,14 +24,19 @@ def soften_edges(image: np.ndarray) -> np.ndarray:
     Each pixel at an edge is blended with the pixel across it, by the share that a straight edge along the stair would
     cover.
 
+    With alpha, an outline is an edge whatever the colours are. Its pixels get the alpha that the head covers, and the
+    colour of the head alone, so that nothing of the missing background shines through.
+
     Args:
-        image: (H, W, 3) uint8.
+        image: (H, W, 3) uint8; or (H, W, 4) whose alpha is 0, with 0 in every channel, or 255.
 
     Returns:
-        A new image.
+        A new image; alpha is not premultiplied.
     """
     quarter = image >> 2
     brightness = quarter[..., 0] + (quarter[..., 1] << 1) + quarter[..., 2]
+    if image.shape[2] == 4:
+        brightness = np.where(image[..., 3] > 0, brightness.astype(np.int16), np.int16(BEHIND))
     rows, columns = _edge_pixels(brightness)
     # Padding, so that an edge can be followed beyond the border of the image.
     padded = np.pad(brightness, LONGEST_SEARCH + 1, mode="edge")
@@ -47,7 +54,10 @@ def soften_edges(image: np.ndarray) -> np.ndarray:
     toward = np.where(is_before, -1, 1)
     far = image[rows + np.where(flat, toward, 0), columns + np.where(flat, 0, toward)]
     softened = image.copy()
-    softened[rows, columns] = image[rows, columns] * (1 - share) + far * share + 0.5
+    mixed = image[rows, columns] * (1 - share) + far * share
+    if image.shape[2] == 4:  # the given image is premultiplied, as its alpha is 0 or 1; the new one is not
+        mixed[:, :3] *= 255 / np.maximum(mixed[:, 3:], 1e-3)
+    softened[rows, columns] = mixed + 0.5
     return softened
 
 

@@ -201,6 +201,11 @@ PAINT_BODY = """
   gl_FragData[0] = vec4(diffuseColor * shade, 1.0) + 0.0 * (finishVS.x + lightVS.y);
 """
 
+# Without a background, a gap between hair and forehead is no hole through the head: its inside is there, in the dark.
+INSIDE_BODY = """
+  if (!gl_FrontFacing) gl_FragData[0] = vec4(0.08 * diffuseColor, 1.0);
+"""
+
 
 # Where the graphics library lets text into its shaders. It promises none of these; a test says when one is gone.
 NORMAL_DECLARATIONS, NORMAL_STATEMENTS, LIGHT_STATEMENTS = (
@@ -237,13 +242,19 @@ def fragment_body() -> str:
     return body
 
 
-def shader_replacements(painted: bool = False) -> list[tuple[str, str, str]]:
-    """Return replacements in VTK's shaders for the materials, or for paint: (stage, marker, text)."""
+def shader_replacements(painted: bool = False, inside: bool = False) -> list[tuple[str, str, str]]:
+    """Return replacements in VTK's shaders: (stage, marker, text).
+
+    Args:
+        painted: paint in place of the materials.
+        inside: back faces are drawn, dark.
+    """
+    body = (PAINT_BODY if painted else fragment_body()) + (INSIDE_BODY if inside else "")
     return [
         ("Vertex", NORMAL_DECLARATIONS, f"{NORMAL_DECLARATIONS}\n{VERTEX_DECLARATIONS}"),
         ("Vertex", NORMAL_STATEMENTS, f"{NORMAL_STATEMENTS}\n{VERTEX_BODY}"),
         ("Fragment", NORMAL_DECLARATIONS, f"{NORMAL_DECLARATIONS}\n{FRAGMENT_DECLARATIONS}"),
-        ("Fragment", LIGHT_STATEMENTS, PAINT_BODY if painted else fragment_body()),
+        ("Fragment", LIGHT_STATEMENTS, body),
     ]
 
 
