@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from memorytalker.errors import InputError
 from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.files import read_json
 from memorytalker.places import assets_folder, remedy
+
+if TYPE_CHECKING:
+    from memorytalker.face.rig import HeadRig
 
 _SHIPPED = "assets/head"
 #: Folder of the shipped head.
@@ -93,6 +97,7 @@ class HeadMesh:
         base_index: (V,) nearest vertex in the numbering of MakeHuman's base.obj, -1 if there is none.
         descriptions: identity name -> a few words for readers.
         identity: the identity of `template` and `colors`.
+        rig: what a user's own head brings besides (`rigged_head.load_rigged_head`); None for any other.
     """
 
     template: np.ndarray
@@ -108,6 +113,7 @@ class HeadMesh:
     base_index: np.ndarray
     descriptions: Mapping[str, str] = field(default_factory=dict)
     identity: str = ""
+    rig: HeadRig | None = None
 
     @property
     def vertex_count(self) -> int:
@@ -125,7 +131,8 @@ class HeadMesh:
         if not self.blendshape_names:
             raise HeadError(f"This head has no blendshapes, so none called {name!r}; the shipped head has them.")
         if name not in self.blendshape_names:
-            raise HeadError(f"There is no blendshape {name!r}; the names are those of ARKit, such as 'jawOpen'.")
+            known = "it lacks that one" if name in ARKIT_NAMES else "the names are those of ARKit, such as 'jawOpen'"
+            raise HeadError(f"This head has no blendshape {name!r}; {known}.")
         return self.blendshapes[self.blendshape_names.index(name)]
 
     def offsets(self, weights: np.ndarray) -> np.ndarray:
