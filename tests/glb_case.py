@@ -85,7 +85,7 @@ def pieces() -> tuple[Piece, ...]:
         faces = head.faces[np.isin(head.faces, own).all(axis=1)]
         vertices, faces = head.template[own], np.searchsorted(own, faces)
         if share:
-            mesh = pyvista.PolyData.from_regular_faces(vertices, faces).decimate(share)
+            mesh = pyvista.PolyData.from_regular_faces(vertices, faces).decimate_pro(share, preserve_topology=True)
             vertices, faces = np.asarray(mesh.points, np.float32), mesh.regular_faces
         away, near = cKDTree(head.template[own]).query(vertices, k=3)
         weight = 1 / np.maximum(away, 1e-7)

@@ -33,7 +33,8 @@ class RigMaterial:
         color: base colour factor in linear light, red, green, blue and opacity in [0, 1].
         image: index of the base colour texture among the document's images, or None.
         repeat: whether the texture repeats (True) or its border goes on, across and down.
-        cutoff: opacity below which a point is not drawn; 0: all are.
+        cutoff: opacity below which a point is not drawn; 0: all are. Points of blended materials are drawn in full
+            where they are more than half opaque.
     """
 
     name: str = ""
@@ -104,9 +105,7 @@ def material_of(file: GltfFile, part: ScenePart) -> tuple[RigMaterial, np.ndarra
     texture = basic.get("baseColorTexture", glossy.get("diffuseTexture"))
     image, repeat, uv = _texture(file, part, texture)
     mode = found.get("alphaMode", "OPAQUE")
-    cutoff = {"MASK": _number(found.get("alphaCutoff"), 0.5), "BLEND": 0.5}.get(mode, 0.0)
-    if isinstance(mode, str) and mode != "OPAQUE" and cutoff > _opacity(color):
-        cutoff = 0.99 * _opacity(color)  # a part that is meant to be faint is drawn all the same
+    cutoff = {"MASK": _number(found.get("alphaCutoff"), 0.5), "BLEND": 0.5}.get(str(mode), 0.0)
     name = str(found.get("name", ""))[:100]
     return RigMaterial(name, _color(color), image, repeat, cutoff), bare if uv is None else uv
 
@@ -134,6 +133,8 @@ def _texture(file: GltfFile, part: ScenePart, texture: Any) -> tuple[int | None,
         return nothing
     described = file.entry("textures", texture.get("index"))
     image = described.get("source")
+    for extension in ("EXT_texture_webp", "KHR_texture_basisu"):
+        image = _extension(described, extension).get("source") if image is None else image
     if image is None:
         return nothing
     file.entry("images", image)
@@ -165,7 +166,3 @@ def _color(values: Any) -> tuple[float, float, float, float]:
     values = values if isinstance(values, list) and len(values) == 4 else [None] * 4
     red, green, blue, opacity = (min(max(_number(value, 1.0), 0.0), 1.0) for value in values)
     return red, green, blue, opacity
-
-
-def _opacity(values: Any) -> float:
-    return _color(values)[3]

@@ -22,7 +22,7 @@ import numpy as np
 from memorytalker.errors import ExecutionError
 from memorytalker.face.head import HeadError, HeadMesh
 from memorytalker.options import RenderOptions
-from memorytalker.rendering import scene
+from memorytalker.rendering import scene, textures
 from memorytalker.rendering.dirty_rect import Box, moving_box
 from memorytalker.rendering.edges import soften_edges
 from memorytalker.rendering.surface import Patch, Surface
@@ -197,8 +197,11 @@ class _Stage:
         self.options, self.painted = options, painted
         self.box: Box | None = None  # the part of the frame that is drawn; None: all of it
         self.camera, pixel = scene.frame_head(head, options), scene.metres_per_pixel(head, options)
-        self.surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel)
+        self.surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel, scene.twins_of(head))
         attributes = scene.vertex_attributes(head, self.surface, options)
+        self.atlas = textures.make_atlas(head.rig, options.height) if head.rig and textures.is_textured(head) else None
+        if self.atlas is not None:
+            attributes |= textures.texture_attributes(head, self.surface, self.atlas)
         self.plotter = _open_plotter(options)
         self._prepare(options)
         self.empty = self._read()
@@ -237,7 +240,10 @@ class _Stage:
         actor.SetMapper(mapper)
         actor.GetProperty().SetInterpolationToPhong()
         actor.GetProperty().BackfaceCullingOn()
-        for stage, place, text in scene.shader_replacements(self.painted):
+        if self.atlas is not None:
+            self.mesh.active_texture_coordinates = attributes["place"]
+            actor.SetTexture(_texture(self.atlas.image))
+        for stage, place, text in scene.shader_replacements(self.painted, self.atlas is not None):
             add = getattr(actor.GetShaderProperty(), f"Add{stage}ShaderReplacement")
             add(place, True, text, False)
         self.plotter.renderer.AddActor(actor)
@@ -302,6 +308,22 @@ class _Stage:
     def close(self) -> None:
         """Release the graphics context, in the thread that made it."""
         self.plotter.close()
+
+
+def _texture(image: np.ndarray) -> Any:
+    """An image (S, S, 4) uint8 as a texture, the first row at coordinate 0."""
+    import pyvista
+    from vtkmodules.vtkRenderingCore import vtkTexture
+
+    data = pyvista.ImageData(dimensions=(image.shape[1], image.shape[0], 1))
+    data.point_data["texels"] = image.reshape(-1, 4)
+    data.point_data.active_scalars_name = "texels"
+    texture = vtkTexture()
+    texture.SetInputDataObject(data)
+    texture.SetColorModeToDirectScalars()
+    texture.InterpolateOn()
+    texture.RepeatOff()
+    return texture
 
 
 def _open_plotter(options: RenderOptions) -> Any:
