@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from memorytalker.errors import InputError
 from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.files import read_json
 from memorytalker.places import assets_folder, remedy
+
+if TYPE_CHECKING:
+    from memorytalker.face.rig import HeadRig
 
 _SHIPPED = "assets/head"
 #: Folder of the shipped head.
@@ -95,6 +99,7 @@ class HeadMesh:
         identity: the identity of `template` and `colors`.
         motion_mix: (K, 52) float64, the basis of speech motion as a mix of the blendshapes (`motion_space`); None if
             the head has none.
+        rig: what a user's own head brings besides (`rigged_head.load_rigged_head`); None for any other.
     """
 
     template: np.ndarray
@@ -111,6 +116,7 @@ class HeadMesh:
     descriptions: Mapping[str, str] = field(default_factory=dict)
     identity: str = ""
     motion_mix: np.ndarray | None = None
+    rig: HeadRig | None = None
 
     @property
     def vertex_count(self) -> int:
@@ -128,7 +134,8 @@ class HeadMesh:
         if not self.blendshape_names:
             raise HeadError(f"This head has no blendshapes, so none called {name!r}; the shipped head has them.")
         if name not in self.blendshape_names:
-            raise HeadError(f"There is no blendshape {name!r}; the names are those of ARKit, such as 'jawOpen'.")
+            known = "it lacks that one" if name in ARKIT_NAMES else "the names are those of ARKit, such as 'jawOpen'"
+            raise HeadError(f"This head has no blendshape {name!r}; {known}.")
         return self.blendshapes[self.blendshape_names.index(name)]
 
     def offsets(self, weights: np.ndarray) -> np.ndarray:

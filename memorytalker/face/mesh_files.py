@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 from memorytalker.extras import to_install
 from memorytalker.face.head import HeadError, HeadMesh, Landmarks, Regions, load_head
+from memorytalker.face.mesh_order import check_likely_order, check_open_order, far_sides
 
 #: Number of vertices -> the known mesh, and where to get it.
 KNOWN_MESHES = MappingProxyType(
@@ -35,8 +37,6 @@ MESH_PLACES = MappingProxyType(
 )
 #: The longest side of a head's bounding box in metres, from a bare face to a head with shoulders.
 SIDES = (0.1, 1.0)
-#: If the median triangle side exceeds this share of the head's size, its vertices are in another order.
-LONGEST_MEDIAN_SIDE = 0.35
 SKIN, LIPS = (214, 160, 136), (190, 112, 104)  # sRGB
 #: Colours of an eyeball up to an angle, in degrees, from its axis.
 PUPIL, IRIS, EYE_WHITE = (9.0, (24, 20, 20)), (26.0, (96, 74, 58)), (180.0, (226, 216, 208))
@@ -143,7 +143,7 @@ def head_for(
         The head.
 
     Raises:
-        HeadError: a mesh that does not fit, or none; the message names the file to get.
+        HeadError: a mesh that does not fit or has another vertex order, or none; the message names the file to get.
     """
     if mesh is not None:
         head = load_mesh_head(mesh, templates, regions)
@@ -152,6 +152,8 @@ def head_for(
                 f"{mesh} has {head.vertex_count} vertices but these weights move {vertex_count}; "
                 f"get {expected_mesh(vertex_count)}."
             )
+        if not templates:
+            _check_weights_order(head, Path(mesh))
         return head
     shipped = load_head()
     if shipped.vertex_count == vertex_count:
@@ -159,6 +161,41 @@ def head_for(
     if drawn:
         raise HeadError(misfit(vertex_count))
     return bare_head(vertex_count, templates, regions)
+
+
+def head_with_template(head: HeadMesh, mesh: Path) -> HeadMesh:
+    """Give a head another face: a mesh in its own vertex order, such as a sculpted copy of the open head.
+
+    Args:
+        head: the open head, whose blendshapes the face takes.
+        mesh: a .ply or .obj file in metres, y up, face towards +z.
+
+    Returns:
+        The head with one identity more, named after the file, which is its own now.
+
+    Raises:
+        HeadError: a file that is no mesh, is not in metres, or has another vertex order.
+    """
+    mesh = Path(mesh)
+    given = load_mesh_head(mesh)
+    check_open_order(head, given.template, given.faces, mesh.name)
+    return replace(
+        head,
+        template=given.template,
+        identities={**head.identities, mesh.stem: given.template},
+        identity_colors={**head.identity_colors, mesh.stem: head.colors},
+        descriptions={**head.descriptions, mesh.stem: f"from {mesh.name}"},
+        identity=mesh.stem,
+    )
+
+
+def _check_weights_order(head: HeadMesh, mesh: Path) -> None:
+    """Refuse a mesh as large as the one that the weights move, but in another order."""
+    shipped = load_head()
+    if head.vertex_count == shipped.vertex_count:
+        check_open_order(shipped, head.template, head.faces, mesh.name)
+    else:
+        check_likely_order(head.template, head.faces, mesh.name, expected_mesh(head.vertex_count))
 
 
 def find_mesh(folder: Path, vertex_count: int) -> Path | None:
@@ -243,8 +280,7 @@ def _check_size(vertices: np.ndarray, mesh: Path) -> None:
 
 def _check_order(template: np.ndarray, faces: np.ndarray, mesh: Path) -> None:
     """Refuse a mesh whose neighbours are far apart in the template: its vertices are in another order."""
-    sides = np.linalg.norm(template[faces] - template[np.roll(faces, 1, axis=1)], axis=2)
-    if np.median(sides) > LONGEST_MEDIAN_SIDE * np.ptp(template, axis=0).max():
+    if far_sides(template, faces):
         raise HeadError(
             f"{mesh} has as many vertices as the templates but in another order; get {expected_mesh(len(template))}."
         )

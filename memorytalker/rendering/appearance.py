@@ -17,6 +17,7 @@ from memorytalker.rendering import scene
 from memorytalker.rendering.lighting import Light, find_light, fingerprint, shipped_light
 from memorytalker.rendering.renderer import FLATTEST, LONGEST_SIDE
 from memorytalker.rendering.surface import Surface
+from memorytalker.rendering.textures import baked_colors
 
 #: Number of cached appearances: the shipped identities, and some more.
 CACHED = 16
@@ -83,14 +84,14 @@ def _cached_appearance(key: _HeadKey) -> HeadAppearance:
     head = dataclasses.replace(key.head, template=key.head.template * np.float32(scale))
     options = {name: RenderOptions(camera=name) for name in scene.AZIMUTHS}
     pixel = scene.metres_per_pixel(head, options["front"])
-    surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel)
+    surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel, scene.twins_of(head))
     appearance = HeadAppearance(
         template=head.template.astype(np.float32),
         scale=scale,
         faces=surface.faces,
         edges=surface.edges,
         fine_faces=surface.fine_faces,
-        colors=head.colors,
+        colors=baked_colors(head),
         finishes=scene.vertex_finishes(head),
         light=shipped_light(head) or find_light(head, surface, (0.0,)),
         cameras=MappingProxyType({name: scene.frame_head(head, option) for name, option in options.items()}),

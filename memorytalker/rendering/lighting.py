@@ -66,7 +66,7 @@ def light_direction(azimuth: float, elevation: float) -> tuple[float, float, flo
 def find_light(head: HeadMesh, surface: Surface, azimuths: tuple[float, ...]) -> Light:
     """Compute the light that reaches every vertex of a head.
 
-    A share is the larger of that of the neutral face and, if the head has blendshapes, that of an open mouth. So teeth
+    A share is the larger of that of the neutral face and, if the head can open it, that of an open mouth. So teeth
     and the inside of the lips are dark because they lie deep, and not because closed lips cover them.
 
     Args:
@@ -80,8 +80,9 @@ def find_light(head: HeadMesh, surface: Surface, azimuths: tuple[float, ...]) ->
     cone = [light_direction(KEY[0] + a, KEY[1] + e) for a, e in ((0, 0), (12, 0), (-12, 0), (0, 10), (0, -10), (7, 7))]
     around = sphere_directions(32)
     poses = [(head.template, around)]
-    if head.blendshape_names:
-        opened = sum(np.float32(weight) * head.blendshape(name) for name, weight in OPEN_MOUTH.items())
+    opening = {name: weight for name, weight in OPEN_MOUTH.items() if name in head.blendshape_names}
+    if opening:
+        opened = sum(np.float32(weight) * head.blendshape(name) for name, weight in opening.items())
         poses.append((head.template + opened, around[around[:, 2] > 0]))
     sky, keys = np.zeros(head.vertex_count, np.float32), np.zeros((len(azimuths), head.vertex_count), np.float32)
     for vertices, directions in poses:

@@ -23,7 +23,7 @@ from memorytalker.errors import ExecutionError
 from memorytalker.face.frames import Frames, blocks
 from memorytalker.face.head import HeadError, HeadMesh
 from memorytalker.options import RenderOptions
-from memorytalker.rendering import scene
+from memorytalker.rendering import scene, textures
 from memorytalker.rendering.dirty_rect import Box, moving_box
 from memorytalker.rendering.edges import soften_edges
 from memorytalker.rendering.surface import Patch, Surface
@@ -215,8 +215,11 @@ class _Stage:
         self.channels = 4 if options.transparent else 3
         self.box: Box | None = None  # the part of the frame that is drawn; None: all of it
         self.camera, pixel = scene.frame_head(head, options), scene.metres_per_pixel(head, options)
-        self.surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel)
+        self.surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel, scene.twins_of(head))
         attributes = scene.vertex_attributes(head, self.surface, options)
+        self.atlas = textures.make_atlas(head.rig, options.height) if head.rig and textures.is_textured(head) else None
+        if self.atlas is not None:
+            attributes |= textures.texture_attributes(head, self.surface, self.atlas)
         self.plotter = _open_plotter(options)
         self._prepare(options)
         self.empty = self._read()
@@ -262,7 +265,11 @@ class _Stage:
         actor.SetMapper(mapper)
         actor.GetProperty().SetInterpolationToPhong()
         actor.GetProperty().SetBackfaceCulling(not self.options.transparent)
-        for stage, place, text in scene.shader_replacements(self.painted, inside=self.options.transparent):
+        if self.atlas is not None:
+            self.mesh.active_texture_coordinates = attributes["place"]
+            actor.SetTexture(_texture(self.atlas.image))
+        replacements = scene.shader_replacements(self.painted, self.options.transparent, self.atlas is not None)
+        for stage, place, text in replacements:
             add = getattr(actor.GetShaderProperty(), f"Add{stage}ShaderReplacement")
             add(place, True, text, False)
         self.plotter.renderer.AddActor(actor)
@@ -341,6 +348,22 @@ def _survey(surface: Surface, frames: Frames, eye: np.ndarray) -> tuple[np.ndarr
         seen |= surface.seen(block, eye)
         lowest, highest = np.minimum(lowest, block.min(axis=0)), np.maximum(highest, block.max(axis=0))
     return seen, lowest, highest
+
+
+def _texture(image: np.ndarray) -> Any:
+    """An image (S, S, 4) uint8 as a texture, the first row at coordinate 0."""
+    import pyvista
+    from vtkmodules.vtkRenderingCore import vtkTexture
+
+    data = pyvista.ImageData(dimensions=(image.shape[1], image.shape[0], 1))
+    data.point_data["texels"] = image.reshape(-1, 4)
+    data.point_data.active_scalars_name = "texels"
+    texture = vtkTexture()
+    texture.SetInputDataObject(data)
+    texture.SetColorModeToDirectScalars()
+    texture.InterpolateOn()
+    texture.RepeatOff()
+    return texture
 
 
 def _open_plotter(options: RenderOptions) -> Any:

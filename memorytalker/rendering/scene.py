@@ -15,6 +15,7 @@ import numpy as np
 
 from memorytalker.face.head import HeadMesh
 from memorytalker.options import RenderOptions
+from memorytalker.rendering import textures
 from memorytalker.rendering.lighting import KEY, light_direction, light_of
 from memorytalker.rendering.surface import Surface
 
@@ -208,10 +209,11 @@ INSIDE_BODY = """
 
 
 # Where the graphics library lets text into its shaders. It promises none of these; a test says when one is gone.
-NORMAL_DECLARATIONS, NORMAL_STATEMENTS, LIGHT_STATEMENTS = (
+NORMAL_DECLARATIONS, NORMAL_STATEMENTS, LIGHT_STATEMENTS, TEXTURE_STATEMENTS = (
     "//VTK::Normal::Dec",
     "//VTK::Normal::Impl",
     "//VTK::Light::Impl",
+    "//VTK::TCoord::Impl",
 )
 
 
@@ -242,24 +244,37 @@ def fragment_body() -> str:
     return body
 
 
-def shader_replacements(painted: bool = False, inside: bool = False) -> list[tuple[str, str, str]]:
+def shader_replacements(
+    painted: bool = False, inside: bool = False, textured: bool = False
+) -> list[tuple[str, str, str]]:
     """Return replacements in VTK's shaders: (stage, marker, text).
 
     Args:
         painted: paint in place of the materials.
         inside: back faces are drawn, dark.
+        textured: the head has an atlas of textures.
     """
-    body = (PAINT_BODY if painted else fragment_body()) + (INSIDE_BODY if inside else "")
+    declared, stated, read, used = VERTEX_DECLARATIONS, VERTEX_BODY, FRAGMENT_DECLARATIONS, ""
+    if textured:
+        declared, stated = declared + textures.VERTEX_DECLARATIONS, stated + textures.VERTEX_BODY
+        read, used = read + textures.FRAGMENT_DECLARATIONS, textures.FRAGMENT_BODY
+    body = (PAINT_BODY if painted else used + fragment_body()) + (INSIDE_BODY if inside else "")
     return [
-        ("Vertex", NORMAL_DECLARATIONS, f"{NORMAL_DECLARATIONS}\n{VERTEX_DECLARATIONS}"),
-        ("Vertex", NORMAL_STATEMENTS, f"{NORMAL_STATEMENTS}\n{VERTEX_BODY}"),
-        ("Fragment", NORMAL_DECLARATIONS, f"{NORMAL_DECLARATIONS}\n{FRAGMENT_DECLARATIONS}"),
+        ("Vertex", NORMAL_DECLARATIONS, f"{NORMAL_DECLARATIONS}\n{declared}"),
+        ("Vertex", NORMAL_STATEMENTS, f"{NORMAL_STATEMENTS}\n{stated}"),
+        ("Fragment", NORMAL_DECLARATIONS, f"{NORMAL_DECLARATIONS}\n{read}"),
         ("Fragment", LIGHT_STATEMENTS, body),
+        *([("Fragment", TEXTURE_STATEMENTS, "")] if textured else []),  # the body above reads the texture
     ]
 
 
 def _vector(values: Iterable[float]) -> str:
     return "vec3(" + ", ".join(f"{value:.5f}" for value in values) + ")"
+
+
+def twins_of(head: HeadMesh) -> np.ndarray | None:
+    """Return the vertices that share a normal, as `Surface` takes them; None for a head without a texture's seams."""
+    return None if head.rig is None else head.rig.twins
 
 
 def vertex_attributes(head: HeadMesh, surface: Surface, options: RenderOptions) -> dict[str, np.ndarray]:
