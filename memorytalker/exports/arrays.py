@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from memorytalker.exports.take import ExportFormat, Take
+from memorytalker.exports.take import ExportFormat, MemoryTrace, Take
 from memorytalker.exports.text import REPORTED, provenance, residual
 from memorytalker.files import write_whole
 
@@ -23,6 +23,8 @@ def _write_curves(take: Take, path: Path) -> tuple[Path, ...]:
         "fps": np.array(curves.fps),
         "provenance": np.array(_described(take)),
     }
+    if take.memory is not None:
+        arrays |= _memory(take.memory)
     write_whole(path, lambda part: np.savez_compressed(part, **arrays))  # type: ignore[arg-type]
     return (path,)
 
@@ -46,11 +48,18 @@ def _write_frames(take: Take, path: Path) -> None:
                     take.progress(begin, frames, "export")
                 block = np.asarray(take.frames[begin : begin + REPORTED])
                 file.write(np.ascontiguousarray(block, "<f4").tobytes())
-        for name, value in {"fps": np.array(take.fps), "provenance": np.array(_described(take))}.items():
+        more = {"fps": np.array(take.fps), "provenance": np.array(_described(take))}
+        for name, value in (more | ({} if take.memory is None else _memory(take.memory))).items():
             with archive.open(f"{name}.npy", "w") as file:
                 np.lib.format.write_array(file, value)
     if take.progress is not None:
         take.progress(frames, frames, "export")
+
+
+def _memory(trace: MemoryTrace) -> dict[str, np.ndarray]:
+    """The memory address (T, n), the style weights (n,) and the names of the slots."""
+    labels = np.array(trace.slot_labels)
+    return {"memory_address": trace.address, "style_weights": trace.style_weights, "slot_labels": labels}
 
 
 def _described(take: Take) -> str:

@@ -16,8 +16,10 @@ import numpy as np
 
 from memorytalker.exports.glb import COMPONENTS, TRIANGLES, VERTICES, GlbBuilder, add_times, bounds
 from memorytalker.exports.primitives import ROUGHNESS, Primitive, split_by_material
+from memorytalker.exports.rig import write as write_rig
 from memorytalker.exports.take import ExportError, ExportFormat, Take
-from memorytalker.face.head import HeadMesh
+from memorytalker.face.head import ARKIT_NAMES, HeadMesh
+from memorytalker.face.visemes import VISEME_CURVES, viseme_poses
 from memorytalker.files import write_together
 from memorytalker.sound.decode import write_wav
 
@@ -241,10 +243,24 @@ def _linear_colors(colors: np.ndarray) -> np.ndarray:
     return np.concatenate([table[colors], np.full((len(colors), 1), 65535, np.uint16)], axis=1)
 
 
+def viseme_targets(head: HeadMesh) -> dict[str, np.ndarray]:
+    """Return the 15 visemes as morph targets: name -> offsets (V, 3) in metres; none for a head without all shapes."""
+    if set(head.blendshape_names) != set(ARKIT_NAMES):
+        return {}
+    return dict(zip(VISEME_CURVES, viseme_poses(head), strict=True))
+
+
+def _write(take: Take, path: Path) -> tuple[Path, ...]:
+    """A head of the user's own is written with its own names and materials, any other with the visemes as well."""
+    if take.head.rig is not None:
+        return write_rig(take, path)
+    return write_glb(take, path, viseme_targets(take.head))
+
+
 GLTF = ExportFormat(
     name="gltf",
     suffix=".glb",
     title="glTF 2.0 binary",
     summary="The head with its blendshapes and their motion, for Blender, Unreal, Unity, Godot and three.js.",
-    write=write_glb,
+    write=_write,
 )

@@ -51,11 +51,12 @@ def _write(take: Take, path: Path, options: RenderOptions) -> tuple[Path, ...]:
     return (write_video(path, frames, take.fps, take.waveform, len(take.frames), take.progress),)
 
 
-MP4 = ExportFormat("mp4", ".mp4", "MP4 video", "A video with sound that plays everywhere.", write_mp4)
+MP4 = ExportFormat("mp4", ".mp4", "MP4 video", "A video with sound that plays everywhere.", write_mp4, video=True)
 WEBM = ExportFormat(
     "webm",
     ".webm",
     "WebM video, transparent",
     "A video with sound and no background, for web pages, OBS and video editors.",
     write_webm,
+    video=True,
 )

@@ -20,11 +20,12 @@ import numpy as np
 from memorytalker.exports.glb import GlbBuilder, add_times
 from memorytalker.exports.take import ExportError, ExportFormat, Take
 from memorytalker.face.motion import FaceCurves
+from memorytalker.face.visemes import VRM_PRESETS, fit_visemes, vrm_presets
 from memorytalker.files import write_whole
 
 EXTENSION = "VRMC_vrm_animation"
 #: The five vowels of VRM, in the order of `vowel_weights`.
-VOWELS = ("aa", "ih", "ou", "ee", "oh")
+VOWELS = VRM_PRESETS
 BLINKS = ("blink", "blinkLeft", "blinkRight")
 #: Expressions of VRM that a file may set; a curve of such a name is that preset.
 PRESETS = (*VOWELS, *BLINKS, "happy", "angry", "sad", "relaxed", "surprised", "neutral")
@@ -37,29 +38,18 @@ BLOCK = 4096
 
 
 def vowel_weights(curves: FaceCurves) -> np.ndarray:
-    """Estimate the vowels of VRM from blendshapes of ARKit.
-
-    Three shares decide: how far the lips are open, rounded and wide. A round mouth is `oh` if it is open and `ou` if
-    not; a wide one is `ee` if it is open and `ih` if not; otherwise an open mouth is `aa`.
+    """Find the vowels of VRM in curves of ARKit, by way of the 15 visemes.
 
     Args:
-        curves: of any names; a shape that is missing counts as 0.
+        curves: by ARKit's names.
 
     Returns:
-        (T, 5) float32 in [0, 1] in the order of `VOWELS`; a row sums to 1 at most.
+        (T, 5) float32 in [0, 1] in the order of `VOWELS`.
+
+    Raises:
+        VisemeError: curves of no shape that the shipped head has.
     """
-    opening = np.clip((_curve(curves, "jawOpen") - _curve(curves, "mouthClose")) / FULLY_OPEN, 0.0, 1.0)
-    rounded = np.maximum(_curve(curves, "mouthFunnel"), _curve(curves, "mouthPucker"))
-    sides = [_both(curves, name) for name in ("mouthSmile", "mouthStretch", "mouthDimple")]
-    wide = np.clip(np.max(sides, axis=0) / FULLY_WIDE, 0.0, 1.0)
-    shares = {
-        "aa": opening * (1.0 - rounded) * (1.0 - wide),
-        "ih": (1.0 - opening) * (1.0 - rounded) * wide,
-        "ou": (1.0 - opening) * rounded,
-        "ee": opening * (1.0 - rounded) * wide,
-        "oh": opening * rounded,
-    }
-    return np.stack([shares[name] for name in VOWELS], axis=1).astype(np.float32)
+    return vrm_presets(fit_visemes(curves).curves.weights)
 
 
 def expressions(

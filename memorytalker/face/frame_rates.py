@@ -42,12 +42,17 @@ def at_frame_rate(curves: FaceCurves, fps: float) -> FaceCurves:
     changed = dataclasses.replace(curves, fps=fps)  # which checks the rate
     if changed.fps == curves.fps:
         return curves
-    weights, share = curves.weights.astype(np.float64), changed.fps / curves.fps
-    frames = max(1, round(len(weights) * share))
-    small = min(len(weights), frames) <= _DEGREE
-    fit = _interpolated if small or share > _MOST_FITTED + 1e-9 else _fitted
-    weights = np.clip(fit(weights, share, frames), 0.0, 1.0).astype(np.float32)
+    weights = np.clip(values_at_rate(curves.weights, curves.fps, changed.fps), 0.0, 1.0)
     return dataclasses.replace(changed, weights=weights)
+
+
+def values_at_rate(values: np.ndarray, fps: float, new_fps: float) -> np.ndarray:
+    """Resample values (T, n) from one frame rate to another, as `at_frame_rate` does with curves; float32."""
+    plain, share = values.astype(np.float64), new_fps / fps
+    frames = max(1, round(len(plain) * share))
+    small = min(len(plain), frames) <= _DEGREE
+    fit = _interpolated if small or share > _MOST_FITTED + 1e-9 else _fitted
+    return fit(plain, share, frames).astype(np.float32)
 
 
 def _interpolated(values: np.ndarray, share: float, frames: int) -> np.ndarray:

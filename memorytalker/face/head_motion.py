@@ -13,9 +13,11 @@ from typing import overload
 
 import numpy as np
 
+from memorytalker.face.frame_rates import at_frame_rate, values_at_rate
 from memorytalker.face.head import HeadError, HeadMesh
 from memorytalker.face.motion import FaceCurves, MotionError, resampled
 from memorytalker.face.motion_space import BLOCK, MotionSpace
+from memorytalker.face.rigged_head import curves_for
 from memorytalker.face.solve import CurveSolver, SolvedCurves
 
 
@@ -150,16 +152,18 @@ class HeadMotion:
         return cls(first.head, first.space, coordinates, first.fps, together)
 
     def resample(self, fps: float) -> HeadMotion:
-        """Return the motion at another frame rate; see `motion.resampled`."""
+        """Return the motion at another frame rate; see `frame_rates`, and `motion.resampled` for models of vertices."""
         if fps == self.fps:
             return self
+        if self.driving is not None:
+            return motion_of_curves(self.head, at_frame_rate(self.driving, fps))
+        resample = values_at_rate if self.space.shapes else resampled
         return HeadMotion(
             self.head,
             self.space,
-            resampled(self.coordinates, self.fps, fps),
+            resample(self.coordinates, self.fps, fps),
             float(fps),
-            None if self.expression is None else self.expression.resample(fps),
-            None if self.driving is None else self.driving.resample(fps),
+            None if self.expression is None else at_frame_rate(self.expression, fps),
         )
 
     def _offsets(self, which: slice) -> np.ndarray:
@@ -178,15 +182,16 @@ def motion_of_curves(head: HeadMesh, curves: FaceCurves) -> HeadMotion:
         curves: weights of ARKit's blendshapes by name.
 
     Returns:
-        The motion, whose coordinates are the weights of the head's own blendshapes.
+        The motion, whose coordinates are the weights of the head's blendshapes. A head of the user's own leaves out
+        what it lacks; `rigged_head.lost_curves` lists it.
 
     Raises:
         HeadError: a head without blendshapes.
-        MotionError: a curve that is not zero everywhere and that the head has not.
+        MotionError: a curve that is not zero everywhere and that the shipped head does not have.
     """
     if not head.blendshape_names:
         raise HeadError("This head has no blendshapes, so face curves cannot move it; the shipped head has them.")
-    ordered = curves.reordered(head.blendshape_names)
+    ordered = curves.reordered(head.blendshape_names) if head.rig is None else curves_for(head, curves)
     basis = head.blendshapes.reshape(len(head.blendshape_names), -1)
     space = MotionSpace("blendshapes", head.vertex_count, basis, None, head.blendshape_names)
-    return HeadMotion(head, space, ordered.weights, curves.fps, driving=ordered)
+    return HeadMotion(head, space, ordered.weights, curves.fps, driving=ordered if head.rig is None else curves)
