@@ -77,6 +77,7 @@ class BatchSettings:
         weights: as `Talker.from_pretrained` takes them; None: the shipped ones.
         device: None: the best there is.
         head: a head of one's own; None: the shipped one.
+        mapping: names of its morph targets, a JSON file; None: its own names are known.
         fps: frames per second of the files; None: those of the model.
         options: of the motion.
         curves: corrections of the curves.
@@ -89,6 +90,7 @@ class BatchSettings:
     weights: str | None = None
     device: str | None = None
     head: Path | None = None
+    mapping: Path | None = None
     fps: float | None = None
     options: AnimateOptions = field(default_factory=AnimateOptions)
     curves: CurveOptions = field(default_factory=CurveOptions)
@@ -285,7 +287,7 @@ def _animate(clip: BatchClip, settings: BatchSettings) -> dict[str, Any]:
     from memorytalker.remarks import remarks_on
     from memorytalker.sound.decode import load_waveform
 
-    talker, style = _loaded(settings.weights, settings.device, settings.head, settings.style)
+    talker, style = _loaded(settings.weights, settings.device, settings.head, settings.mapping, settings.style)
     waveform = load_waveform(clip.sound)
     animation = talker.animate(waveform, style, options=settings.options).adjusted(settings.curves)
     files: list[str] = []
@@ -316,12 +318,19 @@ def _outputs(clip: BatchClip, settings: BatchSettings) -> dict[str, Path]:
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(weights: str | None, device: str | None, head: Path | None, style: str) -> tuple[Any, Any]:
+def _loaded(
+    weights: str | None, device: str | None, head: Path | None, mapping: Path | None, style: str
+) -> tuple[Any, Any]:
     """The talker of this process, and the style argument of its `animate`."""
+    from memorytalker.face.own_head import load_own_head
     from memorytalker.pipeline import OWN_VOICE, Talker
+    from memorytalker.sound.decode import load_waveform
 
-    talker = Talker.from_pretrained(weights, device, head)
-    return talker, OWN_VOICE if style == OWN else None if style == NEUTRAL else talker.style_of(style)
+    talker = Talker.from_pretrained(weights, device)
+    if head is not None:
+        own = load_own_head(head, talker.head.vertex_count, mapping)
+        talker = Talker(talker.model, own, talker.device, talker.model_digest)
+    return talker, OWN_VOICE if style == OWN else None if style == NEUTRAL else load_waveform(Path(style))
 
 
 def _is_done(clip: BatchClip, settings: BatchSettings, known: dict[str, ClipReport], retry: bool) -> bool:

@@ -109,7 +109,7 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
     )
     add_flags(parser, AnimateOptions)
     add_curves(parser)
-    parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the head that the weights move")
+    exports.add_head(parser)
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="data set folder with neutral faces; a mesh in it is used"
     )
@@ -151,12 +151,15 @@ def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
     """Find the head that the chosen weights move. Raises HeadError if it must be `drawn` and its mesh is missing."""
     from memorytalker.face.mesh_files import find_mesh, head_for
     from memorytalker.face.motion_space import space_of
+    from memorytalker.face.own_head import load_own_head
     from memorytalker.weights import find_weights, read_manifest
 
     config = read_manifest(find_weights(chosen.weights)).model
     count = space_of(config.basis, config.coordinates).vertex_count
     if chosen.data is None:
-        return head_for(count, chosen.head, drawn=drawn)
+        if chosen.head is not None:
+            return load_own_head(chosen.head, count, chosen.mapping)
+        return head_for(count, drawn=drawn)
     from memorytalker.datasets.opening import open_dataset
 
     dataset = open_dataset(chosen.data)
@@ -183,7 +186,7 @@ def run_animate(chosen: argparse.Namespace) -> None:
     talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device, head)
     with progress_bar() as progress:
         animation = talker.animate(waveform, style, options=options, progress=progress)
-        for remark in remarks_on(animation, style):
+        for remark in (*remarks_on(animation, style), *exports.head_remarks(animation.head)):
             print(f"memorytalker: {remark}", file=sys.stderr)
         animation = animation.adjusted(curves)
         for path, each in outputs:
@@ -230,7 +233,7 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_flags(parser, AnimateOptions)
     add_curves(parser)
-    parser.add_argument("--head", type=Path, metavar="FILE", help="a head of your own: .glb, .gltf or .vrm")
+    exports.add_head(parser)
     add_talker(parser)
     add_render(parser)
 
@@ -241,7 +244,7 @@ def run_batch(chosen: argparse.Namespace) -> int:
 
     settings = batch.BatchSettings(
         chosen.out, tuple(dict.fromkeys(chosen.format)), {SELF: batch.OWN}.get(chosen.style, chosen.style),
-        chosen.weights, None if chosen.device == "auto" else chosen.device, chosen.head, chosen.fps,
+        chosen.weights, None if chosen.device == "auto" else chosen.device, chosen.head, chosen.mapping, chosen.fps,
         from_flags(AnimateOptions, chosen), from_flags(CurveOptions, chosen), render_options(chosen),
     )  # fmt: skip
     clips = batch.find_clips(chosen.source)

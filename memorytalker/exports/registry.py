@@ -17,7 +17,7 @@ from memorytalker.exports.vrma import VRMA, VRMA_PERFECT_SYNC
 #: Every format. Of formats with the same suffix the first is the default.
 FORMATS: tuple[ExportFormat, ...] = (
     MP4, WEBM, LIVE_LINK, CURVES_JSON, LAM_JSON, OMNIVERSE_JSON, VISEME_LIST, VISEME_CURVES_JSON, TALKING_HEAD,
-    RHUBARB_JSON, RHUBARB_TSV, GLTF, VRMA, VRMA_PERFECT_SYNC, USDA, USDC, CURVES_NPZ, VERTICES_NPZ,
+    RHUBARB_JSON, RHUBARB_TSV, GLTF, VRMA, VRMA_PERFECT_SYNC, USDA, USDC, VERTICES_NPZ, CURVES_NPZ,
 )  # fmt: skip
 
 
