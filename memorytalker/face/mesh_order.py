@@ -34,9 +34,7 @@ def check_open_order(head: HeadMesh, vertices: np.ndarray, faces: np.ndarray, na
         HeadError: another number of vertices, other triangles, or left and right exchanged.
     """
     if len(vertices) != head.vertex_count:
-        raise HeadError(
-            f"{name} has {len(vertices)} vertices where the open head has {head.vertex_count}; {_HOW}."
-        )
+        raise HeadError(f"{name} has {len(vertices)} vertices where the open head has {head.vertex_count}; {_HOW}.")
     known, own = _rows(head.faces), _rows(faces)
     shared = len(np.intersect1d(known, own))
     if shared < len(known) or shared < len(own):
