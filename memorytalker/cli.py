@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from memorytalker.batch import commands as batch
 from memorytalker.comparison import commands as comparison
 from memorytalker.corpus import commands as corpus
 from memorytalker.datasets import commands as datasets
@@ -20,7 +21,6 @@ from memorytalker.errors import InputError, MemoryTalkerError
 from memorytalker.evaluation import commands as evaluation
 from memorytalker.experiments import commands as experiments
 from memorytalker.exports import commands as exports
-from memorytalker.exports.registry import FORMATS
 from memorytalker.extras import missing_extra
 from memorytalker.flags import add_flags, from_flags
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
@@ -215,22 +215,7 @@ def run_formats(chosen: argparse.Namespace) -> None:
 
 def add_batch(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `batch`."""
-    parser.add_argument("source", type=Path, help="a folder of sounds, or a text file with one path per line")
-    parser.add_argument("out", type=Path, help="output folder; a batch that was broken off is continued there")
-    parser.add_argument(
-        "--format", action="append", required=True, choices=[each.name for each in FORMATS], metavar="NAME",
-        help="format to write, may be given several times; 'memorytalker formats' lists them",
-    )  # fmt: skip
-    parser.add_argument(
-        "--style", default=SELF, metavar="SOUND",
-        help=f"speaking style: '{SELF}' (each clip's own voice), '{NEUTRAL}', or a sound file (default: {SELF})",
-    )  # fmt: skip
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="worker processes (default: %(default)s)")
-    parser.add_argument("--retry", action="store_true", help="do clips again that ended in an error last time")
-    parser.add_argument(
-        "--ray", nargs="?", const="local", metavar="ADDRESS",
-        help="spread the clips over Ray: on this machine, or on the cluster of ADDRESS, which must see all files",
-    )  # fmt: skip
+    batch.add_batch(parser)
     add_flags(parser, AnimateOptions)
     add_curves(parser)
     exports.add_head(parser)
@@ -240,18 +225,9 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
 
 def run_batch(chosen: argparse.Namespace) -> int:
     """Animate a folder or a list of sounds; bad input if a clip could not be used."""
-    from memorytalker import batch
-
-    settings = batch.BatchSettings(
-        chosen.out, tuple(dict.fromkeys(chosen.format)), {SELF: batch.OWN}.get(chosen.style, chosen.style),
-        chosen.weights, None if chosen.device == "auto" else chosen.device, chosen.head, chosen.mapping, chosen.fps,
-        from_flags(AnimateOptions, chosen), from_flags(CurveOptions, chosen), render_options(chosen),
-    )  # fmt: skip
-    clips = batch.find_clips(chosen.source)
+    device = None if chosen.device == "auto" else chosen.device
     with progress_bar() as progress:
-        reports = batch.run_batch(clips, settings, chosen.jobs, chosen.retry, chosen.ray, progress)
-    print(f"{chosen.out}: {batch.summary(reports)}.")
-    return BAD_INPUT if any(report.error for report in reports) else DONE
+        return DONE if batch.run_batch(chosen, device, render_options(chosen), progress) else BAD_INPUT
 
 
 # page, bench and doctor
