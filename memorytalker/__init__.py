@@ -8,30 +8,37 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from memorytalker.version import VERSION
+
 if TYPE_CHECKING:
-    from memorytalker.animation import Animation, AnimationError, MotionPiece
+    from memorytalker.animation import Animation, MotionPiece
     from memorytalker.config import ConfigError, ModelConfig
     from memorytalker.errors import ExecutionError, InputError, MemoryTalkerError
+    from memorytalker.exports.take import ExportError
     from memorytalker.face.head import HeadError, HeadMesh, load_head
-    from memorytalker.face.motion import MotionError
-    from memorytalker.options import AnimateOptions, RenderOptions
+    from memorytalker.face.head_motion import HeadMotion
+    from memorytalker.face.motion import FaceCurves, MotionError
+    from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
     from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError
     from memorytalker.rendering.renderer import RenderError
     from memorytalker.rendering.video import VideoError
     from memorytalker.sound.decode import AudioError, Waveform, load_waveform
     from memorytalker.weights import WeightsError
 
-__version__ = "0.1.0"
+__version__ = VERSION
 #: Where each public name lives.
 _HOMES = {
     "AnimateOptions": "options",
     "Animation": "animation",
-    "AnimationError": "animation",
     "AudioError": "sound.decode",
     "ConfigError": "config",
+    "CurveOptions": "options",
     "ExecutionError": "errors",
+    "ExportError": "exports.take",
+    "FaceCurves": "face.motion",
     "HeadError": "face.head",
     "HeadMesh": "face.head",
+    "HeadMotion": "face.head_motion",
     "InputError": "errors",
     "MemoryTalkerError": "errors",
     "ModelConfig": "config",
@@ -52,12 +59,15 @@ __all__ = [
     "OWN_VOICE",
     "AnimateOptions",
     "Animation",
-    "AnimationError",
     "AudioError",
     "ConfigError",
+    "CurveOptions",
     "ExecutionError",
+    "ExportError",
+    "FaceCurves",
     "HeadError",
     "HeadMesh",
+    "HeadMotion",
     "InputError",
     "MemoryTalkerError",
     "ModelConfig",

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
-from memorytalker.errors import InputError
+from memorytalker.exports.saving import save_motion
+from memorytalker.exports.take import MemoryTrace, Provenance
+from memorytalker.face.adjust import adjusted
 from memorytalker.face.head import HeadMesh
-from memorytalker.face.motion import resampled
-from memorytalker.files import write_whole
-from memorytalker.options import RenderOptions
+from memorytalker.face.head_motion import HeadMotion
+from memorytalker.face.motion import FaceCurves
+from memorytalker.options import CurveChanges, CurveOptions, RenderOptions
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import Waveform
-
-
-class AnimationError(InputError):
-    """An animation that cannot be saved as asked; the message is one plain sentence that names the remedy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,17 +27,30 @@ class MotionPiece:
 
     Args:
         first_frame: number of the piece's first frame in the whole stream, from 0.
-        vertices: (t, V, 3) float32 in metres, y up.
+        motion: of the piece's t frames.
         memory_address: (t, n) float32, share of each of the n memory slots in a frame; rows sum to 1.
         style_weights: (n,) float32, the same in all pieces of a stream; ones for the neutral style.
-        fps: frames per second.
     """
 
     first_frame: int
-    vertices: np.ndarray
+    motion: HeadMotion
     memory_address: np.ndarray
     style_weights: np.ndarray
-    fps: int
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return self.motion.fps
+
+    @property
+    def curves(self) -> FaceCurves:
+        """Weights (t, 52) of ARKit's blendshapes by name, in [0, 1]."""
+        return self.motion.curves
+
+    @property
+    def vertices(self) -> np.ndarray:
+        """(t, V, 3) float32 in metres, y up."""
+        return self.motion.vertices
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,84 +58,111 @@ class Animation:
     """A talking head over time. Metres, y up, the face towards +z, the head's own left towards +x.
 
     Args:
-        vertices: (T, V, 3) float32 in metres.
-        fps: frames per second.
+        motion: of T frames.
         memory_address: (T, n) float32, share of each of the n memory slots in a frame; rows sum to 1.
         style_weights: (n,) float32, weight of each slot in this speaking style; ones for the neutral style.
         slot_labels: names of the n slots.
         waveform: the animated sound, 16 kHz, mono.
-        head: the mesh, with the chosen identity.
+        provenance: where the motion comes from; exported files say it.
     """
 
-    vertices: np.ndarray
-    fps: int
+    motion: HeadMotion
     memory_address: np.ndarray
     style_weights: np.ndarray
     slot_labels: tuple[str, ...]
     waveform: Waveform
-    head: HeadMesh
+    provenance: Provenance
+
+    def __len__(self) -> int:
+        """T."""
+        return len(self.motion)
+
+    @property
+    def head(self) -> HeadMesh:
+        """The mesh, with the chosen identity."""
+        return self.motion.head
+
+    @property
+    def fps(self) -> float:
+        """Frames per second."""
+        return self.motion.fps
+
+    @property
+    def coordinates(self) -> np.ndarray:
+        """What the network predicts: (T, K) float32 in metres, in the basis of the head; K = 3 V for vertices."""
+        return self.motion.coordinates
+
+    @property
+    def curves(self) -> FaceCurves:
+        """Weights (T, 52) of ARKit's blendshapes by name, in [0, 1]. Raises HeadError for a head without any."""
+        return self.motion.curves
+
+    @property
+    def lip_residual_mm(self) -> float:
+        """The largest distance, in millimetres, of a lip vertex between `curves` and the predicted motion."""
+        return self.motion.solved.residual_mm
+
+    @property
+    def vertices(self) -> np.ndarray:
+        """(T, V, 3) float32 in metres, y up, made anew at each call: 116 kB a frame. `frames` takes no memory."""
+        return self.motion.vertices
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yield the vertices (V, 3) float32 in metres of one frame after the other."""
+        return iter(self.motion)
+
+    def adjusted(self, options: CurveOptions = CurveOptions(), **changes: Unpack[CurveChanges]) -> Animation:
+        """Return the animation with gains and offsets applied to its curves; the network does not run again.
+
+        Args:
+            options: gains, offsets and strengths of the upper and lower face.
+            changes: fields of CurveOptions as keywords; they replace those of `options`.
+
+        Returns:
+            The animation, moved by the changed curves; itself if nothing changes.
+
+        Raises:
+            ConfigError: an option out of range.
+            HeadError: a head without blendshapes.
+            MotionError: a gain or an offset of a curve that the head does not have.
+            TypeError: a keyword that is no option.
+        """
+        motion = adjusted(self.motion, options.changed(**changes))
+        return self if motion is self.motion else dataclasses.replace(self, motion=motion)
 
     def save(
         self,
         path: str | Path,
+        format: str | None = None,
+        *,
+        fps: float | None = None,
         render: RenderOptions = RenderOptions(),
         progress: Progress | None = None,
-    ) -> Path:
+    ) -> tuple[Path, ...]:
         """Write the animation to a file. The file appears when it is complete; a failure leaves none.
 
         Args:
-            path: its suffix selects the format. .mp4: a video with the sound. .npz: arrays `vertices` (T, V, 3),
-                `fps`, `memory_address`, `style_weights` and `slot_labels`; for a head whose neutral face is unknown
-                (`mesh_files.bare_head`) `offsets` (T, V, 3) instead of `vertices`.
-            render: how a video is rendered, and its frame rate.
-            progress: called as progress(frames done, frames in total, stage) while a video is rendered.
+            path: the file; its suffix selects the format: .mp4, .csv, .json, .glb and others, as `exports.registry`
+                lists them.
+            format: name of a format, for suffixes that several share, such as "visemes"; None: the first.
+            fps: frames per second of the file; None: those of the animation, and of a video those of `render`.
+            render: how a video is rendered.
+            progress: called as progress(frames done, frames in total, stage); what it raises cancels.
 
         Returns:
-            The path.
+            The files written, `path` first: some formats have their sound or their mesh beside them.
 
         Raises:
-            AnimationError: an unknown suffix, or a folder that cannot be written to.
-            HeadError: a video of a head without triangles.
-            RenderError: frames that cannot be rendered, for example without OpenGL.
-            VideoError: a video that cannot be written.
+            ExportError, HeadError, RenderError, VideoError: as `exports.saving.save_motion`.
         """
-        path = Path(path)
-        write = _FORMATS.get(path.suffix.lower())
-        if write is None:
-            raise AnimationError(
-                f"An animation is saved as {', '.join(_FORMATS)}, not as {path.suffix or path.name!r}."
-            )
-        if path.is_dir() or not path.parent.is_dir():
-            raise AnimationError(f"{path} cannot be written; name a file in a folder that exists.")
-        try:
-            write_whole(path, lambda part: write(self, part, render, progress))
-        except OSError as error:
-            reason = error.strerror or error
-            raise AnimationError(f"{path} cannot be written ({reason}); choose another folder, or make room.") from None
-        return path
-
-
-def _save_video(animation: Animation, path: Path, render: RenderOptions, progress: Progress | None) -> None:
-    from memorytalker.rendering import render_frames, write_video
-
-    vertices = animation.vertices
-    if render.fps != animation.fps:
-        vertices = resampled(vertices, animation.fps, render.fps)
-    frames = render_frames(animation.head, vertices, render)
-    write_video(path, frames, render.fps, animation.waveform, len(vertices), progress)
-
-
-def _save_arrays(animation: Animation, path: Path, render: RenderOptions, progress: Progress | None) -> None:
-    name = "vertices" if animation.head.template.any() else "offsets"
-    arrays: dict[str, Any] = {
-        name: animation.vertices,
-        "fps": animation.fps,
-        "memory_address": animation.memory_address,
-        "style_weights": animation.style_weights,
-        "slot_labels": np.array(animation.slot_labels),
-    }
-    with path.open("wb") as file:
-        np.savez(file, **arrays)
-
-
-_FORMATS = MappingProxyType({".mp4": _save_video, ".npz": _save_arrays})
+        return save_motion(
+            self.motion,
+            Path(path),
+            format,
+            provenance=self.provenance,
+            waveform=self.waveform,
+            memory=MemoryTrace(self.memory_address, self.style_weights, self.slot_labels),
+            fps=fps,
+            render=render,
+            progress=progress,
+        )

@@ -118,7 +118,7 @@ def measure(
 
 
 class _Stopwatch:
-    """Adds up the spans between `start` and `stop`."""
+    """Adds up the times between `start` and `stop`."""
 
     def __init__(self) -> None:
         self.seconds, self._since = 0.0, 0.0
@@ -131,7 +131,7 @@ class _Stopwatch:
 
 
 def _video(animation: Any, options: RenderOptions) -> tuple[float, float, int]:
-    """Write the animation as a video; seconds of waiting for frames, seconds of all else, number of frames."""
+    """Write the animation as a video; return seconds spent waiting for frames, seconds of the rest, and frames."""
     from memorytalker.face.motion import resampled
     from memorytalker.rendering import render_frames, write_video
 

@@ -13,15 +13,17 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from memorytalker.batch import commands as batch
 from memorytalker.comparison import commands as comparison
 from memorytalker.corpus import commands as corpus
 from memorytalker.datasets import commands as datasets
 from memorytalker.errors import InputError, MemoryTalkerError
 from memorytalker.evaluation import commands as evaluation
 from memorytalker.experiments import commands as experiments
+from memorytalker.exports import commands as exports
 from memorytalker.extras import missing_extra
 from memorytalker.flags import add_flags, from_flags
-from memorytalker.options import AnimateOptions, RenderOptions
+from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
 from memorytalker.page import commands as page
 from memorytalker.progress import progress_bar
 from memorytalker.scorecard import commands as scorecard
@@ -31,8 +33,6 @@ from memorytalker.training import commands as training
 DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
 DEVICES = ("auto", "cpu", "cuda", "mps")
 SELF, NEUTRAL = "self", "neutral"
-#: Suffixes that `Animation.save` writes.
-OUTPUTS = (".mp4", ".npz")
 
 
 class CommandError(InputError):
@@ -98,9 +98,9 @@ def _with_progress(help: str, add: Callable[..., None], run: Callable[..., None]
 
 
 def add_animate(parser: argparse.ArgumentParser) -> None:
-    """Flags of `animate`."""
+    """Add the flags of `animate`."""
     parser.add_argument("sound", type=Path, help="a sound or video file with speech")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".mp4 or .npz (default: SOUND.mp4, here)")
+    exports.add_outputs(parser, "default: SOUND.mp4, here")
     parser.add_argument(
         "--style",
         default=SELF,
@@ -108,16 +108,22 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
         help=f"speaking style: '{SELF}' (the clip's own voice), '{NEUTRAL}', or a sound file (default: {SELF})",
     )
     add_flags(parser, AnimateOptions)
-    parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the head that the weights move")
+    add_curves(parser)
+    exports.add_head(parser)
     parser.add_argument(
-        "--data", type=Path, metavar="FOLDER", help="data set folder with neutral faces, and the mesh if there"
+        "--data", type=Path, metavar="FOLDER", help="data set folder with neutral faces; a mesh in it is used"
     )
     add_talker(parser)
     add_render(parser)
 
 
+def add_curves(parser: argparse.ArgumentParser) -> None:
+    """Add one flag per field of CurveOptions."""
+    add_flags(parser.add_argument_group("curves"), CurveOptions)
+
+
 def add_talker(parser: argparse.ArgumentParser) -> None:
-    """Flags that choose the weights and the device."""
+    """Add the flags that choose the weights and the device."""
     weights = "a weights folder, or owner/name@commit on the model hub (default: the shipped ones)"
     parser.add_argument("--weights", metavar="PATH", help=weights)
     parser.add_argument(
@@ -130,35 +136,30 @@ def add_render(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("image")
     group.add_argument("--size", type=int, metavar="PIXELS", help="width and height of a square image, in pixels")
     add_flags(group, RenderOptions)
+    group.set_defaults(fps=None)  # a file has the frame rate of its motion unless one is asked for
 
 
 def render_options(chosen: argparse.Namespace) -> RenderOptions:
     """The RenderOptions of a parsed command line. Raises ConfigError for an image that cannot be rendered."""
     size = {} if chosen.size is None else {"width": chosen.size, "height": chosen.size}
+    if chosen.fps is None:
+        size["fps"] = RenderOptions.fps
     return from_flags(RenderOptions, chosen, **size)
 
 
-def check_output(output: Path, given: Sequence[Path]) -> None:
-    """Raise CommandError unless the file `output` can be written without harm to the files `given`."""
-    if output.suffix.lower() not in OUTPUTS:
-        raise CommandError(f"{output.name} has none of the suffixes {', '.join(OUTPUTS)}; choose another name with -o.")
-    if output.is_dir():
-        raise CommandError(f"{output} is a folder; name a file in it with -o.")
-    if not output.parent.is_dir():
-        raise CommandError(f"There is no folder {output.parent}; make it first.")
-    for path in given:
-        if output.exists() and path.exists() and output.samefile(path):
-            raise CommandError(f"{output} is also the input and would be overwritten; choose another name with -o.")
-
-
 def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
-    """The HeadMesh that the chosen weights move. If it is to be `drawn`, HeadError names the file that is missing."""
+    """Find the head that the chosen weights move. Raises HeadError if it must be `drawn` and its mesh is missing."""
     from memorytalker.face.mesh_files import find_mesh, head_for
+    from memorytalker.face.motion_space import space_of
+    from memorytalker.face.own_head import load_own_head
     from memorytalker.weights import find_weights, read_manifest
 
-    count = read_manifest(find_weights(chosen.weights)).model.vertex_count
+    config = read_manifest(find_weights(chosen.weights)).model
+    count = space_of(config.basis, config.coordinates).vertex_count
     if chosen.data is None:
-        return head_for(count, chosen.head, drawn=drawn)
+        if chosen.head is not None:
+            return load_own_head(chosen.head, count, chosen.mapping)
+        return head_for(count, drawn=drawn)
     from memorytalker.datasets.opening import open_dataset
 
     dataset = open_dataset(chosen.data)
@@ -173,29 +174,67 @@ def run_animate(chosen: argparse.Namespace) -> None:
     from memorytalker.rendering import check_graphics
 
     options, render = from_flags(AnimateOptions, chosen), render_options(chosen)
-    output = Path(f"{chosen.sound.stem}.mp4") if chosen.output is None else chosen.output
-    check_output(output, (chosen.sound, Path(chosen.style)))
+    curves = from_flags(CurveOptions, chosen)
+    outputs = exports.outputs_of(chosen, Path(f"{chosen.sound.stem}.mp4"), (chosen.sound, Path(chosen.style)))
     waveform = load_waveform(chosen.sound)
     styles = {SELF: OWN_VOICE, NEUTRAL: None}
     style = styles[chosen.style] if chosen.style in styles else load_waveform(Path(chosen.style))
-    drawn = output.suffix.lower() == ".mp4"
+    drawn = any(each.video for _, each in outputs)
     head = chosen_head(chosen, drawn)
     if drawn:
         check_graphics()
     talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device, head)
     with progress_bar() as progress:
         animation = talker.animate(waveform, style, options=options, progress=progress)
-        for remark in remarks_on(animation, style):
+        for remark in (*remarks_on(animation, style), *exports.head_remarks(animation.head)):
             print(f"memorytalker: {remark}", file=sys.stderr)
-        animation.save(output, render=render, progress=progress)
-    print(f"{output}: {waveform.seconds:.1f} s of speech.")
+        animation = animation.adjusted(curves)
+        for path, each in outputs:
+            animation.save(path, each.name, fps=chosen.fps, render=render, progress=progress)
+    print(f"{', '.join(str(path) for path, _ in outputs)}: {waveform.seconds:.1f} s of speech.")
+
+
+def add_export(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `export`."""
+    exports.add_export(parser)
+    add_curves(parser)
+    add_render(parser)
+
+
+def run_export(chosen: argparse.Namespace) -> None:
+    """Write recorded curves in other formats."""
+    with progress_bar() as progress:
+        for remark in exports.run_export(chosen, render_options(chosen), chosen.fps, progress):
+            print(f"memorytalker: {remark}", file=sys.stderr)
+
+
+def run_formats(chosen: argparse.Namespace) -> None:
+    """Print the export formats."""
+    print(exports.format_table())
+
+
+def add_batch(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `batch`."""
+    batch.add_batch(parser)
+    add_flags(parser, AnimateOptions)
+    add_curves(parser)
+    exports.add_head(parser)
+    add_talker(parser)
+    add_render(parser)
+
+
+def run_batch(chosen: argparse.Namespace) -> int:
+    """Animate a folder or a list of sounds; bad input if a clip could not be used."""
+    device = None if chosen.device == "auto" else chosen.device
+    with progress_bar() as progress:
+        return DONE if batch.run_batch(chosen, device, render_options(chosen), progress) else BAD_INPUT
 
 
 # page, bench and doctor
 
 
 def add_page(parser: argparse.ArgumentParser) -> None:
-    """Flags of `page`."""
+    """Add the flags of `page`."""
     page.add_page(parser)
     add_talker(parser)
 
@@ -206,7 +245,7 @@ def run_page(chosen: argparse.Namespace) -> None:
 
 
 def add_bench(parser: argparse.ArgumentParser) -> None:
-    """Flags of `bench`."""
+    """Add the flags of `bench`."""
     parser.add_argument(
         "--seconds", type=float, default=10.0, help="length of the speech in seconds (default: %(default)s)"
     )
@@ -232,13 +271,13 @@ def run_bench(chosen: argparse.Namespace) -> None:
 
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
-    """Flags of `doctor`."""
+    """Add the flags of `doctor`."""
     datasets.add_doctor(parser)
     add_talker(parser)
 
 
 def run_doctor(chosen: argparse.Namespace) -> int:
-    """Check a data set (bad input if it cannot be used) or this machine, and print the findings."""
+    """Check a data set or this machine, and print the findings. A data set that cannot be used is bad input."""
     usable = datasets.run_doctor(chosen)
     if usable is not None:
         return DONE if usable else BAD_INPUT
@@ -254,7 +293,7 @@ def run_doctor(chosen: argparse.Namespace) -> int:
 
 
 def add_convert(parser: argparse.ArgumentParser) -> None:
-    """Flags of `convert`."""
+    """Add the flags of `convert`."""
     datasets.add_convert(parser)
     checkpoint.add_checkpoint(parser)
 
@@ -272,7 +311,7 @@ def run_convert(chosen: argparse.Namespace) -> None:
 
 
 def add_evaluate(parser: argparse.ArgumentParser) -> None:
-    """Flags of `evaluate`."""
+    """Add the flags of `evaluate`."""
     evaluation.add_evaluate(parser)
     scorecard.add_scorecard(parser)
     evaluation.add_measuring(parser)
@@ -280,7 +319,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 
 def run_evaluate(chosen: argparse.Namespace) -> None:
-    """The open model's table for a source folder; otherwise the vertex metrics of a data set."""
+    """Print the table of the open model for a source folder, or the vertex metrics of a data set."""
     device = None if chosen.device == "auto" else chosen.device
     config = training.corpus_config(chosen.recipe)
     evaluation.check_outputs(chosen)
@@ -293,7 +332,7 @@ def run_evaluate(chosen: argparse.Namespace) -> None:
 
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
-    """Flags of `compare`."""
+    """Add the flags of `compare`."""
     comparison.add_compare(parser)
     add_talker(parser)
     add_render(parser)
@@ -310,7 +349,10 @@ def run_compare(chosen: argparse.Namespace) -> None:
 COMMANDS = MappingProxyType(
     {
         "animate": Command("Turn a sound into a video of a talking head.", add_animate, run_animate),
-        "bench": Command("Measure where the time goes from a sound to a video.", add_bench, run_bench),
+        "batch": Command("Animate many sounds; can be broken off and continued.", add_batch, run_batch),
+        "export": Command("Write recorded face curves in another format.", add_export, run_export),
+        "formats": Command("List the formats that files can be written in.", lambda parser: None, run_formats),
+        "bench": Command("Measure the time of each stage from a sound to a video.", add_bench, run_bench),
         "page": Command("Serve the page with the 3D head and the memory.", add_page, run_page, "page"),
         "doctor": Command("Check this machine, or a data set, for what is missing.", add_doctor, run_doctor),
         "convert": Command(

@@ -70,7 +70,7 @@ def _has_default(one: dataclasses.Field) -> bool:
 
 
 def check_ranges(config: typing.Any, **ranges: tuple[float, float]) -> None:
-    """Refuse numbers that cannot be, before anything is built of them.
+    """Refuse impossible numbers before anything is built from them.
 
     Args:
         config: a dataclass.
@@ -98,7 +98,7 @@ def check_names(config: typing.Any, name: str, fewest: int = 0) -> None:
 
 
 def shown(value: typing.Any) -> str:
-    """A value as a message shows it: shortened and on one line, for it may be anything that somebody sent."""
+    """Format a value for a message: shortened and on one line, because anybody may have sent it."""
     try:
         text = reprlib.repr(value)
     except ValueError:  # a whole number of too many digits
@@ -107,7 +107,15 @@ def shown(value: typing.Any) -> str:
 
 
 def merged(values: Mapping[str, typing.Any], edit: Mapping[str, typing.Any]) -> dict[str, typing.Any]:
-    """`values` with the fields of `edit` put in, objects in depth; both plain JSON values, neither is changed."""
+    """Merge `edit` into a copy of `values`, key by key at every depth.
+
+    Args:
+        values: plain JSON values; not changed.
+        edit: the values that replace or extend them; not changed.
+
+    Returns:
+        The merged values.
+    """
     result = dict(values)
     for key, value in edit.items():
         inside = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
@@ -197,7 +205,7 @@ class SpeechConfig:
     target_level: float = 0.1  # r.m.s. that loud frames of a waveform are scaled to; 0: unit variance (paper)
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for sizes and rates that cannot be."""
+        """Raise ConfigError for impossible sizes and rates."""
         check_ranges(
             self, hidden_size=(1, 8192), layers=(1, 128), heads=(1, 128), feedforward=(1, 65536), mel_bins=(1, 1024),
             state_rate=(1, 1000), head_channels=(0, 8192), head_layers=(0, 64), mixed_layers=(0, 128),
@@ -227,7 +235,7 @@ class StyleConfig:
     mel_spread: float = 1.0  # dB, by which the difference is divided
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for sizes that cannot be."""
+        """Raise ConfigError for impossible sizes."""
         check_ranges(
             self, mel_bins=(1, 1024), window=(2, 16000), hop=(1, 16000), channels=(1, 8192), strides=(1, 100),
             kernel=(1, 100), embedding=(1, 8192), dropout=(0, 1), mel_mean=(-1000, 1000), mel_spread=(1e-6, 1000),
@@ -243,6 +251,7 @@ class ModelConfig:
     name: str = "open"
     fps: int = 30
     coordinates: int = 3 * 5023  # numbers per motion frame: 3 V for vertices, fewer in a linear basis
+    basis: str = ""  # name of the head's basis of motion that the coordinates are in; "": vertices
     slots: tuple[str, ...] = ENGLISH.phones  # the labels of the n slots
     width: int = 96  # c
     attention_heads: int = 4
@@ -261,7 +270,7 @@ class ModelConfig:
     style: StyleConfig = field(default_factory=StyleConfig)
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for sizes, rates and lengths that cannot be."""
+        """Raise ConfigError for impossible sizes, rates and lengths."""
         check_ranges(
             self, fps=(1, 240), coordinates=(1, 3_000_000), width=(1, 8192), attention_heads=(1, 128),
             decoder_layers=(1, 128), dropout=(0, 1), period=(1, 100_000), scaling=(1e-6, 1e6), text_frames=(1, 16),
@@ -281,8 +290,8 @@ class ModelConfig:
 
     @property
     def vertex_count(self) -> int:
-        """Number of vertices, V, of a model whose coordinates are vertices."""
-        return self.coordinates // 3
+        """Number of vertices, V, of a model of vertices; 0 for a model of coordinates in a basis."""
+        return 0 if self.basis else self.coordinates // 3
 
     def slot_index(self, slot: int | str) -> int:
         """Return the number of a memory slot.
@@ -326,7 +335,7 @@ class CurveRegressorConfig:
     members: int = 2  # networks, from different seeds, whose predictions are averaged
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for sizes and rates that cannot be."""
+        """Raise ConfigError for impossible sizes and rates."""
         check_ranges(
             self, directions=(1, 10_000), hidden_size=(1, 8192), state_rate=(1, 1000), mixed_layers=(0, 128),
             fps=(1, 240), channels=(0, 8192), layers=(0, 64), dropout=(0, 1), normalise=(0, 1000), members=(1, 64),

@@ -21,6 +21,8 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
         "pocketsphinx": "train",
         "sklearn": "train",
         "tensorboard": "train",
+        "pxr": "usd",
+        "ray": "ray",
     }
 )
 

@@ -3,7 +3,7 @@
 A file is written under a temporary name in the same folder and then moved. A failure removes the temporary file; only a
 killed process can leave one, with a name that begins with `PART`.
 
-Untrusted JSON is read within bounds.
+Untrusted JSON, whole or line by line, is read within bounds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import contextlib
 import json
 import os
 import secrets
+import types
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,19 +22,32 @@ from typing import Any
 PART = ".part-"
 #: Bytes of a JSON file at the most, and how deep lists and objects may lie in each other.
 LARGEST_JSON, DEEPEST_JSON = 64_000_000, 50
+#: Bytes of a file of JSON lines at the most, and numbers in it beyond this are none of ours.
+LARGEST_LINES, LARGEST_NUMBER = 400_000_000, 1e12
+#: What a value of a JSON line must be, and how a message calls it.
+Kind = type | types.UnionType
+_CALLED: dict[Kind, str] = {
+    str: "text", int: "a whole number", float: "a number", str | None: "text or null",
+}  # fmt: skip
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with the name of an empty file beside `path` that keeps its suffix, then move that file to `path`.
+    """Write one file completely or not at all. Its folder is made if it is missing.
 
-    The folder is made if need be. What is at `path` has reached the disk when this returns. Raises what `write` raises,
-    and OSError before `write` is called where no file can be made; `path` is then as it was.
+    Args:
+        path: the file.
+        write: called with the name of an empty temporary file beside `path`, of the same suffix. That file is moved to
+            `path` afterwards, and has then reached the disk.
+
+    Raises:
+        OSError: the temporary file cannot be made; `write` was not called.
+        Exception: whatever `write` raises. `path` is unchanged in both cases.
     """
     write_together({path: write})
 
 
 def write_together(writers: Mapping[Path, Callable[[Path], object]]) -> None:
-    """`write_whole` for files that belong together: none is moved to its place before all are written."""
+    """Write files that belong together, each as in `write_whole`; none appears before all are written."""
     with contextlib.ExitStack() as unfinished:
         parts = {path: unfinished.enter_context(_part(path)) for path in writers}
         for path, write in writers.items():
@@ -46,20 +61,42 @@ def write_together(writers: Mapping[Path, Callable[[Path], object]]) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The plain values in a JSON file.
+    """Read a JSON file within bounds.
 
-    Raises OSError for a file that cannot be read, FileNotFoundError for one that is not there, and ValueError, in a few
-    words without a full stop, for whatever is no JSON or too large, too deep or too long a number to be any of ours.
+    Args:
+        path: the file.
+
+    Returns:
+        Its plain values.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OSError: the file cannot be read.
+        ValueError: it is not JSON, or too large, too deep or with too long a number; in a few words without a full
+            stop.
     """
+    return parse_json(read_bounded(path, LARGEST_JSON).decode("utf-8"))
+
+
+def read_bounded(path: Path, largest: int) -> bytes:
+    """The bytes of a file. Raises OSError, and ValueError in a few words for more bytes than `largest`."""
     with path.open("rb") as file:
-        data = file.read(LARGEST_JSON + 1)
-    if len(data) > LARGEST_JSON:
-        raise ValueError(f"it is larger than {LARGEST_JSON // 1_000_000} MB")
-    return parse_json(data.decode("utf-8"))
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise ValueError(f"it is larger than {largest // 1_000_000} MB")
+    return data
+
+
+def check_unpacked(path: Path) -> None:
+    """Raise ValueError for a zip archive that is compressed, which none of torch's is: it might grow without bound."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it unpacks to more than its size")
 
 
 def parse_json(text: str) -> Any:
-    """The plain values in JSON text. Raises ValueError as `read_json`."""
+    """Return the plain values in JSON text. Raises ValueError as in `read_json`."""
     try:
         values = json.loads(text)
     except RecursionError:
@@ -76,8 +113,71 @@ def _inside(value: dict | list) -> Iterable[Any]:
     return value.values() if isinstance(value, dict) else value
 
 
+def read_lines(path: Path, kinds: Mapping[str, Kind], growing: bool = False) -> list[dict[str, Any]]:
+    """The objects in a file of JSON lines; empty lines are passed over.
+
+    Args:
+        path: the file.
+        kinds: what each object must hold, by name; one that may be null may also be missing. More is not looked at.
+        growing: whether the last line may be unfinished, and is then ignored.
+
+    Returns:
+        The objects.
+
+    Raises:
+        OSError: for a file that cannot be read.
+        ValueError: in a few words without a full stop, for one that is too large, or a line that is not as it must be.
+    """
+    data = read_bounded(path, LARGEST_LINES)
+    rows = []
+    # Only line feeds end a line: the text of a JSON string may hold other ends of lines.
+    for number, line in enumerate((data[: data.rfind(b"\n") + 1] if growing else data).split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = parse_json(line.decode("utf-8"))
+        except ValueError as error:
+            raise ValueError(f"line {number} is not readable JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise ValueError(f"line {number} is not an object")
+        for name, kind in kinds.items():
+            if not _is(row.get(name), kind):
+                raise ValueError(f"line {number} needs {name!r}: {_CALLED[kind]}")
+        rows.append(row)
+    return rows
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number, finite and of a size that anything of ours can have."""
+    return type(value) in (int, float) and abs(value) <= LARGEST_NUMBER
+
+
+def _is(value: Any, kind: Kind) -> bool:
+    if kind is int or kind is float:
+        return is_number(value) and (kind is float or isinstance(value, int))
+    return isinstance(value, kind)
+
+
+def append_lines(path: Path, entries: Iterable[dict]) -> Iterator[dict]:
+    """Append entries to a file of JSON lines as they come, so that an interruption loses no finished line.
+
+    Args:
+        path: the file; an unfinished last line in it is removed first.
+        entries: each is written at once.
+
+    Yields:
+        Each entry after it has been written.
+    """
+    with path.open("ab") as out:
+        out.truncate(_finished(path.read_bytes()))
+    with path.open("a", encoding="utf-8", buffering=1) as out:
+        for entry in entries:
+            out.write(json.dumps(entry) + "\n")
+            yield entry
+
+
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes had begun anywhere below `folder`; nobody else may be writing there."""
+    """Remove temporary files that killed processes left below `folder`. No process may be writing there."""
     for part in folder.rglob(f"{PART}*"):
         part.unlink(missing_ok=True)
 
@@ -102,3 +202,8 @@ def _settle(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _finished(whole: bytes) -> int:
+    """Bytes up to the end of the last finished line."""
+    return whole.rfind(b"\n") + 1

@@ -27,9 +27,13 @@ def add_flags(group: Any, options: type[DataclassInstance]) -> None:
         flag, kind = "--" + field.name.replace("_", "-"), hints[field.name]
         if kind is bool:
             parsing: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
+        elif field.default == ():  # pairs: --gain NAME=1.2 --gain OTHER=0.5
+            flag = flag.removesuffix("s")
+            parsing = {"action": "append", "type": _pair, "dest": field.name, "metavar": field.metadata["unit"]}
         else:
             parsing = {"type": _kind(kind)}
-        group.add_argument(flag, default=field.default, help=help_of(field), **parsing)
+        default = None if field.default == () else field.default
+        group.add_argument(flag, default=default, help=help_of(field), **parsing)
 
 
 def from_flags(options: type[T], chosen: argparse.Namespace, **changes: Any) -> T:
@@ -47,19 +51,36 @@ def from_flags(options: type[T], chosen: argparse.Namespace, **changes: Any) -> 
         ConfigError: values that the dataclass refuses.
     """
     values = {field.name: getattr(chosen, field.name) for field in dataclasses.fields(options)}
+    values = {name: () if value is None and name in _pair_fields(options) else value for name, value in values.items()}
     return options(**values | changes)
 
 
 def help_of(field: dataclasses.Field) -> str:
     """Return the `--help` text of a field: its meaning, its unit or range, its default."""
     default = {True: "on", False: "off"}[field.default] if isinstance(field.default, bool) else field.default
-    notes = [field.metadata.get("unit"), None if default is None else f"default: {default}"]
+    unit = None if default == () else field.metadata.get("unit")  # it is the name of the flag's value
+    notes = [unit, None if default is None or default == () else f"default: {default}"]
     details = "; ".join(note for note in notes if note)
     return (field.metadata["help"] + (f" ({details})" if details else "")).replace("%", "%%")
 
 
+def _pair_fields(options: type[DataclassInstance]) -> list[str]:
+    return [field.name for field in dataclasses.fields(options) if field.default == ()]
+
+
+def _pair(text: str) -> tuple[str, float]:
+    """NAME=NUMBER as a pair."""
+    name, found, number = text.partition("=")
+    try:
+        if not found or not name.strip():
+            raise ValueError
+        return name.strip(), float(number)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"write it as NAME=NUMBER, such as jawOpen=1.2, not {text[:40]!r}") from None
+
+
 def _kind(hint: Any) -> type:
-    """The type of a flag's value: of an optional field, the type beside None."""
+    """The type of a flag's value; for an optional field, the type that is not None."""
     if isinstance(hint, types.UnionType):
         return next(one for one in typing.get_args(hint) if one is not types.NoneType)
     return hint

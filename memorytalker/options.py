@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import numbers
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
@@ -63,9 +64,9 @@ class AnimateOptions:
     """
 
     identity: str | None = described(None, "whose face the head takes; 'doctor' lists them (with --data: a subject)")
-    style_blend: float = described(1.0, "strength of the speaking style", "0: neutral, to 1: full", 0, 1)
+    style_blend: float = described(1.0, "strength of the speaking style", "0 is neutral, 1 is full", 0, 1)
     expression: bool = described(False, "add blinks, gaze, brow accents and idle motion; the mouth stays as it is")
-    seed: int = described(0, "another seed gives other blinks and glances", "a whole number from 0 on", 0)
+    seed: int = described(0, "random seed of blinks and glances", "a whole number from 0 on", 0)
     close_in_silence: bool = described(False, "close the mouth wherever the sound is silent")
 
     def __post_init__(self) -> None:
@@ -100,6 +101,59 @@ class AnimateOptions:
         return dataclasses.replace(self, **changes)
 
 
+class CurveChanges(TypedDict, total=False):
+    """The fields of CurveOptions as keywords, for type checkers and editors; a test keeps the two in step."""
+
+    upper_face: float
+    lower_face: float
+    gains: Mapping[str, float] | tuple[tuple[str, float], ...]
+    offsets: Mapping[str, float] | tuple[tuple[str, float], ...]
+
+
+#: Gains of one curve, and strengths of half a face, go from 0 to this.
+STRONGEST = 4.0
+
+
+@dataclass(frozen=True)
+class CurveOptions:
+    """Corrections of an animation's curves: weight x gain x strength + offset, held within [0, 1].
+
+    Args:
+        upper_face: strength of brows, eyes, cheek squint and nose sneer; 1 leaves them.
+        lower_face: strength of all other curves; 1 leaves them.
+        gains: ARKit name -> gain, 0 to 4, or such pairs.
+        offsets: ARKit name -> offset, -1 to 1, or such pairs.
+
+    Raises:
+        ConfigError: a value of the wrong type or out of range. Whether the head has such curves, is checked later.
+    """
+
+    upper_face: float = described(1.0, "strength of brows and eyes", "0: still, 1: as it is, to 4", 0, STRONGEST)
+    lower_face: float = described(1.0, "strength of mouth, jaw and cheeks", "0: still, 1: as it is, to 4", 0, STRONGEST)
+    gains: Mapping[str, float] | tuple[tuple[str, float], ...] = described(
+        (), "gain of one curve, 0 to 4, such as jawOpen=1.2; may be given several times", "NAME=GAIN"
+    )
+    offsets: Mapping[str, float] | tuple[tuple[str, float], ...] = described(
+        (), "what is added to one curve, -1 to 1, such as mouthSmileLeft=0.1; may be given several times", "NAME=OFFSET"
+    )
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError, in plain words, for a value that cannot be used; keep mappings as sorted pairs."""
+        for name in ("upper_face", "lower_face"):
+            if not _is_number(getattr(self, name), numbers.Real) or not 0 <= getattr(self, name) <= STRONGEST:
+                raise ConfigError(f"{name} goes from 0 to {STRONGEST:g}, not {shown(getattr(self, name))}.")
+        for name, lowest, highest in (("gains", 0.0, STRONGEST), ("offsets", -1.0, 1.0)):
+            object.__setattr__(self, name, _pairs(name, getattr(self, name), lowest, highest))
+
+    def changed(self, **changes: Unpack[CurveChanges]) -> CurveOptions:
+        """Return a copy with some options changed; arguments and errors as `AnimateOptions.changed`."""
+        known = [field.name for field in dataclasses.fields(self)]
+        unknown = [name for name in changes if name not in known]
+        if unknown:
+            raise TypeError(f"There is no option {', '.join(unknown)}; curves have {', '.join(known)}.")
+        return dataclasses.replace(self, **changes)
+
+
 @dataclass(frozen=True)
 class RenderOptions:
     """How a talking head is rendered.
@@ -112,6 +166,7 @@ class RenderOptions:
         antialias: whether edges are smoothed.
         background_top: colour at the top, as "#rrggbb".
         background_bottom: colour at the bottom; the background is a gradient between the two.
+        transparent: whether the background is left out; .webm can hold that, .mp4 cannot.
 
     Raises:
         ConfigError: a value that cannot be used.
@@ -124,6 +179,7 @@ class RenderOptions:
     antialias: bool = described(True, "smooth edges")
     background_top: str = described("#2b313b", "colour at the top", "#rrggbb")
     background_bottom: str = described("#14171c", "colour at the bottom", "#rrggbb")
+    transparent: bool = described(False, "leave the background out, which a .webm can hold and an .mp4 cannot")
 
     def __post_init__(self) -> None:
         """Raise ConfigError, in plain words, for frames that cannot be made."""
@@ -139,7 +195,24 @@ class RenderOptions:
         for color in (self.background_top, self.background_bottom):
             if not re.fullmatch("#[0-9a-fA-F]{6}", color):
                 raise ConfigError(f"{shown(color)} is not a colour; write it as '#rrggbb'.")
+        if type(self.transparent).__name__ != "bool":
+            raise ConfigError(f"transparent is either True or False, not {shown(self.transparent)}.")
 
 
 def _is_number(value: object, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _pairs(name: str, values: Any, lowest: float, highest: float) -> tuple[tuple[str, float], ...]:
+    """(curve, number) pairs in the order of their names, of a mapping or of such pairs."""
+    try:
+        pairs = dict(values)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{name} are pairs of a curve's name and a number, not {shown(values)}.") from None
+    for curve, value in pairs.items():
+        usable = isinstance(curve, str) and _is_number(value, numbers.Real)
+        if not usable or not lowest <= value <= highest:
+            raise ConfigError(
+                f"{name} go from {lowest:g} to {highest:g} for each named curve, not {shown(curve)}={shown(value)}."
+            )
+    return tuple(sorted((curve, float(value)) for curve, value in pairs.items()))

@@ -20,16 +20,20 @@ import torch
 from memorytalker.animation import Animation, MotionPiece
 from memorytalker.config import ModelConfig
 from memorytalker.errors import InputError
+from memorytalker.exports.take import Provenance
 from memorytalker.face.expression import Expression, missing_shapes
-from memorytalker.face.head import HeadMesh
+from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.face.head_motion import HeadMotion, motion_of_curves
 from memorytalker.face.mesh_files import expected_mesh, head_for
-from memorytalker.face.motion import silence_gain
+from memorytalker.face.motion import FaceCurves, silence_gain
+from memorytalker.face.motion_space import space_of
+from memorytalker.face.own_head import load_own_head
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.progress import Progress
-from memorytalker.sound.decode import AudioError, Waveform, load_waveform
+from memorytalker.sound.decode import AudioError, Waveform, load_waveform, shown_name
 from memorytalker.sound.prosody import ProsodyTracker
-from memorytalker.weights import load_weights
+from memorytalker.weights import find_weights, load_weights, read_manifest
 from memorytalker.windows import Window, cut_windows, faded_motion, frame_count, style_weights_of, window_frames
 
 Sound = str | Path | tuple[Any, int] | Waveform  # what `load_waveform` takes
@@ -53,19 +57,26 @@ class Talker:
 
     Args:
         model: the network; it is moved to the device and set to evaluation mode.
-        head: the mesh that the network moves; `mesh_files.head_for` finds it by number of vertices.
+        head: the mesh that the network moves (`mesh_files.head_for` finds it by number of vertices), or one of the
+            user's own with morph targets (`own_head.load_own_head`), which curves move.
         device: a torch device or its name: "cpu", "cuda" or "mps".
+        model_digest: sha256 of the weights, which exported files name; "" if it is not known.
 
     Raises:
+        HeadError: a model whose basis of motion the shipped head does not have.
         TalkerError: a model with another number of vertices, or windows no longer than their overlap.
     """
 
-    def __init__(self, model: MemoryTalker, head: HeadMesh, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, model: MemoryTalker, head: HeadMesh, device: str | torch.device = "cpu", model_digest: str = ""
+    ) -> None:
         config = model.config
-        if config.coordinates != head.template.size:
+        self.space = space_of(config.basis, config.coordinates)
+        rigged = head.rig is not None and bool(self.space.shapes)
+        if not rigged and self.space.vertex_count != head.vertex_count:
             raise TalkerError(
-                f"These weights move {config.coordinates / 3:g} vertices but the head has {len(head.template)}; "
-                f"give the head of {expected_mesh(config.vertex_count)}, or weights for this head."
+                f"These weights move {self.space.vertex_count} vertices but the head has {head.vertex_count}; "
+                f"give the head of {expected_mesh(self.space.vertex_count)}, or weights for this head."
             )
         window, overlap = window_frames(config)
         if not 0 <= overlap < window:
@@ -73,28 +84,37 @@ class Talker:
         self.device = torch.device(device)
         self.model = model.to(self.device).eval()
         self.head = head
+        self._base = load_head() if rigged else None  # the head whose motion is carried over to one of the user's own
+        self.model_digest = model_digest
 
     @classmethod
     def from_pretrained(
-        cls, source: str | Path | None = None, device: str | None = None, head: HeadMesh | None = None
+        cls, source: str | Path | None = None, device: str | None = None, head: HeadMesh | str | Path | None = None
     ) -> Talker:
         """Load weights, and the head they move.
 
         Args:
             source: a weights folder, or owner/name@commit on the model hub; None: the shipped open model.
             device: "cuda", "mps" or "cpu"; None: the first of these that is available.
-            head: the mesh that the weights move (`mesh_files.load_mesh_head` reads one); None: the shipped head.
+            head: a head, or the file of one: .glb, .gltf or .vrm with morph targets, or .ply or .obj in the vertex
+                order of the mesh that the weights move; None: the shipped head.
 
         Returns:
             A talker.
 
         Raises:
             WeightsError: missing or damaged weights.
-            HeadError: these weights do not fit the shipped head.
+            HeadError: these weights do not fit the shipped head, or the head's file cannot be used.
             TalkerError: these weights do not fit `head`, or the device is not available.
         """
-        model = load_weights(source)
-        return cls(model, head_for(model.config.vertex_count) if head is None else head, choose_device(device))
+        folder = find_weights(source)
+        model, digest = load_weights(folder), read_manifest(folder).sha256
+        count = space_of(model.config.basis, model.config.coordinates).vertex_count
+        if head is None:
+            head = head_for(count)
+        elif not isinstance(head, HeadMesh):
+            head = load_own_head(head, count)
+        return cls(model, head, choose_device(device), digest)
 
     @property
     def config(self) -> ModelConfig:
@@ -144,15 +164,14 @@ class Talker:
         for piece in self._motion([waveform.samples], weights, options.style_blend, head, layers):
             pieces.append(piece)
             if progress is not None:
-                progress(piece.first_frame + len(piece.vertices), total, "motion")
+                progress(piece.first_frame + len(piece.motion), total, "motion")
         return Animation(
-            vertices=np.concatenate([piece.vertices for piece in pieces]),
-            fps=self.config.fps,
+            motion=HeadMotion.joined([piece.motion for piece in pieces]),
             memory_address=np.concatenate([piece.memory_address for piece in pieces]),
             style_weights=pieces[0].style_weights,
             slot_labels=self.config.slots,
             waveform=waveform,
-            head=head,
+            provenance=self._provenance(sound, style, options, head),
         )
 
     def stream(
@@ -228,13 +247,13 @@ class Talker:
             TalkerError: style weights of the wrong shape.
         """
         weights = torch.tensor(self.style_of(style_weights), device=self.device)
-        offsets = self.model.slot_offsets(self.config.slot_index(slot), weights).cpu().numpy()
-        return self.head.template + offsets.reshape(self.head.template.shape)
+        coordinates = self.model.slot_coordinates(self.config.slot_index(slot), weights).cpu().numpy()
+        return self._on(self.head, coordinates[None])[0]
 
     def _motion(
         self, chunks: Iterable[np.ndarray], style: np.ndarray | None, blend: float, head: HeadMesh, layers: _Layers
     ) -> Iterator[MotionPiece]:
-        """Checked samples -> pieces, for `animate` and `stream`. Without `style`, in the style of the first window."""
+        """Turn checked samples into pieces of motion. Without `style`, the style of the first window is used."""
         windows = cut_windows(chunks, self.config)
         first = next(windows, None)
         if first is None:
@@ -242,21 +261,36 @@ class Talker:
         weights = _blended(self._style_of_samples(first.samples) if style is None else style, blend)
         given = None if (weights == 1).all() else torch.tensor(weights, device=self.device)[None]
         tracked = layers.track(itertools.chain([first], windows))
-        for frame, offsets, address in faded_motion(self.model, tracked, given):
-            offsets = layers.apply(frame, offsets.reshape(-1, *head.template.shape))
-            yield MotionPiece(frame, head.template + offsets, address, weights, self.config.fps)
+        for frame, coordinates, address in faded_motion(self.model, tracked, given):
+            coordinates, expression = layers.apply(frame, coordinates)
+            motion = self._on(head, coordinates, expression)
+            yield MotionPiece(frame, motion, address, weights)
+
+    def _on(self, head: HeadMesh, coordinates: np.ndarray, expression: FaceCurves | None = None) -> HeadMotion:
+        """Move a head by coordinates (t, K). A head of the user's own is moved by the curves that they make."""
+        motion = HeadMotion(self._base or head, self.space, coordinates, self.config.fps, expression)
+        return motion if self._base is None else motion_of_curves(head, motion.curves)
+
+    def _provenance(self, sound: Any, style: Any, options: AnimateOptions, head: HeadMesh) -> Provenance:
+        return Provenance(
+            source=sound_name(sound),
+            head=head.identity,
+            model=self.model_digest,
+            style="own voice" if style is OWN_VOICE else "neutral" if style is None else sound_name(style),
+            seed=options.seed if options.expression else None,
+        )
 
     def _style_of_samples(self, samples: np.ndarray) -> np.ndarray:
         return style_weights_of(self.model, samples).cpu().numpy()
 
     def _layers(self, options: AnimateOptions) -> _Layers:
         fps, close = self.config.fps, options.close_in_silence
-        if options.expression and missing_shapes(self.head):
+        if options.expression and missing_shapes(self._base or self.head):
             raise TalkerError(
                 "This head has no blendshapes for eyes and brows; leave expression off, or use the shipped head."
             )
         tracker = ProsodyTracker(fps, self.config.sample_rate) if options.expression or close else None
-        return _Layers(self.head, tracker, Expression(fps, options.seed) if options.expression else None, close)
+        return _Layers(tracker, Expression(fps, options.seed) if options.expression else None, close)
 
     def _head(self, identity: str | None) -> HeadMesh:
         return self.head if identity is None else self.head.with_identity(identity)
@@ -266,7 +300,6 @@ class Talker:
 class _Layers:
     """The optional layers over the motion of one sound. Without a tracker there are none."""
 
-    head: HeadMesh
     tracker: ProsodyTracker | None
     expression: Expression | None
     close_in_silence: bool
@@ -278,18 +311,18 @@ class _Layers:
                 self.tracker.track(window.samples, window.first, window.frames)
             yield window
 
-    def apply(self, first: int, offsets: np.ndarray) -> np.ndarray:
-        """Apply the layers to the offsets (t, V, 3) of the frames from `first` on."""
+    def apply(self, first: int, coordinates: np.ndarray) -> tuple[np.ndarray, FaceCurves | None]:
+        """Apply the layers to the coordinates (t, K) of the frames from `first` on; the curves of the expression."""
         if self.tracker is None:
-            return offsets
+            return coordinates, None
         prosody = self.tracker.prosody
         if self.close_in_silence:
             past = min(first, round(prosody.fps))  # a second of history is enough: the mouth closes faster than that
-            gain = silence_gain(prosody.quiet[first - past :], prosody.fps)[past : past + len(offsets)]
-            offsets = offsets * gain[:, None, None]
-        if self.expression is not None:
-            offsets = offsets + self.expression.curves(first, len(offsets), prosody).to_motion(self.head).offsets
-        return offsets
+            gain = silence_gain(prosody.quiet[first - past :], prosody.fps)[past : past + len(coordinates)]
+            coordinates = coordinates * gain[:, None]
+        if self.expression is None:
+            return coordinates, None
+        return coordinates, self.expression.curves(first, len(coordinates), prosody)
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -316,6 +349,15 @@ def choose_device(name: str | None = None) -> torch.device:
         available = ", ".join(kind for kind, there in present.items() if there)
         raise TalkerError(f"There is no device {name!r} here; available: {available}.")
     return device
+
+
+def sound_name(sound: Any) -> str:
+    """The file name of a sound without its folder, or "sound" for samples and "style weights" for an array."""
+    if isinstance(sound, Waveform) and sound.name:
+        return sound.name
+    if isinstance(sound, (str, Path)):
+        return shown_name(Path(sound))
+    return "style weights" if isinstance(sound, np.ndarray) else "sound"
 
 
 def _checked_chunk(chunk: Any) -> np.ndarray:

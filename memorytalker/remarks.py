@@ -67,4 +67,5 @@ def _widest_opening(animation: Animation) -> float | None:
         upper, lower = (animation.head.landmarks[f"inner_lip_{side}"] for side in ("upper", "lower"))
     except HeadError:
         return None
-    return float((animation.vertices[:, upper, 1] - animation.vertices[:, lower, 1]).max())
+    lips = animation.motion.at([upper, lower])[..., 1]
+    return float((lips[:, 0] - lips[:, 1]).max())

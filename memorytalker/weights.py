@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from memorytalker.config import ConfigError, CurveRegressorConfig, ModelConfig, read, write
 from memorytalker.errors import InputError
-from memorytalker.files import write_together
+from memorytalker.files import check_unpacked, write_together
 from memorytalker.hub import HubError, fetch, hub_address
 from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.models.layers import periodic_positions
@@ -312,7 +312,7 @@ def _read(kind: type[_AnyManifest], folder: Path, what: str) -> _AnyManifest:
 
 
 def _filled(build: Callable[[], _Network], folder: Path, sha256: str) -> _Network:
-    """The network that `build` makes with the tensors of a folder; memory is taken only for one whose tensors fit."""
+    """Build a network and fill it with the tensors of a folder; memory is allocated only if the tensors fit."""
     try:
         with torch.device("meta"):  # names and shapes, without the numbers
             outline = build()
@@ -335,7 +335,7 @@ def _filled(build: Callable[[], _Network], folder: Path, sha256: str) -> _Networ
 
 
 def _tensors(folder: Path, sha256: str, largest: int) -> dict[str, Tensor]:
-    """The tensors of a folder, in float32, if they are those of that sum and no more bytes than `largest`."""
+    """Read the tensors of a folder as float32. Refuses another sha256, or more bytes than `largest`."""
     try:
         if (folder / TENSOR_FILE).stat().st_size > largest:
             raise WeightsError(
@@ -388,6 +388,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     try:
+        check_unpacked(path)
         state = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except FileNotFoundError:
         raise WeightsError(f"There is no checkpoint {path}.") from None

@@ -1,8 +1,8 @@
 """Sound of any length through a network that processes a few seconds at once, as one continuous motion.
 
 Sound is cut into windows of `config.window_seconds` that overlap by `config.overlap_seconds`. Windows begin at fixed
-frames, so the result does not depend on the chunks in which sound arrives. Where two windows overlap, offsets and
-memory address are cross-faded. Animation, streaming and evaluation all go through here.
+frames, so the result does not depend on the chunks in which sound arrives. Where two windows overlap, coordinates
+and memory address are cross-faded. Animation, streaming and evaluation all go through here.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ def faded_motion(
         style: style weights (1, n) on the model's device; None: the neutral style.
 
     Returns:
-        Consecutive pieces: first frame, offsets (t, 3 V) float32 in metres from the template, and memory address
-        (t, n) float32, whose rows sum to 1.
+        Consecutive pieces: first frame, coordinates (t, K) float32 in metres, and memory address (t, n) float32, whose
+        rows sum to 1.
     """
     overlap, level = window_frames(model.config)[1], 0.0
     done = 0  # frames yielded
@@ -106,13 +106,13 @@ def faded_motion(
     for window in windows:
         waveform = padded(model, window.samples)
         level = max(level, float(loudness(waveform)))
-        offsets, address = window_motion(model, waveform, window.frames, style, level)
+        motion, address = window_motion(model, waveform, window.frames, style, level)
         if pending is not None:
-            offsets, address = _fade(pending[0], offsets), _fade(pending[1], address)
+            motion, address = _fade(pending[0], motion), _fade(pending[1], address)
         final = max(0, window.frames - overlap)
-        pending = offsets[final:], address[final:]
+        pending = motion[final:], address[final:]
         if final:
-            yield done, offsets[:final], address[:final]
+            yield done, motion[:final], address[:final]
             done += final
     if pending is not None and len(pending[0]):
         yield done, *pending
@@ -131,7 +131,7 @@ def window_motion(
         level: r.m.s. loudness to normalise by.
 
     Returns:
-        Offsets (T, 3 V) float32 in metres from the template, and memory address (T, n) float32.
+        Coordinates (T, K) float32 in metres, and memory address (T, n) float32.
     """
     with torch.inference_mode():
         counts = torch.tensor([frames], device=waveform.device)

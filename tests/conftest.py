@@ -89,11 +89,13 @@ def make_model() -> Callable:
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory, make_model: Callable) -> Path:
     """A weights folder of a toy model that moves the shipped head; its windows are 2 s with 0.5 s of overlap."""
     from memorytalker.face.head import load_head
+    from memorytalker.face.motion_space import speech_space
     from memorytalker.weights import save_weights
 
     folder = tmp_path_factory.mktemp("weights") / "tiny"
-    size = load_head().template.size
-    save_weights(make_model(coordinates=size, window_seconds=2.0, overlap_seconds=0.5), folder)
+    space = speech_space(load_head())
+    sizes = {"coordinates": space.coordinates, "basis": space.name, "motion_scale": 30.0}
+    save_weights(make_model(**sizes, window_seconds=2.0, overlap_seconds=0.5), folder)
     return folder
 
 

@@ -17,8 +17,12 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
+from memorytalker.animation import Animation
 from memorytalker.config import ConfigError
+from memorytalker.exports.take import Provenance
 from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.face.head_motion import motion_of_curves
+from memorytalker.face.motion import FaceCurves
 from memorytalker.options import AnimateOptions
 from memorytalker.phones import ENGLISH
 from memorytalker.sound.decode import Waveform, load_waveform, write_wav
@@ -48,23 +52,21 @@ def envelope(waveform: Waveform, frames: int) -> np.ndarray:
     return np.clip(8 * level, 0, 1)
 
 
-class StubAnimation:
+class StubAnimation(Animation):
     """What `StubTalker.animate` returns. In its video, identities differ in red and cameras in green."""
 
-    fps = FPS
-    slot_labels = ENGLISH.phones
-
     def __init__(self, waveform: Waveform, head: HeadMesh, style_weights: np.ndarray, talker: StubTalker) -> None:
-        frames = max(1, round(waveform.seconds * self.fps))
-        self.waveform, self.head, self.style_weights = waveform, head, style_weights.astype(np.float32)
-        opened = envelope(waveform, frames)[:, None, None] * head.blendshape("jawOpen")
-        self.vertices = head.template + opened
+        frames = max(1, round(waveform.seconds * FPS))
+        opened = FaceCurves(envelope(waveform, frames)[:, None], ("jawOpen",), FPS)
         logits = np.random.default_rng(zlib.crc32(waveform.samples.tobytes())).normal(
             size=(frames, len(ENGLISH.phones))
         )
         address = np.exp(4 * logits) / np.exp(4 * logits).sum(1, keepdims=True)
-        self.memory_address = address.astype(np.float32)
-        self._talker = talker
+        super().__init__(
+            motion_of_curves(head, opened), address.astype(np.float32), style_weights.astype(np.float32),
+            ENGLISH.phones, waveform, Provenance("sound", head.identity, "", "own voice", None),
+        )  # fmt: skip
+        object.__setattr__(self, "_talker", talker)
 
     def save(self, path: str | Path, render: Any = None, progress: Any = None) -> Path:
         """Write a tiny H.264 / AAC file, one flat colour, with the sound; or .npz as the real one."""

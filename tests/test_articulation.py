@@ -141,7 +141,7 @@ def test_frame_phones_says_what_is_spoken() -> None:
     assert (labels[75:] == 0).all(), "after the last phone there is silence"
 
 
-def test_jaw_gain_opens_the_mouth_and_neutral_manner_changes_nothing(table: VisemeTable, geometry) -> None:
+def test_jaw_gain_opens_the_mouth_and_neutral_style_changes_nothing(table: VisemeTable, geometry) -> None:
     def opening(style: ArticulationStyle | None) -> np.ndarray:
         return articulate(TimedPhones.of(WORD), table, geometry, 75, FPS, None, style) @ geometry.gap
 
@@ -178,7 +178,7 @@ def test_lean_favours_the_named_side(table: VisemeTable, geometry) -> None:
     assert left > right
 
 
-def test_manner_follows_the_voice_and_belongs_to_the_seed() -> None:
+def test_style_follows_the_voice_and_belongs_to_the_seed() -> None:
     quiet, loud = Voice(14.0, 12.0, 120.0), Voice(30.0, 12.0, 120.0)
     assert style_from_voice(loud, 7).jaw > style_from_voice(quiet, 7).jaw
     assert style_from_voice(loud, 7) == style_from_voice(loud, 7) != style_from_voice(loud, 8)
@@ -186,7 +186,7 @@ def test_manner_follows_the_voice_and_belongs_to_the_seed() -> None:
     assert style_from_voice(Voice(22.0, 7.0, 120.0), 7).jaw > style_from_voice(Voice(22.0, 12.0, 120.0), 7).jaw
 
 
-def test_most_of_a_manner_can_be_heard() -> None:
+def test_most_of_a_style_follows_from_the_voice() -> None:
     """Over many ordinary voices, the part that follows from the voice explains most of how far jaws drop."""
     random = np.random.default_rng(0)
     voices = [

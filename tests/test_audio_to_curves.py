@@ -13,6 +13,7 @@ from memorytalker.config import ConfigError
 from memorytalker.corpus.clips import Clip, save_clip, write_clips
 from memorytalker.face.head import load_head
 from memorytalker.face.motion import FaceCurves
+from memorytalker.face.motion_space import speech_space
 from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.training.audio_to_curves import (
     CurveRegressorTraining,
@@ -22,7 +23,6 @@ from memorytalker.training.audio_to_curves import (
 )
 from memorytalker.training.cache import encode
 from memorytalker.training.data import TrainingError
-from memorytalker.training.space import blendshape_space
 from memorytalker.weights import WeightsError, load_curve_regressor, save_curve_regressor
 
 SHAPES = ("jawOpen", "mouthFunnel", "mouthStretchLeft", "mouthStretchRight")
@@ -65,10 +65,10 @@ def trained(folder: Path, model_config, training: CurveRegressorTraining = TRAIN
     head = load_head()
     sizes = {"channels": 16, "layers": 1, "dropout": 0.0, **changed}
     config = dataclasses.replace(curve_regressor_for(model_config, SHAPES), **sizes)
-    return train_curve_regressor(folder, blendshape_space(head), head, config, training)
+    return train_curve_regressor(folder, speech_space(head), head, config, training)
 
 
-def test_a_planted_link_is_heard_in_clips_left_out(tmp_path: Path, model_config) -> None:
+def test_a_planted_link_is_found_in_held_out_clips(tmp_path: Path, model_config) -> None:
     make_corpus(tmp_path, model_config.speech.hidden_size)
     regressor = trained(tmp_path, model_config)
     found = agreement(regressor, tmp_path, load_head())

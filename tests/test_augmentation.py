@@ -176,7 +176,7 @@ def test_held_sounds_are_never_drawn(root: Path) -> None:
         hall.augmented(spoken(0.3), root, seed, "clip")
 
 
-def test_a_clip_is_disturbed_as_it_says(root: Path, tmp_path: Path) -> None:
+def test_a_clip_is_augmented_as_it_says(root: Path, tmp_path: Path) -> None:
     folder = tmp_path / "corpus"
     (folder / "voices").mkdir(parents=True)
     speech = Waveform(spoken(1.0))
@@ -200,7 +200,7 @@ def test_a_clip_is_disturbed_as_it_says(root: Path, tmp_path: Path) -> None:
             hall.clip_samples(None, folder, clip)
 
 
-def test_a_data_set_hears_disturbed_versions_in_training_alone(root: Path, tmp_path: Path) -> None:
+def test_a_data_set_has_augmented_versions_in_training_alone(root: Path, tmp_path: Path) -> None:
     folder, names = tmp_path / "corpus", load_head().blendshape_names
     write_wav(root / "a.wav", Waveform(spoken(1.0)))
     clips = [Clip(split, "one", split, "test", "captured", "a.wav", 30, 30) for split in ("train", "validation")]

@@ -46,7 +46,7 @@ def test_planted_motion_is_recovered_under_pose_and_noise(head, basis) -> None:
     assert np.corrcoef(gap, head_gap(head, curves))[0, 1] > 0.99
 
 
-def test_the_head_opens_as_far_as_the_film(head, basis) -> None:
+def test_the_head_opens_as_far_as_the_video(head, basis) -> None:
     points = tracked_video(basis.neutral + basis.displacements(planted(basis)))
     curves = landmark_solver.solve_landmarks(points, basis, rest_of(basis))
     goal = landmark_solver.open_gap(landmarks.openings(points, basis.index)[0], 0.006)
@@ -158,8 +158,9 @@ def test_bad_captures_are_refused_in_plain_words(tmp_path, basis) -> None:
     with pytest.raises(CaptureError, match="shape"):
         landmark_solver.solve_landmarks(np.zeros((3, 4, 2)), basis, rest_of(basis))
     write_folder(tmp_path / "in", basis)
-    (tmp_path / "in" / "grid_s1" / "manifest.jsonl").write_text('{"clip": "other", "frames": 75}\n')
-    with pytest.raises(CaptureError, match="'other'"):
+    other = {"clip": "other", "speaker": "grid_s1", "audio": "other.opus", "frames": 75, "fps": 25.0}
+    (tmp_path / "in" / "grid_s1" / "manifest.jsonl").write_text(json.dumps(other) + "\n")
+    with pytest.raises(CaptureError, match="no array other"):
         list(landmarks.read_landmark_clips(tmp_path / "in" / "grid_s1"))
 
 

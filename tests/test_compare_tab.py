@@ -113,7 +113,7 @@ def test_a_bundled_clip_is_compared_on_the_head_that_is_asked_for(runner: JobRun
         ({"motion": "/gone/away.npz"}, "motion is no longer on this server"),
         ({"sound": "/gone/away.wav"}, "sound is no longer on this server"),
         ({"fps": 60}, "you wrote 60"),
-        ({"fps": float("nan")}, "are a number"),
+        ({"fps": float("nan")}, "Give the frames per second as a number"),
         ({"clip": "nobody"}, "no such clip"),
         ({"identity": "nobody"}, "no such head"),
         ({"shown": "stage 3"}, "The video shows one of"),

@@ -97,7 +97,7 @@ TEXTS = {
 }  # fmt: skip
 
 
-def test_nothing_a_stranger_sends_grows(tmp_path: Path) -> None:
+def test_nothing_that_is_uploaded_grows(tmp_path: Path) -> None:
     vertices = load_head().vertex_count
     expected = {}
     for name, (content, messages) in TEXTS.items():

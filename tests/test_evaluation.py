@@ -60,7 +60,7 @@ def middles(frames: int = FRAMES, fps: float = FPS) -> np.ndarray:
 
 
 class Puppet:
-    """A talker whose lip gap is given as a function of time in metres; the neutral style opens it by `neutral`."""
+    """A talker whose lip opening is given as a function of time in metres; the neutral style opens it by `neutral`."""
 
     def __init__(self, gap=speaking, lip_to_teeth=biting, neutral: float = 1.0) -> None:
         self.gap, self.lip_to_teeth, self.neutral = gap, lip_to_teeth, neutral

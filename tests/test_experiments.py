@@ -30,6 +30,7 @@ from memorytalker.experiments.predict import (
 )
 from memorytalker.experiments.run import run_experiments
 from memorytalker.experiments.variants import BASELINES, GROUPS
+from memorytalker.face.motion_space import MotionSpace, vertex_space
 from memorytalker.training.data import TrainingClip, split_long
 from memorytalker.training.losses import MouthVertices
 from memorytalker.training.open_recipe import read_recipe
@@ -69,7 +70,9 @@ def material() -> Material:
     templates = {name: random.standard_normal((VERTICES, 3)).astype(np.float32) for name in "XYZ"}
     dataset = FaceDataset(Path("toy"), "converted", 30, VERTICES, (), templates, REGIONS, digest="toy")
     mouth = MouthVertices(torch.tensor([3, 1, 7]))
-    return Material(clips_of("ABCD", 3), clips_of("PQ", 2, 300), evaluated, mouth, None, dataset, "test", "digest")
+    return Material(
+        clips_of("ABCD", 3), clips_of("PQ", 2, 300), evaluated, mouth, vertex_space(VERTICES), dataset, "test", "digest"
+    )
 
 
 # plans and variants
@@ -202,7 +205,7 @@ def test_sets_of_speakers_are_nested_and_equal_in_clips() -> None:
         nested_speakers(clips, (2,), 50)
 
 
-def test_speakers_that_choose_the_weights_are_not_trained_on_nor_are_their_twins() -> None:
+def test_selection_speakers_and_their_synthetic_versions_are_not_trained_on() -> None:
     clips = list(clips_of("ABCDEFGH", 3)) + [clip(900 + i, f"{name}.twin") for i, name in enumerate("ABCDEFGH")]
     training, selection = hold_out(clips, 2)
     chosen = {c.speaker for c in selection}
@@ -272,7 +275,7 @@ def test_errors_in_orthonormal_coordinates_are_those_of_the_vertices(material: M
     small = [dataclasses.replace(c, motion=torch.from_numpy(c.motion.numpy() @ basis.T)) for c in material.evaluated]
     wide = [dataclasses.replace(c, motion=torch.from_numpy(s.motion.numpy() @ basis))
             for c, s in zip(material.evaluated, small, strict=True)]  # fmt: skip
-    narrow = dataclasses.replace(material, evaluated=tuple(small), basis=basis)
+    narrow = dataclasses.replace(material, evaluated=tuple(small), space=MotionSpace("toy", VERTICES, basis))
     plain = dataclasses.replace(material, evaluated=tuple(wide))
     made = still(small)
     for function in (face_errors, lip_errors):

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memorytalker import Animation, AnimationError, Waveform, files, load_head
+from memorytalker import Animation, ExportError, Waveform, files, load_head
 from memorytalker.files import PART, remove_unfinished, write_together, write_whole
 from memorytalker.sound.decode import write_wav
 
@@ -114,7 +114,7 @@ def test_an_animation_that_cannot_be_saved_leaves_nothing(
 
     (tmp_path / "talk.npz").write_text("old")
     monkeypatch.setattr(np, "savez", fail)
-    with pytest.raises(AnimationError, match=r"talk.npz cannot be written \(No space left on device\); choose another"):
+    with pytest.raises(ExportError, match=r"talk.npz cannot be written \(No space left on device\); choose another"):
         animation.save(tmp_path / "talk.npz")
     assert held(tmp_path) == {"talk.npz": b"old"}
 

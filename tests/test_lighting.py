@@ -47,9 +47,9 @@ def test_another_form_gets_light_of_its_own(head: HeadMesh) -> None:
 
 
 def test_without_the_file_light_is_found(head: HeadMesh, monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
-    (tmp_path / "light.npz").write_bytes(b"not an archive")
+    (tmp_path / "baked_lighting.npz").write_bytes(b"not an archive")
     lighting._shipped.cache_clear()
-    monkeypatch.setattr(lighting, "LIGHT_FILE", tmp_path / "light.npz")
+    monkeypatch.setattr(lighting, "LIGHT_FILE", tmp_path / "baked_lighting.npz")
     try:
         assert lighting.shipped_light(head) is None
         few = dataclasses.replace(head, blendshapes=head.blendshapes[:0], blendshape_names=())

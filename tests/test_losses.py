@@ -210,7 +210,7 @@ def test_the_bite_counts_only_with_a_weight_and_a_head_that_has_teeth() -> None:
     assert loss(bitten, MouthVertices(lips, torch.eye(6)[0])) == loss(plain, mouth)
 
 
-def test_shown_style_is_the_factor_that_each_slot_was_given() -> None:
+def test_estimated_style_is_the_factor_that_each_slot_was_given() -> None:
     """Motion made from the general one by a factor per slot gives the factors back, once there are enough frames."""
     generator = torch.Generator().manual_seed(0)
     factors = torch.tensor([[0.5, 1.0, 2.0], [1.5, 1.5, 1.5]])
@@ -222,7 +222,7 @@ def test_shown_style_is_the_factor_that_each_slot_was_given() -> None:
     torch.testing.assert_close(estimated_style(address, general, general), torch.ones(2, 3))
 
 
-def test_shown_style_knows_nothing_of_padding_and_little_of_a_slot_unheard() -> None:
+def test_estimated_style_ignores_padding_and_shrinks_an_unspoken_slot() -> None:
     generator = torch.Generator().manual_seed(1)
     address = F.one_hot(torch.randint(2, (1, 60), generator=generator), 3).float()
     general = torch.randn(1, 60, 4, generator=generator)
@@ -230,7 +230,7 @@ def test_shown_style_knows_nothing_of_padding_and_little_of_a_slot_unheard() -> 
     motion = torch.where(mask[..., None], 1.4 * general, 99.0)
     weights = estimated_style(address, general, motion, mask)
     torch.testing.assert_close(weights, estimated_style(address[:, :40], general[:, :40], motion[:, :40]))
-    assert 1.0 < float(weights[0, 2]) < 1.4, "a slot that nobody spoke takes the clip's own factor, drawn to 1"
+    assert 1.0 < float(weights[0, 2]) < 1.4, "a slot that nobody spoke takes the clip's own factor, shrunk towards 1"
     assert torch.equal(estimated_style(address, torch.zeros_like(general), motion, mask), torch.ones(1, 3))
 
 

@@ -19,7 +19,7 @@ from memorytalker.models.style import (
     SMALLEST_WEIGHT,
     voice_statistics,
 )
-from memorytalker.models.talker import MemoryTalker, TalkerOutput, to_vertex_model
+from memorytalker.models.talker import MemoryTalker, TalkerOutput
 
 FAMILIES = ("open", "vocaset", "biwi")
 SAMPLES = torch.tensor([16000, 9123, 21001])
@@ -128,24 +128,6 @@ def test_motion_scale_is_inside_only(make_model) -> None:
     metres, millimetres = model(logits, motion=motion), scaled(logits, motion=motion)
     same(metres.offsets, millimetres.offsets)
     same(metres.given.offsets, millimetres.given.offsets)
-
-
-@pytest.mark.parametrize("orthonormal", [True, False])
-def test_expanding_coordinates_commutes_with_the_forward_pass(make_model, orthonormal: bool) -> None:
-    model = make_model("open", coordinates=7)
-    basis = torch.randn(7, 20, 3, generator=torch.Generator().manual_seed(2))
-    if orthonormal:
-        basis = torch.linalg.qr(basis.flatten(1).T)[0].T.reshape(7, 20, 3).contiguous()
-    flat = basis.flatten(1)
-    expanded = to_vertex_model(model, basis)
-    assert expanded.config.coordinates == 60 and model.config.coordinates == 7 and not expanded.training
-    logits, motion = torch.randn(1, 15, model.config.slot_count), torch.randn(1, 15, 7)
-    before, after = model(logits, motion=motion), expanded(logits, motion=motion @ flat)
-    same(after.offsets, before.offsets @ flat)
-    same(after.given.offsets, before.given.offsets @ flat)
-    same(after.given.value_address, before.given.value_address)
-    with pytest.raises(ValueError, match="8 rows, the model 7"):
-        to_vertex_model(model, torch.zeros(8, 60))
 
 
 def test_a_motion_frame_sees_its_own_text_only() -> None:

@@ -13,9 +13,9 @@ import pytest
 import memorytalker
 
 NAMES = """
-    OWN_VOICE AnimateOptions Animation AnimationError AudioError ConfigError ExecutionError HeadError HeadMesh
-    InputError MemoryTalkerError ModelConfig MotionError MotionPiece RenderError RenderOptions Talker TalkerError
-    VideoError Waveform WeightsError load_head load_waveform
+    OWN_VOICE AnimateOptions Animation AudioError ConfigError CurveOptions ExecutionError ExportError
+    FaceCurves HeadError HeadMesh HeadMotion InputError MemoryTalkerError ModelConfig MotionError MotionPiece
+    RenderError RenderOptions Talker TalkerError VideoError Waveform WeightsError load_head load_waveform
 """.split()
 
 
@@ -45,20 +45,29 @@ def test_signatures() -> None:
     assert parameters(Talker.style_of) == "(self, sound)"
     assert parameters(Talker.slot_face) == "(self, slot, style_weights=None)"
     render = memorytalker.RenderOptions()
-    assert parameters(Animation.save) == f"(self, path, render={render!r}, progress=None)"
+    assert parameters(Animation.save) == f"(self, path, format=None, *, fps=None, render={render!r}, progress=None)"
+    curves = f"options={memorytalker.CurveOptions()!r}"
+    assert parameters(Animation.adjusted) == f"(self, {curves}, **changes)"
 
 
 def test_fields() -> None:
     fields = {
         "AnimateOptions": "identity style_blend expression seed close_in_silence",
-        "Animation": "vertices fps memory_address style_weights slot_labels waveform head",
-        "MotionPiece": "first_frame vertices memory_address style_weights fps",
-        "Waveform": "samples sample_rate remarks",
+        "Animation": "motion memory_address style_weights slot_labels waveform provenance",
+        "MotionPiece": "first_frame motion memory_address style_weights",
+        "CurveOptions": "upper_face lower_face gains offsets",
+        "FaceCurves": "weights names fps",
+        "HeadMotion": "head space coordinates fps expression driving",
+        "Waveform": "samples sample_rate remarks name",
     }
     for name, expected in fields.items():
         cls = getattr(memorytalker, name)
         assert [f.name for f in dataclasses.fields(cls)] == expected.split()
         assert cls.__dataclass_params__.frozen
+    shown = {"head", "fps", "coordinates", "curves", "lip_residual_mm", "vertices", "frames"}
+    assert shown <= set(dir(memorytalker.Animation)) and {"fps", "curves", "vertices"} <= set(
+        dir(memorytalker.MotionPiece)
+    )
     talker = memorytalker.Talker
     assert {"mean_style", "config"} <= set(dir(talker)) and "head" in inspect.signature(talker).parameters
 

@@ -57,7 +57,7 @@ def test_any_comparison(clip: Any, identity: Any, shown: Any, fps: Any) -> None:
 
 @pytest.mark.parametrize("fps", [float("nan"), float("inf"), 10**400, -(10**400), True, "30", [30]])
 def test_frames_a_second_that_cannot_be(fps: Any) -> None:
-    with pytest.raises(ValueError, match=r"^Frames per second are a number"):
+    with pytest.raises(ValueError, match=r"^Give the frames per second as a number"):
         CompareRequest(OWN, "open", fps=fps).check(IDENTITIES)
 
 

@@ -9,7 +9,10 @@ import numpy as np
 import pytest
 
 from memorytalker import Animation, Talker, Waveform, load_waveform
+from memorytalker.exports.take import Provenance
 from memorytalker.face.head import Landmarks
+from memorytalker.face.head_motion import HeadMotion
+from memorytalker.face.motion_space import vertex_space
 from memorytalker.page.insight import mouth_opening
 from memorytalker.remarks import remarks_on, speech_remark
 
@@ -32,7 +35,10 @@ def animation(tiny_talker: Talker, samples: np.ndarray, opened: float, resting: 
     address[:, silence] = np.arange(100) < 100 * resting
     address[:, silence - 1] = 1 - address[:, silence]
     waveform = Waveform(np.asarray(samples, np.float32))
-    return Animation(vertices, 30, address, np.ones(len(labels), np.float32), labels, waveform, head)
+    offsets = (vertices - head.template).reshape(100, -1)
+    motion = HeadMotion(head, vertex_space(head.vertex_count), offsets, 30)
+    source = Provenance("planted", head.identity, "", "neutral", None)
+    return Animation(motion, address, np.ones(len(labels), np.float32), labels, waveform, source)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +63,7 @@ def test_a_remark_is_measured(
 def test_a_head_without_lips_is_promised_nothing(tiny_talker: Talker) -> None:
     for level, remark in ((0.0, "The sound is silent."), (0.1, None)):
         made = animation(tiny_talker, np.full(RATE, level), 0.0, 1.0)
-        bare = replace(made, head=replace(made.head, landmarks=Landmarks()))
+        bare = replace(made, motion=replace(made.motion, head=replace(made.head, landmarks=Landmarks())))
         assert speech_remark(bare) == remark
 
 

@@ -29,7 +29,7 @@ def test_before_training_the_face_is_the_answer_to_that_slot_alone(tiny_talker: 
     with torch.inference_mode():
         output = model(logits)
     np.testing.assert_allclose(output.key_address, address, atol=1e-5)
-    wanted = tiny_talker.head.template + output.offsets[0].mean(0).numpy().reshape(-1, 3)
+    wanted = tiny_talker.head.template + tiny_talker.space.offsets(output.offsets[0].mean(0).numpy()[None])[0]
     np.testing.assert_allclose(tiny_talker.slot_face("ow"), wanted, atol=1e-6)
 
 
@@ -50,8 +50,8 @@ def test_a_trained_slot_is_held_as_training_speech_reads_it(make_model) -> None:
     assert model.slot_logits.argmax(1).tolist() == list(range(40))
     held = model.slot_logits[3].expand(1, model.config.period, 40)
     with torch.no_grad():
-        torch.testing.assert_close(model.slot_offsets(3), model(held).offsets[0].mean(0))
-        assert not torch.allclose(model.slot_offsets(3), model.slot_offsets(7))
+        torch.testing.assert_close(model.slot_coordinates(3), model(held).offsets[0].mean(0))
+        assert not torch.allclose(model.slot_coordinates(3), model.slot_coordinates(7))
 
 
 def test_training_finds_how_speech_reads_the_slots(tmp_path: Path, make_model) -> None:

@@ -107,7 +107,7 @@ def test_small_damage(clips: dict[str, bytes], kind: str, tmp_path: Path, monkey
     check(clips, kind, MUTATIONS, tmp_path, monkeypatch)
 
 
-def test_a_listing_is_not_taken_from_the_words_of_strangers() -> None:
+def test_a_listing_is_not_taken_from_metadata() -> None:
     log = (
         "Input #0, matroska,webm, from 'fd:':\n  Metadata:\n    title           : x\n                    : y\n"
         "    Duration: 09:00:00.0: z\n    Stream #0:7: Video: h264 : z\n"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from memorytalker.corpus.store import store_lines, stored_lines
+from memorytalker.corpus.store import stored_lines
+from memorytalker.files import append_lines
 
 
 def test_what_was_made_before_a_break_is_there_afterwards(tmp_path: Path) -> None:
@@ -18,7 +19,7 @@ def test_what_was_made_before_a_break_is_there_afterwards(tmp_path: Path) -> Non
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(store_lines(store, made()))
+        list(append_lines(store, made()))
     assert stored_lines(store) == [{"sound": "a"}, {"sound": "b"}]
 
 
@@ -30,7 +31,7 @@ def test_a_line_is_on_disk_before_the_next_is_made(tmp_path: Path) -> None:
             seen.append(len(stored_lines(store)))
             yield {"sound": sound}
 
-    assert list(store_lines(store, made())) == [{"sound": "a"}, {"sound": "b"}]
+    assert list(append_lines(store, made())) == [{"sound": "a"}, {"sound": "b"}]
     assert seen == [0, 1]
 
 
@@ -40,7 +41,7 @@ def test_a_line_broken_off_is_cut_and_the_store_goes_on(tmp_path: Path) -> None:
     store.write_bytes(store.read_bytes()[:-1])  # in the middle of a letter
     before = store.read_bytes()
     assert stored_lines(store) == [{"sound": "a"}] and store.read_bytes() == before, "who reads changes nothing"
-    list(store_lines(store, [{"sound": "b"}]))
+    list(append_lines(store, [{"sound": "b"}]))
     assert stored_lines(store) == [{"sound": "a"}, {"sound": "b"}]
 
 

@@ -150,7 +150,7 @@ def test_restraint_draws_the_style_to_that_of_everybody(talker, clips: list[Trai
     assert spreads[0] < 1e-3 and 0.5 < spreads[1] < 1.5
 
 
-def test_statistics_are_counted_no_further_when_taught_than_when_heard(talker, clips: list[TrainingClip]) -> None:
+def test_statistics_are_clipped_alike_in_training_and_inference(talker, clips: list[TrainingClip]) -> None:
     """A hundred clips agree in one style and one is far off: it counts up to the limit of the features."""
     many = [clips[i % len(clips)] for i in range(100)]
     random = torch.Generator().manual_seed(0)
@@ -170,7 +170,7 @@ def test_statistics_are_counted_no_further_when_taught_than_when_heard(talker, c
     torch.testing.assert_close(mean.detach(), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_undisturbed_clips_count_more(talker, clips: list[TrainingClip]) -> None:
+def test_unaugmented_clips_count_more(talker, clips: list[TrainingClip]) -> None:
     """Where the recording and its augmented version sound alike, the styles of both are averaged as they count."""
     one = dataclasses.replace(clips[0], speaker="a", name="clear")
     worse = dataclasses.replace(clips[0], speaker="b", name="clear+1")

@@ -14,11 +14,12 @@ from toy_training import clips as toy_clips
 
 from memorytalker.config import ConfigError, LossConfig, TrainingConfig
 from memorytalker.face.head import load_head
+from memorytalker.face.motion_space import speech_space
 from memorytalker.training import trainer
 from memorytalker.training.data import Sampler, TrainingClip, Triplets, collate, cropped, split_long
 from memorytalker.training.losses import MouthVertices
 from memorytalker.training.memorize import memorize, stage_one
-from memorytalker.training.space import blendshape_space
+from memorytalker.training.space import mouth_in_space
 from memorytalker.training.stylize import stylize
 from memorytalker.training.trainer import StageInputs, Trainer
 
@@ -185,7 +186,7 @@ def test_stage_two_teaches_the_style_encoder_alone(make_model, clips, mouth, tmp
 
 def test_coordinates_keep_distances_and_openings() -> None:
     head = load_head()
-    space = blendshape_space(head)
+    space = speech_space(head)
     random = np.random.default_rng(0)
     speaking = np.array([not name.startswith(("eye", "brow", "noseSneer")) for name in head.blendshape_names])
     weights = random.uniform(0, 1, (5, 52)).astype(np.float32) * speaking
@@ -195,7 +196,7 @@ def test_coordinates_keep_distances_and_openings() -> None:
     upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
     lips = offsets.reshape(5, -1, 3)
     gap = lips[:, upper, 1] - lips[:, lower, 1]
-    mouth = space.mouth(head)
+    mouth = mouth_in_space(space, head)
     np.testing.assert_allclose(coordinates @ mouth.opening.numpy(), gap, atol=2e-5)
 
 

@@ -88,7 +88,7 @@ def test_the_gradient_of_a_padded_batch_is_the_mean_of_its_clips_gradients(famil
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_piece_holds_what_is_heard_while_it_moves(family, make_model) -> None:
+def test_a_piece_holds_the_sound_of_its_motion(family, make_model) -> None:
     model = make_model(family)
     config, frames = model.config, 10 * model.config.fps
     rate = states_per_frame(config)
@@ -110,7 +110,7 @@ def test_clips_with_and_without_states_do_not_mix(make_model, voice) -> None:
         collate(clips)
 
 
-def test_a_speaker_with_one_clip_is_a_stranger_only(make_model, voice) -> None:
+def test_a_speaker_with_one_clip_is_a_negative_only(make_model, voice) -> None:
     model = make_model()
     clips = [make_clip(model, i, 20, False, voice) for i in range(3)]
     triplets = Triplets(clips)

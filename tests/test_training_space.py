@@ -6,13 +6,14 @@ import numpy as np
 import torch
 
 from memorytalker.face.head import load_head
+from memorytalker.face.motion_space import STILL, speech_space
 from memorytalker.training.losses import lip_loss
-from memorytalker.training.space import STILL, blendshape_space
+from memorytalker.training.space import mouth_in_space
 
 
 def test_coordinates_give_back_the_vertices_and_the_error_of_the_lips() -> None:
     head = load_head()
-    space = blendshape_space(head)
+    space = speech_space(head)
     random = np.random.default_rng(0)
     speaking = np.array([not name.startswith(STILL) for name in head.blendshape_names])
     one, two = (random.uniform(0, 1, (6, 52)).astype(np.float32) * speaking for _ in range(2))
@@ -21,6 +22,6 @@ def test_coordinates_give_back_the_vertices_and_the_error_of_the_lips() -> None:
     decoded = coordinates[0] @ torch.from_numpy(space.basis).float()
     torch.testing.assert_close(decoded, vertices[0], atol=1e-5, rtol=0)
     lips = torch.from_numpy(np.asarray(head.regions["lips"], np.int64))
-    error, target = lip_loss(*coordinates, space.mouth(head).lips), lip_loss(*vertices, lips)
+    error, target = lip_loss(*coordinates, mouth_in_space(space, head).lips), lip_loss(*vertices, lips)
     torch.testing.assert_close(error, target, rtol=1e-3, atol=0)
     assert error > 1e-8

@@ -59,7 +59,7 @@ class TimedPhones:
 
     @classmethod
     def of(cls, phones: Sequence[tuple[float, float, str]]) -> TimedPhones:
-        """From (start, end, label) triples."""
+        """Make timed phones from (start, end, label) triples, in seconds."""
         return cls(
             np.array([p[0] for p in phones], dtype=float),
             np.array([p[1] for p in phones], dtype=float),

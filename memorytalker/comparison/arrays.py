@@ -1,4 +1,4 @@
-"""The error for ground truth that cannot be used, whichever reader found the fault."""
+"""The error for ground truth that cannot be used. Every reader of ground truth raises it."""
 
 from __future__ import annotations
 

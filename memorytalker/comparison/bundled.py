@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from memorytalker.comparison.arrays import GroundTruthError
 from memorytalker.comparison.ground_truth import CAPTURED, GIVEN, TRACKED, GroundTruth, read_ground_truth
 from memorytalker.face.head import HeadMesh
+from memorytalker.files import read_json
 from memorytalker.places import assets_folder, remedy
 
 FOLDER = assets_folder("ground_truth")
@@ -45,7 +45,19 @@ class BundledClip:
 def bundled_clips() -> tuple[BundledClip, ...]:
     """All bundled clips. Raises GroundTruthError where they are missing."""
     try:
-        entries = json.loads((FOLDER / "clips.json").read_text(encoding="utf-8"))
-        return tuple(BundledClip(**entry) for entry in entries)
+        entries = read_json(FOLDER / "clips.json")
+        clips = tuple(BundledClip(**entry) for entry in entries)
     except (OSError, ValueError, TypeError):
         raise GroundTruthError(f"The clips with ground truth are not here; {remedy('assets/ground_truth')}.") from None
+    if not all(_is_clip(clip) for clip in clips):
+        raise GroundTruthError(f"{FOLDER / 'clips.json'} is damaged; {remedy('assets/ground_truth')}.")
+    return clips
+
+
+def _is_clip(clip: BundledClip) -> bool:
+    """Whether all fields are text, the kind is one of `KINDS`, and the files lie in the folder."""
+    if not all(isinstance(value, str) for value in vars(clip).values()) or clip.kind not in (TRACKED, CAPTURED):
+        return False
+    return not any(
+        "/" in name or "\\" in name or name in ("", "..") or "\0" in name for name in (clip.motion, clip.sound)
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memorytalker.datasets.commands import add_dataset
+from memorytalker.errors import InputError
 from memorytalker.options import RenderOptions
 from memorytalker.progress import Progress
 
@@ -32,16 +33,21 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
         help="speaking style from the clip's own voice, or neutral (stage 1) (default: %(default)s)",
     )
     parser.add_argument(
-        "--head", type=Path, metavar="MESH", help=".ply or .obj with the faces' topology (default: the data set's)"
+        "--head",
+        type=Path,
+        metavar="MESH",
+        help=".ply or .obj with the topology of the data set (default: its own mesh)",
     )
     group = parser.add_argument_group(
         "ground truth", "for a file: vertices as .npz or .npy, face curves as .csv, .json or .npz"
     )
     group.add_argument(
-        "--identity", metavar="NAME", help="the head to show both on; 'doctor' lists them (default: the first)"
+        "--identity",
+        metavar="NAME",
+        help="the head that shows both motions; 'doctor' lists the heads (default: the first)",
     )
     group.add_argument(
-        "--motion-fps", type=float, metavar="FPS", help="frames per second of a motion file that does not say it"
+        "--motion-fps", type=float, metavar="FPS", help="frames per second, if the motion file does not state them"
     )
     add_dataset(parser)
 
@@ -55,6 +61,8 @@ def is_motion(path: Path) -> bool:
 
 def run_compare(chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress) -> None:
     """Write the video for a file of ground truth, or for a sequence of a data set."""
+    if options.transparent:
+        raise InputError("A comparison is an MP4 video, which cannot be transparent; leave out --transparent.")
     run = _compare_file if is_motion(chosen.folder) else _compare_sequence
     run(chosen, device, options, progress)
 
@@ -93,6 +101,7 @@ def _compare_file(chosen: argparse.Namespace, device: str | None, options: Rende
     from memorytalker.comparison.predictions import compare
     from memorytalker.comparison.video import write_comparison
     from memorytalker.face.mesh_files import head_for
+    from memorytalker.face.motion_space import space_of
     from memorytalker.pipeline import Talker
     from memorytalker.rendering import check_graphics
     from memorytalker.weights import find_weights, read_manifest
@@ -100,7 +109,8 @@ def _compare_file(chosen: argparse.Namespace, device: str | None, options: Rende
     output = Path(f"{chosen.folder.stem}.mp4") if chosen.output is None else chosen.output
     if output.suffix.lower() != ".mp4" or output.is_dir() or not output.parent.is_dir():
         raise GroundTruthError(f"{output} cannot be written; name an .mp4 file in a folder that exists with -o.")
-    head = head_for(read_manifest(find_weights(chosen.weights)).model.vertex_count, chosen.head)
+    config = read_manifest(find_weights(chosen.weights)).model
+    head = head_for(space_of(config.basis, config.coordinates).vertex_count, chosen.head)
     head = head if chosen.identity is None else head.with_identity(chosen.identity)
     ground_truth = read_ground_truth(chosen.folder, chosen.sequence, head, chosen.motion_fps)
     check_graphics()

@@ -85,7 +85,7 @@ def read_ground_truth(
         motion: path of the motion file; see the module for the formats.
         sound: anything that `sound.decode.load_waveform` accepts.
         head: the head to transfer the motion to.
-        fps: frames per second, for a file that does not say it; must not contradict one that does.
+        fps: frames per second, for a file that does not state them; must not contradict one that does.
         longest_seconds: longer motion is refused before it is expanded to vertices.
         kind: "tracked", "captured" or "given".
         name: title for the user; None takes the file's name.
@@ -225,7 +225,7 @@ def _read_vertices(
 
 
 def _vertex_shape(name: str, arrays: ArrayFile, array: str, head: HeadMesh) -> tuple[int, int, int]:
-    """The shape (T, V, 3) of an array that is not read yet, once it is known to fit the head and to be small enough."""
+    """Check that an array, still unread, fits the head and is small enough; return its shape (T, V, 3)."""
     header, count = arrays.headers[array], head.vertex_count
     shape = header.shape
     if header.dtype.kind not in "fiu":
@@ -251,7 +251,7 @@ def _vertex_shape(name: str, arrays: ArrayFile, array: str, head: HeadMesh) -> t
 
 
 def _positions(name: str, vertices: np.ndarray, head: HeadMesh) -> np.ndarray:
-    """The vertices (T, V, 3) as float32, once they are known to be finite and in metres."""
+    """Return the vertices (T, V, 3) as float32. Refuses numbers that are not finite, or not in metres."""
     with np.errstate(over="ignore"):
         vertices = vertices.astype(np.float32, copy=False)
     if not np.isfinite(vertices).all():
@@ -283,7 +283,7 @@ def _check_size(name: str, face: np.ndarray, head: HeadMesh) -> None:
 
 
 def _neutral(name: str, vertices: np.ndarray, head: HeadMesh) -> tuple[np.ndarray, tuple[str, ...]]:
-    """The template of the identity that the motion belongs to, recognised by the vertices that speech does not move."""
+    """Find the template of the identity that the motion belongs to, by the vertices that speech does not move."""
     still = _still_vertices(head)
     mean = vertices[:, still].mean(axis=0, dtype=np.float64)
     identities = {head.identity: head.template} | dict(head.identities)

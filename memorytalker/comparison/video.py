@@ -82,7 +82,7 @@ def _framed(
 
 
 def _strip(comparison: Comparison, dots: int) -> tuple[np.ndarray, tuple[int, int], tuple[int, int]]:
-    """The lip-opening curves as an image; the columns where their time axis begins and ends; the rows of the axes.
+    """Draw the lip-opening curves: the image, the first and last column of its time axis, and the rows of the axes.
 
     The image has no rows for a head that does not name its lips.
     """

@@ -57,9 +57,18 @@ def held_rooms(root: str | Path) -> tuple[Path, ...]:
 
 
 def with_noise(samples: np.ndarray, noise: np.ndarray, snr_db: float, random: np.random.Generator) -> np.ndarray:
-    """Speech with `noise` (N,) so many dB below it: the loud frames of speech against the mean power of what is added.
+    """Add noise to speech.
 
-    The noise begins anywhere and is repeated where it is too short. Silence stays silent: it has no level to compare.
+    The noise begins at a random place and is repeated if it is too short. Silence stays silent, since it has no level.
+
+    Args:
+        samples: (S,) speech.
+        noise: (N,).
+        snr_db: level of the loud frames of speech above the mean power of the noise, in dB.
+        random: draws the place.
+
+    Returns:
+        (S,) in [-1, 1].
     """
     added = np.resize(np.roll(noise, -int(random.integers(len(noise)))), len(samples)).astype(np.float64)
     level = float(np.sqrt(np.mean(np.square(added))))
@@ -69,9 +78,16 @@ def with_noise(samples: np.ndarray, noise: np.ndarray, snr_db: float, random: np
 
 
 def with_room(samples: np.ndarray, impulse: np.ndarray) -> np.ndarray:
-    """Speech in the room of an impulse response (R,) at 16 kHz, at its old level.
+    """Add the reverberation of a room to speech. The level of the speech stays the same.
 
-    The direct sound, the impulse's peak, stays where it was in time: lips do not lag. The tail is cut off.
+    The direct sound stays where it was in time, so the lips do not lag. The tail after the end is cut off.
+
+    Args:
+        samples: (S,) speech.
+        impulse: (R,) impulse response of the room, 16 kHz; its peak is the direct sound.
+
+    Returns:
+        (S,) in [-1, 1].
     """
     peak = int(np.argmax(np.abs(impulse)))
     sign = 1.0 if impulse[peak] >= 0 else -1.0
@@ -80,21 +96,37 @@ def with_room(samples: np.ndarray, impulse: np.ndarray) -> np.ndarray:
 
 
 def with_tilt(samples: np.ndarray, db_per_octave: float) -> np.ndarray:
-    """Speech through a microphone that is brighter (above 0) or duller around 1 kHz, at its old level; zero phase."""
+    """Simulate a brighter or duller microphone, without delay. The level of the speech stays the same.
+
+    Args:
+        samples: (S,) speech.
+        db_per_octave: slope around 1 kHz; above 0 is brighter.
+
+    Returns:
+        (S,) in [-1, 1].
+    """
     octaves = np.log2(np.clip(np.fft.rfftfreq(len(samples), 1 / SAMPLE_RATE), 100.0, None) / 1000.0)
     tilted = np.fft.irfft(np.fft.rfft(samples) * 10 ** (db_per_octave * octaves / 20), len(samples))
     return _at_level(tilted, speech_level(samples))
 
 
 def with_gain(samples: np.ndarray, db: float) -> np.ndarray:
-    """Speech `db` louder; what exceeds full scale is clipped, as a recorder does."""
+    """Make speech louder by `db`. What exceeds full scale is clipped, as in a recorder."""
     return np.clip(samples * 10 ** (db / 20), -1.0, 1.0).astype(np.float32)
 
 
 def through_codec(samples: np.ndarray, kind: str) -> np.ndarray:
-    """Speech through a "telephone" (300 to 3400 Hz, 8 kHz, mu-law) or at low rate through "opus" or "mp3".
+    """Pass speech through a codec, and remove the codec's delay.
 
-    The codec's delay is taken out again. Raises ValueError for another kind.
+    Args:
+        samples: (S,) speech.
+        kind: "telephone" (300 to 3400 Hz, 8 kHz, mu-law), or "opus" or "mp3" at a low bit rate.
+
+    Returns:
+        (S,) in [-1, 1].
+
+    Raises:
+        ValueError: there is no such codec.
     """
     if kind not in CODECS:
         raise ValueError(f"There is no codec {kind!r}; choose from {', '.join(CODECS)}.")
@@ -200,7 +232,7 @@ def _at_level(samples: np.ndarray, level: float) -> np.ndarray:
 
 
 def _within_scale(samples: np.ndarray) -> np.ndarray:
-    """Turned down as a whole where it exceeds full scale: that keeps the noise as far below the speech."""
+    """Scale the whole sound down if it exceeds full scale, so that the noise stays as far below the speech."""
     return (samples / max(float(np.abs(samples).max(initial=0.0)), 1.0)).astype(np.float32)
 
 

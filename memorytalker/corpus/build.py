@@ -25,24 +25,37 @@ from memorytalker.articulation.coarticulation import (
 )
 from memorytalker.articulation.speaker import ArticulationStyle
 from memorytalker.articulation.visemes import VisemeTable, load_visemes
+from memorytalker.config import shown
 from memorytalker.corpus.align import Aligner, AlignmentError
 from memorytalker.corpus.augmentation import training_noises, training_rooms
 from memorytalker.corpus.breath import with_breaths
-from memorytalker.corpus.capture import keep_recording, recorded_clips, write_captured
-from memorytalker.corpus.clips import VOICE_MARK, Clip, CorpusError, augmented_version, save_clip, write_clips
+from memorytalker.corpus.capture import keep_recording, recorded_clips, solved_clips, write_captured
+from memorytalker.corpus.clips import (
+    VOICE_MARK,
+    Clip,
+    CorpusError,
+    augmented_version,
+    leads_out,
+    save_clip,
+    write_clips,
+)
 from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.corpus.silence import silent_clips
 from memorytalker.corpus.speakers import articulation_styles, in_parallel, measure_acoustics, speaker_voices
-from memorytalker.corpus.store import store_lines, stored_lines
+from memorytalker.corpus.store import source_lines, stored_phones
 from memorytalker.corpus.synthetic_speakers import synthetic_speakers
 from memorytalker.corpus.voice_augmentation import shifted_voice
+from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
+from memorytalker.files import append_lines
 from memorytalker.progress import Progress
 from memorytalker.sound.acoustics import pitch
 from memorytalker.sound.decode import load_waveform, write_wav
 
 FPS = 30
+#: The splits of a manifest.
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -69,7 +82,7 @@ class BuildContext:
     progress: Progress | None = None
 
     def tell(self, done: int, total: int, stage: str) -> None:
-        """Report progress, if anybody wants it."""
+        """Report progress to `progress`, if there is one."""
         if self.progress:
             self.progress(done, total, stage)
 
@@ -115,28 +128,42 @@ def read_saved_curves(folder: Path, name: str, frames: int) -> np.ndarray:
     path = folder / f"{name}.npy"
     if not path.is_file():
         raise CorpusError(f"{folder} has no curves of the clip {name}; delete the folder and make the corpus again.")
-    curves = np.load(path, allow_pickle=False)
+    try:
+        curves = open_arrays(path).read()
+    except ArrayFileError:
+        raise CorpusError(f"{path} is damaged; delete the folder and make the corpus again.") from None
     if curves.shape != (frames, len(synthesised_shapes())):
         raise CorpusError(
             f"{path} holds {' x '.join(map(str, curves.shape))} numbers, but its clip has {frames} frames of "
             f"{len(synthesised_shapes())} curves; delete the folder and make the corpus again."
         )
+    if curves.dtype.kind != "f" or not np.isfinite(curves).all():
+        raise CorpusError(f"{path} holds other than numbers; delete the folder and make the corpus again.")
     return curves
 
 
 def read_manifest(root: Path) -> list[dict]:
-    """The lines of `speech/manifest.jsonl`, each with `sound`, its path below `root`."""
+    """The lines of `speech/manifest.jsonl`, each with `sound`, its path below `root`.
+
+    Raises CorpusError if there is none, or for a line that docs/training.md does not allow.
+    """
     manifest = root / "speech" / "manifest.jsonl"
     if not manifest.is_file():
         raise CorpusError(f"{root} has no speech/manifest.jsonl; give a folder laid out as docs/training.md says.")
-    rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines() if line.strip()]
+    rows = source_lines(manifest, dict.fromkeys(("file", "speaker", "split", "text", "source"), str))
+    for row in rows:
+        if leads_out(row["file"]) or not Path(row["file"]).name:
+            raise CorpusError(f"{manifest} names the file {shown(row['file'])}; give paths below {manifest.parent}.")
+        if row["split"] not in SPLITS:
+            raise CorpusError(f"{manifest} names the split {shown(row['split'])}; choose one of {', '.join(SPLITS)}.")
     return [{**row, "sound": f"speech/{row['file']}"} for row in rows]
 
 
 def _captured_rows(root: Path) -> Iterator[dict]:
     for manifest in sorted(root.glob("capture/*/manifest.jsonl")):
-        for line in manifest.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
+        for row in source_lines(manifest, {"audio": str, "text": str | None}):
+            if leads_out(row["audio"]):
+                raise CorpusError(f"{manifest} names the sound {shown(row['audio'])}; give paths below its folder.")
             if row.get("text"):
                 yield {"sound": f"capture/{manifest.parent.name}/{row['audio']}", "text": row["text"]}
 
@@ -157,9 +184,9 @@ def align_all(
         Phone times by sound path: [start, end, label] triples, None where the sentence could not be aligned.
     """
     store = folder / "phones.jsonl"
-    known: dict[str, list | None] = {entry["sound"]: entry["phones"] for entry in stored_lines(store)}
+    known = stored_phones(store)
     missing = [(str(root), row["sound"], row["text"]) for row in rows if row["sound"] not in known]
-    aligned = store_lines(store, in_parallel(_align_one, missing, workers))
+    aligned = append_lines(store, in_parallel(_align_one, missing, workers))
     for done, entry in enumerate(aligned, start=1):
         known[entry["sound"]] = entry["phones"]
         if progress:
@@ -200,7 +227,7 @@ def mouth_geometry(head: HeadMesh, shapes: tuple[str, ...]) -> MouthGeometry:
 
 
 def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | None]) -> list[Clip]:
-    """Recorded motion, solved once into `folder/captured`, as clips."""
+    """Make clips of recorded motion, which is solved once into `folder/captured`."""
     root, folder = context.root, context.folder
     there = [source for source in context.config.sources if (root / "capture" / source.folder).is_dir()]
     if not there:
@@ -209,10 +236,7 @@ def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | No
     if not (solved / "clips.jsonl").is_file():
         write_captured(root / "capture", solved, there, head)
     clips, geometry = [], mouth_geometry(head, head.blendshape_names)
-    for line in (solved / "clips.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        with np.load(solved / f"{row['name']}.npz") as data:
-            curves = FaceCurves(data["weights"].astype(np.float32), head.blendshape_names, FPS)
+    for row, curves in solved_clips(solved, head.blendshape_names):
         sound = f"capture/{row['sound']}"
         times = phones.get(sound)
         frames = len(curves.weights)
@@ -228,7 +252,7 @@ def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | No
 
 
 def _recorded(context: BuildContext, head: HeadMesh) -> list[Clip]:
-    """A user's own takes as clips; they have no transcript."""
+    """Make clips of a user's own takes; they have no transcript."""
     clips, folder = [], context.folder
     assert context.recordings is not None  # see `build_corpus`
     for take in recorded_clips(context.recordings, head):
@@ -243,7 +267,7 @@ def _recorded(context: BuildContext, head: HeadMesh) -> list[Clip]:
 def _voice_augmented(
     context: BuildContext, sound: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray
 ) -> list[Clip]:
-    """Voice-augmented versions of a captured clip: the same motion and timing with other pitch and formants."""
+    """Make versions of a captured clip with other pitch and formants, but the same motion and timing."""
     folder, config = context.folder, context.config
     (folder / "voices").mkdir(exist_ok=True)
     own = load_waveform(sound)
@@ -262,7 +286,7 @@ def _voice_augmented(
 
 
 def _synthesised(context: BuildContext, head: HeadMesh, rows: list[dict], phones: dict[str, list | None]) -> list[Clip]:
-    """Motion from phone times: every speaker, and a synthetic one per training speaker, in their own style."""
+    """Make clips with motion from phone times, for all speakers and for synthetic versions of training speakers."""
     root, folder, config = context.root, context.folder, context.config
     helped = (context.workers, context.progress)
     rows = [row for row in rows if phones[row["sound"]] is not None]
@@ -332,7 +356,7 @@ def synthesise(
 
 
 def _augmented(context: BuildContext, clips: list[Clip]) -> list[Clip]:
-    """Augmented versions of training clips, with the same motion; none without noises and rooms."""
+    """Make versions of training clips with augmented sound and the same motion; none without noises and rooms."""
     folder, config = context.folder, context.config
     if not training_noises(context.root) and not training_rooms(context.root):
         return []

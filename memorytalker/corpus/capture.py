@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from memorytalker.corpus.clips import Clip
+from memorytalker.config import shown
+from memorytalker.corpus.clips import Clip, CorpusError, leads_out
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.corpus.landmark_solver import Basis, open_gap, read_basis, solve_landmarks
 from memorytalker.corpus.landmarks import (
@@ -28,10 +30,11 @@ from memorytalker.corpus.landmarks import (
     read_landmark_clips,
     refine_neutral,
 )
+from memorytalker.corpus.store import stored_lines
 from memorytalker.corpus.takes import find_takes, read_take
 from memorytalker.face.curve_files import CurveFileError, read_curves
 from memorytalker.face.head import HeadMesh, load_head
-from memorytalker.face.motion import FaceCurves, resampled
+from memorytalker.face.motion import FaceCurves, MotionError, resampled
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import SAMPLE_RATE, Waveform, load_waveform, write_wav
 
@@ -54,7 +57,7 @@ class CapturedClip:
         curves: T frames at 30 fps.
         sound: the sound file.
         text: transcript, if known.
-        tracked_gap: (T,) lip gap in eye distances, as tracked; where only curves were recorded, that of the head.
+        tracked_gap: (T,) lip opening in eye distances, as tracked; where only curves were recorded, that of the head.
         tracked_width: (T,) lip width, likewise.
     """
 
@@ -108,7 +111,7 @@ def video_openings(
         folders: of landmarks, below `root`.
 
     Returns:
-        By clip: fps of the video, and lip gap, lip width and jaw, each (T,) in eye distances.
+        By clip: fps of the video, and lip opening, lip width and jaw, each (T,) in eye distances.
     """
     result = {}
     for folder in folders:
@@ -120,10 +123,16 @@ def video_openings(
 
 
 def recorded_clips(folder: str | Path, head: HeadMesh) -> Iterator[CapturedClip]:
-    """Yield the takes of a user's own `folder` (see `takes`); their source is "recordings", without text.
+    """Yield the takes of a user's own folder as clips without text, with "recordings" as their source.
 
-    If sound and motion differ in length, `curves` end with the shorter. Raises CaptureError when there is no take, or
-    for one that cannot be used.
+    If sound and motion differ in length, the curves end with the shorter.
+
+    Args:
+        folder: the takes, see `takes`.
+        head: the head of the curves.
+
+    Raises:
+        CaptureError: there is no take, or one that cannot be used.
     """
     for files in find_takes(folder)[0]:
         curves = read_take(files).curves.resample(FPS).reordered(head.blendshape_names)
@@ -190,6 +199,25 @@ def write_captured(
     return len(lines)
 
 
+def solved_clips(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[dict, FaceCurves]]:
+    """Yield what `write_captured` wrote into `folder`: the lines of clips.jsonl, each with its curves over `names`.
+
+    Raises CorpusError for a file that is missing or damaged.
+    """
+    kinds = dict.fromkeys(("name", "speaker", "sound", "source", "split"), str) | {"text": str | None}
+    for row in stored_lines(folder / "clips.jsonl", kinds):
+        if leads_out(row["name"]):
+            raise CorpusError(
+                f"{folder / 'clips.jsonl'} names a clip {shown(row['name'])}; delete it to make it again."
+            )
+        try:
+            curves = read_curves(folder / f"{row['name']}.npz", longest_seconds=math.inf).curves
+            curves = curves.resample(FPS).reordered(names)
+        except (CurveFileError, MotionError):
+            raise CorpusError(f"{folder / row['name']}.npz is damaged; delete {folder} to make it again.") from None
+        yield row, curves
+
+
 def _landmark_clips(
     folder: Path, source: CaptureSource, basis: Basis, only: Collection[str] | None = None
 ) -> Iterator[CapturedClip]:
@@ -225,7 +253,7 @@ def _solved(
 
 
 def keep_closures(goal: np.ndarray, tracked: np.ndarray, fps: float, neutral: Neutral) -> np.ndarray:
-    """Set the goal (T',) of the lip gap at 30 fps to 0 in the frame nearest to each closed frame of `tracked` (T,).
+    """Set the goal (T',) of the lip opening at 30 fps to 0 in the frame nearest to each closed frame of `tracked` (T,).
 
     Otherwise a closure of one frame at 25 fps falls between two frames and is lost.
     """
@@ -263,7 +291,7 @@ def curve_takes(folder: Path) -> list[Path]:
 
 
 def head_openings(head: HeadMesh, curves: FaceCurves) -> tuple[np.ndarray, np.ndarray]:
-    """Measure lip gap (y) and lip width of `head` under `curves`, each (T,), in the head's eye distances."""
+    """Measure lip opening (y) and lip width of `head` under `curves`, each (T,), in the head's eye distances."""
     marks = [head.landmarks[name] for name in ("inner_lip_upper", "inner_lip_lower", "mouth_left", "mouth_right")]
     shapes = head.blendshapes[:, marks].reshape(len(head.blendshape_names), -1)
     weights = curves.reordered(head.blendshape_names).weights

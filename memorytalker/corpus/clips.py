@@ -13,7 +13,7 @@ from memorytalker.config import check_ranges, from_dict, shown
 from memorytalker.errors import InputError
 from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.face.motion import FaceCurves
-from memorytalker.files import parse_json, read_json
+from memorytalker.files import read_json, read_lines
 
 #: In the name of a clip whose voice was shifted.
 VOICE_MARK = "~"
@@ -23,6 +23,11 @@ AUGMENTED_MARK = "+"
 
 class CorpusError(InputError):
     """A corpus or its source that cannot be used; the message names what is missing."""
+
+
+def leads_out(path: str) -> bool:
+    """Whether a path that should lie below a folder may lead out of it, or is none."""
+    return "\0" in path or path.startswith("/") or ".." in path.replace("\\", "/").split("/")
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Clip:
         """Raise ConfigError for numbers that no clip has, and CorpusError for a name that leads out of its folder."""
         check_ranges(self, frames=(0, 1e8), fps=(1, 240), augmentation=(0, 1e6))
         for path in (self.name, self.sound):
-            if "\0" in path or path.startswith("/") or ".." in path.replace("\\", "/").split("/"):
+            if leads_out(path):
                 raise CorpusError(f"A clip of the corpus is named {shown(path)}; make the corpus again.")
 
     @property
@@ -110,8 +115,7 @@ def read_clips(folder: Path) -> tuple[list[Clip], tuple[str, ...]]:
     if not (folder / "clips.jsonl").is_file():
         raise CorpusError(f"{folder} holds no corpus; make one with: python -m memorytalker corpus ROOT {folder}")
     try:
-        lines = (folder / "clips.jsonl").read_text(encoding="utf-8").splitlines()
-        clips = [from_dict(Clip, parse_json(line)) for line in lines]
+        clips = [from_dict(Clip, row) for row in read_lines(folder / "clips.jsonl", {})]
         names = read_json(folder / "curves.json")
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise ValueError("curves.json is not a list of names")

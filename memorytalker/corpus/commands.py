@@ -11,7 +11,7 @@ from memorytalker.progress import Progress
 
 
 def add_corpus(parser: argparse.ArgumentParser) -> None:
-    """Flags of `corpus`."""
+    """Add the flags of `corpus`."""
     parser.add_argument("root", type=Path, help="a folder with speech/manifest.jsonl, and capture/ and noise/ if any")
     parser.add_argument("folder", type=Path, help="where the corpus goes")
     parser.add_argument(

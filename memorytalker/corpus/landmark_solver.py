@@ -1,7 +1,7 @@
-"""Tracked landmark motion -> weights of the head's mouth shapes: a bounded least squares fit per clip.
+"""From tracked landmark motion to weights of the head's mouth shapes: a bounded least squares fit per clip.
 
-The landmark motion of every shape comes from the tracker basis: the head rendered and tracked like the videos. The lip
-gap must be exact and is measured on the head itself.
+T frames, P points, K controls. The tracker basis says how every shape moves the landmarks: the head was rendered and
+tracked like the videos. The lip opening must be exact, so it is measured on the head itself.
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from memorytalker.corpus.landmarks import LIP_CORNERS, LIPS, CaptureError, Neutral, columns, openings
+from memorytalker.corpus.landmarks import LIP_CORNERS, LIPS, CaptureError, Neutral, checked_index, columns, openings
+from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
 
 
 @dataclass(frozen=True)
 class Control:
-    """Shapes that move together, the largest weight speech may use, and what a weight of 1 costs beside the misfit."""
+    """Shapes that move together.
+
+    Attributes:
+        shapes: names of the shapes.
+        limit: the largest weight that speech may use.
+        cost: what a weight of 1 costs in the fit, beside the misfit, in squared eye distances.
+    """
 
     shapes: tuple[str, ...]
     limit: float
@@ -26,6 +33,7 @@ class Control:
 
 
 def _both(shape: str, limit: float, cost: float) -> Control:
+    """The same shape on the left and on the right."""
     return Control((f"{shape}Left", f"{shape}Right"), limit, cost)
 
 
@@ -58,17 +66,28 @@ _SMOOTHNESS = 2e-4  # cost of a squared change of weight from frame to frame
 _GAP_WEIGHT, _WIDTH_WEIGHT = 6.0, 1.0  # squared misfit of these distances against the mean squared misfit of the points
 _PARTING = 0.002  # a control parts the lips when it opens them by more than this, in eye distances
 _BEND = 0.7  # how far the shapes measured at half weight are believed against straight lines
+#: No point of a basis lies or moves further than this, in eye distances.
+FURTHEST = 100.0
 _ROUNDS, _STEPS = 3, 250  # secant rounds, gradient steps in each
 
 
 @dataclass(frozen=True)
 class Basis:
-    """What the K `CONTROLS` do, to the tracked points and to the head.
+    """What the K `CONTROLS` do to the tracked points and to the head.
 
-    index (P,) MediaPipe numbers; neutral (P, 2) and full, half (K, P, 2) displacements at weight 1 and 0.5, eye
-    distances, x to the viewer's right, y down; mirror (P,) column of the point on the other side; emphasis (P,)
-    weights in the fit; mixing (K, n) control -> weights of the head's shapes `names`; gap, width (K,) change of lip
-    gap and lip width on the head per unit of control, in the head's own eye distances.
+    Lengths are in eye distances; x to the viewer's right, y down.
+
+    Attributes:
+        index: (P,) MediaPipe numbers.
+        neutral: (P, 2) points of the neutral head.
+        full: (K, P, 2) displacements at weight 1.
+        half: (K, P, 2) displacements at weight 0.5.
+        mirror: (P,) column of the point on the other side of the face.
+        emphasis: (P,) weight of each point in the fit.
+        mixing: (K, n) turns control weights into weights of the head's shapes.
+        names: the n shapes of the head.
+        gap: (K,) change of the head's lip opening per unit of control, in the head's own eye distances.
+        width: (K,) change of the head's lip width, likewise.
     """
 
     index: np.ndarray
@@ -83,32 +102,84 @@ class Basis:
     width: np.ndarray
 
     def secants(self, weights: np.ndarray) -> np.ndarray:
-        """(T, K) control weights -> (T, K, P, 2) displacement per unit of weight, at that weight."""
+        """Compute displacements per unit of weight, at the given weights.
+
+        Args:
+            weights: (T, K) control weights.
+
+        Returns:
+            (T, K, P, 2) in eye distances.
+        """
         bend = 4.0 * _BEND * (self.half - self.full / 2)
         return self.full + (1.0 - weights)[..., None, None] * bend
 
     def displacements(self, weights: np.ndarray) -> np.ndarray:
-        """(T, K) control weights -> (T, P, 2) displacements of the points from `neutral`."""
+        """Compute the displacements of the points from `neutral`.
+
+        Args:
+            weights: (T, K) control weights.
+
+        Returns:
+            (T, P, 2) in eye distances.
+        """
         return np.einsum("tk,tkpc->tpc", weights, self.secants(weights))
 
 
 def read_basis(path: str | Path, head: HeadMesh) -> Basis:
-    """The tracker basis of `path` joined to `head`. Raises CaptureError when the file does not hold one."""
+    """Read a tracker basis and join it to a head.
+
+    Args:
+        path: an npz with index, neutral, full, half and shapes.
+        head: the head that was tracked.
+
+    Returns:
+        The basis.
+
+    Raises:
+        CaptureError: the file does not hold a basis, or lacks a shape that is solved for.
+    """
+    path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as data:
-            index, neutral, full, half = (data[name] for name in ("index", "neutral", "full", "half"))
-            shapes = tuple(str(name) for name in data["shapes"])
-    except (OSError, KeyError, ValueError, EOFError):
+        data = open_arrays(path)
+        index, neutral, full, half = (data.read(name) for name in ("index", "neutral", "full", "half"))
+        shapes = data.read("shapes")
+    except ArrayFileError:
         raise CaptureError(f"{path} is not a tracker basis: an npz with index, neutral, full, half, shapes.") from None
-    return make_basis(index, neutral.astype(float), shapes, full.astype(float), half.astype(float), head)
+    index = checked_index(index, path)
+    points = (len(index), 2)
+    if shapes.ndim != 1 or neutral.shape != points or not full.shape == half.shape == (len(shapes), *points):
+        raise CaptureError(f"{path} is not a tracker basis: its arrays have other shapes than points and names.")
+    for array in (neutral, full, half):
+        if array.dtype.kind != "f" or not (np.abs(array) <= FURTHEST).all():  # nan neither
+            raise CaptureError(f"{path} is not a tracker basis: it has points beyond {FURTHEST:g} eye distances.")
+    try:
+        names = tuple(str(name) for name in shapes.tolist())
+    except ValueError:  # numbers that stand for no letter
+        raise CaptureError(f"{path} is not a tracker basis: the names of its shapes are no words.") from None
+    try:
+        return make_basis(index, neutral.astype(float), names, full.astype(float), half.astype(float), head)
+    except CaptureError as error:
+        raise CaptureError(f"{path} cannot be used: {error}") from None
 
 
 def make_basis(
     index: np.ndarray, neutral: np.ndarray, shapes: tuple[str, ...], full: np.ndarray, half: np.ndarray, head: HeadMesh
 ) -> Basis:
-    """Join the tracked displacements of shapes, full and half (n, P, 2), to the head, by name.
+    """Join tracked displacements of shapes to a head, by the names of the shapes.
 
-    Raises CaptureError when a shape that is solved for is not among them.
+    Args:
+        index: (P,) MediaPipe numbers.
+        neutral: (P, 2) points of the neutral head, in eye distances.
+        shapes: names of the n tracked shapes.
+        full: (n, P, 2) displacements at weight 1, in eye distances.
+        half: (n, P, 2) displacements at weight 0.5.
+        head: the head that was tracked.
+
+    Returns:
+        The basis.
+
+    Raises:
+        CaptureError: a shape that is solved for is not among them.
     """
     absent = sorted({shape for control in CONTROLS.values() for shape in control.shapes} - set(shapes))
     if absent:
@@ -127,17 +198,36 @@ def make_basis(
 
 
 def symmetric(displacements: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    """Displacements (..., P, 2) averaged with their mirror image."""
+    """Average displacements with their mirror image.
+
+    Args:
+        displacements: (..., P, 2).
+        mirror: (P,) column of the point on the other side.
+
+    Returns:
+        (..., P, 2) in the same unit.
+    """
     return (displacements + displacements[..., mirror, :] * [-1.0, 1.0]) / 2
 
 
 def solve_landmarks(
     points: np.ndarray, basis: Basis, neutral: Neutral, fps: float = 30.0, gap: np.ndarray | None = None
 ) -> FaceCurves:
-    """Face curves for tracked points (T, P, 2), any unit, no frame missing, of the speaker with rest face `neutral`.
+    """Solve for the face curves of tracked points.
 
-    On the head of the basis the lip gap of the result is `gap` (T,), in eye distances; by default the tracked one,
-    zero where the tracked lips are closed. Raises CaptureError for points of another shape or with frames missing.
+    Args:
+        points: (T, P, 2) in any unit, no frame missing.
+        basis: the tracker basis.
+        neutral: the speaker's rest face.
+        fps: frames per second of the points.
+        gap: (T,) lip opening that the curves must give on the head of the basis, in eye distances; None for the tracked
+            one, 0 where the tracked lips are closed.
+
+    Returns:
+        T frames of weights in [0, 1].
+
+    Raises:
+        CaptureError: points of another shape, or with frames missing.
     """
     if points.ndim != 3 or points.shape[1:] != (len(basis.index), 2) or not len(points):
         raise CaptureError(f"Tracked points need the shape (frames, {len(basis.index)}, 2), not {points.shape}.")
@@ -156,12 +246,20 @@ def solve_landmarks(
 
 
 def open_gap(gap: np.ndarray, closed_level: float) -> np.ndarray:
-    """Tracked lip gap -> goal for the head: 0 up to the closed level, as tracked from twice that level on."""
+    """Derive the lip opening of the head from the tracked one.
+
+    Args:
+        gap: (T,) tracked lip opening, in eye distances.
+        closed_level: tracked lip opening up to which the lips count as closed.
+
+    Returns:
+        (T,) 0 up to the closed level; from twice that level on the tracked opening; a straight line between.
+    """
     return np.clip(2.0 * (gap - closed_level), 0.0, gap)
 
 
 def _fit(moved: np.ndarray, gap: np.ndarray, widened: np.ndarray, basis: Basis) -> np.ndarray:
-    """(T, K) weights within their limits for displacements (T, P, 2); bent shapes by repeated secants."""
+    """(T, K) weights within their limits for displacements (T, P, 2); curved shapes by repeated secants."""
     share = np.sqrt(basis.emphasis / basis.emphasis.sum() / 2)[:, None]
     target = (moved * share).reshape(len(moved), -1, 1)
     weights = np.zeros((len(moved), len(CONTROLS)))
@@ -177,9 +275,9 @@ def _fit(moved: np.ndarray, gap: np.ndarray, widened: np.ndarray, basis: Basis) 
 
 
 def _descend(square: np.ndarray, linear: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Smallest w square w / 2 - linear w + smoothness cost within the limits.
+    """(T, K) weights within the limits that minimise w square w / 2 - linear w plus the smoothness cost.
 
-    Accelerated projected gradient (Beck and Teboulle 2009, doi:10.1137/080716542).
+    Accelerated projected gradient (Beck and Teboulle 2009, doi 10.1137/080716542).
     """
     scale = 1.0 / np.sqrt(np.einsum("tkk->tk", square).max(0))  # controls of equal curvature converge together
     square, linear, upper = square * scale[:, None] * scale, linear * scale, _LIMITS / scale
@@ -198,10 +296,10 @@ def _descend(square: np.ndarray, linear: np.ndarray, start: np.ndarray) -> np.nd
 
 
 def _exact_gap(weights: np.ndarray, gap: np.ndarray, basis: Basis) -> np.ndarray:
-    """Weights (T, K) changed as little as possible so that the head's lip gap is `gap` (T,), eye distances.
+    """Change weights (T, K) as little as possible, so that the head's lip opening is `gap` (T,) in eye distances.
 
-    Too narrow: lips part over the same jaw, then the jaw opens. Too wide: lips close over the same jaw, then all
-    else that clearly parts them shrinks.
+    If it is too small, the lips part without a change of the jaw; then the jaw opens. If it is too large, the lips
+    close without a change of the jaw; then every other control that clearly parts the lips is scaled down.
     """
     weights, gain = weights.copy(), basis.gap[_JAW]
     exchange = gain - basis.gap[_CLOSED]
@@ -218,7 +316,7 @@ def _exact_gap(weights: np.ndarray, gap: np.ndarray, basis: Basis) -> np.ndarray
 
 
 def _distances(head: HeadMesh, name: str) -> tuple[float, float]:
-    """Change of lip gap (y) and lip width (x) on the head at full weight of one shape, in its eye distances."""
+    """Change of lip opening (y) and lip width (x) on the head by one shape at weight 1, in the head's eye distances."""
     shape, mark, eyes = head.blendshape(name), head.landmarks, _eye_corners(head)[1]
     gap = shape[mark["inner_lip_upper"], 1] - shape[mark["inner_lip_lower"], 1]
     width = shape[mark["mouth_left"], 0] - shape[mark["mouth_right"], 0]
@@ -226,16 +324,16 @@ def _distances(head: HeadMesh, name: str) -> tuple[float, float]:
 
 
 def _eye_corners(head: HeadMesh) -> tuple[np.ndarray, float]:
-    """(2,) the middle between the outer eye corners and their distance, metres."""
+    """The middle (2,) between the outer eye corners, and their distance, in metres."""
     left, right = (head.template[head.landmarks[name]] for name in ("eye_left_outer", "eye_right_outer"))
     return (left + right)[:2] / 2, float(np.linalg.norm(left - right))
 
 
 def _closing(opening: np.ndarray, index: np.ndarray, neutral: np.ndarray, head: HeadMesh) -> np.ndarray:
-    """mouthClose as the tracker would see it over an open jaw: (2, P, 2) at full and half weight.
+    """mouthClose over an open jaw as the tracker would see it: (2, P, 2) at full and half weight.
 
-    Rendered alone it pushes closed lips through each other, which no tracker can see. So it is taken from the head's
-    vertices under the points and scaled like `opening`, the tracker's jawOpen (2, P, 2), so that both cancel.
+    Alone it pushes closed lips through each other, which no tracker can see. So it is taken from the head's vertices
+    under the points. It is scaled like `opening` (2, P, 2), the tracked jawOpen, so that the two cancel.
     """
     mark, (middle, eyes) = head.landmarks, _eye_corners(head)
     place = (head.template[:, :2] - middle) * [1, -1] / eyes

@@ -1,14 +1,13 @@
 """Tracked face landmarks: reading, removal of head motion, the rest face.
 
-Points are the MediaPipe Face Mesh numbers of the file's `index`. Image coordinates: x to the viewer's right, y down.
-Once aligned, lengths are in eye distances: the distance between the outer eye corners (points 33 and 263),
-origin half-way between them.
+T frames, P points. Points are numbered as in MediaPipe Face Mesh; an `index` (P,) says which number each column has.
+Image coordinates: x to the viewer's right, y down. Aligned points are in eye distances: the unit is the distance
+between the outer eye corners (points 33 and 263), and the origin is half-way between them.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +15,18 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import find_peaks
 
+from memorytalker.config import shown
+from memorytalker.corpus.clips import leads_out
 from memorytalker.errors import InputError
+from memorytalker.face.array_files import ArrayFileError, opened_arrays
+from memorytalker.files import Kind, read_lines
 
 #: Values at or below this in a landmark file mark a frame in which no face was found.
 MISSING = -16000
 #: Landmark files keep sixteenths of a pixel.
 STEPS_PER_PIXEL = 16.0
+#: Arrays in a landmark file at the most, frames per second, letters in the name of a clip, points of the face mesh.
+MOST_ARRAYS, RATES, LONGEST_NAME, POINTS = 20_000, (1.0, 240.0), 200, 478
 EYE_CORNERS = (33, 263)
 LIP_GAP = (13, 14)
 LIP_CORNERS = (61, 291)
@@ -38,7 +43,7 @@ RIGID = (
 )
 #: A frame counts as closed lips, for finding the rest face, below this gap (eye distances).
 _CLOSED_FOR_REST = 0.012
-#: A valley of the lip gap between sounds open by so much is a closure when it is below `_VALLEY` (eye distances).
+#: A valley of the lip opening between sounds open by so much is a closure when it is below `_VALLEY` (eye distances).
 _OPEN_BETWEEN, _VALLEY = 0.03, 0.02
 #: Least and greatest closed level.
 _CLOSED_LEVELS = (0.005, 0.012)
@@ -54,7 +59,17 @@ class CaptureError(InputError):
 
 @dataclass(frozen=True)
 class LandmarkClip:
-    """One tracked clip: points (T, P, 2) pixels, NaN where no face was found; index (P,) of MediaPipe numbers."""
+    """One tracked clip.
+
+    Attributes:
+        name: of the clip.
+        speaker: who speaks.
+        points: (T, P, 2) pixels, x to the viewer's right, y down; NaN in frames in which no face was found.
+        index: (P,) MediaPipe number of each point.
+        fps: frames per second.
+        sound: the sound file.
+        text: transcript, if known.
+    """
 
     name: str
     speaker: str
@@ -69,10 +84,12 @@ class LandmarkClip:
 class Neutral:
     """A speaker's face at rest, at any turn of the head.
 
-    index: (P,) MediaPipe numbers. reference: (P, 2) mean aligned face, eye distances.
-    turns: (m, R, 2) how the rigid points (`RIGID`) shift when the head turns, m at most 2 (yaw and pitch).
-    rest: (1 + m, P, 2) the rest face: constant, and change per unit of each turn.
-    closed_level: tracked lip gap (eye distances) up to which this speaker's lips are closed.
+    Attributes:
+        index: (P,) MediaPipe numbers.
+        reference: (P, 2) mean aligned face, in eye distances.
+        turns: (m, R, 2) how the R rigid points (`RIGID`) shift when the head turns; m is at most 2 (yaw and pitch).
+        rest: (1 + m, P, 2) the rest face: its constant part, and its change per unit of each turn.
+        closed_level: tracked lip opening, in eye distances, up to which this speaker's lips count as closed.
     """
 
     index: np.ndarray
@@ -83,11 +100,18 @@ class Neutral:
 
     @property
     def mouth_width(self) -> float:
-        """Distance of the lip corners at rest, in eye distances."""
+        """Distance between the mouth corners at rest, in eye distances."""
         return float(_distance(self.rest[0], self.index, LIP_CORNERS))
 
     def place(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Points (T, P, 2), any unit -> (aligned points, rest face at the same turn), both (T, P, 2) eye distances."""
+        """Align points, and compute the rest face at the same turn of the head.
+
+        Args:
+            points: (T, P, 2) in any unit, no frame missing.
+
+        Returns:
+            The aligned points and the rest face, both (T, P, 2) in eye distances.
+        """
         rigid = columns(self.index, RIGID)
         aligned = align(points, self.reference, rigid)
         shift = (aligned - self.reference)[:, rigid]
@@ -97,7 +121,18 @@ class Neutral:
 
 
 def columns(index: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:
-    """Columns at which the MediaPipe points `numbers` stand. Raises CaptureError when one is not there."""
+    """Find the columns of some MediaPipe points.
+
+    Args:
+        index: (P,) MediaPipe number of each column.
+        numbers: the points to find.
+
+    Returns:
+        Their columns, in the order of `numbers`.
+
+    Raises:
+        CaptureError: one of the points is not there.
+    """
     place = {int(number): column for column, number in enumerate(index)}
     absent = [number for number in numbers if number not in place]
     if absent:
@@ -106,41 +141,85 @@ def columns(index: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:
 
 
 def read_landmark_clips(folder: str | Path) -> Iterator[LandmarkClip]:
-    """The clips of a folder with `manifest.jsonl` and `landmarks.npz`, in the manifest's order.
+    """Yield the clips of a folder with `manifest.jsonl` and `landmarks.npz`, in the manifest's order.
 
-    Raises CaptureError when a file or a clip is missing or has another shape than the manifest says.
+    Args:
+        folder: the capture folder.
+
+    Raises:
+        CaptureError: a file or a clip is missing or damaged, or has another shape than the manifest says.
     """
     folder = Path(folder)
     manifest, archive = folder / "manifest.jsonl", folder / "landmarks.npz"
     for path in (manifest, archive):
         if not path.is_file():
             raise CaptureError(f"There is no {path}; a capture folder needs manifest.jsonl and landmarks.npz.")
-    with np.load(archive, allow_pickle=False) as data:
-        index = data["index"]
-        for line in manifest.read_text(encoding="utf-8").splitlines():
-            entry = json.loads(line)
-            name = entry["clip"]
-            if name not in data:
-                raise CaptureError(f"{archive} has no landmarks for the clip {name!r} of its manifest.")
-            raw = data[name]
-            if raw.shape != (entry["frames"], len(index), 2):
-                raise CaptureError(f"The landmarks of {name} have the shape {raw.shape}; the manifest says otherwise.")
-            points = raw.astype(np.float64) / STEPS_PER_PIXEL
-            points[(raw <= MISSING).any((1, 2))] = np.nan
-            sound = folder / entry["audio"]
-            yield LandmarkClip(name, entry["speaker"], points, index, float(entry["fps"]), sound, entry.get("text"))
+    entries = _manifest(manifest)
+    try:
+        with opened_arrays(archive, MOST_ARRAYS) as read:
+            index = checked_index(read("index"), archive)
+            for entry in entries:
+                yield _landmark_clip(folder, entry, index, read(entry["clip"]))
+    except ArrayFileError as error:
+        raise CaptureError(f"The landmarks in {folder} cannot be used: {error}") from None
+
+
+def _manifest(path: Path) -> list[dict]:
+    """The lines of a manifest of landmarks. Raises CaptureError for one that cannot be."""
+    kinds: dict[str, Kind] = {"clip": str, "speaker": str, "audio": str, "frames": int, "fps": float}
+    try:
+        entries = read_lines(path, kinds | {"text": str | None})
+    except (OSError, ValueError) as error:
+        reason = "it cannot be read" if isinstance(error, OSError) else str(error)
+        raise CaptureError(f"{path} cannot be used ({reason}); mend it as docs/training.md says.") from None
+    for entry in entries:
+        name, fps = entry["clip"], entry["fps"]
+        if leads_out(name) or "/" in name or not 0 < len(name) <= LONGEST_NAME or leads_out(entry["audio"]):
+            raise CaptureError(
+                f"{path} names {shown(name)} with the sound {shown(entry['audio'])}; keep to its folder."
+            )
+        if not RATES[0] <= fps <= RATES[1]:
+            raise CaptureError(f"{path} gives {shown(name)} {fps:g} fps; choose from {RATES[0]:g} to {RATES[1]:g}.")
+    return entries
+
+
+def checked_index(index: np.ndarray, path: Path) -> np.ndarray:
+    """The numbers (P,) of tracked points. Raises CaptureError unless they are distinct numbers of the face mesh."""
+    right = index.ndim == 1 and index.dtype.kind in "iu" and 0 < len(index) <= POINTS
+    if not right or index.min() < 0 or index.max() >= POINTS or len(np.unique(index)) < len(index):
+        raise CaptureError(f"The index of {path} is no list of MediaPipe's points 0 to {POINTS - 1}; track again.")
+    return index
+
+
+def _landmark_clip(folder: Path, entry: dict, index: np.ndarray, raw: np.ndarray) -> LandmarkClip:
+    name = shown(entry["clip"])
+    if raw.shape != (entry["frames"], len(index), 2) or not len(raw):
+        shape = " x ".join(map(str, raw.shape))
+        raise CaptureError(f"The landmarks of {name} in {folder} have the shape {shape}; the manifest says otherwise.")
+    if raw.dtype.kind != "i" or raw.dtype.itemsize > 4:
+        raise CaptureError(f"The landmarks of {name} in {folder} are no sixteenths of a pixel; track the clip again.")
+    points = raw.astype(np.float64) / STEPS_PER_PIXEL
+    points[(raw <= MISSING).any((1, 2))] = np.nan
+    sound = folder / entry["audio"]
+    return LandmarkClip(entry["clip"], entry["speaker"], points, index, float(entry["fps"]), sound, entry.get("text"))
 
 
 def fill_missing(points: np.ndarray, fps: float, longest: float = 0.15) -> np.ndarray | None:
-    """Points (T, ...) with NaN frames filled by straight lines in time, ends held.
+    """Fill missing frames by linear interpolation in time; at the ends the nearest frame is repeated.
 
-    None when more than `longest` seconds in a row are missing: such a clip is not used.
+    Args:
+        points: (T, ...), NaN in missing frames.
+        fps: frames per second.
+        longest: longest stretch that is filled, in seconds.
+
+    Returns:
+        The points without NaN; None if a longer stretch is missing, or all, since such a clip is not used.
     """
     missing = np.isnan(points).reshape(len(points), -1).any(1)
     if not missing.any():
         return points
     starts = np.flatnonzero(np.diff(np.r_[False, missing, False].astype(int)))
-    if (starts[1::2] - starts[::2]).max() > longest * fps:
+    if missing.all() or (starts[1::2] - starts[::2]).max() > longest * fps:
         return None
     seen = np.flatnonzero(~missing)
     flat = points.reshape(len(points), -1)
@@ -149,16 +228,32 @@ def fill_missing(points: np.ndarray, fps: float, longest: float = 0.15) -> np.nd
 
 
 def openings(points: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lip gap (13-14), lip width (61-291) and jaw (152-168) of points (T, P, 2), each (T,), in eye distances."""
+    """Measure lips and jaw in every frame.
+
+    Args:
+        points: (T, P, 2) in any unit.
+        index: (P,) MediaPipe numbers.
+
+    Returns:
+        Lip opening (points 13 to 14), lip width (61 to 291) and jaw (152 to 168), each (T,) in eye distances.
+    """
     eyes = _distance(points, index, EYE_CORNERS)
     gap, width, jaw = (_distance(points, index, pair) / eyes for pair in (LIP_GAP, LIP_CORNERS, CHIN_AND_BRIDGE))
     return gap, width, jaw
 
 
 def align(points: np.ndarray, reference: np.ndarray, rigid: np.ndarray) -> np.ndarray:
-    """Points (T, P, 2) moved, turned in the image plane and scaled onto `reference` (P, 2) by the columns `rigid`.
+    """Move, turn and scale every frame in the image plane so that its rigid points fit the reference best.
 
-    Least squares similarity per frame (Umeyama 1991, doi:10.1109/34.88573), which in the plane is linear.
+    Args:
+        points: (T, P, 2) in any unit.
+        reference: (P, 2), in the unit of the result.
+        rigid: columns of the points that are fitted.
+
+    Returns:
+        (T, P, 2) in the unit and frame of `reference`.
+
+    Source: Umeyama 1991, doi 10.1109/34.88573; in the plane the least squares similarity is a linear problem.
     """
     centre = points[:, rigid].mean(1, keepdims=True)
     goal = reference[rigid] - reference[rigid].mean(0)
@@ -170,10 +265,20 @@ def align(points: np.ndarray, reference: np.ndarray, rigid: np.ndarray) -> np.nd
 
 
 def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
-    """The rest face of one speaker from all clips (T, P, 2) of him or her, in any unit.
+    """Estimate the rest face of one speaker.
 
-    Rest is where the lips are closed and still. How it shifts when the head turns is learned from those frames.
-    Raises CaptureError when the lips are never closed.
+    The face is at rest where the lips are closed and still. How it shifts when the head turns is learned from those
+    frames.
+
+    Args:
+        clips: all clips of the speaker, (T, P, 2) each, in any unit.
+        index: (P,) MediaPipe numbers.
+
+    Returns:
+        The rest face.
+
+    Raises:
+        CaptureError: the lips are never closed.
     """
     points, rigid = np.concatenate(clips), columns(index, RIGID)
     reference = _mean_face(points, index, rigid)
@@ -195,7 +300,15 @@ def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
 
 
 def refine_neutral(neutral: Neutral, points: np.ndarray) -> Neutral:
-    """The speaker's rest face moved towards that of one clip (T, P, 2), the more the longer its lips rest."""
+    """Move a speaker's rest face towards that of one clip; the longer its lips rest, the further.
+
+    Args:
+        neutral: the speaker's rest face.
+        points: (T, P, 2) of the clip, in any unit.
+
+    Returns:
+        The rest face for this clip.
+    """
     gap = openings(points, neutral.index)[0]
     resting = _resting([points], gap, neutral.index)
     if not resting.any():
@@ -208,7 +321,7 @@ def refine_neutral(neutral: Neutral, points: np.ndarray) -> Neutral:
 
 
 def _closed_level(gaps: list[np.ndarray]) -> float:
-    """Lip gap up to which these lips are closed, from how near they come to each other between two open sounds.
+    """The lip opening up to which these lips count as closed: how near they come between two open sounds.
 
     A tracker does not report 0 for closed lips, and its value differs between speakers.
     """
@@ -221,7 +334,7 @@ def _closed_level(gaps: list[np.ndarray]) -> float:
 
 
 def _resting(clips: list[np.ndarray], gap: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """(T of all clips,) True where lips are closed and chin and lips hardly move."""
+    """(T of all clips,) True where the lips are closed and chin and lips hardly move."""
     speeds = []
     for clip in clips:
         size = np.stack(openings(clip, index), 1)
@@ -232,7 +345,7 @@ def _resting(clips: list[np.ndarray], gap: np.ndarray, index: np.ndarray) -> np.
 
 
 def _robust_fit(regressors: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Least squares with a slight ridge on all but the constant, twice; the second time without the odd frames."""
+    """Least squares with a slight ridge on all but the constant; two more rounds leave out frames that fit badly."""
     ridge = 1e-4 * len(values) * np.diag(np.r_[0.0, np.ones(regressors.shape[1] - 1)]) * regressors.var()
     keep = np.ones(len(values), bool)
     for _ in range(3):
@@ -244,6 +357,7 @@ def _robust_fit(regressors: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _mean_face(points: np.ndarray, index: np.ndarray, rigid: np.ndarray) -> np.ndarray:
+    """(P, 2) median aligned face, in eye distances."""
     left, right = columns(index, EYE_CORNERS)
     eyes = _distance(points, index, EYE_CORNERS)
     centre = (points[:, left] + points[:, right]) / 2
@@ -255,9 +369,11 @@ def _mean_face(points: np.ndarray, index: np.ndarray, rigid: np.ndarray) -> np.n
 
 
 def _distance(points: np.ndarray, index: np.ndarray, pair: tuple[int, int]) -> np.ndarray:
+    """Distance between two points in every frame, in the unit of `points`."""
     first, second = columns(index, pair)
     return np.linalg.norm(points[..., first, :] - points[..., second, :], axis=-1)
 
 
 def _complex(points: np.ndarray) -> np.ndarray:
+    """Points of the plane as complex numbers."""
     return points[..., 0] + 1j * points[..., 1]

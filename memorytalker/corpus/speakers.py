@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from memorytalker.articulation.speaker import ORDINARY, Voice, style_from_voice
-from memorytalker.corpus.store import store_lines, stored_lines
+from memorytalker.corpus.store import stored_acoustics
+from memorytalker.files import append_lines
 from memorytalker.phones import ENGLISH
 from memorytalker.progress import Progress
 from memorytalker.sound.acoustics import VOWEL_WINDOW, brightness, effort, first_formants, loudness_range, pitch
@@ -43,13 +44,13 @@ def measure_acoustics(
         Measures by sound path.
     """
     store = folder / "acoustics.jsonl"
-    acoustics = {entry["sound"]: entry for entry in stored_lines(store) if "brightness" in entry}
+    acoustics = stored_acoustics(store)
     jobs = [
         (str(folder if row.get("base") == "corpus" else root), row["sound"], phones[row["sound"]], fps)
         for row in rows
         if row["sound"] not in acoustics
     ]
-    for done, entry in enumerate(store_lines(store, in_parallel(_measure, jobs, workers)), start=1):
+    for done, entry in enumerate(append_lines(store, in_parallel(_measure, jobs, workers)), start=1):
         acoustics[entry["sound"]] = entry
         if progress:
             progress(done, len(jobs), "acoustics")

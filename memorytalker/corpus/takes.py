@@ -1,7 +1,7 @@
 """Takes: a face tracker's recordings with their sound, in a user's own folder, checked before training.
 
-A take is a motion file (`recordings.SUFFIXES`) and a sound or video file of the same name beside it. One folder a
-speaker; takes that lie in no folder are of one speaker, named like the whole folder.
+A take is a motion file (`curve_files.SUFFIXES`) and a sound or video file of the same name beside it. Every speaker has
+a folder. Takes that lie in no folder belong to one speaker, named like the whole folder.
 """
 
 from __future__ import annotations
@@ -38,7 +38,15 @@ LONG_ENOUGH = 12.0
 
 @dataclass(frozen=True)
 class TakeFiles:
-    """Where a take lies. `name` is unlike that of every other take of the folder; split: "train" or "test"."""
+    """Where a take lies.
+
+    Attributes:
+        name: of the take; no other take of the folder has it.
+        speaker: who speaks.
+        motion: the file of face curves.
+        sound: the sound or video file.
+        split: "train" or "test".
+    """
 
     name: str
     speaker: str
@@ -49,9 +57,15 @@ class TakeFiles:
 
 @dataclass(frozen=True)
 class Take:
-    """A take that was read: curves as recorded, samples (S,) at 16 kHz, both cut to the shorter of the two.
+    """A take that was read. Curves and samples begin together and are both cut to the shorter of the two.
 
-    decided: what was decided while reading the motion, in sentences.
+    Attributes:
+        files: where the take lies.
+        curves: face curves at the frame rate of the recording.
+        samples: (S,) float32 at 16 kHz.
+        motion_seconds: length of the motion before it was cut.
+        sound_seconds: length of the sound before it was cut.
+        decided: what was decided while reading the motion, in sentences.
     """
 
     files: TakeFiles
@@ -63,14 +77,19 @@ class Take:
 
     @property
     def seconds(self) -> float:
-        """What is left of both."""
+        """Length in seconds after the cut."""
         return min(self.motion_seconds, self.sound_seconds)
 
     @cached_property
     def follow(self) -> tuple[float, float]:
-        """How the jaw follows the voice: seconds by which it moves after it, and their correlation there.
+        """How the jaw follows the voice.
 
-        Of jawOpen and the loudness in dB within 30 dB of the loudest, both smoothed over 60 ms, within a second.
+        Compares jawOpen with the loudness in dB, which is held within 30 dB of the loudest. Both are smoothed over 60
+        ms, and the jaw is moved by up to a second.
+
+        Returns:
+            The delay of the jaw behind the voice at which both fit best, in seconds, and their correlation at that
+            delay.
         """
         loud = loudness_contour(self.samples)
         loud = np.maximum(loud, np.percentile(loud, 98) - 30)
@@ -90,7 +109,7 @@ class Take:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What the user should know before training with it, in sentences."""
+        """What the user should know before training with the take, in sentences."""
         remarks = list(self.decided)
         if abs(self.motion_seconds - self.sound_seconds) > UNREMARKED:
             which = "motion" if self.motion_seconds > self.sound_seconds else "sound"
@@ -108,9 +127,16 @@ class Take:
 
 
 def find_takes(folder: str | Path) -> tuple[tuple[TakeFiles, ...], tuple[str, ...]]:
-    """The takes below `folder`, by speaker and name, and a sentence for each file that has no partner.
+    """Find the takes below a folder.
 
-    Raises CaptureError when there is no take, or when it is not clear what belongs together.
+    Args:
+        folder: a user's recordings, one folder per speaker.
+
+    Returns:
+        The takes, sorted by speaker and name, and one sentence for each file that has no partner.
+
+    Raises:
+        CaptureError: there is no take, or it is not clear which files belong together.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -151,7 +177,18 @@ def find_takes(folder: str | Path) -> tuple[tuple[TakeFiles, ...], tuple[str, ..
 
 
 def read_take(files: TakeFiles) -> Take:
-    """Motion and sound of a take, cut to the shorter. Raises CaptureError when they cannot be one take."""
+    """Read motion and sound of a take, and cut both to the shorter.
+
+    Args:
+        files: where the take lies.
+
+    Returns:
+        The take.
+
+    Raises:
+        CaptureError: a file cannot be used, jawOpen never moves, less than a second is left, or the lengths differ by
+            more than a tenth.
+    """
     try:
         read = read_curves(files.motion)
     except CurveFileError as error:
@@ -175,11 +212,12 @@ def read_take(files: TakeFiles) -> Take:
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Pearson correlation of two curves; 0 if either is constant."""
     if len(first) < 2 or first.std() < 1e-9 or second.std() < 1e-9:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])
 
 
 def _plain(name: str) -> str:
-    """A name without what means something in a corpus or a path."""
+    """A name without characters that mean something in a corpus or a path."""
     return re.sub(r"[^\w.\-]+", "-", name)

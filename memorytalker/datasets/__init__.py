@@ -1,1 +1,1 @@
-"""Recorded faces with their sound, in the forms that people have them on disk."""
+"""Data sets: recorded faces with their sound, read from every form in which people have them on disk."""

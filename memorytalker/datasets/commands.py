@@ -11,7 +11,11 @@ LAYOUT_NAMES = ("vocaset-raw", "vocaset", "biwi", "converted", "corpus")
 
 
 def add_dataset(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say how a data set is read."""
+    """Add the flags that say how a data set is read.
+
+    Args:
+        parser: the parser of a command that takes a data set.
+    """
     group = parser.add_argument_group("data set")
     group.add_argument("--layout", choices=LAYOUT_NAMES, help="layout on disk (default: detected)")
     group.add_argument(
@@ -64,7 +68,15 @@ def add_convert(parser: argparse.ArgumentParser) -> None:
 
 
 def run_convert(chosen: argparse.Namespace, progress: Progress) -> None:
-    """Convert a data set into plain files without pickles, and print a summary."""
+    """Convert a data set into plain files without pickles, and print a summary.
+
+    Args:
+        chosen: the parsed command line.
+        progress: called as the conversion proceeds.
+
+    Raises:
+        DatasetError: the data set cannot be used, or the target folder cannot be written.
+    """
     from memorytalker.datasets.convert import check_space, convert
     from memorytalker.datasets.inspection import summary
     from memorytalker.datasets.opening import open_dataset

@@ -1,6 +1,6 @@
-"""Converting: any layout, once, into plain files without pickles; see converted.py for what is written.
+"""Conversion: any layout, once, into plain files without pickles; converted.py says what is written.
 
-Every file is written under a temporary name and then renamed, and the index comes last: a folder without an index is
+Every file is written under a temporary name and then renamed, and the index comes last. So a folder without an index is
 not a data set, and an interrupted conversion can be resumed.
 """
 
@@ -94,7 +94,7 @@ def _fingerprint(dataset: FaceDataset) -> str:
 
 
 def _write_sequence(sequence: Sequence, vertex_count: int, out: Path) -> str | None:
-    """Write one sequence, unless it is there already. The reason if it cannot be read, else None."""
+    """Write one sequence, unless it is there already; return why it cannot be read, or None if it can."""
     motion, sound = out / vertices_name(sequence.name), out / sound_name(sequence.name)
     if motion.is_file() and sound.is_file():
         return None
@@ -111,6 +111,7 @@ def _write_sequence(sequence: Sequence, vertex_count: int, out: Path) -> str | N
 
 
 def _write_flac(path: Path, waveform: Waveform) -> None:
+    """Write sound as FLAC: 16 kHz, mono, 16 bits."""
     samples = np.clip(np.round(waveform.samples * 32768.0), -32768, 32767).astype(np.int16)
     soundfile.write(str(path), samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
 
@@ -145,7 +146,14 @@ def _finish(dataset: FaceDataset, kept: list[Sequence], skipped: list[Skipped], 
 
 
 def regions_table(regions: FaceRegions) -> dict[str, Any]:
-    """Regions as regions.json holds them; a region that is not known is left out."""
+    """Return the content of regions.json for some regions.
+
+    Args:
+        regions: the regions; those that are None are left out.
+
+    Returns:
+        Plain JSON values.
+    """
     table: dict[str, Any] = {"format": 1, "source": regions.source}
     for name in ("lips", "upper_face"):
         if getattr(regions, name) is not None:
@@ -154,17 +162,33 @@ def regions_table(regions: FaceRegions) -> dict[str, Any]:
 
 
 def _write_text(path: Path, text: str) -> None:
+    """Write a text file completely or not at all."""
     write: Callable[[Path], Any] = lambda part: part.write_text(text, encoding="utf-8")  # noqa: E731
     write_whole(path, write)
 
 
 def space_needed(dataset: FaceDataset) -> int:
-    """Bytes that the vertices take when they are written."""
+    """Compute the disk space that the vertices of a data set take after conversion.
+
+    Args:
+        dataset: the data set.
+
+    Returns:
+        Bytes.
+    """
     return sum(one.frames for one in dataset.sequences) * dataset.vertex_count * 12
 
 
 def check_space(dataset: FaceDataset, out: Path) -> None:
-    """Raise DatasetError if the disk that `out` is on has no room for the vertices."""
+    """Check that there is room for the converted vertices.
+
+    Args:
+        dataset: the data set to convert.
+        out: the target folder, which need not exist yet.
+
+    Raises:
+        DatasetError: the disk of `out` has too little space left.
+    """
     place = next(path for path in (out, *out.absolute().parents) if path.exists())
     free, needed = shutil.disk_usage(place).free, space_needed(dataset)
     if free < needed:

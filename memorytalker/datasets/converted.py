@@ -1,8 +1,10 @@
-"""A converted data set: one index, one file of vertices and one of sound for each sequence, and no pickle.
+"""A converted data set: one index, two files for each sequence (vertices, sound), and no pickle.
 
-dataset.json (names, speakers, splits, rates, origin, SHA-256 of every file), vertices/<name>.safetensors with
-"vertices" (T, V, 3) float32, sound/<name>.flac (16 kHz, mono, 16 bit), templates.safetensors (speaker -> (V, 3)),
-regions.json.
+- dataset.json: names, speakers, splits, rates, origin, SHA-256 of every file
+- vertices/<name>.safetensors: "vertices" (T, V, 3) float32, metres
+- sound/<name>.flac: 16 kHz, mono, 16 bits
+- templates.safetensors: speaker -> neutral face (V, 3)
+- regions.json: vertex indices, see regions.py
 """
 
 from __future__ import annotations
@@ -28,17 +30,29 @@ INDEX, TEMPLATES, VERTICES, SOUND = "dataset.json", "templates.safetensors", "ve
 
 
 def vertices_name(sequence: str) -> str:
-    """Where the vertices of a sequence lie, below the folder."""
+    """Return the path of the vertices of a sequence, below the folder."""
     return f"{VERTICES}/{sequence}.safetensors"
 
 
 def sound_name(sequence: str) -> str:
-    """Where the sound of a sequence lies, below the folder."""
+    """Return the path of the sound of a sequence, below the folder."""
     return f"{SOUND}/{sequence}.flac"
 
 
 def open_converted(folder: Path, regions: Path | None, remedy: str) -> FaceDataset:
-    """The converted data set in `folder`. Raises DatasetError if a file is missing or not as the index says."""
+    """Open a converted data set.
+
+    Args:
+        folder: the data set.
+        regions: a file of regions to use in place of those in the folder, or None.
+        remedy: where a user gets a file of regions, for messages.
+
+    Returns:
+        The data set; vertices and sound are not read yet.
+
+    Raises:
+        DatasetError: a file is missing, or not as the index says.
+    """
     index = read_index(folder)
     try:
         sequences = tuple(_sequence(folder, entry, index) for entry in index["sequences"])
@@ -65,7 +79,17 @@ def open_converted(folder: Path, regions: Path | None, remedy: str) -> FaceDatas
 
 
 def read_index(folder: Path) -> dict[str, Any]:
-    """dataset.json. Raises DatasetError unless it is one of this format."""
+    """Read the index, dataset.json, of a converted data set.
+
+    Args:
+        folder: the data set.
+
+    Returns:
+        The plain values of the index.
+
+    Raises:
+        DatasetError: there is no index, or it is of another format.
+    """
     path = check_file(folder / INDEX)
     index = read_table(path)
     if not isinstance(index, dict) or index.get("format") != FORMAT:
@@ -74,6 +98,7 @@ def read_index(folder: Path) -> dict[str, Any]:
 
 
 def _sequence(folder: Path, entry: dict[str, Any], index: dict[str, Any]) -> Sequence:
+    """The sequence of an entry of the index, once its files are known to have the size that the index says."""
     name, split = str(entry["name"]), str(entry["split"])
     if split not in SPLITS or not SAFE_NAME.fullmatch(name):
         raise ValueError(f"{name} in {split}")
@@ -88,7 +113,17 @@ def _sequence(folder: Path, entry: dict[str, Any], index: dict[str, Any]) -> Seq
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a safetensors file. Raises DatasetError if it is missing or damaged."""
+    """Read the arrays of a safetensors file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Name -> array.
+
+    Raises:
+        DatasetError: the file is missing or damaged.
+    """
     try:
         return safetensors.load_file(check_file(path))
     except DatasetError:
@@ -98,6 +133,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def _vertices(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """Vertices (T, V, 3) of a file. Raises DatasetError for another shape, or numbers that are not finite."""
     vertices = read_tensors(path).get("vertices")
     if vertices is None or vertices.shape != shape or vertices.dtype != np.float32:
         raise DatasetError(f"{path} does not hold {shape[0]} frames of {shape[1]} vertices; convert it again.")
@@ -107,7 +143,7 @@ def _vertices(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def _whole(value: Any, largest: int) -> int:
-    """A whole number above zero. Raises ValueError for anything else, a text of digits too."""
+    """Return a whole number from 1 to `largest`. Raises ValueError for anything else, even for digits as text."""
     if type(value) is not int or not 0 < value <= largest:
         raise ValueError("no such number")
     return value

@@ -1,4 +1,4 @@
-"""Our own corpus as a data set: face curves on the open head, given as vertices like every other data set.
+"""A corpus of our own as a data set: face curves of the open head, converted to vertices when they are read.
 
 T frames, V vertices of the open head, metres.
 """
@@ -23,10 +23,20 @@ NOBODY = "nobody"
 
 
 def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
-    """The corpus in `folder`, whose recordings lie below `root`, on the open head.
+    """Open a corpus as a data set on the open head.
 
-    Augmented voices, augmented sounds and silences are for training only: they are left out of validation
-    and test, which a note says. Raises DatasetError if `root` is needed and not given, or if the corpus cannot be read.
+    Augmented voices, augmented sounds and silences are for training only. They are left out of validation and test, and
+    a note says so.
+
+    Args:
+        folder: the corpus.
+        root: the source folder, below which the recordings of the corpus lie; None if the corpus holds all its sounds.
+
+    Returns:
+        The data set; curves and sound are not read yet.
+
+    Raises:
+        DatasetError: the corpus cannot be read, or it needs `root` and there is none.
     """
     clips, names = _clips(folder)
     head = load_head()
@@ -70,12 +80,20 @@ def open_corpus(folder: Path, root: Path | None) -> FaceDataset:
 
 
 def head_regions(head: HeadMesh) -> FaceRegions:
-    """The regions that the open head names itself."""
+    """Return the regions that the head names itself.
+
+    Args:
+        head: the open head.
+
+    Returns:
+        Lips, upper face and opening.
+    """
     opening = (head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"])
     return FaceRegions("the open head's own regions", head.regions["lips"], head.regions["upper_face"], opening)
 
 
 def _clips(folder: Path) -> tuple[list[Clip], tuple[str, ...]]:
+    """The clips of a corpus and the names of its curves. Raises DatasetError for an empty or unreadable corpus."""
     try:
         clips, names = read_clips(folder)
     except CorpusError as error:
@@ -87,10 +105,12 @@ def _clips(folder: Path) -> tuple[list[Clip], tuple[str, ...]]:
 
 
 def _for_training_only(clip: Clip) -> bool:
+    """Whether a clip is a silence or has an augmented voice or sound."""
     return clip.speaker == NOBODY or not clip.as_recorded
 
 
 def _notes(clips: list[Clip], used: list[Clip]) -> list[str]:
+    """What the data set says about itself: clips by kind, and what was left out."""
     kinds = Counter(clip.kind for clip in used)
     notes = ["splits of the corpus", ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) + " clips"]
     if left_out := len(clips) - len(used):
@@ -99,10 +119,12 @@ def _notes(clips: list[Clip], used: list[Clip]) -> list[str]:
 
 
 def _sound(root: Path | None, folder: Path, clip: Clip) -> Waveform:
+    """The sound of a clip, augmented if the clip is an augmented version."""
     return Waveform(clip_samples(root, folder, clip))
 
 
 def _vertices(folder: Path, clip: Clip, head: HeadMesh) -> np.ndarray:
+    """The vertices (T, V, 3) of a clip in metres, from its face curves."""
     try:
         weights, _ = load_clip(folder, clip)
     except CorpusError as error:

@@ -1,4 +1,4 @@
-"""Files of a data set: what lies there, whether it is the file itself, and its fingerprint."""
+"""Files of a data set: whether a file is there, whether it is a Git-LFS pointer, and its fingerprint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ _STRIDE = 1 << 26  # of larger files at least one block in every so many bytes
 
 
 def is_pointer(path: Path) -> bool:
-    """Whether the file is the small text that Git LFS leaves where the file itself was not fetched."""
+    """Return whether a file is a Git-LFS pointer: the small text that stands where the file itself was not downloaded.
+
+    Args:
+        path: the file; it need not exist.
+    """
     try:
         if path.stat().st_size > _LARGEST_POINTER:
             return False
@@ -32,7 +36,17 @@ def is_pointer(path: Path) -> bool:
 
 
 def check_file(path: Path) -> Path:
-    """`path` itself. Raises DatasetError if there is no such file, or a Git-LFS pointer stands in its place."""
+    """Check that a file is there.
+
+    Args:
+        path: the file.
+
+    Returns:
+        `path`.
+
+    Raises:
+        DatasetError: there is no such file, or only a Git-LFS pointer.
+    """
     try:
         there = path.is_file()
     except (OSError, ValueError):  # a name that no file can have
@@ -50,7 +64,17 @@ def check_file(path: Path) -> Path:
 
 
 def read_table(path: Path) -> Any:
-    """The values of a JSON file. Raises DatasetError for one that is missing or not readable within bounds."""
+    """Read a JSON file of bounded size.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Its plain values.
+
+    Raises:
+        DatasetError: the file is missing, too large, or not JSON.
+    """
     try:
         return read_json(path)
     except FileNotFoundError:
@@ -62,9 +86,16 @@ def read_table(path: Path) -> Any:
 
 
 def map_array(path: Path) -> np.ndarray:
-    """The array of a .npy file, mapped into memory and not read.
+    """Map the array of a .npy file into memory, without reading its data.
 
-    Raises DatasetError unless it is one of plain numbers, whole and no larger than its file.
+    Args:
+        path: the file.
+
+    Returns:
+        The array, read-only.
+
+    Raises:
+        DatasetError: the file is missing or cut off, or holds anything but numbers.
     """
     check_file(path)
     try:
@@ -74,16 +105,30 @@ def map_array(path: Path) -> np.ndarray:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a whole file."""
+    """Compute the SHA-256 of a whole file.
+
+    Args:
+        path: the file.
+
+    Returns:
+        64 hexadecimal digits.
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sampled_sha256(path: Path) -> str:
-    """The SHA-256 of a file's contents; above 1 MiB, of its size and of blocks of 64 KiB spread evenly over it.
+    """Compute a SHA-256 that identifies a file without reading all of a large one.
 
-    There are at least 16 blocks, the first and the last bytes among them, and one for every 64 MiB. A change that
-    misses every block of a large file is therefore not seen; another recording, or a download cut short, is.
+    A file up to 1 MiB is hashed whole. Of a larger one, its size and blocks of 64 KiB are hashed. The blocks are spread
+    evenly from the first byte to the last: at least 16, and one for every 64 MiB. So another recording or a partial
+    download is detected, but not a change between the blocks.
+
+    Args:
+        path: the file.
+
+    Returns:
+        64 hexadecimal digits.
     """
     size = path.stat().st_size
     if size <= WHOLE:
@@ -98,9 +143,14 @@ def sampled_sha256(path: Path) -> str:
 
 
 def digest_of(folder: Path, paths: Iterable[Path]) -> str:
-    """SHA-256 over the names below `folder`, sizes and contents of `paths`, whatever their order.
+    """Compute one SHA-256 for a set of files: their names, sizes and contents (`sampled_sha256`).
 
-    Contents are those of `sampled_sha256`: whole for files up to 1 MiB, blocks of larger ones.
+    Args:
+        folder: the data set; names are relative to it.
+        paths: the files; their order does not matter.
+
+    Returns:
+        64 hexadecimal digits.
     """
     lines = []
     for path in set(paths):

@@ -1,4 +1,4 @@
-"""Inspection: which files a layout expects, which of them are there, and what the data set in a folder holds."""
+"""Inspection of a folder: which files a layout expects, which of them are there, and what the data set holds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,12 @@ _HINT = re.compile(r"[;,] 'python -m memorytalker doctor [^']*' lists what is ex
 
 @dataclass(frozen=True)
 class Inspected:
-    """A description of a folder, line by line, and whether it can be used."""
+    """The result of an inspection.
+
+    Attributes:
+        lines: a description of the folder, line by line.
+        usable: whether the data set can be used.
+    """
 
     lines: tuple[str, ...]
     usable: bool
@@ -68,6 +73,7 @@ def inspect(
 
 
 def _complete(folder: Path, layout: Layout) -> bool:
+    """Whether a folder has every required file of a layout."""
     return all((folder / part.name).exists() for part in layout.parts if part.required)
 
 
@@ -95,7 +101,14 @@ def _part_lines(folder: Path, part: Part) -> list[str]:
 
 
 def size_text(size: int) -> str:
-    """Bytes in words."""
+    """Write a file size with a unit.
+
+    Args:
+        size: in bytes.
+
+    Returns:
+        Text such as "1.2 MB".
+    """
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if size >= factor:
             return f"{size / factor:.1f} {unit}"
@@ -103,7 +116,14 @@ def size_text(size: int) -> str:
 
 
 def summary(dataset: FaceDataset) -> list[str]:
-    """What a data set holds: counts by split, faces, regions, what was decided and what was left out."""
+    """Describe a data set: counts by split, regions, what was decided while reading and what was left out.
+
+    Args:
+        dataset: the data set.
+
+    Returns:
+        The lines of the description.
+    """
     lines = [f"{LAYOUTS[dataset.layout].title}: {dataset.vertex_count} vertices, {dataset.fps} frames a second"]
     for split in SPLITS:
         part = dataset.split(split)
@@ -123,7 +143,14 @@ def summary(dataset: FaceDataset) -> list[str]:
 
 
 def skipped_lines(skipped: Iterable[Skipped]) -> list[str]:
-    """The sequences left out by reason, sentences of a speaker as ranges: "F2_e 01-03, 07: there is no ..."."""
+    """List the skipped sequences by reason, with the sentences of a speaker as ranges.
+
+    Args:
+        skipped: the skipped sequences.
+
+    Returns:
+        Lines such as "F2_e 01-03, 07: there is no ...".
+    """
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for item in skipped:
         found = re.fullmatch(r"(.*?)(\d+)", item.name)
@@ -135,7 +162,7 @@ def skipped_lines(skipped: Iterable[Skipped]) -> list[str]:
 
 
 def _ranges(numbers: list[str]) -> str:
-    """ "01", "02", "03", "07" -> "01-03, 07"."""
+    """Join numbers as ranges: "01", "02", "03", "07" become "01-03, 07"."""
     runs: list[list[str]] = []
     for number in sorted(filter(None, numbers), key=int):
         if runs and int(number) == int(runs[-1][-1]) + 1:

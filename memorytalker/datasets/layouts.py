@@ -1,4 +1,4 @@
-"""Layouts: the forms that a data set has on disk, what they consist of, and where each file comes from."""
+"""Layouts: the forms that a data set has on disk, their files, and where a user gets each file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,15 @@ CONVERTED_INDEX, CORPUS_INDEX, CORPUS_CURVES = "dataset.json", "clips.jsonl", "c
 
 @dataclass(frozen=True)
 class Part:
-    """One file or folder (`name` ends in /) of a layout. `other` are names that it may have instead."""
+    """One file or folder of a layout.
+
+    Attributes:
+        name: its path below the data set; the name of a folder ends in /.
+        origin: where a user gets it.
+        purpose: what it holds.
+        required: whether the data set cannot be used without it.
+        other: names that it may have instead.
+    """
 
     name: str
     origin: str  # where a user gets it
@@ -32,7 +40,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Layout:
-    """One form on disk: motion is stored at `captured_fps` and used at `fps` frames a second; 0 where files say it."""
+    """One form of a data set on disk.
+
+    Attributes:
+        name: the value of --layout.
+        title: its name in messages.
+        parts: its files and folders.
+        splits: the split table that is used unless another is given.
+        fps: frame rate at which the motion is used; 0 if the files state it.
+        captured_fps: frame rate at which the motion may be stored; 0 if the files state it.
+        remedy: where a user gets regions.
+    """
 
     name: str
     title: str
@@ -116,10 +134,19 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
 
 
 def find_layout(folder: Path, named: str | None = None) -> Layout:
-    """The layout of a folder: the one that is named, or the one that its files show.
+    """Find the layout of a folder.
 
-    Of a folder that holds VOCASET whole in both forms, the raw download counts. Raises DatasetError if the name is
-    unknown, if there is no such folder, and if the files show no layout.
+    A folder may hold VOCASET in both forms; then the raw download is used if it is complete.
+
+    Args:
+        folder: the data set.
+        named: the name of the layout; None to tell it from the files.
+
+    Returns:
+        The layout.
+
+    Raises:
+        DatasetError: there is no such layout or folder, or the files fit no layout or several.
     """
     if named is not None and named not in LAYOUTS:
         raise DatasetError(f"There is no layout {named!r}; choose one of {', '.join(LAYOUTS)}.")
@@ -136,7 +163,14 @@ def find_layout(folder: Path, named: str | None = None) -> Layout:
 
 
 def possible_layouts(folder: Path) -> list[str]:
-    """The layouts that the names in a folder speak for: one, several, or none."""
+    """List the layouts that the file names in a folder fit.
+
+    Args:
+        folder: the data set.
+
+    Returns:
+        Names of layouts: one, several or none.
+    """
     if (folder / CONVERTED_INDEX).is_file():
         return ["converted"]
     if (folder / CORPUS_INDEX).is_file():

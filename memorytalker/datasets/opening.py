@@ -1,4 +1,4 @@
-"""Opening a data set: from a folder in any layout to one FaceDataset."""
+"""Opening of a data set: from a folder in any layout to one FaceDataset."""
 
 from __future__ import annotations
 
@@ -30,16 +30,22 @@ def open_dataset(
     regions: str | Path | None = None,
     root: str | Path | None = None,
 ) -> FaceDataset:
-    """The data set in `folder`. Lengths are read, sound and motion are not.
+    """Open the data set in a folder. Lengths are read; sound and motion are not.
 
-    layout: "vocaset-raw", "vocaset", "biwi", "converted" or "corpus"; None: what the files show.
-    splits: a JSON file of splits (see splits.py), or the name of a shipped one ("vocaset", "biwi", "biwi_seen");
-    None: the one of the layout. A converted data set and a corpus carry their splits with them.
-    regions: a regions.json, FLAME_masks.pkl, lve.txt, or a folder with one of them; None: what lies in `folder`.
-    root: of a corpus, the source folder in which its recordings lie.
+    Args:
+        folder: the data set.
+        layout: "vocaset-raw", "vocaset", "biwi", "converted" or "corpus"; None to tell it from the files.
+        splits: a JSON file of splits (see splits.py) or the name of a shipped one ("vocaset", "biwi", "biwi_seen");
+            None for that of the layout. A converted data set and a corpus have splits of their own and accept no
+            others.
+        regions: a regions.json, FLAME_masks.pkl or lve.txt, or a folder with one of them; None to search `folder`.
+        root: the source folder of a corpus, with its recordings.
 
-    Raises DatasetError, in one plain sentence, for a folder or file that is missing, damaged, a Git-LFS pointer, or
-    does not fit the others. A single sequence that is missing or cannot be used is listed in `skipped` instead.
+    Returns:
+        The data set. A sequence that is missing or cannot be used is listed in its `skipped`.
+
+    Raises:
+        DatasetError: a folder or file is missing, damaged, a Git-LFS pointer, or does not fit the others.
     """
     folder = Path(folder)
     form = find_layout(folder, layout)
@@ -56,6 +62,7 @@ def open_dataset(
 
 
 def _open_recordings(folder: Path, form: Layout, splits: str | Path | None, given: Path | None) -> FaceDataset:
+    """A data set as people download it: VOCASET raw or processed, or BIWI."""
     table = read_splits(form.splits if splits is None else splits)
     if form.name == "vocaset-raw":
         recordings = read_raw(folder)
@@ -83,7 +90,7 @@ def _open_recordings(folder: Path, form: Layout, splits: str | Path | None, give
 
 
 def _with_opening(dataset: FaceDataset) -> FaceDataset:
-    """The data set with an opening of the mouth, where its lips are known and no file names it."""
+    """The data set with the opening of the mouth, found from the motion if the lips are known but no file names it."""
     regions = with_opening(dataset.regions, dataset.templates, _spoken(dataset.sequences))
     notes = [*dataset.notes, f"regions: {regions.source}"]
     if regions.lips is not None and regions.opening is None:
@@ -92,7 +99,10 @@ def _with_opening(dataset: FaceDataset) -> FaceDataset:
 
 
 def _spoken(sequences: tuple[Sequence, ...]) -> Iterator[tuple[str, np.ndarray]]:
-    """(speaker, vertices) of the first training sequences by name, or of others where there are none; read late."""
+    """Yield (speaker, vertices (T, V, 3)) of the first few training sequences, or of any split if there are none.
+
+    Vertices are read when they are asked for.
+    """
     training = [sequence for sequence in sequences if sequence.split == "train"] or list(sequences)
     for sequence in sorted(training, key=lambda one: one.name)[:_OPENING_SEQUENCES]:
         yield sequence.speaker, sequence.vertices()

@@ -1,8 +1,8 @@
 """Untrusted pickles, read without running anything: plain containers, numbers, text and numpy arrays of numbers.
 
-Python 2 wrote VOCASET's pickles, so 8-bit strings are read as latin1 and numpy's old module names are known. A pickle
-names the functions that rebuild its objects; here those names lead to the stand-ins below and to nothing else. Arrays
-are built from their bytes by our own code, because numpy's own rebuilding trusts what the file says about memory.
+A pickle names the functions that rebuild its objects. Here these names lead to the stand-ins below and to nothing else.
+Arrays are built from their bytes by our own code, because numpy's own functions trust what the file says about memory.
+VOCASET's pickles are from Python 2, so 8-bit strings are read as latin1, and numpy's old module names are known.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Refused(InputError):
 
 
 class _Type:
-    """What stands for a numpy.dtype while a pickle is read."""
+    """Stands for a numpy.dtype while a pickle is read."""
 
     def __init__(self, code: str, *_: Any) -> None:
         try:
@@ -44,7 +44,7 @@ class _Type:
 
 
 class _Array:
-    """What stands for a numpy.ndarray while a pickle is read."""
+    """Stands for a numpy.ndarray while a pickle is read."""
 
     value: np.ndarray | None = None
 
@@ -70,7 +70,7 @@ class _Call:
 
 
 def _array(data: str | bytes, kind: _Type, shape: tuple[int, ...], order: Literal["C", "F"]) -> np.ndarray:
-    """An array of its own memory. Python 2's bytes arrive as latin1 text."""
+    """Build an array from a copy of its bytes, which Python 2 wrote as latin1 text."""
     if not isinstance(kind, _Type):
         raise _Refused("an array of unknown type")
     raw = data.encode("latin1") if isinstance(data, str) else bytes(data)
@@ -78,18 +78,19 @@ def _array(data: str | bytes, kind: _Type, shape: tuple[int, ...], order: Litera
 
 
 def _scalar(kind: _Type, data: str | bytes) -> Any:
+    """A numpy number from its bytes."""
     return _array(data, kind, (), "C")[()]
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
-    """Protocol 2 of Python 3 writes bytes as latin1 text."""
+    """Turn latin1 text into bytes: protocol 2 of Python 3 writes bytes in this way."""
     if encoding not in ("latin1", "latin-1"):
         raise _Refused(f"text in the encoding {encoding!r}")
     return text.encode("latin1")
 
 
 def _allowed(module: str, name: str) -> Any:
-    """What a name in a pickle stands for; None for every name that is not on the list."""
+    """The stand-in for a name in a pickle; None for every name that is not allowed."""
     if module in _MULTIARRAY and name == "_reconstruct":
         return _Call(lambda *_: _Array())
     if module in _MULTIARRAY and name == "scalar":
@@ -111,10 +112,10 @@ def _allowed(module: str, name: str) -> Any:
 
 
 class _Reader(pickle.Unpickler):
-    """An unpickler that knows the names above only."""
+    """An unpickler that knows only the names of `_allowed`."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The stand-in of a name; _Refused for any other, before anything of it is imported."""
+        """Return the stand-in for a name. Raises _Refused for any other name, before anything is imported."""
         module = "builtins" if module == "__builtin__" else module
         found = _allowed(module, name)
         if found is None:
@@ -122,15 +123,21 @@ class _Reader(pickle.Unpickler):
         return found
 
     def persistent_load(self, identity: Any) -> Any:
-        """Plain data has no outside references."""
+        """Refuse references to objects outside the pickle; plain data has none."""
         raise _Refused("an outside object")
 
 
 def read_pickle(path: Path) -> Any:
-    """The plain data in a pickle: dict, list, tuple, set, numbers, text, bytes, None and numpy arrays of numbers.
+    """Read the plain data in a pickle. Nothing that the file names is imported or run.
 
-    Raises DatasetError, in one sentence, for a file that is missing, damaged, or holds anything else; nothing that the
-    file names is imported or run.
+    Args:
+        path: the pickle.
+
+    Returns:
+        dict, list, tuple, set, numbers, text, bytes, None and numpy arrays of numbers.
+
+    Raises:
+        DatasetError: the file is missing, damaged, or holds anything else.
     """
     try:
         with path.open("rb") as file:
@@ -154,9 +161,10 @@ def read_pickle(path: Path) -> Any:
 
 
 def _check_places(file: IO[bytes], size: int) -> None:
-    """Refuse a place in the reader's memory beyond the length of the file: the reader would make all before it.
+    """Refuse a pickle that numbers its memo beyond the length of the file.
 
-    Whatever it makes, it keeps; a pickle numbers its places as they come, so that an honest one needs fewer than bytes.
+    The reader would allocate every place up to that number. An honest pickle numbers its places one after the other, so
+    it needs fewer places than the file has bytes.
     """
     for instruction, argument, _ in pickletools.genops(file):
         if instruction.name not in ("PUT", "BINPUT", "LONG_BINPUT"):
@@ -168,9 +176,10 @@ def _check_places(file: IO[bytes], size: int) -> None:
 
 
 def _plain(value: Any, seen: dict[int, tuple[Any, Any]]) -> Any:
-    """`value` with every stand-in replaced by the array that it stands for, at any depth.
+    """Replace every stand-in in `value`, at any depth, by the array that it stands for.
 
-    `seen` keeps what was looked at, so that no number of another is the same, and what it became.
+    `seen` maps the id of each object to the object and its replacement. It keeps the objects alive, so that no id is
+    used twice.
     """
     if isinstance(value, _Array):
         if value.value is None:

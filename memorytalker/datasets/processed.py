@@ -1,6 +1,6 @@
-"""The processed form that users of VOCASET and BIWI have: wav/, vertices_npy/ and templates.pkl in one folder.
+"""The processed form of VOCASET and BIWI: wav/, vertices_npy/ and templates.pkl in one folder.
 
-T frames, V vertices. `vertices_npy/<name>.npy` holds (T, 3 V) or (T, V, 3) numbers, `wav/<name>.wav` its sound.
+T frames, V vertices. `vertices_npy/<name>.npy` holds (T, 3 V) or (T, V, 3) numbers, and `wav/<name>.wav` its sound.
 """
 
 from __future__ import annotations
@@ -22,10 +22,17 @@ SOUND, MOTION, TEMPLATES = "wav", "vertices_npy", "templates.pkl"
 
 
 def read_processed(folder: Path, names: Iterable[str]) -> Recordings:
-    """What lies in `folder` of the sequences `names`, and which others lie there; no sound and no motion is read.
+    """List the recordings of a folder. Only headers are read, no sound and no motion.
 
-    Raises DatasetError if a folder or templates.pkl is missing, if a file is a Git-LFS pointer, and if the sizes of
-    faces differ.
+    Args:
+        folder: the data set.
+        names: the sequences that the splits name.
+
+    Returns:
+        The recordings of `names`, and which others there are.
+
+    Raises:
+        DatasetError: a folder or templates.pkl is missing, a file is a Git-LFS pointer, or faces differ in size.
     """
     for name in (SOUND, MOTION):
         if not (folder / name).is_dir():
@@ -63,18 +70,19 @@ def read_processed(folder: Path, names: Iterable[str]) -> Recordings:
 
 
 def _nothing(folder: Path, broken: dict[str, str]) -> Recordings:
-    """No recording of the splits is there: say which other names are."""
+    """The result where no recording of the splits is there: a note says which other names are."""
     others = sorted(path.stem for path in (folder / MOTION).glob("*.npy") if path.stem not in broken)
     notes = (f"{len(others)} sequences on disk are not in the splits, such as {others[0]}",) if others else ()
     return Recordings(0, {}, {}, broken, (), notes)
 
 
 def _unused(folder: Path, found: dict[str, Recording], broken: dict[str, str]) -> list[str]:
+    """Names on disk that the splits do not name."""
     return sorted(p.stem for p in (folder / MOTION).glob("*.npy") if p.stem not in found and p.stem not in broken)
 
 
 def _one_size(sizes: dict[str, int], folder: Path) -> int:
-    """V, if all files agree on it."""
+    """The number of vertices, V. Raises DatasetError if files differ in it."""
     names = {size: name for name, size in reversed(sizes.items())}
     if len(names) > 1:
         few, many = sorted(names, key=lambda size: list(sizes.values()).count(size))[:2]
@@ -86,7 +94,17 @@ def _one_size(sizes: dict[str, int], folder: Path) -> int:
 
 
 def motion_shape(path: Path) -> tuple[int, int]:
-    """(T, V) from the header of a .npy file. Raises DatasetError for anything but (T, 3 V) or (T, V, 3) numbers."""
+    """Read the shape of a motion from the header of its file.
+
+    Args:
+        path: a .npy file.
+
+    Returns:
+        (T, V).
+
+    Raises:
+        DatasetError: the file holds anything but (T, 3 V) or (T, V, 3) numbers.
+    """
     array = map_array(path)
     flat = array.ndim == 2 and array.shape[1] % 3 == 0
     if array.dtype.kind not in "fiu" or not (flat or array.ndim == 3 and array.shape[2] == 3) or not array.size:
@@ -97,7 +115,17 @@ def motion_shape(path: Path) -> tuple[int, int]:
 
 
 def read_motion(path: Path) -> np.ndarray:
-    """(T, V, 3) float32 of one file. Raises DatasetError if it cannot be read or is not finite."""
+    """Read the motion of one file.
+
+    Args:
+        path: a .npy file of (T, 3 V) or (T, V, 3) numbers.
+
+    Returns:
+        (T, V, 3) float32, in the unit of the file.
+
+    Raises:
+        DatasetError: the file cannot be read, or a number is not finite.
+    """
     motion_shape(path)
     array = map_array(path)
     with np.errstate(over="ignore"):  # what is too large is infinite, and refused
@@ -105,14 +133,35 @@ def read_motion(path: Path) -> np.ndarray:
 
 
 def finite(vertices: np.ndarray, name: str) -> np.ndarray:
-    """`vertices` themselves. Raises DatasetError where a number is not finite."""
+    """Check that all numbers are finite.
+
+    Args:
+        vertices: an array of any shape.
+        name: where it comes from, for the message.
+
+    Returns:
+        `vertices`.
+
+    Raises:
+        DatasetError: a number is not finite.
+    """
     if not np.isfinite(vertices).all():
         raise DatasetError(f"{name} holds vertices that are not finite; download it again.")
     return vertices
 
 
 def sound_seconds(path: Path) -> float:
-    """Seconds of sound by the header of a file. Raises DatasetError if it has none."""
+    """Read the length of a sound from the header of its file.
+
+    Args:
+        path: the sound file.
+
+    Returns:
+        Seconds.
+
+    Raises:
+        DatasetError: the file is missing, holds no sound, or is not a sound file.
+    """
     check_file(path)
     try:
         described = soundfile.info(str(path))

@@ -1,4 +1,4 @@
-"""Frame rates, decided from what lies on disk: so many frames against so many seconds of sound."""
+"""Frame rates, found by comparing the number of frames with the seconds of sound."""
 
 from __future__ import annotations
 
@@ -9,9 +9,17 @@ TOLERANCE, SLACK_SECONDS = 0.15, 0.25
 
 
 def fitting_rate(frames: int, seconds: float, rates: Sequence[int]) -> int | None:
-    """The one of `rates` (frames a second) at which `frames` last about `seconds`; None if none does.
+    """Choose the frame rate at which a motion lasts as long as its sound.
 
-    At a rate that fits, motion and sound differ by at most 15 % of the sound or 0.25 s; the closest wins.
+    A rate fits if the two differ by at most 15 % of the sound or 0.25 s, whichever is more.
+
+    Args:
+        frames: number of motion frames.
+        seconds: length of the sound.
+        rates: candidates, in frames per second.
+
+    Returns:
+        The rate that fits best; None if none does.
     """
     gaps = {rate: abs(frames / rate - seconds) for rate in rates}
     best = min(rates, key=lambda rate: gaps[rate])

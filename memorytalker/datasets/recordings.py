@@ -1,4 +1,4 @@
-"""Recordings: what a layout found on disk, before splits and frame rates make a FaceDataset of it.
+"""Recordings: what a layout has on disk, before splits and frame rates make a FaceDataset of it.
 
 T frames as stored, V vertices.
 """
@@ -36,7 +36,16 @@ class Recording:
 
 @dataclass(frozen=True)
 class Recordings:
-    """What lies in a folder: recordings by name, the reasons why others cannot be used, and what belongs to all."""
+    """Everything that lies in a folder.
+
+    Attributes:
+        vertex_count: number of vertices, V.
+        templates: speaker -> neutral face (V, 3) float32.
+        found: name -> recording.
+        broken: name -> why the recording cannot be used.
+        files: those that belong to all recordings.
+        notes: what was decided while reading, in words.
+    """
 
     vertex_count: int
     templates: Mapping[str, np.ndarray]  # speaker -> (V, 3) float32
@@ -48,7 +57,14 @@ class Recordings:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The sequences that the splits name and the disk holds, and what was left out and decided on the way."""
+    """The sequences that both the splits and the disk have.
+
+    Attributes:
+        sequences: at one frame rate.
+        skipped: sequences of the splits that cannot be used.
+        notes: what was decided, in words.
+        files: all files that were used.
+    """
 
     sequences: tuple[Sequence, ...]
     skipped: tuple[Skipped, ...]
@@ -57,11 +73,22 @@ class Chosen:
 
 
 def choose(recordings: Recordings, table: SplitTable, fps: int, captured_fps: int) -> Chosen:
-    """The sequences of a split table at `fps`.
+    """Choose the sequences of a split table and bring them to one frame rate.
 
-    A recording whose frames last as long as its sound at `fps` is kept as it is. One that fits `captured_fps` (twice
-    `fps`, or `fps` itself where there is no other) keeps every second frame. One that fits neither is skipped. Raises
-    DatasetError when nothing is left.
+    A recording that lasts as long as its sound at `fps` is kept as it is. One that does so at `captured_fps` keeps
+    every second frame. One that fits neither rate is skipped.
+
+    Args:
+        recordings: what lies on disk.
+        table: the splits.
+        fps: frame rate of the result.
+        captured_fps: twice `fps`; or `fps` itself if the data set has one rate only.
+
+    Returns:
+        The sequences.
+
+    Raises:
+        DatasetError: no sequence is left.
     """
     sequences, skipped, files = [], [], list(recordings.files)
     rates: Counter[int] = Counter()
@@ -98,7 +125,7 @@ def choose(recordings: Recordings, table: SplitTable, fps: int, captured_fps: in
 
 
 def _unusable(entry: Entry, recording: Recording | None, found: Recordings, rates: tuple[int, int]) -> str | None:
-    """Why a sequence cannot be used, or None if it can."""
+    """Why a sequence cannot be used; None if it can."""
     if recording is None:
         return found.broken.get(entry.name, _NOTHING_THERE)
     if entry.speaker not in found.templates:
@@ -123,13 +150,23 @@ def _rate_notes(rates: Counter[int], fps: int, captured_fps: int, skipped: list[
 
 
 def _every(read: Callable[[], np.ndarray], step: int) -> np.ndarray:
+    """Every `step`-th frame of a motion."""
     return np.ascontiguousarray(read()[::step])
 
 
 def faces(value: object, vertex_count: int, name: str) -> dict[str, np.ndarray]:
-    """Speaker -> (V, 3) float32 from what a templates file holds: arrays of (V, 3) or of 3 V numbers.
+    """Check the neutral faces of a data set.
 
-    Raises DatasetError where there are none, or of another size.
+    Args:
+        value: the content of a templates file: speaker -> (V, 3) or 3 V numbers.
+        vertex_count: number of vertices of the motion, V.
+        name: of the file, for messages.
+
+    Returns:
+        Speaker -> (V, 3) float32, in the unit of the file.
+
+    Raises:
+        DatasetError: there are no faces, or faces of another size or with numbers that are not finite.
     """
     if not isinstance(value, dict) or not value:
         raise DatasetError(f"{name} does not hold neutral faces by speaker; download it again.")
@@ -154,14 +191,21 @@ def faces(value: object, vertex_count: int, name: str) -> dict[str, np.ndarray]:
 
 
 def _spoken_name(speaker: object, name: str) -> str:
-    """The name of a speaker as text. Raises DatasetError for what is none."""
+    """Check the name of a speaker. Raises DatasetError for anything but short printable text."""
     if not isinstance(speaker, str) or not speaker.isprintable() or not 0 < len(speaker) <= 200:
         raise DatasetError(f"{name} does not name its speakers; download it again.")
     return speaker
 
 
 def unit_notes(templates: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    """A warning where the faces are too large to be in metres; they are never rescaled."""
+    """Warn if the faces are too large to be in metres. They are never rescaled.
+
+    Args:
+        templates: speaker -> neutral face (V, 3).
+
+    Returns:
+        One warning, or nothing.
+    """
     extent = max((float(np.ptp(face, axis=0).max()) for face in templates.values()), default=0.0)
     if extent <= LARGEST_FACE:
         return ()

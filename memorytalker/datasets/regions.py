@@ -1,7 +1,7 @@
-"""Regions of a face: which vertices are lips and upper face, and between which two the mouth opens.
+"""Regions of a face: the vertices of the lips and of the upper face, and the two between which the mouth opens.
 
-They come from the user's files, never from a guess: a region that no file names is None, and a note says which file
-would name it. Only the two vertices of the opening are found in the data where no file names them.
+Lips and upper face come from the user's files, never from a guess. A region that no file names is None, and a note says
+which file would name it. If no file names the two vertices of the opening, they are found from the motion.
 """
 
 from __future__ import annotations
@@ -33,7 +33,13 @@ _KEYS = {"format", "lips", "upper_face", "opening", "source"}
 
 @dataclass(frozen=True)
 class FoundRegions:
-    """Regions, the files that they come from, and what is missing, in words."""
+    """Regions, and where they come from.
+
+    Attributes:
+        regions: the regions.
+        files: the files that were read.
+        notes: what is missing, in words.
+    """
 
     regions: FaceRegions
     files: tuple[Path, ...] = ()
@@ -41,12 +47,22 @@ class FoundRegions:
 
 
 def find_regions(folder: Path, vertex_count: int, given: Path | None, remedy: str) -> FoundRegions:
-    """The regions of a data set with V = `vertex_count` vertices.
+    """Find the regions of a data set.
 
-    `given` is a regions.json, a FLAME_masks.pkl, a text file of lip vertices, or a folder with any of them; without it
-    the data set's own folder is searched. The first of regions.json, FLAME_masks.pkl, regions/lve.txt and lve.txt
-    counts (fdd.txt beside lve.txt names the upper face). `remedy` says where a user gets the file.
-    Raises DatasetError for a file that cannot be used, or whose vertices the faces do not have.
+    The first of these files is used: regions.json, FLAME_masks.pkl, regions/lve.txt, lve.txt. A fdd.txt beside lve.txt
+    names the upper face.
+
+    Args:
+        folder: the data set, which is searched if `given` is None.
+        vertex_count: number of vertices, V.
+        given: one of these files, or a folder with any of them.
+        remedy: where a user gets such a file, for messages.
+
+    Returns:
+        The regions.
+
+    Raises:
+        DatasetError: a file cannot be used, or names vertices that the faces do not have.
     """
     if given is not None and not given.exists():
         raise DatasetError(f"There is no file of regions {given}; {remedy}.")
@@ -73,6 +89,7 @@ def find_regions(folder: Path, vertex_count: int, given: Path | None, remedy: st
 
 
 def _from_json(path: Path, count: int) -> FaceRegions:
+    """Regions from a regions.json."""
     table = read_table(path)
     if not isinstance(table, dict) or set(table) - _KEYS:
         raise DatasetError(f"{path.name} needs the keys lips, upper_face, opening and source, and no others.")
@@ -86,7 +103,7 @@ def _from_json(path: Path, count: int) -> FaceRegions:
 
 
 def _from_masks(path: Path, count: int) -> FaceRegions:
-    """FLAME's masks: {region: indices}. Together they reach the last vertex, which tells whether they fit the faces."""
+    """Regions from FLAME's masks (region -> indices); their last vertex tells whether they fit the faces."""
     masks = read_pickle(path)
     if not isinstance(masks, Mapping) or "lips" not in masks:
         raise DatasetError(f"{path.name} does not hold FLAME's masks; get it at flame.is.tue.mpg.de.")
@@ -105,7 +122,7 @@ def _from_masks(path: Path, count: int) -> FaceRegions:
 
 
 def _from_lists(path: Path, count: int) -> FoundRegions:
-    """Text files of indices, as the public baselines have them: the lips, and fdd.txt beside it for the upper face."""
+    """Regions from text files of indices: the lips, and in a fdd.txt beside them the upper face."""
     lips = _indices(_numbers(path), count, path.name, "lips")
     beside = path.parent / UPPER_LIST
     if not beside.is_file():
@@ -115,6 +132,7 @@ def _from_lists(path: Path, count: int) -> FoundRegions:
 
 
 def _numbers(path: Path) -> list[int]:
+    """Whole numbers in a text, separated by commas, semicolons, spaces or brackets."""
     try:
         words = [word for word in re.split(r"[\s,;\[\]]+", path.read_text(encoding="utf-8")) if word]
     except (OSError, UnicodeDecodeError):
@@ -125,7 +143,7 @@ def _numbers(path: Path) -> list[int]:
 
 
 def _indices(values: Any, count: int | None, name: str, region: str) -> np.ndarray:
-    """Distinct indices, ascending. Public lists name some vertices twice; a region is a set."""
+    """Distinct indices, ascending: public lists name some vertices twice, but a region is a set."""
     try:
         indices = np.asarray(values)
     except ValueError:  # lists of different lengths
@@ -145,12 +163,19 @@ def _indices(values: Any, count: int | None, name: str, region: str) -> np.ndarr
 def with_opening(
     regions: FaceRegions, templates: Mapping[str, np.ndarray], spoken: Iterable[tuple[str, np.ndarray]]
 ) -> FaceRegions:
-    """`regions` with an opening, found from the lips where no file named one; without lips, as they are.
+    """Find the two vertices between which the mouth opens, if no file names them.
 
-    `spoken` are (speaker, vertices (T, V, 3)) of a few sequences, the same ones every time. Lip vertices within 5 % of
-    the lips' half width of the mid-line (the median x of the lips on the mean template) are ordered by their height on
-    the mean template. Of neighbours in this order, those whose distance varies most while people speak are the inner
-    rims of the two lips: within a lip, distances hardly vary. The one that is higher on average is the upper.
+    Lip vertices within 5 % of the lips' half width of the mid-line are ordered by height on the mean template. The two
+    neighbours in this order whose distance varies most in speech are the inner rims of the lips: within a lip,
+    distances hardly vary. The one that is higher on average is the upper.
+
+    Args:
+        regions: the regions so far.
+        templates: speaker -> neutral face (V, 3), y up.
+        spoken: (speaker, vertices (T, V, 3)) of a few sequences; the same ones in every run.
+
+    Returns:
+        The regions with an opening; unchanged if they have one already, or no lips.
     """
     if regions.lips is None or regions.opening is not None or not templates:
         return regions
@@ -167,7 +192,15 @@ def with_opening(
 
 
 def mid_line(template: np.ndarray, lips: np.ndarray) -> np.ndarray:
-    """Lip vertices on the mid-line of a face (V, 3), the highest first; at least two if the lips have them."""
+    """Select the lip vertices near the mid-line, which is the median x of the lips.
+
+    Args:
+        template: (V, 3) neutral face, y up.
+        lips: indices of the lip vertices.
+
+    Returns:
+        Indices, the highest vertex first; at least two if the lips have them.
+    """
     x, y = template[lips, 0], template[lips, 1]
     away = np.abs(x - np.median(x))
     half = float(np.ptp(x)) / 2
@@ -179,7 +212,7 @@ def mid_line(template: np.ndarray, lips: np.ndarray) -> np.ndarray:
 
 
 def _widest(line: np.ndarray, spoken: Iterable[tuple[str, np.ndarray]]) -> tuple[tuple[int, int] | None, float]:
-    """The neighbours in `line` whose distance varies most, (upper, lower), and its standard deviation."""
+    """The (upper, lower) neighbours in `line` whose distance varies most in speech, and its standard deviation."""
     gaps: list[np.ndarray] = []
     heights: list[np.ndarray] = []
     for _, vertices in spoken:

@@ -34,17 +34,37 @@ class Sequence:
     read_vertices: Callable[[], np.ndarray] = field(repr=False)
 
     def waveform(self) -> Waveform:
-        """The sound at 16 kHz, mono. Raises AudioError or DatasetError."""
+        """Read the sound.
+
+        Returns:
+            16 kHz, mono.
+
+        Raises:
+            AudioError: the sound cannot be decoded.
+            DatasetError: the file is missing or damaged.
+        """
         return self.read_waveform()
 
     def vertices(self) -> np.ndarray:
-        """(T, V, 3) float32 metres. Raises DatasetError."""
+        """Read the motion.
+
+        Returns:
+            (T, V, 3) float32 in metres, y up.
+
+        Raises:
+            DatasetError: the file is missing or damaged.
+        """
         return self.read_vertices()
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A sequence of the splits that is missing on disk or cannot be used, and why."""
+    """A sequence of the splits that is missing on disk or cannot be used.
+
+    Attributes:
+        name: of the sequence.
+        reason: why, in words.
+    """
 
     name: str
     reason: str
@@ -52,9 +72,13 @@ class Skipped:
 
 @dataclass(frozen=True)
 class FaceRegions:
-    """The vertex regions that metrics and losses use; a region that the data set does not name is None.
+    """The vertex regions that metrics and losses use. A region that the data set does not name is None.
 
-    `opening` are the (upper, lower) vertices between which the lips open. `source` says where the indices come from.
+    Attributes:
+        source: where the indices come from.
+        lips: indices of the lip vertices, ascending.
+        upper_face: indices of the upper face, ascending.
+        opening: the (upper, lower) vertices between which the lips open.
     """
 
     source: str
@@ -65,7 +89,7 @@ class FaceRegions:
 
 @dataclass(frozen=True)
 class FaceDataset:
-    """A data set on disk: its sequences, the neutral face of every speaker, what was left out and what was assumed."""
+    """A data set on disk: its sequences, the neutral face of every speaker, and what was left out or assumed."""
 
     folder: Path
     layout: str  # vocaset-raw, vocaset, biwi, converted, corpus
@@ -79,5 +103,9 @@ class FaceDataset:
     digest: str = ""  # sha256 over the names, sizes and hashes of what was read: goes into run folders and reports
 
     def split(self, name: str) -> tuple[Sequence, ...]:
-        """The sequences of one split."""
+        """Return the sequences of one split.
+
+        Args:
+            name: one of SPLITS.
+        """
         return tuple(sequence for sequence in self.sequences if sequence.split == name)

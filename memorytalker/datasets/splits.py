@@ -1,4 +1,4 @@
-"""Splits: which sentences of which speakers are for training, validation and test. They are data files."""
+"""Splits, which are data files: the sentences and speakers for training, validation and test."""
 
 from __future__ import annotations
 
@@ -33,7 +33,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class SplitTable:
-    """Every sequence of every split, in the order of the file, and where the table comes from."""
+    """Every sequence of every split.
+
+    Attributes:
+        name: of the table.
+        source: where it comes from.
+        entries: the sequences, in the order of the file.
+    """
 
     name: str
     source: str
@@ -41,17 +47,26 @@ class SplitTable:
 
 
 def split_names() -> tuple[str, ...]:
-    """The tables that are shipped."""
+    """Return the names of the shipped split tables."""
     folder = Path(__file__).parent
     return tuple(sorted(path.name.removesuffix(_ENDING) for path in folder.glob(f"*{_ENDING}")))
 
 
 def read_splits(source: str | Path) -> SplitTable:
-    """A table from a file, or one of the shipped ones by its name (`split_names`).
+    """Read a split table.
 
     The file is JSON: {"format": 1, "name": ..., "source": ..., "sequence": "{speaker}_sentence{sentence:02d}",
-    "splits": {"train": {"speakers": [...], "sentences": "1-20,25"}, "validation": ..., "test": ...}}; a split may be
-    left out. Raises DatasetError for a file that is missing or says something else.
+    "splits": {"train": {"speakers": [...], "sentences": "1-20,25"}, "validation": ..., "test": ...}}. A split may be
+    absent.
+
+    Args:
+        source: a file, or the name of a shipped table (`split_names`).
+
+    Returns:
+        The table.
+
+    Raises:
+        DatasetError: the file is missing, or is no such table.
     """
     path = Path(__file__).parent / f"{source}{_ENDING}" if str(source) in split_names() else Path(source)
     try:
@@ -73,10 +88,12 @@ def read_splits(source: str | Path) -> SplitTable:
 
 
 def _example() -> Path:
+    """A shipped table, as an example for messages."""
     return Path(__file__).parent / f"vocaset{_ENDING}"
 
 
 def _table(table: dict[str, Any], path: Path) -> SplitTable:
+    """The split table of plain JSON values. Raises DatasetError for names that cannot be used."""
     if table.get("format") != _FORMAT:
         raise DatasetError(f"{path.name} is not a file of splits of format {_FORMAT}; write it like {_example()}.")
     unknown = sorted(set(table["splits"]) - set(SPLITS))
@@ -105,7 +122,14 @@ def _table(table: dict[str, Any], path: Path) -> SplitTable:
 
 
 def sentences(text: str) -> Iterator[int]:
-    """The numbers in "1-20,25", both ends included. Raises DatasetError for anything else."""
+    """Yield the numbers of a text such as "1-20,25", both ends included.
+
+    Args:
+        text: ranges separated by commas.
+
+    Raises:
+        DatasetError: the text is anything else.
+    """
     for part in filter(None, text.replace(" ", "").split(",")):
         first, _, last = part.partition("-")
         numbers = (first, last or first)

@@ -1,7 +1,9 @@
 """VOCASET as it is downloaded: one array of all frames, and pickles that say which rows belong to which sentence.
 
-data_verts.npy (N, V, 3) float32 metres; subj_seq_to_idx.pkl {speaker: {sentence: {frame number: row}}};
-raw_audio_fixed.pkl {speaker: {sentence: {"audio": (S,) int16, "sample_rate": 22000}}}; templates.pkl {speaker: (V, 3)}.
+- data_verts.npy: (N, V, 3) float32, metres
+- subj_seq_to_idx.pkl: {speaker: {sentence: {frame number: row}}}
+- raw_audio_fixed.pkl: {speaker: {sentence: {"audio": (S,) int16, "sample_rate": 22000}}}
+- templates.pkl: {speaker: (V, 3)}
 """
 
 from __future__ import annotations
@@ -25,9 +27,18 @@ RAW_FILES = (VERTICES, SOUND, ROWS, TEMPLATES)
 
 
 def read_raw(folder: Path) -> Recordings:
-    """What lies in a raw download. The vertices stay on disk; the sound, one pickle, is held in memory as 16 bits.
+    """List the recordings of a raw download.
 
-    Raises DatasetError, in one sentence, if a file is missing, a Git-LFS pointer, or not what it should be.
+    The vertices stay on disk. The sound is one pickle, so all of it is held in memory, with 16 bits.
+
+    Args:
+        folder: the download.
+
+    Returns:
+        The recordings.
+
+    Raises:
+        DatasetError: a file is missing, a Git-LFS pointer, or not what it should be.
     """
     for name in RAW_FILES:
         check_file(folder / name)
@@ -61,6 +72,7 @@ def read_raw(folder: Path) -> Recordings:
 
 
 def _map(path: Path) -> np.ndarray:
+    """Map the vertices (N, V, 3) into memory. Raises DatasetError for another shape."""
     array = map_array(path)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype.kind != "f" or not array.size:
         raise DatasetError(f"{path.name} has the shape {array.shape} and not (frames, vertices, 3); download it again.")
@@ -68,7 +80,7 @@ def _map(path: Path) -> np.ndarray:
 
 
 def _by_sentence(value: Any, name: str) -> dict[str, Any]:
-    """{speaker: {sentence: x}} -> {speaker_sentence: x}."""
+    """Turn {speaker: {sentence: x}} into {speaker_sentence: x}."""
     if not isinstance(value, Mapping) or not all(isinstance(part, Mapping) for part in value.values()):
         raise DatasetError(f"{name} does not hold sentences by speaker; download it again.")
     return {f"{speaker}_{sentence}": x for speaker, part in value.items() for sentence, x in part.items()}
@@ -89,7 +101,7 @@ def _order(rows: Any, total: int, name: str) -> tuple[list[int], np.ndarray]:
 
 
 def _sound(value: Any, name: str) -> tuple[np.ndarray, int]:
-    """(S,) samples and their rate."""
+    """Samples (S,) and their rate in Hz."""
     if not isinstance(value, Mapping) or not {"audio", "sample_rate"} <= set(value):
         raise DatasetError(f"{name} has no audio and sample_rate in {SOUND}.")
     try:
@@ -102,10 +114,14 @@ def _sound(value: Any, name: str) -> tuple[np.ndarray, int]:
 
 
 def _waveform(samples: np.ndarray, rate: int) -> Waveform:
+    """Samples at any rate as 16 kHz mono."""
     return load_waveform((samples, rate))
 
 
 def _vertices(path: Path, rows: np.ndarray, name: str) -> np.ndarray:
-    """(T, V, 3) float32; the file is mapped at each call, so that a pickled copy of this function holds no frames."""
+    """Read the vertices (T, V, 3) float32 of some rows.
+
+    The file is mapped at each call, so that a pickled copy of this function holds no frames.
+    """
     with np.errstate(over="ignore"):  # what is too large is infinite, and refused
         return finite(np.array(_map(path)[rows], np.float32), name)

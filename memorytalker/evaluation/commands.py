@@ -18,7 +18,7 @@ def add_evaluate(parser: argparse.ArgumentParser) -> None:
         "folder", type=Path, help="a data set of moving faces, or a source folder with speech/ and capture/"
     )
     parser.add_argument(
-        "--limit", type=int, default=0, metavar="N", help="measure about N clips (of each kind) (default: 0, all)"
+        "--limit", type=int, default=0, metavar="N", help="measure about N clips of each kind (default: 0, all)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything to this file as JSON")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table to this file")

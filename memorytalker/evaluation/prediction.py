@@ -9,6 +9,7 @@ import torch
 
 from memorytalker.datasets.sequences import FaceDataset, Sequence
 from memorytalker.evaluation.evaluate import EvaluationError
+from memorytalker.face.motion_space import space_of
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.windows import cut_windows, faded_motion, style_weights_of
 
@@ -35,7 +36,7 @@ def model_predictor(model: MemoryTalker, dataset: FaceDataset | None = None, sty
     Long sequences are processed in overlapping windows, exactly as in `Talker`. The speaker's face is not an input.
 
     Args:
-        model: a model of vertices.
+        model: a model of vertices, or of coordinates in the shipped head's basis.
         dataset: the data set that the model must fit; None does not check.
         style: source of the speaking style.
 
@@ -45,8 +46,9 @@ def model_predictor(model: MemoryTalker, dataset: FaceDataset | None = None, sty
     Raises:
         EvaluationError: for an unknown style, or if vertices or frame rate differ from the data set's.
     """
+    space = space_of(model.config.basis, model.config.coordinates)
     if dataset is not None:
-        _check_fits(model, dataset)
+        _check_fits(model, dataset, space.vertex_count)
     if isinstance(style, str) and style != OWN:
         raise EvaluationError(f"The style {style!r} is not known; use {OWN!r} for the clip's own voice or None.")
     speakers = model.config.speakers
@@ -70,16 +72,16 @@ def model_predictor(model: MemoryTalker, dataset: FaceDataset | None = None, sty
                 offsets = np.concatenate([offsets for _, offsets, _ in faded_motion(model, windows, weights)])
         finally:
             model.train(training)
-        return offsets.reshape(sequence.frames, -1, 3)
+        return space.offsets(offsets)
 
     return predict
 
 
-def _check_fits(model: MemoryTalker, dataset: FaceDataset) -> None:
+def _check_fits(model: MemoryTalker, dataset: FaceDataset, vertex_count: int) -> None:
     config = model.config
-    if config.coordinates != 3 * dataset.vertex_count:
+    if vertex_count != dataset.vertex_count:
         raise EvaluationError(
-            f"These weights move {config.coordinates / 3:g} vertices but the faces of {dataset.folder} have "
+            f"These weights move {vertex_count} vertices but the faces of {dataset.folder} have "
             f"{dataset.vertex_count}; give --weights that were trained on this mesh."
         )
     if config.fps != dataset.fps:

@@ -59,7 +59,9 @@ def add_experiments(parser: argparse.ArgumentParser) -> None:
         help="where the plots are written (default: %(default)s)",
     )
     report.add_argument(
-        "--folder", type=Path, help="the corpus or data set of the runs, to plot the memory too (default: no such plot)"
+        "--folder",
+        type=Path,
+        help="also plot the memory, on this corpus or data set of the runs (default: no such plot)",
     )
     report.add_argument("--plan", default="open", metavar="PLAN", help="the plan of the runs (default: %(default)s)")
     report.add_argument(

@@ -16,6 +16,7 @@ from memorytalker.progress import Progress
 from memorytalker.training.cache import StateCache, cache_features
 from memorytalker.training.memorize import freeze_speech
 from memorytalker.training.sources import open_source
+from memorytalker.training.space import in_space
 from memorytalker.weights import initialise_speech
 
 #: The name of a speech encoder that nobody has trained.
@@ -75,7 +76,7 @@ def open_material(
     if empty:
         raise ConfigError(f"{location.folder} has no {empty[0]} sequences; check its splits with doctor.")
     torch.manual_seed(plan.seeds[0])
-    model = MemoryTalker(replace(plan.model, coordinates=source.coordinates))
+    model = MemoryTalker(in_space(plan.model, source.space))
     if encoder is None and plan.model.speech.initialise_from is None:
         raise ConfigError(
             f"No pretrained speech encoder is named; give its folder or owner/name@commit with --encoder, or --encoder "
@@ -90,7 +91,7 @@ def open_material(
     known, selection = hold_out(known, plan.held_speakers) if plan.held_speakers else (known, validation)
     pool, training = known, at_most(known, plan.most_clips)
     return Material(
-        tuple(training), tuple(selection), tuple(joined(evaluated)), source.mouth, None, dataset, plan.split,
+        tuple(training), tuple(selection), tuple(joined(evaluated)), source.mouth, source.space, dataset, plan.split,
         digest(source.digest, material_digest(training, selection, evaluated)), tuple(pool),
     )  # fmt: skip
 

@@ -18,10 +18,11 @@ from memorytalker.corpus.synthetic_speakers import SYNTHETIC_MARK
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions
 from memorytalker.experiments.plan import Plan, digest
 from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.face.motion_space import MotionSpace, speech_space
 from memorytalker.training.cache import load_training_clips
 from memorytalker.training.data import AnyClip, StoredClip, TrainingClip
 from memorytalker.training.losses import MouthVertices
-from memorytalker.training.space import blendshape_space
+from memorytalker.training.space import mouth_in_space
 
 #: Shorter clips, in frames, are left out: they would mostly train the edges of clips.
 SHORTEST_FRAMES = 15
@@ -40,22 +41,18 @@ class Material:
     selection: tuple[AnyClip, ...]  # for choosing the best weights of a run
     evaluated: tuple[AnyClip, ...]
     mouth: MouthVertices
-    basis: np.ndarray | None  # (K, 3 V): from coordinates to offsets in metres; None: the coordinates are the offsets
+    space: MotionSpace  # that the motion's coordinates are in
     dataset: FaceDataset
     split: str
     digest: str
     pool: tuple[AnyClip, ...] = ()  # all training clips without a limit per speaker, for variants with few speakers
 
-    @property
-    def coordinates(self) -> int:
-        """Numbers per motion frame."""
-        return self.evaluated[0].motion.shape[1]
-
     def to_offsets(self, vertices: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
         """Return a function from coordinates (T, K) to offsets of these vertices, (T, len(vertices), 3) metres."""
-        if self.basis is None:
+        basis = self.space.basis
+        if basis is None:
             return lambda coordinates: coordinates.reshape(len(coordinates), -1, 3)[:, vertices]
-        rows = self.basis.reshape(len(self.basis), -1, 3)[:, vertices].reshape(len(self.basis), -1)
+        rows = basis.astype(np.float32).reshape(len(basis), -1, 3)[:, vertices].reshape(len(basis), -1)
         return lambda coordinates: (coordinates @ rows).reshape(len(coordinates), -1, 3)
 
 
@@ -74,7 +71,7 @@ def corpus_material(folder: Path, plan: Plan, head: HeadMesh | None = None) -> M
         ConfigError: if the plan's kinds and splits leave no clips.
     """
     head = load_head() if head is None else head
-    space = blendshape_space(head)
+    space = speech_space(head)
 
     def wanted(clip: Clip) -> bool:
         own = clip.as_recorded or (clip.kind != "captured" and not clip.augmentation)
@@ -98,8 +95,8 @@ def corpus_material(folder: Path, plan: Plan, head: HeadMesh | None = None) -> M
         FaceRegions("the open head", regions["lips"], regions["upper_face"], mouth),
     )  # fmt: skip
     return Material(
-        tuple(training), tuple(selection), tuple(evaluated), space.mouth(head), space.basis.astype(np.float32), dataset,
-        plan.split, material_digest(training, selection, evaluated), tuple(pool),
+        tuple(training), tuple(selection), tuple(evaluated), mouth_in_space(space, head), space, dataset, plan.split,
+        material_digest(training, selection, evaluated), tuple(pool),
     )  # fmt: skip
 
 

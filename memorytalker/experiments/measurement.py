@@ -57,7 +57,7 @@ def _measure(material: Material, predictions: Mapping[str, Prediction], upper_fa
 
 
 def _small_dataset(material: Material, upper_face: bool) -> tuple[FaceDataset, Callable[[np.ndarray], np.ndarray]]:
-    """The evaluation clips on the regions' vertices, renumbered; and the function from coordinates to these."""
+    """The evaluation clips reduced to the vertices of the regions, and a function from coordinates to their motion."""
     regions = material.dataset.regions
     regions = regions if upper_face else replace(regions, upper_face=None)
     named = [r for r in (regions.lips, regions.upper_face, regions.opening) if r is not None and len(r)]

@@ -44,7 +44,7 @@ class Budget:
     validations: int = 4  # how many times a run validates on the selection clips, if steps are given
 
     def __post_init__(self) -> None:
-        """Raise ConfigError for a number of steps that cannot be."""
+        """Raise ConfigError for a number of steps out of range."""
         steps = (0, 1e9)
         check_ranges(self, memorize=steps, stylize=steps, together=steps, style_regression=steps, validations=(0, 1e6))
 

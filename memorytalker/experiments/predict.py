@@ -23,7 +23,7 @@ ORACLE_STEPS, ORACLE_RATE, ORACLE_CLIPS = 40, 0.05, 8
 
 
 def batches(clips: Sequence[AnyClip], frames: int = BATCH_FRAMES) -> Iterator[list[int]]:
-    """Yield indices of clips in batches of similar length, of at most `frames` padded frames or a single clip."""
+    """Yield batches of clip numbers: clips of similar length, at most `frames` padded frames, or a single clip."""
     group: list[int] = []
     for index in sorted(range(len(clips)), key=lambda i: clips[i].frames):
         if group and (len(group) + 1) * clips[index].frames > frames:

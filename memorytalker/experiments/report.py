@@ -6,7 +6,6 @@ section that the file lacks is appended.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,13 +19,16 @@ from memorytalker.evaluation.table import unit
 from memorytalker.experiments import plots, tables
 from memorytalker.experiments.findings import MAIN, NEUTRAL
 from memorytalker.experiments.material import Material
+from memorytalker.experiments.results import read_result
 from memorytalker.experiments.slot_maps import feature_map, retrieved_features, slot_faces
 from memorytalker.experiments.tables import Result
 from memorytalker.experiments.variants import BASELINES, GROUPS
 from memorytalker.face.head import load_head
+from memorytalker.face.motion_space import space_of
 from memorytalker.files import write_whole
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.folder import RunFolder
+from memorytalker.training.space import in_space
 from memorytalker.weights import load_weights
 
 #: The metric of the plots.
@@ -62,17 +64,23 @@ def write_report(
     for path in written:
         # A plot has a section of its own, because a table may have the same name.
         sections[f"plot of {path.stem}"] = f"![{path.stem}]({Path(os.path.relpath(path, to.parent)).as_posix()})"
-    text = to.read_text(encoding="utf-8") if to.is_file() else "# Experiments\n"
+    try:
+        text = to.read_text(encoding="utf-8") if to.is_file() else "# Experiments\n"
+    except (OSError, ValueError):
+        raise ConfigError(f"{to} is no text that can be read; name another file.") from None
     text = with_sections(text, sections)
     write_whole(to, lambda part: part.write_text(text, encoding="utf-8"))
     return [to, *written]
 
 
 def read_results(runs: Path) -> dict[str, Result]:
-    """Read the results of all variants: name -> result, in the order of the tables. Raises ConfigError if none."""
+    """Read the results of all variants: name -> result, in the order of the tables.
+
+    Raises ConfigError if there are none, or for one that is damaged.
+    """
     runs_of: dict[str, list[dict]] = {}
     for path in sorted((runs / "results").glob("seed*/*.json")):
-        run = json.loads(path.read_text(encoding="utf-8"))
+        run = read_result(path)
         runs_of.setdefault(run["name"], []).append(run)
     if not runs_of:
         raise ConfigError(f"{runs} holds no results; make some with: python -m memorytalker experiments run FOLDER")
@@ -135,7 +143,9 @@ def _plots(results: Mapping[str, Result], folder: Path) -> list[Path]:
             if DRAWN in r.main.pooled and r.first["group"] != "speakers"]  # fmt: skip
     if rows:
         written.append(plots.save(plots.interval_bars(rows, label), folder / "variants.png"))
-    grown = [r for r in results.values() if r.first["group"] == "speakers" and DRAWN in r.main.pooled]
+    grown = [r for r in results.values() if r.first["group"] == "speakers"
+             and all(DRAWN in r.evaluations[key].pooled for key in (MAIN, NEUTRAL) if key in r.evaluations)
+             and NEUTRAL in r.evaluations]  # fmt: skip
     if grown:
         grown.sort(key=lambda r: r.first["speakers"])
         curves = {
@@ -159,7 +169,7 @@ def _scaled(interval: Interval, scale: float) -> Interval:
 
 def _maps(runs: Path, results: Mapping[str, Result], material: Material, folder: Path) -> tuple[str, list[Path]]:
     """Plot and table of the retrieved features of the evaluation clips by speaker, for both stages."""
-    if BASELINES[1] not in results:
+    if BASELINES[1] not in results or not results[BASELINES[1]].first["stages"]:
         raise ConfigError(f"{runs} has no result of {BASELINES[1]}, whose memory is plotted; run it first.")
     model = trained_model(runs, results[BASELINES[1]], material)
     speakers = [clip.speaker for clip in material.evaluated]
@@ -178,16 +188,17 @@ def _maps(runs: Path, results: Mapping[str, Result], material: Material, folder:
 def trained_model(runs: Path, result: Result, material: Material) -> MemoryTalker:
     """Load the trained model of a result's first seed."""
     last, config = result.first["stages"][-1], from_dict(ModelConfig, result.first["configs"]["model"])
-    model = MemoryTalker(ModelConfig(**{**vars(config), "coordinates": material.coordinates}))
-    model.load_state_dict(RunFolder(runs / "stages" / f"{last['stage']}-{last['key']}").best())
+    model = MemoryTalker(in_space(config, material.space))
+    RunFolder(runs / "stages" / f"{last['stage']}-{last['key']}").fill(model)
     return model.eval()
 
 
 def _slots(weights: str, material: Material, folder: Path) -> Path:
     """Draw each slot of the weights as a face of the open head."""
     model, head = load_weights(weights), load_head()
-    if model.config.coordinates != head.template.size:
+    space = space_of(model.config.basis, model.config.coordinates, head)
+    if space.vertex_count != head.vertex_count:
         raise ConfigError(f"{weights} does not move the open head, on which slots are drawn; name other weights.")
     with torch.no_grad():
-        faces = slot_faces(model, head)
+        faces = slot_faces(model, space, head)
     return plots.save(plots.face_grid(faces, model.config.slots), folder / "slots.png", colors=64)

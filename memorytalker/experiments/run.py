@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 
-from memorytalker.config import ModelConfig, TrainingConfig, to_dict
+from memorytalker.config import ModelConfig, TrainingConfig, read_values, to_dict
 from memorytalker.experiments.findings import evaluate_variant
 from memorytalker.experiments.locations import start_encoder
 from memorytalker.experiments.material import Material, material_digest, nested_speakers
 from memorytalker.experiments.plan import Plan, digest, settings
+from memorytalker.experiments.results import Trained, last_step, read_trained
 from memorytalker.experiments.variants import Variant
 from memorytalker.files import write_whole
 from memorytalker.models.talker import MemoryTalker
@@ -30,6 +31,7 @@ from memorytalker.training.folder import RunFolder
 from memorytalker.training.memorize import memorize
 from memorytalker.training.run import run_style_regression
 from memorytalker.training.sources import mouth_on
+from memorytalker.training.space import in_space
 from memorytalker.training.style_regression import StyleRegression
 from memorytalker.training.stylize import stylize
 from memorytalker.training.together import train_together
@@ -39,19 +41,6 @@ from memorytalker.training.trainer import StageInputs
 Log = Callable[[str], None]
 #: The configuration of one stage.
 Stage = TrainingConfig | StyleRegression
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained stage: its key in `out/stages`, and its cost."""
-
-    key: str
-    stage: str
-    seconds: float
-    steps: int
-    clips: int
-    speakers: int
-    resumed: bool
 
 
 def run_experiments(
@@ -126,7 +115,7 @@ def _result(job: _Job, progress: Progress | None, log: Log) -> Path:
     oracle = variant.name in plan.oracle
     key = digest(stages, job.material.digest, plan.split, variant.style, oracle)
     path = job.out / "results" / f"seed{job.seed}" / f"{variant.name}.json"
-    if path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("key") == key:
+    if path.is_file() and read_values(path).get("key") == key:
         log(f"{variant.name} (seed {job.seed}): done before")
         return path
     model, trained = _train(job, configs.model, configs.stages, stages, progress)
@@ -163,13 +152,13 @@ def _clips_a_step(config: Stage) -> int:
 
 
 def _keys(job: _Job, model: ModelConfig, configs: tuple[Stage, ...]) -> list[str]:
-    """A hash for the training of each stage of everything it depends on."""
+    """A hash for each stage, of everything that its training depends on."""
     data = material_digest(list(job.clips), list(job.material.selection))
     before, keys = job.encoder or "", []
     for config in configs:
         # Only the stage that learns labels depends on them; stage 1 is the same with and without.
         labels = job.speakers if job.variant.style == "labels" and config.stage != "memorize" else ()
-        described = to_dict(replace(model, name="", coordinates=job.material.coordinates))
+        described = to_dict(in_space(replace(model, name=""), job.material.space))
         before = digest(before, described, to_dict(config), data, labels)
         keys.append(before)
     return keys
@@ -182,7 +171,7 @@ def _train(
     if not configs:
         return None, []
     torch.manual_seed(job.seed)
-    model = MemoryTalker(replace(config, coordinates=job.material.coordinates, speakers=()))
+    model = MemoryTalker(in_space(replace(config, speakers=()), job.material.space))
     start_encoder(model, job.encoder)
     trained = []
     for stage, key in zip(configs, keys, strict=True):
@@ -191,8 +180,8 @@ def _train(
         model.to(job.device)
         folder = job.out / "stages" / f"{stage.stage}-{key}"
         if (folder / "done.json").is_file():
-            model.load_state_dict(RunFolder(folder).best())
-            done = Trained(**json.loads((folder / "done.json").read_text(encoding="utf-8")))
+            RunFolder(folder).fill(model)
+            done = read_trained(folder / "done.json")
         else:
             done = _train_stage(job, model, stage, key, folder, progress)
         trained.append(done)
@@ -220,7 +209,7 @@ def _train_stage(
     if isinstance(config, StyleRegression):
         steps = config.fit_steps
     else:
-        steps = json.loads((folder / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])["step"]
+        steps = last_step(folder / "log.jsonl")
     done = Trained(key, config.stage, seconds, steps, len(clips), len(job.speakers), resumed)
     write_whole(folder / "done.json", lambda part: part.write_text(json.dumps(vars(done)) + "\n", encoding="utf-8"))
     for left in ("last.pt", "weights"):  # keep the best weights; delete the other large files

@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from memorytalker.evaluation import metrics
 from memorytalker.experiments.predict import encode, encode_styles, outputs
 from memorytalker.face.head import HeadMesh
+from memorytalker.face.motion_space import MotionSpace
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.options import RenderOptions
 from memorytalker.rendering import render_frames
@@ -80,10 +81,10 @@ def feature_map(features: np.ndarray, speakers: Sequence[str]) -> FeatureMap:
 
 
 @torch.no_grad()
-def slot_faces(model: MemoryTalker, head: HeadMesh, size: int = 176) -> list[np.ndarray]:
-    """Render the lower face (H, W, 3) for each slot of a model of the head's vertices."""
-    held = torch.stack([model.slot_offsets(slot) for slot in range(model.config.slot_count)])
-    offsets = held.cpu().numpy().reshape(-1, *head.template.shape)
+def slot_faces(model: MemoryTalker, space: MotionSpace, head: HeadMesh, size: int = 176) -> list[np.ndarray]:
+    """Render the lower face (H, W, 3) for each slot of a model that predicts motion of the head in `space`."""
+    held = torch.stack([model.slot_coordinates(slot) for slot in range(model.config.slot_count)])
+    offsets = space.offsets(held.cpu().numpy())
     options = RenderOptions(width=2 * size, height=2 * size)
     top, left, side = round(0.52 * 2 * size), round(0.29 * 2 * size), round(0.42 * 2 * size)
     frames = render_frames(head, head.template + offsets, options)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from memorytalker.config import ConfigError
 from memorytalker.evaluation.bootstrap import mean_interval
 from memorytalker.evaluation.evaluate import ClipFigures, Evaluation, compare
 from memorytalker.evaluation.measures import FRAMES, MEASURES, Measure
@@ -41,17 +42,17 @@ class Result:
 
 
 def result_of(runs: Sequence[dict[str, Any]]) -> Result:
-    """Combine the results of one variant, one per seed. Raises ValueError if their clips differ."""
+    """Combine the results of one variant, one per seed. Raises ConfigError if their clips differ."""
     labels = [label for label in runs[0]["evaluations"] if all(label in run["evaluations"] for run in runs)]
     evaluations = {label: mean_over_seeds([from_json(run["evaluations"][label]) for run in runs]) for label in labels}
     return Result(runs[0]["name"], tuple(runs), evaluations)
 
 
 def mean_over_seeds(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Average each clip's values over seeds and pool again. Raises ValueError if the clips differ."""
+    """Average each clip's values over seeds and pool again. Raises ConfigError if the clips differ."""
     first = evaluations[0]
     if any([c.name for c in other.clips] != [c.name for c in first.clips] for other in evaluations):
-        raise ValueError("Results of different seeds are of different clips; run the experiments again.")
+        raise ConfigError("Results of different seeds are of different clips; run the experiments again.")
     clips = []
     for rows in zip(*(evaluation.clips for evaluation in evaluations), strict=True):
         values = {name: _mean([row.values[name] for row in rows]) for name in rows[0].values}

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from memorytalker.exports.take import ExportError, ExportFormat, Take
+from memorytalker.exports.take import ExportError, Take
 from memorytalker.face.gltf_file import REMEDY, GltfFile
 from memorytalker.face.gltf_scene import mesh_targets
 from memorytalker.face.head import HeadMesh
@@ -113,15 +113,6 @@ def write(take: Take, path: Path) -> tuple[Path, ...]:
         raise ExportError("This format is for a head of your own; give one with --head, or choose another format.")
     about = {f"memorytalker:{key}": value for key, value in dataclasses.asdict(take.provenance).items()}
     return (export_rig(take.head, take.need_curves(), path, about=about, progress=take.progress),)
-
-
-FORMAT = ExportFormat(
-    name="own-glb",
-    suffix=".glb",
-    title="glTF binary of your own head",
-    summary="Your own .glb or .vrm with an animation of its own morph targets.",
-    write=write,
-)
 
 
 def _packed(file: GltfFile) -> tuple[dict[str, Any], list[bytes | memoryview]]:

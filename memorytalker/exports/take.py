@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from memorytalker.errors import InputError
+from memorytalker.face.frames import Frames
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
 from memorytalker.options import RenderOptions
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import Waveform
+from memorytalker.version import VERSION
 
 
 class ExportError(InputError):
     """Motion that cannot be exported as asked; the message is one plain sentence that names the remedy."""
-
-
-class Frames(Protocol):
-    """The vertices of a moving head: a sequence of T frames (V, 3) float32 in metres, computed when asked for."""
-
-    def __len__(self) -> int: ...  # noqa: D105
-
-    def __getitem__(self, span: slice) -> np.ndarray: ...  # noqa: D105
-
-    def __iter__(self) -> Iterator[np.ndarray]: ...  # noqa: D105
 
 
 @dataclass(frozen=True)
@@ -49,7 +40,22 @@ class Provenance:
     model: str
     style: str
     seed: int | None
-    generator: str
+    generator: str = f"MemoryTalker {VERSION}"
+
+
+@dataclass(frozen=True, eq=False)
+class MemoryTrace:
+    """What the memory did during a motion.
+
+    Args:
+        address: (T, n) float32, share of each of the n memory slots in a frame; rows sum to 1.
+        style_weights: (n,) float32, weight of each slot in the speaking style.
+        slot_labels: names of the n slots.
+    """
+
+    address: np.ndarray
+    style_weights: np.ndarray
+    slot_labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +73,7 @@ class Take:
             None where the curves are the motion.
         render: how a video is rendered.
         progress: called as progress(frames done, frames in total, stage); raises to cancel.
+        memory: of the same frames; None where the frame rate was changed, or without a network.
     """
 
     curves: FaceCurves | None
@@ -78,6 +85,7 @@ class Take:
     lip_residual_mm: float | None = None
     render: RenderOptions = field(default_factory=RenderOptions)
     progress: Progress | None = None
+    memory: MemoryTrace | None = None
 
     def need_curves(self) -> FaceCurves:
         """Return the curves. Raises ExportError for a head without blendshapes."""
@@ -99,6 +107,7 @@ class ExportFormat:
         summary: which programs open it, one short sentence.
         write: writes the main file (its path is given and its folder exists) and the files beside it; each file appears
             when it is complete. Returns all files written, the main file first.
+        video: whether it is rendered, at the frame rate of the render options; it needs no curves.
         extra: what of pyproject.toml installs the libraries it needs; None: nothing more.
     """
 
@@ -108,3 +117,4 @@ class ExportFormat:
     summary: str
     write: Callable[[Take, Path], tuple[Path, ...]]
     extra: str | None = None
+    video: bool = False

@@ -6,7 +6,7 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,11 +68,9 @@ class ArrayFile:
             raise ArrayFileError(f"{shown} unpacks to {size / 1e9:.2g} GB; cut it to the part that is compared.")
         with _readable(self.path), _opened(self.path, name) as (file, _):
             header = _header(self.path, file)
-            data = file.read(header.bytes)
-            if len(data) != header.bytes or header != self.headers[name]:
-                raise ValueError("less data than announced, or another file by now")
-            order: Literal["C", "F"] = "F" if header.columns_first else "C"
-            return np.frombuffer(data, header.dtype, math.prod(header.shape)).reshape(header.shape, order=order)
+            if header != self.headers[name]:
+                raise ValueError("another file by now")
+            return _data(header, file)
 
 
 def open_arrays(path: Path) -> ArrayFile:
@@ -109,8 +107,41 @@ def open_arrays(path: Path) -> ArrayFile:
         return ArrayFile(path, MappingProxyType(headers))
 
 
-def _check_directory(path: Path) -> None:
-    """Refuse, by the last bytes of the file alone, an archive with more entries than may be looked at."""
+@contextmanager
+def opened_arrays(path: Path, most: int) -> Iterator[Callable[[str], np.ndarray]]:
+    """Open an .npz of many arrays once, and give what reads one of them by its name.
+
+    Args:
+        path: the file.
+        most: arrays that it may hold.
+
+    Yields:
+        A function from a name to its array, read-only; it raises ArrayFileError for one that is not there, damaged or
+        larger than `LARGEST_BYTES`.
+
+    Raises:
+        ArrayFileError: as `open_arrays`; of the arrays, only those that are read are looked at.
+    """
+    with _readable(path):
+        _check_directory(path, most)
+        archive = zipfile.ZipFile(path)
+
+    def read(name: str) -> np.ndarray:
+        with _readable(path):
+            if f"{name}.npy" not in archive.NameToInfo:
+                raise ArrayFileError(f"{shown_name(path)} holds no array {shown_name(Path(name))}; save it with one.")
+            with _entry(archive, name) as (file, size):
+                header = _header(path, file)
+                if header.bytes > min(size, LARGEST_BYTES):
+                    raise ValueError("less data than announced, or more than may be read")
+                return _data(header, file)
+
+    with archive:
+        yield read
+
+
+def _check_directory(path: Path, most: int = MOST_ARRAYS) -> None:
+    """Refuse an archive with more than `most` entries; only the last bytes of the file are read for this."""
     size = path.stat().st_size
     with path.open("rb") as file:
         file.seek(max(0, size - _END.size - _LOCATOR_BYTES))
@@ -120,10 +151,9 @@ def _check_directory(path: Path) -> None:
     signature, _, _, _, entries, directory, _, comment = _END.unpack(tail[-_END.size :])
     if signature != _END_SIGNATURE or comment:
         raise ValueError("no archive as numpy writes it")
-    if entries > MOST_ARRAYS or directory > DIRECTORY_BYTES or tail.startswith(_LOCATOR_64):
+    if entries > most or directory > DIRECTORY_BYTES * most // MOST_ARRAYS or tail.startswith(_LOCATOR_64):
         raise ArrayFileError(
-            f"{shown_name(path)} holds more than {MOST_ARRAYS} arrays, or names too long; save only those that are "
-            "needed."
+            f"{shown_name(path)} holds more than {most} arrays, or names too long; save only those that are needed."
         )
 
 
@@ -131,15 +161,21 @@ def _check_directory(path: Path) -> None:
 def _opened(path: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
     """The file of one array, open at its beginning, and its size in bytes."""
     if path.suffix.lower() == ".npz":
-        with zipfile.ZipFile(path) as archive:
-            entry = archive.getinfo(f"{name}.npy")
-            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ValueError("a compression that numpy does not write")
-            with archive.open(entry) as file:
-                yield file, entry.file_size
+        with zipfile.ZipFile(path) as archive, _entry(archive, name) as found:
+            yield found
     else:
         with path.open("rb") as file:
             yield file, path.stat().st_size
+
+
+@contextmanager
+def _entry(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    """`_opened` for an array of an open archive."""
+    entry = archive.getinfo(f"{name}.npy")
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError("a compression that numpy does not write")
+    with archive.open(entry) as file:
+        yield file, entry.file_size
 
 
 @contextmanager
@@ -168,3 +204,12 @@ def _header(path: Path, file: IO[bytes]) -> ArrayHeader:
     if kind.subdtype is not None or kind.fields is not None or any(length < 0 for length in shape):
         raise ValueError("no plain array")
     return ArrayHeader(tuple(int(length) for length in shape), kind, bool(columns_first))
+
+
+def _data(header: ArrayHeader, file: IO[bytes]) -> np.ndarray:
+    """The array that follows a header. Raises ValueError if the file ends before it."""
+    data = file.read(header.bytes)
+    if len(data) != header.bytes:
+        raise ValueError("less data than announced")
+    order: Literal["C", "F"] = "F" if header.columns_first else "C"
+    return np.frombuffer(data, header.dtype, math.prod(header.shape)).reshape(header.shape, order=order)

@@ -50,7 +50,7 @@ def read_csv(path: Path, name: str) -> CurveTable:
 
 
 def _rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
-    """The number in the file and the cells of each line that is not empty. A cell never goes over a line's end."""
+    """Yield the line number and the cells of each line that is not empty; a cell never spans lines."""
     data = text_bytes(path, name)
     with io.TextIOWrapper(io.BytesIO(data), encoding_of(data), newline=None) as file:
         number = 0
@@ -78,7 +78,7 @@ def _time_column(name: str, header: list[str]) -> int:
 def _columns(
     name: str, header: list[str], rows: Iterator[tuple[int, list[str]]], time: int, used: list[int]
 ) -> tuple[list[str], array]:
-    """The cells of the times, and the numbers of the columns `used`, row after row."""
+    """Read the time cells, and the numbers of the columns `used` row by row."""
     times: list[str] = []
     values = array("d")
     most = min(MOST_ROWS, MOST_VALUES // len(header))
@@ -110,7 +110,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _seconds(name: str, times: list[str]) -> np.ndarray:
-    """Times that are seconds, as NVIDIA writes them."""
+    """Parse times in seconds, as NVIDIA writes them."""
     for number, cell in enumerate(times):
         if not _is_number(cell):
             raise CurveFileError(

@@ -62,7 +62,7 @@ def read_curves(path: str | Path, fps: float | None = None, longest_seconds: flo
 
     Args:
         path: the recording.
-        fps: frames per second, for a file that does not say it.
+        fps: frames per second, for a file that does not state them.
         longest_seconds: longer recordings are refused before they grow in memory.
 
     Returns:
@@ -105,7 +105,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _read_npz(path: Path, name: str, fps: float | None, longest_seconds: float) -> CurveTable:
-    """Shapes and lengths are known from the headers; the weights are read last."""
+    """Read an npz of curves. Shapes and lengths are checked in the headers; the weights are read last."""
     try:
         arrays = open_arrays(path)
         headers = arrays.headers
@@ -152,14 +152,14 @@ def _rate(name: str, table: CurveTable, fps: float | None) -> float:
 
 
 def _check_duration(name: str, seconds: float, longest: float) -> None:
-    if seconds > longest:
+    if seconds > longest + 1e-6:  # times in a file are rounded
         raise CurveFileError(f"{name} lasts {seconds:.1f} s; cut it and its sound to at most {longest:g} s.")
 
 
 def _on_even_times(
     name: str, table: CurveTable, times: np.ndarray, longest_seconds: float
 ) -> tuple[np.ndarray, float, tuple[str, ...]]:
-    """The values at any `times` (T,), seconds, on an even time line from the first on; its rate; remarks."""
+    """Resample values at uneven `times` (T,) in seconds to an even rate. Returns them, the rate and remarks."""
     times, values, remarks = _rising(name, times, table.values)
     steps = np.diff(times)
     step = float(np.median(steps))

@@ -97,7 +97,7 @@ def _unique(name: str) -> Any:
 
 
 def _even(name: str, data: dict, names: str, weights: str, rate: str, fps: Any) -> CurveTable:
-    """Names once and a row of weights for each frame, at an even rate."""
+    """Read the form with one list of names and one row of weights per frame, at an even rate."""
     if names not in data or weights not in data:
         _refuse(name, f"no {names if names not in data else weights}")
     columns = _names(name, data[names])
@@ -166,7 +166,7 @@ def _time(frame: dict) -> Any:
 
 
 def _rows_of_names(name: str, data: dict, metadata: dict, frames: list[dict]) -> tuple[list[str], list, list]:
-    """LAM's form: names once for the file, and a list of weights in each frame. Columns, rows, times."""
+    """Read LAM's form: one list of names, and a list of weights in each frame. Returns columns, rows and times."""
     lists = [data.get("names"), metadata.get("blendshape_names")]
     names = [_names(name, columns) for columns in lists if columns is not None]
     if not names:
@@ -182,7 +182,7 @@ def _rows_of_names(name: str, data: dict, metadata: dict, frames: list[dict]) ->
 
 
 def _rows_of_objects(name: str, frames: list[dict]) -> tuple[list[str], list, list]:
-    """Frames that are objects, name to weight, or hold one. Columns, rows, times."""
+    """Read frames that are objects, name to weight, or hold such an object. Returns columns, rows and times."""
     known: dict[str, bool] = {}
     columns: list[str] = []
     seen: Any = None

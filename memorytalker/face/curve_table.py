@@ -95,7 +95,7 @@ def check_size(name: str, rows: int, columns: int) -> None:
 
 
 def checked_rate(name: str, fps: Any, wanted: str) -> float:
-    """A frame rate in `RATES`. Raises CurveFileError, asking for `wanted`."""
+    """Return a frame rate within `RATES`. Otherwise raises CurveFileError, which asks for `wanted`."""
     if isinstance(fps, bool) or not isinstance(fps, (int, float)) or not RATES[0] <= fps <= RATES[1]:
         raise CurveFileError(f"{name} needs {wanted}, the frames per second, from {RATES[0]:g} to {RATES[1]:g}.")
     return float(fps)

@@ -170,7 +170,7 @@ class Expression:
         return float(np.clip(draw, BLINK_SHORTEST, BLINK_LONGEST))
 
     def _near_pause(self, due: float, earliest: float, prosody: Prosody) -> float:
-        """The time in seconds of a blink that is `due`: in the nearest pause within reach, else as due."""
+        """Move a blink that is `due`, in seconds, to the nearest pause within reach; without a pause it stays."""
         low, high = ((due + sign * BLINK_PULL - AFTER_PAUSE) * self.fps for sign in (-1, 1))
         low, lasts = max(1, int(low)), round(PAUSE * self.fps)
         near = prosody.quiet[low - 1 : int(high) + lasts]

@@ -97,6 +97,8 @@ class HeadMesh:
         base_index: (V,) nearest vertex in the numbering of MakeHuman's base.obj, -1 if there is none.
         descriptions: identity name -> a few words for readers.
         identity: the identity of `template` and `colors`.
+        motion_mix: (K, 52) float64, the basis of speech motion as a mix of the blendshapes (`motion_space`); None if
+            the head has none.
         rig: what a user's own head brings besides (`rigged_head.load_rigged_head`); None for any other.
     """
 
@@ -113,6 +115,7 @@ class HeadMesh:
     base_index: np.ndarray
     descriptions: Mapping[str, str] = field(default_factory=dict)
     identity: str = ""
+    motion_mix: np.ndarray | None = None
     rig: HeadRig | None = None
 
     @property
@@ -243,6 +246,7 @@ def _assemble(description: dict, arrays: dict[str, np.ndarray], folder: Path) ->
         base_index=arrays["base_index"],
         descriptions={i["name"]: i["description"] for i in description["identities"]},
         identity=first,
+        motion_mix=arrays["motion_mix"],
     )
 
 
@@ -271,6 +275,9 @@ def _validate(head: HeadMesh, folder: Path) -> None:
         require(colors.shape == (count, 3) and colors.dtype == np.uint8, f"identity {name} has no colour per vertex")
     require(bool(np.isfinite(head.blendshapes).all()), "a blendshape has offsets that are not finite")
     require(float(np.abs(head.blendshapes).max()) < 0.1, "a blendshape moves a vertex by more than ten centimetres")
+    mix = head.motion_mix
+    fits = mix is not None and mix.ndim == 2 and 0 < len(mix) <= mix.shape[1] == len(head.blendshape_names)
+    require(bool(fits and np.isfinite(mix).all()), "its basis of motion does not fit its blendshapes")  # type: ignore[arg-type]
     sets = {"faces": head.faces, **head.parts, **head.regions, "landmarks": np.array(list(head.landmarks.values()))}
     for name, indices in sets.items():
         inside = np.issubdtype(indices.dtype, np.integer) and indices.size > 0

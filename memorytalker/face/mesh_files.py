@@ -248,7 +248,7 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _without_seams(text: bytes) -> bytes:
-    """An .obj with positions and triangles only, as readers duplicate vertices along texture seams."""
+    """Copy an .obj with positions and triangles only, because readers duplicate vertices along texture seams."""
     lines = []
     for line in text.replace(b"\\\n", b" ").splitlines():
         words = line.split(b"#")[0].split()

@@ -24,10 +24,18 @@ _DAY = 86_400.0
 
 
 def timecode_seconds(name: str, timecodes: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Seconds (T,) float64 of the `timecodes` of the file `name`, counted on over midnight, and remarks in sentences.
+    """Convert timecodes to seconds. Time goes on counting after midnight.
 
-    A remark says how the frame field was read wherever that is not Live Link Face's sixtieths, or not certain.
-    Raises CurveFileError for what is no timecode, or fits no known rate.
+    Args:
+        name: of the file, for messages.
+        timecodes: T texts, hours:minutes:seconds:frames.
+
+    Returns:
+        (T,) float64 seconds; and a remark that says how the frame field was read, unless it is certain that it counts
+        sixtieths, as in Live Link Face.
+
+    Raises:
+        CurveFileError: a text is no timecode, or the frame field fits no known rate.
     """
     fields = _fields(name, timecodes)
     whole = np.unwrap(fields[:, :3] @ (3600.0, 60.0, 1.0), period=_DAY)
@@ -57,7 +65,7 @@ def _fields(name: str, timecodes: Sequence[str]) -> np.ndarray:
 
 
 def _frame_rate(name: str, whole: np.ndarray, frames: np.ndarray) -> tuple[int, tuple[str, ...]]:
-    """How many frames of the field make a second, and remarks."""
+    """Infer how many frames of the field make a second; return this rate, and remarks."""
     top = float(frames.max())
     later, turned = np.diff(whole), np.diff(frames)
     inside = turned[(later == 0) & (turned > 0)]
@@ -90,12 +98,12 @@ def _frame_rate(name: str, whole: np.ndarray, frames: np.ndarray) -> tuple[int, 
 
 
 def _near(period: float, top: float, step: float) -> list[tuple[float, int]]:
-    """The rates that a second of `period` may have, within a step, and how far off each is; the nearest first."""
+    """Possible rates within one step of `period`, as (difference, rate), the nearest first."""
     return sorted((abs(rate - period), rate) for rate in _possible(top) if abs(rate - period) <= max(step, 0.5))
 
 
 def _possible(top: float) -> list[int]:
-    """The rates at which a field may count to `top`. Sixtieths are rounded, so that the last may be written as 60."""
+    """Rates at which a field may count to `top`. Sixtieths are rounded, so the last may be written as 60."""
     return [rate for rate in RATES if top < rate or top == rate == SIXTIETHS]
 
 

@@ -272,7 +272,10 @@ class HubertSpeech(SpeechEncoder):
             layer.register_forward_hook(keep_output)
 
     def state_count(self, samples: int, frames: int | None = None) -> int:
-        """`frames` if resampled "before" the transformer, else the frames of the convolutions, within `frames`."""
+        """Return `frames` if states are resampled "before" the transformer, else the number that the convolutions give.
+
+        That number is cut to the time that `frames` text frames take, if they are given.
+        """
         if self.config.resample == "before":
             if frames is None:
                 raise ValueError("This encoder resamples before its transformer: give it the number of frames.")

@@ -9,7 +9,6 @@ times metres; both conversions are in `MemoryTalker.forward`.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -185,7 +184,7 @@ class MemoryTalker(nn.Module):
         return self.style(pad_sequence(mels, batch_first=True).transpose(1, 2), frames)
 
     @torch.inference_mode()
-    def slot_offsets(self, slot: int, style_weights: Tensor | None = None) -> Tensor:
+    def slot_coordinates(self, slot: int, style_weights: Tensor | None = None) -> Tensor:
         """Decode the face of one memory slot.
 
         The decoder reads `slot_logits` of the slot and no one-hot address: it has only seen addresses of speech. The
@@ -196,7 +195,7 @@ class MemoryTalker(nn.Module):
             style_weights: (n,); None: the neutral style.
 
         Returns:
-            Offsets (coordinates,) in metres from the template.
+            (coordinates,) in metres.
         """
         period, device = self.config.period, self.device
         logits = self.slot_logits[slot].expand(1, period * self.config.text_frames, -1)
@@ -218,36 +217,3 @@ class MemoryTalker(nn.Module):
             return text_logits
         frames = mask_lengths(mask, batch, size, text_logits.device)
         return stretch(text_logits, k * frames, frames, size)
-
-
-def to_vertex_model(model: MemoryTalker, basis: Tensor) -> MemoryTalker:
-    """Convert a model of coordinates in a linear basis to a model of vertices.
-
-    The basis is multiplied into the output layer, and its pseudo-inverse (the transpose, for orthonormal rows) into the
-    motion encoder. For any motion in the span of the basis,
-    to_vertex_model(model, basis)(motion @ basis).offsets = model(motion).offsets @ basis.
-
-    Args:
-        model: a model with K coordinates.
-        basis: (K, 3 V) or (K, V, 3), in metres per unit of a coordinate: offsets = coordinates @ basis.
-
-    Returns:
-        A new model with 3 V coordinates, on the CPU, in the mode (training or evaluation) of `model`.
-
-    Raises:
-        ValueError: a basis without exactly K rows.
-    """
-    basis = basis.detach().flatten(1).double().cpu()
-    if basis.shape[0] != model.config.coordinates:
-        raise ValueError(f"The basis has {basis.shape[0]} rows, the model {model.config.coordinates} coordinates.")
-    state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
-    inverse = torch.linalg.pinv(basis)  # (3 V, K)
-    products = {
-        "decoder.output.weight": basis.T @ state["decoder.output.weight"].double(),
-        "decoder.output.bias": state["decoder.output.bias"].double() @ basis,
-        "motion.weight": state["motion.weight"].double() @ inverse.T,
-    }
-    state.update({name: value.float() for name, value in products.items()})
-    expanded = MemoryTalker(dataclasses.replace(model.config, coordinates=basis.shape[1]))
-    expanded.load_state_dict(state)
-    return expanded.train(model.training)

@@ -109,7 +109,7 @@ def _options() -> dict[str, Any]:
         expression = gr.Checkbox(
             label="Expression", info="blinks, glances and brows; the mouth stays as it is", elem_id="expression"
         )
-        seed = gr.Number(value=0, precision=0, label="Seed", info="another number, other blinks", elem_id="seed")
+        seed = gr.Number(value=0, precision=0, label="Seed", info="another seed gives other blinks", elem_id="seed")
         close_in_silence = gr.Checkbox(
             label="Closed in pauses", info="keeps the mouth closed in silence", elem_id="close-in-silence"
         )

@@ -131,8 +131,8 @@ def _compare(runner: JobRunner) -> Callable[..., Any]:
     ) -> tuple[gr.FileData, dict]:
         """Compare the motion predicted from a sound with ground truth: a video of both, and the measures.
 
-        clip: the name of a bundled clip, or "own" with motion (npz, npy, ARKit csv or json) and its sound; fps where
-        the motion does not say it. shown: the prediction in the video, "stages 1 + 2" or "stage 1".
+        clip: the name of a bundled clip, or "own" with motion (npz, npy, ARKit csv or json) and its sound. fps: frames
+        per second, if the motion does not state them. shown: the prediction in the video, "stages 1 + 2" or "stage 1".
         """
         identity = identity or next(iter(runner.head.identities))
         measures: dict[str, Any] = {}
@@ -178,7 +178,7 @@ def _result(runner: JobRunner, work: Callable[..., Any], *arguments: Any, small:
 
 
 def _path(given: Any) -> str | None:
-    """The path of an uploaded file. The mark of a file matters: Gradio checks that marked paths were uploaded."""
+    """Return the path of an uploaded file. Only marked values are accepted: Gradio checks that those were uploaded."""
     if given is None:
         return None
     try:
@@ -194,7 +194,7 @@ def _file(path: str | Path) -> Any:
 def _details(animation: Animation) -> dict[str, Any]:
     return {
         "seconds": round(animation.waveform.seconds, 3),
-        "frames": len(animation.vertices),
+        "frames": len(animation),
         "fps": animation.fps,
         "slots": list(animation.slot_labels),
         "style_weights": _rounded(animation.style_weights, 4),
@@ -219,7 +219,7 @@ def _plain_errors(name: str) -> Iterator[None]:
 
 
 def _with_plain_errors(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """The endpoint; its failures become one plain sentence each."""
+    """Wrap an endpoint: each of its failures becomes one plain sentence."""
     if inspect.isgeneratorfunction(endpoint):
 
         @functools.wraps(endpoint)

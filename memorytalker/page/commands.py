@@ -11,7 +11,7 @@ PORTS = range(1, 65536)
 
 
 def add_page(parser: argparse.ArgumentParser) -> None:
-    """Flags of `page`."""
+    """Add the flags of `page`."""
     host = "the address to serve at; 0.0.0.0 lets other machines in (default: this machine alone)"
     parser.add_argument("--host", metavar="ADDRESS", help=host)
     parser.add_argument(

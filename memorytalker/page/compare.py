@@ -30,15 +30,15 @@ from memorytalker.page.run_controls import INSTANT, Form, RunControls, Updates, 
 from memorytalker.page.scripts import call_script
 from memorytalker.page.status import status_html
 
-INTRODUCTION = """<p>How close does the network come? It gets the sound alone. Left is its prediction, coloured by its
-error: how far each point of the face lies from where it should be at that moment. Right is the ground truth: the motion
-of a real face, <strong>tracked in video</strong> or <strong>captured</strong>. Both heads, and all motion on the left,
-are <strong>synthesised</strong>.</p>"""
-OWN_TEXT = f"""<p class="small">One file of motion and its sound, both beginning together, at most {LONGEST_SECONDS:.0f}
-seconds and {LARGEST_MEGABYTES} MB each. Motion is <b>.npz</b> with <code>vertices</code> (frames, vertices, 3) of this
-page's head in metres and <code>fps</code>; or <b>.npy</b> with such vertices; or the 52 face curves of ARKit, which fit
-any head, as <b>.csv</b> (Live Link Face), <b>.json</b> or <b>.npz</b>. Your files stay on this server and are deleted
-within about an hour.</p>"""
+INTRODUCTION = """<p>How close does the network come? It gets the sound alone. On the left is its prediction. The colour
+is the error: how far each point of the face lies from where it should be at that moment. On the right is the ground
+truth: the motion of a real face, <strong>tracked in video</strong> or <strong>captured</strong>. Both heads are
+<strong>synthetic</strong>, and all motion on the left is <strong>synthesised</strong>.</p>"""
+OWN_TEXT = f"""<p class="small">One file of motion and one of its sound. Both begin at the same moment, and each has
+at most {LONGEST_SECONDS:.0f} seconds and {LARGEST_MEGABYTES} MB. Motion is <b>.npz</b> with <code>vertices</code>
+(frames, vertices, 3) of this page's head in metres and <code>fps</code>; or <b>.npy</b> with such vertices; or the 52
+face curves of ARKit, which fit any head, as <b>.csv</b> (Live Link Face), <b>.json</b> or <b>.npz</b>. Your files stay
+on this server and are deleted within about an hour.</p>"""
 WELCOME = "Choose a clip with known motion, then press “Compare”."
 OURS = "Something failed on our side while comparing; please try again in a moment."
 CURVES_ALT = (
@@ -77,7 +77,7 @@ def _ground_truth() -> dict[str, Any]:
         # No file types: a file of another type is refused with our own message.
         motion = gr.File(label="Motion", elem_id="ground-truth-motion", type="filepath", height=110)
         fps = gr.Number(
-            value=0, label="Frames per second", info="such as 30; 0 where the file says it itself",
+            value=0, label="Frames per second", info="such as 30; leave 0 if the file states it",
             elem_id="ground-truth-fps",
         )  # fmt: skip
         sound = gr.Audio(

@@ -39,7 +39,7 @@ class CompareRequest:
         shown: the prediction in the video, one of SHOWN.
         motion: path of the visitor's motion file, for OWN.
         sound: path of its sound, for OWN.
-        fps: frames per second of a motion file that does not say it.
+        fps: frames per second, if the motion file does not state them.
     """
 
     clip: str
@@ -58,7 +58,7 @@ class CompareRequest:
         if self.shown not in SHOWN:
             raise PageError(f"The video shows one of: {', '.join(SHOWN)}.")
         if self.fps is not None and not (type(self.fps) in (int, float) and abs(self.fps) <= LARGEST_FPS):  # nan: no
-            raise PageError("Frames per second are a number; leave the field empty where the file says it.")
+            raise PageError("Give the frames per second as a number; leave the field empty if the file states it.")
         for path, what in ((self.motion, "motion"), (self.sound, "sound")):
             if self.clip == OWN and path and not Path(path).exists():
                 raise PageError(f"The {what} is no longer on this server; please give it again.")

@@ -32,14 +32,14 @@ def probe(runner: JobRunner, progress: Any) -> dict[str, Any]:
     began = time.perf_counter()
     animation = runner.animate(hum, identity=next(iter(runner.head.identities)), progress=progress)
     animated = time.perf_counter()
-    if not np.isfinite(animation.vertices).all():
+    if not np.isfinite(animation.coordinates).all():
         raise ArithmeticError("The network gave numbers that are not finite.")
-    frame = next(render_frames(animation.head, animation.vertices[:1], RenderOptions(width=128, height=128)))
+    frame = next(render_frames(animation.head, animation.motion[:1], RenderOptions(width=128, height=128)))
     rendered = time.perf_counter()
     return {
         "healthy": True,
         "seconds": {"network": round(animated - began, 3), "rendering": round(rendered - animated, 3)},
-        "frames": len(animation.vertices),
+        "frames": len(animation),
         "image": list(frame.shape[:2]),
         "versions": {name: importlib.metadata.version(name) for name in ("gradio", "numpy", "torch", "pyvista")},
     }

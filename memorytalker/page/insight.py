@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from memorytalker.face.head import HeadError, HeadMesh
+from memorytalker.face.head_motion import HeadMotion
 from memorytalker.phones import ENGLISH
 
 #: Slots listed at each end.
@@ -70,6 +71,16 @@ def mouth_opening(vertices: np.ndarray, head: HeadMesh) -> np.ndarray | None:
     except HeadError:
         return None
     return np.maximum(0.0, 1000 * (vertices[:, upper, 1].astype(np.float64) - vertices[:, lower, 1]))
+
+
+def opening_over_time(motion: HeadMotion) -> np.ndarray | None:
+    """The lip opening (T,) of a motion, as `mouth_opening`; no other vertex is computed."""
+    try:
+        lips = [motion.head.landmarks[f"inner_lip_{side}"] for side in ("upper", "lower")]
+    except HeadError:
+        return None
+    heights = motion.at(lips)[..., 1].astype(np.float64)
+    return np.maximum(0.0, 1000 * (heights[:, 0] - heights[:, 1]))
 
 
 def mouth_width(vertices: np.ndarray, head: HeadMesh) -> np.ndarray | None:
@@ -142,8 +153,8 @@ def strength_text(emphasis: Emphasis) -> str:
     text += f": {emphasis.overall:.2f} × overall, from {low:.2f} × to {high:.2f} ×."
     if emphasis.spread < ALIKE:
         text += (
-            f" The slots differ from each other by only {100 * (emphasis.spread - 1):.1f} %: this voice differs in "
-            "how much the face moves, hardly in which sounds it stresses."
+            f" The slots differ from each other by only {100 * (emphasis.spread - 1):.1f} %: the style changes how "
+            "much the face moves, but hardly which sounds it stresses."
         )
     return text
 
@@ -206,7 +217,7 @@ def difference_text(first: np.ndarray, second: np.ndarray, labels: Sequence[str]
 
 
 def reading_text(stretches: Sequence[Reading], labels: Sequence[str], seconds: float) -> str:
-    """The heatmap in one sentence, also for visitors who cannot see it."""
+    """Describe the heatmap in two sentences, also for visitors who cannot see it."""
     durations: dict[int, float] = {}
     for one in stretches:
         durations[one.slot] = durations.get(one.slot, 0.0) + one.end - one.start
@@ -214,5 +225,5 @@ def reading_text(stretches: Sequence[Reading], labels: Sequence[str], seconds: f
     parts = [f"{slot_names(labels, [slot])} for {durations[slot]:.2f} s" for slot in longest]
     return (
         f"In {seconds:.2f} s, {len(durations)} of {len(labels)} slots are the strongest at some moment, in "
-        f"{len(stretches)} stretches; for the longest time {', '.join(parts)}."
+        f"{len(stretches)} stretches. Longest in total: {', '.join(parts)}."
     )

@@ -225,21 +225,21 @@ class JobRunner:
 
     @in_worker
     def animate(self, sound: Any, progress: Progress | None = None, **options: Any) -> Animation:
-        """`Talker.animate`."""
+        """Animate as `Talker.animate` does."""
         # A borrowed GPU works in another process, which cannot call back.
         report = None if os.environ.get("SPACES_ZERO_GPU") else progress
         return self._network["animate"](sound, progress=report, **options)
 
     @in_worker
     def style_of(self, sound: Any, progress: Progress | None = None) -> np.ndarray:
-        """`Talker.style_of`: style weights (n,) of a sound."""
+        """Encode the style weights (n,) of a sound, as `Talker.style_of` does."""
         return self._network["style_of"](sound)
 
     @in_worker
     def slot_face(
         self, slot: int | str, style_weights: np.ndarray | None = None, progress: Progress | None = None
     ) -> np.ndarray:
-        """`Talker.slot_face`: the face that a memory slot stores, vertices (V, 3) in metres."""
+        """Return the face that a memory slot stores, (V, 3) in metres, as `Talker.slot_face` does."""
         return self._network["slot_face"](slot, style_weights)
 
 

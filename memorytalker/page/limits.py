@@ -21,7 +21,7 @@ LARGEST_SEED = 2**31 - 1
 LIMITS_TEXT = (
     f"WAV, FLAC, MP3, M4A, OGG, WebM, or the sound of a video; 0.1 to {LONGEST_SECONDS:.0f} seconds; at most "
     f"{LARGEST_MEGABYTES} MB. One video is drawn at a time, and up to {LONGEST_QUEUE} visitors may wait. Your sound "
-    f"stays on this server and is deleted within about an hour; the results go when you leave the page."
+    f"stays on this server and is deleted within about an hour; the results are deleted when you leave the page."
 )
 BUSY = "There are too many visitors waiting just now; please try again in a few minutes."
 TOO_SLOW = "This takes too long; try again with a shorter recording."

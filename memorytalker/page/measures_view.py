@@ -15,9 +15,9 @@ from memorytalker.evaluation.metrics import correlation
 #: Unit of a measure -> the unit that is shown, and how many of it make one.
 _UNITS = MappingProxyType({"m2": ("mm²", 1e6), "m": ("mm", 1e3), "ms": ("ms", 1.0)})
 _NOTE = (
-    "Lower is better in all but FDD, signed, and MTM, signed, which are best at 0. The still face never moves: a "
-    "prediction that does not beat it has learned nothing. One clip says little; the model card has figures of many. "
-    "Papers write the same measures in metres: 1 mm² is 10⁻⁶ m²."
+    "Lower is better. Only the two signed measures (FDD, signed; MTM, signed) are best at 0. The still face never "
+    "moves: a prediction that does not beat it has learned nothing. One clip says little; the model card has figures "
+    "of many. Papers write the same measures in metres: 1 mm² is 10⁻⁶ m²."
 )
 
 

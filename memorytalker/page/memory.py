@@ -36,14 +36,14 @@ slot stores a motion of the face. Each row is a slot; the brighter a cell, the m
 at that moment. Click to go there; choose a slot's name to see its face.</p>"""
 STYLE = """<h2>The speaking style of this voice</h2><p class="small">A speaking style gives each slot a weight: a larger
 weight moves the face more, a smaller one less.</p>"""
-SECOND = """<h2>Two voices</h2><p class="small">Give another voice to see how differently the two weight the slots.
+SECOND = """<h2>Two voices</h2><p class="small">Give another voice to see how the two voices weight the slots.
 Only its style is computed; no video is drawn.</p>"""
 SECOND_MISSING = "Give a second voice to see both side by side."
 FIRST_MISSING = "The style of the second voice is ready; make a head talk to compare the two."
 READING = "Reading the second voice…"
-IN_A_PAUSE = "Another animation is being made; this follows within a few seconds…"
+IN_A_PAUSE = "Another animation is being made; the second voice follows within a few seconds…"
 OURS = "The second voice could not be read because something failed on our side; please try again in a moment."
-ALONE = "This is the slot alone. In speech, several slots are mixed, and each of them moves the face."
+ALONE = "This is the slot alone. In speech several slots are read at once, and each of them moves the face."
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 #: Events that the worker does in the pauses of an animation.
 BESIDE: dict[str, Any] = PRIVATE | {"concurrency_limit": 4, "concurrency_id": "memory"}
@@ -67,8 +67,8 @@ class MemoryState:
 
 def memory_state(animation: Animation, identity: str) -> MemoryState:
     """The state of a result: an animation of the head `identity`."""
-    opening = insight.mouth_opening(animation.vertices, animation.head)
-    values = np.zeros(len(animation.vertices)) if opening is None else opening
+    opening = insight.opening_over_time(animation.motion)
+    values = np.zeros(len(animation)) if opening is None else opening
     seconds, lips = insight.time_and_mean_per_slot(animation.memory_address, values, animation.fps)
     words = tuple(
         f"In this sound it is the strongest slot for {long:.2f} s"
@@ -85,7 +85,7 @@ def build_memory(runner: JobRunner, channel: str = "animate") -> dict[str, Any]:
 
     Args:
         runner: does the work.
-        channel: name of the clock of the player above.
+        channel: name of the clock that the section shares with the player above it.
 
     Returns:
         Its components by element id, and its states "state" and "second".
@@ -140,7 +140,7 @@ def memory_value(animation: Animation) -> dict[str, Any]:
     seconds = len(address) / animation.fps
     readings = insight.readings(address, animation.fps)
     wave = insight.envelope(animation.waveform.samples, WAVE_BINS)
-    opening = insight.mouth_opening(animation.vertices, animation.head)
+    opening = insight.opening_over_time(animation.motion)
     return {
         "seconds": seconds,
         "fps": animation.fps,

@@ -24,7 +24,7 @@ class SnapshotSet(set):
     """A set that may change while it is iterated: iteration is over a copy."""
 
     def __iter__(self) -> Iterator:
-        """Over a copy, made in one call."""
+        """Iterate over a copy, which is made in one call."""
         return iter(list(super().__iter__()))
 
 
@@ -96,6 +96,6 @@ class SessionFiles:
         return bool(left)
 
     def _sweep_while_needed(self) -> None:
-        """Sweep until nothing is left, so that an idle page has no such thread."""
+        """Sweep until nothing is left, then end: an idle page has no sweeping thread."""
         while self.root.exists() and self.sweep():
             time.sleep(max(0.5, min(30.0, self.keep_seconds / 6)))

@@ -20,7 +20,7 @@ LEAST_REACH = 1.02
 
 
 class Scale:
-    """A logarithmic axis for factors, a little longer than its data."""
+    """A logarithmic axis for factors; it reaches a little beyond the data."""
 
     def __init__(self, values: Iterable[float], middle: float = 1.0) -> None:
         values = [*values, middle]
@@ -114,7 +114,7 @@ def _row(
 
 
 def _groups(labels: Sequence[str]) -> dict[int, str]:
-    """Slot -> the group it belongs to, as it follows the slot's name."""
+    """Slot -> its group, as text that follows the slot's name."""
     pairs = [(slot, name) for name, slots in ENGLISH.grouped(labels) for slot in slots]
     return {slot: f", {name}" if name and name != "silence" else "" for slot, name in pairs}
 

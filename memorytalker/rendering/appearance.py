@@ -52,7 +52,7 @@ class HeadAppearance:
 
 @dataclass(frozen=True)
 class _HeadKey:
-    """A head that compares equal to every head of the same mesh and colours, as a cache key."""
+    """A cache key: equal for all heads of the same mesh and colours."""
 
     key: str
     head: HeadMesh = field(compare=False)

@@ -36,7 +36,7 @@ class Box:
         return frame[self.top : self.bottom, self.left : self.right]
 
     def put(self, part: np.ndarray, frame: np.ndarray) -> np.ndarray:
-        """Return a copy of a frame (H, W, 3) with `part` in this box, except for a rim in which nothing moves."""
+        """Return a copy of a frame (H, W, C) with `part` in this box, except for a rim in which nothing moves."""
         height, width = frame.shape[:2]
         top, left = (RIM if side > 0 else 0 for side in (self.top, self.left))
         bottom, right = (RIM if side < end else 0 for side, end in ((self.bottom, height), (self.right, width)))

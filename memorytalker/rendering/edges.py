@@ -12,6 +12,8 @@ import numpy as np
 CONTRAST, SHARE = 24, 6
 #: How far an edge is followed in either direction, in pixels.
 LONGEST_SEARCH = 8
+#: Brightness of what is transparent (of 252): as far from every colour as white is from black.
+BEHIND = -252
 #: Largest share of its neighbour that a single bright or dark pixel takes on.
 LONE_PIXEL = 0.75
 
@@ -22,14 +24,19 @@ def soften_edges(image: np.ndarray) -> np.ndarray:
     Each pixel at an edge is blended with the pixel across it, by the share that a straight edge along the stair would
     cover.
 
+    With alpha, an outline is an edge whatever the colours are. Its pixels get the alpha that the head covers, and the
+    colour of the head alone, so that nothing of the missing background shines through.
+
     Args:
-        image: (H, W, 3) uint8.
+        image: (H, W, 3) uint8; or (H, W, 4) whose alpha is 0, with 0 in every channel, or 255.
 
     Returns:
-        A new image.
+        A new image; alpha is not premultiplied.
     """
     quarter = image >> 2
     brightness = quarter[..., 0] + (quarter[..., 1] << 1) + quarter[..., 2]
+    if image.shape[2] == 4:
+        brightness = np.where(image[..., 3] > 0, brightness.astype(np.int16), np.int16(BEHIND))
     rows, columns = _edge_pixels(brightness)
     # Padding, so that an edge can be followed beyond the border of the image.
     padded = np.pad(brightness, LONGEST_SEARCH + 1, mode="edge")
@@ -47,7 +54,10 @@ def soften_edges(image: np.ndarray) -> np.ndarray:
     toward = np.where(is_before, -1, 1)
     far = image[rows + np.where(flat, toward, 0), columns + np.where(flat, 0, toward)]
     softened = image.copy()
-    softened[rows, columns] = image[rows, columns] * (1 - share) + far * share + 0.5
+    mixed = image[rows, columns] * (1 - share) + far * share
+    if image.shape[2] == 4:  # the given image is premultiplied, as its alpha is 0 or 1; the new one is not
+        mixed[:, :3] *= 255 / np.maximum(mixed[:, 3:], 1e-3)
+    softened[rows, columns] = mixed + 0.5
     return softened
 
 
@@ -77,7 +87,7 @@ def _stair_direction(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
 
 
 def _lone_share(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
-    """The share by which a pixel that differs from all its neighbours is blended with one."""
+    """How strongly a pixel that differs from all its neighbours is blended with one of them, from 0 to 1."""
     beside = [around[-1, 0], around[1, 0], around[0, -1], around[0, 1]]
     corners = [around[y, x] for y in (-1, 1) for x in (-1, 1)]
     middle = around[0, 0]
@@ -91,7 +101,7 @@ def _lone_share(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
 def _covered(
     light: np.ndarray, at: np.ndarray, along: np.ndarray, across: np.ndarray, middle: np.ndarray, other: np.ndarray
 ) -> np.ndarray:
-    """Share of each pixel beyond a straight edge through the ends of its step of the stair, from 0 to 1/2."""
+    """The share of each pixel, from 0 to 1/2, beyond a straight edge drawn through the ends of its stair step."""
     edge = middle + other  # twice the brightness of the edge itself
     limit = np.maximum(np.abs(other - middle) // 2, 1)
     back, back_end = _followed(light, at, -along, across, edge, limit)
@@ -105,7 +115,7 @@ def _covered(
 def _followed(
     light: np.ndarray, at: np.ndarray, along: np.ndarray, across: np.ndarray, edge: np.ndarray, limit: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Follow each edge until its brightness changes: the steps taken, and the change of twice the brightness there."""
+    """Follow each edge until its brightness changes; return the steps taken, and that change, doubled."""
     steps, change = np.full(len(at), LONGEST_SEARCH, np.int16), np.zeros(len(at), np.int16)
     going = np.arange(len(at))
     for step in range(1, LONGEST_SEARCH + 1):

@@ -21,7 +21,7 @@ from memorytalker.places import assets_folder
 from memorytalker.rendering.surface import Surface, sphere_directions, visibility
 
 #: The shares of the shipped identities, made by tools/head/bake_lighting.py.
-LIGHT_FILE = assets_folder("light") / "light.npz"
+LIGHT_FILE = assets_folder("light") / "baked_lighting.npz"
 #: Direction of the key light seen from the camera, upper right and in front: (azimuth, elevation) in degrees.
 KEY = (40.0, 32.0)
 #: Parts that lie close above other parts.
@@ -67,7 +67,7 @@ def find_light(head: HeadMesh, surface: Surface, azimuths: tuple[float, ...]) ->
     """Compute the light that reaches every vertex of a head.
 
     A share is the larger of that of the neutral face and, if the head can open it, that of an open mouth. So teeth
-    and the inside of the lips are as dark as they lie deep, and not dark because closed lips cover them.
+    and the inside of the lips are dark because they lie deep, and not because closed lips cover them.
 
     Args:
         head: the head, in metres.

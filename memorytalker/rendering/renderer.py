@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from memorytalker.errors import ExecutionError
+from memorytalker.face.frames import Frames, blocks
 from memorytalker.face.head import HeadError, HeadMesh
 from memorytalker.options import RenderOptions
 from memorytalker.rendering import scene, textures
@@ -67,19 +68,22 @@ class RenderError(ExecutionError):
 
 
 def render_frames(
-    head: HeadMesh, vertices: np.ndarray, options: RenderOptions | None = None, paint: np.ndarray | None = None
+    head: HeadMesh, vertices: Frames, options: RenderOptions | None = None, paint: np.ndarray | None = None
 ) -> Iterator[np.ndarray]:
     """Render moving vertices. The same input gives the same frames.
 
+    The motion is read three times, at most `frames.BLOCK` frames at a time: to check it, to see what moves, to draw it.
+
     Args:
         head: the head; one in other units than metres is drawn at the natural size of a head.
-        vertices: (T, V, 3) in metres, y up, face towards +z.
+        vertices: T frames (V, 3) in metres, y up, face towards +z: an array (T, V, 3) or any `Frames`.
         options: size, camera, background; None: the defaults.
         paint: (T, V, 3) uint8 sRGB, colours with a meaning, which replace the head's in each frame. They are lit so
             that their hue stays, and are shown unchanged where the face looks at the camera.
 
     Returns:
-        An iterator of T frames (H, W, 3) uint8 sRGB. It draws only a few frames ahead; closing it stops the drawing.
+        An iterator of T frames (H, W, 3) uint8 sRGB, or (H, W, 4) with alpha that is not premultiplied if
+        `options.transparent`. It draws only a few frames ahead; closing it stops the drawing.
 
     Raises:
         HeadError: a head without triangles.
@@ -89,23 +93,35 @@ def render_frames(
     if not len(head.faces):
         raise HeadError("This head has no triangles to draw; load it from its mesh file (.ply or .obj).")
     options = RenderOptions() if options is None else options
-    vertices = np.asarray(vertices)
-    if vertices.ndim != 3 or vertices.shape[1:] != head.template.shape:
-        raise RenderError(
-            f"The motion has the shape {vertices.shape}, but this head needs (frames, {head.vertex_count}, 3); "
-            "use the head that the motion was made for."
-        )
-    if paint is not None and (np.shape(paint) != vertices.shape or np.asarray(paint).dtype != np.uint8):
-        raise RenderError(f"Paint of the shape {np.shape(paint)} does not fit the motion; give a colour a vertex.")
     scale = scene.natural_scale(head)
-    middle = (head.template.min(axis=0) + head.template.max(axis=0)) / 2
-    for number, frame in enumerate(vertices):
-        if not np.isfinite(frame).all() or np.abs(frame - middle).max() * scale > LARGEST_DISTANCE:
-            raise RenderError(f"Frame {number} of the motion has vertices that are not finite or far from the head.")
+    _check(head, vertices, paint, scale)
     if scale == 1.0:
         return _frames(head, vertices, options, paint)
     scaled = dataclasses.replace(head, template=head.template * np.float32(scale))
     return _frames(scaled, vertices, options, paint, scale)
+
+
+def _check(head: HeadMesh, vertices: Frames, paint: np.ndarray | None, scale: float) -> None:
+    """Raise RenderError for motion or paint that cannot be drawn on the head."""
+    middle = (head.template.min(axis=0) + head.template.max(axis=0)) / 2
+    number = 0
+    for block in blocks(vertices):
+        if block.shape[1:] != head.template.shape:
+            raise RenderError(
+                f"The motion has the shape {(len(vertices), *block.shape[1:])}, but this head needs (frames, "
+                f"{head.vertex_count}, 3); use the head that the motion was made for."
+            )
+        for frame in block:
+            if not np.isfinite(frame).all() or np.abs(frame - middle).max() * scale > LARGEST_DISTANCE:
+                raise RenderError(
+                    f"Frame {number} of the motion has vertices that are not finite or far from the head."
+                )
+            number += 1
+    if not number:
+        raise RenderError("The motion has no frames; give a longer sound.")
+    shape = (number, *head.template.shape)
+    if paint is not None and (np.shape(paint) != shape or np.asarray(paint).dtype != np.uint8):
+        raise RenderError(f"Paint of the shape {np.shape(paint)} does not fit the motion; give a colour a vertex.")
 
 
 @functools.cache
@@ -132,7 +148,7 @@ def _environment() -> dict[str, str]:
 
 
 def _frames(
-    head: HeadMesh, vertices: np.ndarray, options: RenderOptions, paint: np.ndarray | None, scale: float = 1.0
+    head: HeadMesh, vertices: Frames, options: RenderOptions, paint: np.ndarray | None, scale: float = 1.0
 ) -> Iterator[np.ndarray]:
     """Start the drawing thread and yield its frames, until the end or until the reader closes this generator."""
     check_graphics()
@@ -150,7 +166,8 @@ def _frames(
         stage = None
         try:
             stage = _Stage(head, options, vertices, scale, painted=paint is not None)
-            for number, positions in enumerate(vertices):
+            every = (positions for block in blocks(vertices) for positions in block)
+            for number, positions in enumerate(every):
                 if paint is not None:
                     stage.paint(paint[number])
                 elif number == 1 and len(vertices) > FEW:
@@ -192,9 +209,10 @@ class _Stage:
     """One plotter with a head, for the frames (T, V, 3) times `scale`. It is created, used and closed in one thread."""
 
     def __init__(
-        self, head: HeadMesh, options: RenderOptions, frames: np.ndarray, scale: float = 1.0, painted: bool = False
+        self, head: HeadMesh, options: RenderOptions, frames: Frames, scale: float = 1.0, painted: bool = False
     ) -> None:
         self.options, self.painted = options, painted
+        self.channels = 4 if options.transparent else 3
         self.box: Box | None = None  # the part of the frame that is drawn; None: all of it
         self.camera, pixel = scene.frame_head(head, options), scene.metres_per_pixel(head, options)
         self.surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel, scene.twins_of(head))
@@ -206,15 +224,22 @@ class _Stage:
         self._prepare(options)
         self.empty = self._read()
         # A third of a head never faces the camera; culling it saves a sixth of the time.
-        seen = self.surface.seen(frames, np.array(self.camera.position) / scale)
-        self._add_head(np.asarray(frames[0], np.float32) * np.float32(scale), attributes, self.surface.cut(seen))
-        self.lowest, self.highest = frames.min(axis=0) * scale, frames.max(axis=0) * scale
+        # Without a background, what is seen from inside is drawn too.
+        seen, lowest, highest = _survey(self.surface, frames, np.array(self.camera.position) / scale)
+        first = np.asarray(frames[:1][0], np.float32) * np.float32(scale)
+        self._add_head(first, attributes, self.surface.cut(seen | options.transparent))
+        self.lowest, self.highest = lowest * scale, highest * scale
         self.patch = Patch(self.surface, (self.highest - self.lowest).max(axis=1) > STILL * pixel)
 
     def _prepare(self, options: RenderOptions) -> None:
         renderer, window = self.plotter.renderer, self.plotter.render_window
         # Without a GPU, VTK's own antialiasing takes as long as all other drawing.
         window.SetMultiSamples(0)
+        if options.transparent:  # every pixel is then either the head's, with alpha 255, or zero in all channels
+            renderer.SetBackground(0.0, 0.0, 0.0)
+            renderer.SetBackgroundAlpha(0.0)
+            renderer.GradientBackgroundOff()
+            return
         renderer.SetBackground(scene.parse_color(options.background_bottom))
         renderer.SetBackground2(scene.parse_color(options.background_top))
         renderer.GradientBackgroundOn()
@@ -239,11 +264,12 @@ class _Stage:
         actor = pyvista.Actor()
         actor.SetMapper(mapper)
         actor.GetProperty().SetInterpolationToPhong()
-        actor.GetProperty().BackfaceCullingOn()
+        actor.GetProperty().SetBackfaceCulling(not self.options.transparent)
         if self.atlas is not None:
             self.mesh.active_texture_coordinates = attributes["place"]
             actor.SetTexture(_texture(self.atlas.image))
-        for stage, place, text in scene.shader_replacements(self.painted, self.atlas is not None):
+        replacements = scene.shader_replacements(self.painted, self.options.transparent, self.atlas is not None)
+        for stage, place, text in replacements:
             add = getattr(actor.GetShaderProperty(), f"Add{stage}ShaderReplacement")
             add(place, True, text, False)
         self.plotter.renderer.AddActor(actor)
@@ -267,6 +293,8 @@ class _Stage:
         camera.SetWindowCenter(
             (box.left + box.right - width) / box.size[0], (height - box.top - box.bottom) / box.size[1]
         )
+        if self.options.transparent:
+            return
         low, high = (scene.parse_color(c) for c in (self.options.background_bottom, self.options.background_top))
         for set_color, row in ((renderer.SetBackground, box.bottom), (renderer.SetBackground2, box.top)):
             set_color([b + (t - b) * (1 - row / height) for b, t in zip(low, high, strict=True)])
@@ -276,7 +304,7 @@ class _Stage:
         self.mesh.point_data["color"][:] = self.surface.spread(colors.astype(np.float32)).round().astype(np.uint8)
 
     def draw(self, vertices: np.ndarray, number: int) -> np.ndarray:
-        """Draw the vertices (V, 3) of one frame: the whole image (H, W, 3) or its `box`. RenderError if it is empty."""
+        """Draw the vertices (V, 3) of one frame: the whole image (H, W, C) or its `box`. RenderError if it is empty."""
         points, normals = self.patch.refine(np.asarray(vertices, np.float32), self.normals)
         self.mesh.points[self.patch.fine] = points  # pyvista's views mark the data as changed
         self.mesh.point_data.active_normals[self.patch.fine] = normals
@@ -290,7 +318,8 @@ class _Stage:
         if (np.abs(sample - empty).max(axis=2) > 8).mean() < SMALLEST_SHARE:
             return False
         if self.box is not None:  # which may show nothing but an even cheek
-            return bool(np.ptp(image) > 0)
+            return bool(np.ptp(image[..., :3]) > 0)
+        sample = sample[..., :3]
         return bool(sample.max() >= SMALLEST_BRIGHTNESS and np.ptp(sample) >= SMALLEST_BRIGHTNESS)
 
     def _read(self) -> np.ndarray:
@@ -300,14 +329,25 @@ class _Stage:
         width, height = self.box.size if self.box else (self.options.width, self.options.height)
         pixels, window = vtkUnsignedCharArray(), self.plotter.render_window
         window.Render()  # plotter.render() and plotter.screenshot() may return the previous frame
-        window.GetPixelData(0, 0, width - 1, height - 1, 0, pixels, 0)
-        if pixels.GetNumberOfValues() != width * height * 3:
+        read = window.GetRGBACharPixelData if self.channels == 4 else window.GetPixelData
+        read(0, 0, width - 1, height - 1, 0, pixels, 0)
+        if pixels.GetNumberOfValues() != width * height * self.channels:
             raise RenderError("The renderer returned a frame of the wrong size; choose a smaller one.")
-        return vtk_to_numpy(pixels).reshape(height, width, 3)[::-1].copy()
+        return vtk_to_numpy(pixels).reshape(height, width, self.channels)[::-1].copy()
 
     def close(self) -> None:
         """Release the graphics context, in the thread that made it."""
         self.plotter.close()
+
+
+def _survey(surface: Surface, frames: Frames, eye: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The triangles (F,) bool that face `eye` (3,) in any frame, and each vertex's lowest and highest place (V, 3)."""
+    seen = np.zeros(len(surface.faces), bool)
+    lowest = highest = np.asarray(frames[:1])[0]
+    for block in blocks(frames):
+        seen |= surface.seen(block, eye)
+        lowest, highest = np.minimum(lowest, block.min(axis=0)), np.maximum(highest, block.max(axis=0))
+    return seen, lowest, highest
 
 
 def _texture(image: np.ndarray) -> Any:

@@ -202,6 +202,11 @@ PAINT_BODY = """
   gl_FragData[0] = vec4(diffuseColor * shade, 1.0) + 0.0 * (finishVS.x + lightVS.y);
 """
 
+# Without a background, a gap between hair and forehead is no hole through the head: its inside is there, in the dark.
+INSIDE_BODY = """
+  if (!gl_FrontFacing) gl_FragData[0] = vec4(0.08 * diffuseColor, 1.0);
+"""
+
 
 # Where the graphics library lets text into its shaders. It promises none of these; a test says when one is gone.
 NORMAL_DECLARATIONS, NORMAL_STATEMENTS, LIGHT_STATEMENTS, TEXTURE_STATEMENTS = (
@@ -239,17 +244,26 @@ def fragment_body() -> str:
     return body
 
 
-def shader_replacements(painted: bool = False, textured: bool = False) -> list[tuple[str, str, str]]:
-    """Return replacements in VTK's shaders for the materials, or for paint: (stage, marker, text)."""
+def shader_replacements(
+    painted: bool = False, inside: bool = False, textured: bool = False
+) -> list[tuple[str, str, str]]:
+    """Return replacements in VTK's shaders: (stage, marker, text).
+
+    Args:
+        painted: paint in place of the materials.
+        inside: back faces are drawn, dark.
+        textured: the head has an atlas of textures.
+    """
     declared, stated, read, used = VERTEX_DECLARATIONS, VERTEX_BODY, FRAGMENT_DECLARATIONS, ""
     if textured:
         declared, stated = declared + textures.VERTEX_DECLARATIONS, stated + textures.VERTEX_BODY
         read, used = read + textures.FRAGMENT_DECLARATIONS, textures.FRAGMENT_BODY
+    body = (PAINT_BODY if painted else used + fragment_body()) + (INSIDE_BODY if inside else "")
     return [
         ("Vertex", NORMAL_DECLARATIONS, f"{NORMAL_DECLARATIONS}\n{declared}"),
         ("Vertex", NORMAL_STATEMENTS, f"{NORMAL_STATEMENTS}\n{stated}"),
         ("Fragment", NORMAL_DECLARATIONS, f"{NORMAL_DECLARATIONS}\n{read}"),
-        ("Fragment", LIGHT_STATEMENTS, PAINT_BODY if painted else used + fragment_body()),
+        ("Fragment", LIGHT_STATEMENTS, body),
         *([("Fragment", TEXTURE_STATEMENTS, "")] if textured else []),  # the body above reads the texture
     ]
 

@@ -1,4 +1,4 @@
-"""Video: frames and sound to an MP4 file, streamed to the ffmpeg of imageio-ffmpeg."""
+"""Video: frames and sound to an MP4 or WebM file, streamed to the ffmpeg of imageio-ffmpeg."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Generator, Iterable
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Protocol
 
 import imageio_ffmpeg
@@ -15,12 +16,16 @@ import numpy as np
 from memorytalker.errors import ExecutionError
 from memorytalker.files import write_whole
 from memorytalker.progress import Progress
+from memorytalker.rendering.alpha import extend_colors
 
 #: The stage that `progress` is called with.
 STAGE = "render"
 AUDIO_RATE = 48000  # Hz, what browsers and phones play
 AUDIO_BITRATE = "128k"
 QUALITY = 19  # x264's constant rate factor; lower is better and larger
+WEBM_QUALITY = 18  # likewise, of VP9; from 24 on the corners of its alpha are no longer zero
+#: Ending of the file -> channels of its frames: with alpha or without.
+CHANNELS = MappingProxyType({".mp4": 3, ".webm": 4})
 ENCODER_TIMEOUT_SECONDS = 300.0
 
 
@@ -46,15 +51,19 @@ def write_video(
     total: int,
     progress: Progress | None = None,
 ) -> Path:
-    """Write frames and sound to an MP4 file: H.264 yuv420p in BT.709, AAC, playable while it loads.
+    """Write frames and sound to a video file.
+
+    An .mp4 is H.264 yuv420p in BT.709 with AAC, playable while it loads. A .webm is VP9 yuva420p in BT.709 with Opus,
+    transparent where the frames are.
 
     Frame k is shown from k / fps to (k + 1) / fps seconds. The sound starts at zero and is padded with silence or cut
     to total / fps seconds. One frame is in memory at a time. The file appears under its name when it is complete; any
     failure, also an exception in `frames` or `progress`, stops the encoder and leaves no file.
 
     Args:
-        path: of the file, which ends in .mp4.
-        frames: exactly `total` frames (H, W, 3) uint8 sRGB of one even size; a generator is closed at the end.
+        path: of the file, which ends in .mp4 or .webm.
+        frames: exactly `total` frames uint8 sRGB of one even size; a generator is closed at the end. (H, W, 3) for
+            .mp4, (H, W, 4) with alpha that is not premultiplied for .webm.
         fps: frames per second, 1 to 240.
         sound: the sound; None: a silent video.
         total: number of frames.
@@ -80,8 +89,8 @@ def write_video(
 
 
 def _check(path: Path, fps: float, total: int) -> None:
-    if path.suffix.lower() != ".mp4":
-        raise VideoError(f"A video is written as .mp4; give {path.name} that ending.")
+    if path.suffix.lower() not in CHANNELS:
+        raise VideoError(f"A video is written as .mp4, or with alpha as .webm; give {path.name} that ending.")
     if not path.parent.is_dir():
         raise VideoError(f"There is no folder {path.parent}; make it first.")
     if path.is_dir():
@@ -103,17 +112,17 @@ def _encode(
 ) -> None:
     """Feed every frame to one ffmpeg process. Its log goes to a file, as an unread pipe would block it."""
     encoder: subprocess.Popen[bytes] | None = None
-    size, done = (0, 0), 0
+    size, done, channels = (0, 0), 0, CHANNELS[partial.suffix.lower()]
     with (folder / "log").open("w+b") as log:
         try:
             for frame in frames:
                 if encoder is None:
-                    size = _frame_size(frame)
+                    size = _frame_size(frame, channels)
                     command = _command(partial, size, fps, _sound_input(folder, sound, total / fps))
                     encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
-                if done == total or frame.shape != (*size, 3) or frame.dtype != np.uint8:
+                if done == total or frame.shape != (*size, channels) or frame.dtype != np.uint8:
                     raise VideoError(f"Frame {done} does not belong to a video of {total} frames of one size.")
-                _feed(_pipe(encoder), frame, log)
+                _feed(_pipe(encoder), extend_colors(frame) if channels == 4 else frame, log)
                 done += 1
                 if progress is not None:
                     progress(done, total, STAGE)
@@ -130,7 +139,11 @@ def _encode(
                 _stop(encoder)
 
 
-def _frame_size(frame: np.ndarray) -> tuple[int, int]:
+def _frame_size(frame: np.ndarray, channels: int) -> tuple[int, int]:
+    if frame.ndim == 3 and (frame.shape[2], channels) == (4, 3):
+        raise VideoError("An MP4 video cannot be transparent; write it as .webm.")
+    if frame.ndim == 3 and (frame.shape[2], channels) == (3, 4):
+        raise VideoError("A WebM video is transparent; render its frames so, or write an .mp4.")
     if frame.ndim != 3 or frame.shape[0] % 2 or frame.shape[1] % 2:
         raise VideoError(f"Frames of {frame.shape} cannot be written; choose an even width and height.")
     return frame.shape[0], frame.shape[1]
@@ -141,25 +154,34 @@ def _sound_input(folder: Path, sound: Sound | None, seconds: float) -> list[str]
     if sound is None:
         return []
     count = round(seconds * sound.sample_rate)
-    samples = np.zeros(count, "<f4")
     kept = sound.samples[:count]
-    samples[: kept.size] = kept
-    samples.tofile(folder / "sound")
+    with (folder / "sound").open("wb") as file:
+        kept.astype("<f4", copy=False).tofile(file)
+        file.truncate(4 * count)  # the rest is zeros
     return ["-f", "f32le", "-ar", str(sound.sample_rate), "-ac", "1", "-i", f"file:{folder / 'sound'}"]
 
 
 def _command(partial: Path, size: tuple[int, int], fps: float, sound_input: list[str]) -> list[str]:
-    height, width = size
+    (height, width), alpha = size, CHANNELS[partial.suffix.lower()] == 4
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-hide_banner", "-nostats", "-loglevel", "error"]
-    command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "pipe:0"]
+    command += ["-f", "rawvideo", "-pix_fmt", "rgba" if alpha else "rgb24"]
+    command += ["-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "pipe:0"]
     command += [*sound_input, "-map", "0:v"]
-    colors = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p,"
+    colors = "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,"
+    colors += f"format={'yuva420p' if alpha else 'yuv420p'},"
     colors += "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
     command += ["-vf", colors]
-    command += ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(QUALITY), "-g", str(max(round(2 * fps), 1))]
+    if alpha:
+        # Frames that are never shown, which VP9 uses otherwise, do not go together with alpha.
+        command += ["-c:v", "libvpx-vp9", "-crf", str(WEBM_QUALITY), "-b:v", "0", "-auto-alt-ref", "0"]
+        command += ["-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1"]
+    else:
+        command += ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(QUALITY)]
+    command += ["-g", str(max(round(2 * fps), 1))]
     if sound_input:
-        command += ["-map", "1:a", "-c:a", "aac", "-b:a", AUDIO_BITRATE, "-ar", str(AUDIO_RATE)]
-    return [*command, "-movflags", "+faststart", f"file:{partial}"]
+        command += ["-map", "1:a", "-c:a", "libopus" if alpha else "aac"]
+        command += ["-b:a", AUDIO_BITRATE, "-ar", str(AUDIO_RATE)]
+    return [*command, *([] if alpha else ["-movflags", "+faststart"]), f"file:{partial}"]
 
 
 def _pipe(encoder: subprocess.Popen[bytes]) -> IO[bytes]:

@@ -66,7 +66,14 @@ class Playback:
         return len(self.weights) / self.fps
 
     def offsets(self, frame: int) -> np.ndarray:
-        """Return the offsets (V, 3) float32 of a frame from `appearance.template`, in metres, as in the browser."""
+        """Unpack the motion of one frame, to the same numbers as the browser does.
+
+        Args:
+            frame: from 0 to T - 1.
+
+        Returns:
+            (V, 3) float32 offsets from `appearance.template`, in metres.
+        """
         return _unpacked(self.appearance.template.shape, self.moving, self.shapes, self.steps, self.weights[frame])
 
     def to_json(self, waveform: Waveform | None = None) -> str:

@@ -18,7 +18,7 @@ from memorytalker.articulation.visemes import load_visemes
 from memorytalker.corpus.build import FPS, align_all, mouth_geometry, read_manifest, synthesise
 from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.corpus.speakers import articulation_styles, measure_acoustics, speaker_voices
-from memorytalker.corpus.store import stored_lines
+from memorytalker.corpus.store import stored_lines, stored_phones
 from memorytalker.face.head import HeadMesh
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import load_waveform
@@ -142,9 +142,9 @@ def _store(work: Path, rows: list[dict]) -> Path:
 
 
 def _known(store: Path) -> set[str]:
-    return {entry["sound"] for entry in stored_lines(store)}
+    return {entry["sound"] for entry in stored_lines(store, {"sound": str})}
 
 
 def _unaligned(corpus: Path) -> set[str]:
-    """Sounds that could not be aligned and therefore have no prosody."""
-    return {entry["sound"] for entry in stored_lines(corpus / "phones.jsonl") if entry["phones"] is None}
+    """The sounds that could not be aligned; they have no prosody either."""
+    return {sound for sound, phones in stored_phones(corpus / "phones.jsonl").items() if phones is None}

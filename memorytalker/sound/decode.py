@@ -41,6 +41,7 @@ class Waveform:
         samples: (S,) float32 in [-1, 1], finite.
         sample_rate: in Hz.
         remarks: decisions made while decoding that the user should know, as plain sentences.
+        name: of the file it was read from, without its folder; "" for samples.
 
     Raises:
         AudioError: other samples.
@@ -49,6 +50,7 @@ class Waveform:
     samples: np.ndarray
     sample_rate: int = SAMPLE_RATE
     remarks: tuple[str, ...] = ()
+    name: str = ""
 
     def __post_init__(self) -> None:
         """Check what every other module relies on."""
@@ -89,12 +91,13 @@ def load_waveform(
             more than `longest_seconds` of sound, or samples that are NaN or infinite.
     """
     remarks: tuple[str, ...] = ()
+    file = ""
     if isinstance(source, Waveform):
         samples, _ = _from_array(source.samples, source.sample_rate, longest_seconds)
-        name, remarks = "The sound", source.remarks
+        name, remarks, file = "The sound", source.remarks, source.name
     elif isinstance(source, (str, os.PathLike)):
         path = Path(source)
-        name = shown_name(path)
+        name = file = shown_name(path)
         samples, remarks = _from_file(path, name, longest_seconds)
     elif isinstance(source, Sequence) and len(source) == 2:
         name = "The sound"
@@ -102,7 +105,7 @@ def load_waveform(
     else:
         raise AudioError("Give sound as a path or as a pair (samples, rate in Hz).")
     samples, offset = without_offset(_checked(samples, name, longest_seconds))
-    return Waveform(_within_scale(samples), remarks=remarks + offset)
+    return Waveform(_within_scale(samples), remarks=remarks + offset, name=file)
 
 
 def is_silent(waveform: Waveform) -> bool:

@@ -47,9 +47,9 @@ class ChannelLevels:
 
     @property
     def replacement(self) -> int | None:
-        """The channel, from 0, that replaces a mix whose channels cancel each other; None: the mix is used.
+        """The number (from 0) of the channel to use in place of the mix; None if the mix is good.
 
-        It is the first channel within half a decibel of the loudest.
+        If the channels cancel each other, it is the first channel within half a decibel of the loudest.
         """
         if not self._cancelled > LOST * self._expected:
             return None

@@ -1,1 +1,1 @@
-"""Teaching the model: clips, losses, the loop, and the two stages of the paper."""
+"""Training of the model: clips, losses, the loop, and the two stages of the paper."""

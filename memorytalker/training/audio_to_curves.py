@@ -16,11 +16,12 @@ from memorytalker.config import LARGEST_SEED, CurveRegressorConfig, ModelConfig,
 from memorytalker.corpus.clips import Clip, load_clip, read_clips
 from memorytalker.evaluation.metrics import correlation
 from memorytalker.face.head import HeadMesh
+from memorytalker.face.motion_space import MotionSpace
 from memorytalker.models.audio_to_curves import CurveRegressor, fresh_member
 from memorytalker.progress import Progress
 from memorytalker.training.cache import cached_states
 from memorytalker.training.data import TrainingError
-from memorytalker.training.space import MotionSpace
+from memorytalker.training.space import mouth_in_space
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _mouth_space(
     space: MotionSpace, head: HeadMesh, columns: list[int], curves: np.ndarray, directions: int
 ) -> MouthSpace:
     """See `MouthSpace`; curves (T, S) of all captured clips, K `directions`."""
-    mouth, marks = space.mouth(head), head.landmarks
+    mouth, marks = mouth_in_space(space, head), head.landmarks
     shapes = head.blendshapes[columns].astype(np.float64)  # (S, V, 3)
     parts = [
         space.from_weights[columns] @ mouth.lips.numpy(),

@@ -5,6 +5,7 @@ A cache belongs to the digests of one encoder and one data set and is never used
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -22,13 +23,14 @@ from memorytalker.config import ModelConfig
 from memorytalker.corpus.augmentation import clip_samples
 from memorytalker.corpus.clips import Clip, load_clip, read_clips
 from memorytalker.datasets.sequences import Sequence as FaceSequence
-from memorytalker.files import write_whole
+from memorytalker.face.array_files import ArrayFileError, open_arrays
+from memorytalker.face.motion_space import MotionSpace
+from memorytalker.files import read_json, write_whole
 from memorytalker.models.states import states_in_windows
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
 from memorytalker.sound.mel import normalise_level, style_log_mel
 from memorytalker.training.data import AnyClip, TrainingClip, TrainingError, span, split_long, states_per_frame
-from memorytalker.training.space import MotionSpace
 
 #: Longest piece of a take, in seconds, that is one clip of an epoch.
 LONGEST_PIECE = 12.0
@@ -60,6 +62,9 @@ class StateCache:
         self._rates = {
             "states": states_per_frame(config), "waveform": rate, "mel": rate / config.style.hop,
         }  # fmt: skip
+        self._widths: dict[str, tuple[int, ...]] = {
+            "states": (config.speech.hidden_size,), "waveform": (), "mel": (config.style.mel_bins,),
+        }  # fmt: skip
 
     def fill(self, sequences: Sequence[FaceSequence], progress: Progress | None = None) -> None:
         """Encode every sequence that is not in the cache yet."""
@@ -86,8 +91,16 @@ class StateCache:
         return self._read(name, "mel", first, frames)
 
     def _read(self, name: str, kind: str, first: int, frames: int) -> Tensor:
-        entries = np.load(self._path(name, kind), mmap_mode="r")
-        return torch.from_numpy(np.array(entries[span(first, frames, self._rates[kind])]))
+        path, widths = self._path(name, kind), self._widths[kind]
+        try:
+            entries = np.load(path, mmap_mode="r", allow_pickle=False)  # no more is read than the piece
+        except Exception:  # headers are Python literals: whatever a damaged one makes the reader raise
+            raise TrainingError(f"{path} is damaged; delete it to make it again.") from None
+        right = isinstance(entries, np.ndarray) and entries.dtype.kind == "f" and entries.shape[1:] == widths
+        piece = np.array(entries[span(first, frames, self._rates[kind])]) if right and entries.ndim else np.zeros(0)
+        if not piece.size or not np.isfinite(piece).all():
+            raise TrainingError(f"{path} holds other than the {kind} of {frames} frames; delete it to make it again.")
+        return torch.from_numpy(piece)
 
     def _path(self, name: str, kind: str) -> Path:
         return self.folder / f"{quote(name, safe='')}.{kind}.npy"
@@ -192,15 +205,14 @@ def _cores_shared(workers: int) -> Iterator[None]:
 def _claim(model: MemoryTalker, folder: Path, root: Path, found: list[Clip]) -> None:
     """Mark the features with the encoder's digest; if they have no mark, encode one clip again and compare."""
     mark, digest = folder / "features" / _MARK, encoder_digest(model)
-    marked = json.loads(mark.read_text(encoding="utf-8"))["encoder"] if mark.is_file() else None
+    marked = _marked(mark) if mark.is_file() else None
     if not found:
         ours = True
     elif marked is not None:
         ours = marked == digest
     else:
         shortest = min(found, key=lambda clip: clip.frames)
-        with np.load(_path(folder, shortest)) as data:
-            known = data["states"].astype(np.float32)
+        known = cached_states(folder, shortest).astype(np.float32)
         again, _ = encode(model, clip_samples(root, folder, shortest))
         assert again is not None
         ours = known.shape == again.shape and bool(np.allclose(known, again, atol=0.05, rtol=0.02))
@@ -214,8 +226,29 @@ def cached_states(folder: Path, clip: Clip) -> np.ndarray:
     """Read the cached hidden states (S, hidden) float16 of a clip. Raises TrainingError if there are none."""
     if not _path(folder, clip).is_file():
         raise TrainingError(f"{clip.name} is not encoded yet: cache the features of {folder} first.")
-    with np.load(_path(folder, clip)) as data:
-        return data["states"]
+    return _features(folder, clip, "states")[0]
+
+
+def _features(folder: Path, clip: Clip, *names: str) -> list[np.ndarray]:
+    """Arrays (entries, width) of the features of a clip. Raises TrainingError unless they are finite numbers."""
+    path = _path(folder, clip)
+    try:
+        held = open_arrays(path)
+        arrays = [held.read(name).copy() for name in names]
+    except ArrayFileError:
+        raise TrainingError(f"{path} is missing or damaged; delete it and cache the features again.") from None
+    if not all(one.dtype.kind == "f" and one.ndim == 2 and one.size and np.isfinite(one).all() for one in arrays):
+        raise TrainingError(f"{path} holds other than {' and '.join(names)}; delete it and cache the features again.")
+    return arrays
+
+
+def _marked(mark: Path) -> str:
+    """The encoder's digest in a mark. Raises TrainingError for a file that holds none."""
+    with contextlib.suppress(OSError, ValueError):
+        values = read_json(mark)
+        if isinstance(values, dict) and isinstance(values.get("encoder"), str):
+            return values["encoder"]
+    raise TrainingError(f"{mark} is damaged; delete it, and the features are compared with the encoder again.")
 
 
 def load_training_clips(
@@ -237,7 +270,7 @@ def load_training_clips(
         TrainingError: the corpus was made for a head with other blendshapes.
     """
     clips, names = read_clips(folder)
-    if names != space.names:
+    if names != space.shapes:
         raise TrainingError("The corpus was made for another head: its curves have other names. Make it again.")
     whole = (_training_clip(folder, clip, space) for clip in clips if clip.split == split and keep(clip))
     return [piece for clip in whole for piece in split_long(clip, LONGEST_PIECE, config)]
@@ -245,8 +278,7 @@ def load_training_clips(
 
 def _training_clip(folder: Path, clip: Clip, space: MotionSpace) -> TrainingClip:
     weights, phones = load_clip(folder, clip)
-    with np.load(_path(folder, clip)) as data:
-        states, mel = torch.from_numpy(data["states"]), torch.from_numpy(data["mel"])
+    states, mel = map(torch.from_numpy, _features(folder, clip, "states", "mel"))
     motion = torch.from_numpy(space.encode(weights))
     return TrainingClip(clip.name, clip.speaker, clip.kind == "captured", states, mel, motion, torch.from_numpy(phones))
 

@@ -16,7 +16,10 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--checkpoint", type=Path, metavar="FILE", help=file)
     group.add_argument("--out", dest="weights_out", type=Path, metavar="FOLDER", help="a new folder for the weights")
     group.add_argument(
-        "--config", default="vocaset", metavar="NAME", help="vocaset, biwi or a JSON file with its sizes (%(default)s)"
+        "--config",
+        default="vocaset",
+        metavar="NAME",
+        help="vocaset, biwi or a JSON file with its sizes (default: %(default)s)",
     )
 
 

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
-    """Flags of `train`."""
+    """Add the flags of `train`."""
     what = parser.add_subparsers(metavar="what", required=True)
     _add_weights(what)
     first = what.add_parser(
         "memorize",
         help="stage 1 on a data set",
-        description="Stage 1, memorizing: general motion from speech. Repeat the command to resume an "
-        "interrupted run. Several processes: accelerate launch -m memorytalker train ...",
+        description="Train stage 1: general motion from speech, and the memory. Repeat the command to resume an "
+        "interrupted run. To use several processes: accelerate launch -m memorytalker train ...",
     )
     _add_run(first)
     first.add_argument("--encoder", metavar="PATH", help="pretrained encoder: a folder, owner/name@commit, or weights")
@@ -31,7 +31,7 @@ def add_train(parser: argparse.ArgumentParser) -> None:
     second = what.add_parser(
         "stylize",
         help="stage 2 on a data set",
-        description="Stage 2, animating: the style of a voice, on the finished run of stage 1. Repeat the command to "
+        description="Train stage 2: the style encoder, on top of a finished run of stage 1. Repeat the command to "
         "resume an interrupted run.",
     )
     _add_run(second)
@@ -55,15 +55,15 @@ def _add_weights(what: argparse._SubParsersAction) -> None:
     corpus = what.add_parser(
         "corpus",
         help="only the corpus of the open weights",
-        description="Make the training clips of the open weights, as 'train weights' does before it trains: motion "
-        "synthesised from phone times and from curves predicted by the audio-to-curves regressor.",
+        description="Make the training clips of the open weights and stop there. 'train weights' begins with the same "
+        "step. Their motion is synthesised from phone times and from the curves of the audio-to-curves regressor.",
     )
     _add_corpus(corpus)
     corpus.set_defaults(what="corpus")
 
 
 def _add_corpus(parser: argparse.ArgumentParser) -> None:
-    """Flags of the commands that make the corpus of the open weights."""
+    """Add the flags of the commands that make the corpus of the open weights."""
     parser.add_argument("root", type=Path, help="the source folder")
     parser.add_argument(
         "--work", type=Path, default=Path("runs/open"), help="folder for the corpus and the runs (default: %(default)s)"

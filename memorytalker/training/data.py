@@ -50,7 +50,7 @@ class TrainingClip:
 
     @property
     def frames(self) -> int:
-        """T."""
+        """Number of motion frames, T."""
         return len(self.motion)
 
     def load(self) -> TrainingClip:
@@ -79,7 +79,7 @@ class StoredClip:
     first: int = 0
 
     def load(self) -> TrainingClip:
-        """Read it."""
+        """Read the clip from disk."""
         return self.read(self.first, self.frames)
 
     @property
@@ -125,9 +125,9 @@ class Batch:
 
     @property
     def opening_mask(self) -> Tensor:
-        """(B, T) True on the frames of the opening losses: all valid ones but the silences of recorded motion.
+        """(B, T) True on frames that count in the opening losses: all valid ones except silences of recorded motion.
 
-        There the mouth may be open, to breathe or at rest, or closed; the sound does not tell which.
+        In such a silence the mouth may be closed, or open to breathe or at rest; the sound does not tell which.
         """
         return self.mask & ~(self.captured[:, None] & (self.labels == ENGLISH.silence_index))
 

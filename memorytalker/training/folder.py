@@ -22,7 +22,18 @@ from torch import Tensor
 
 from memorytalker import __version__
 from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict
-from memorytalker.files import remove_unfinished, write_whole
+from memorytalker.errors import InputError
+from memorytalker.files import (
+    LARGEST_LINES,
+    check_unpacked,
+    is_number,
+    parse_json,
+    read_bounded,
+    read_json,
+    remove_unfinished,
+    write_whole,
+)
+from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.data import TrainingError
 
 _CONFIGS = {"training": TrainingConfig, "model": ModelConfig}
@@ -62,13 +73,19 @@ class RunFolder:
         write_whole(self.path / "run.json", lambda part: part.write_text(text, encoding="utf-8"))
 
     def about(self) -> dict:
-        """Read `run.json`. Raises TrainingError if there is none."""
+        """Read `run.json`. Raises TrainingError if there is none, or it is damaged."""
+        path = self.path / "run.json"
         try:
-            return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            about = read_json(path)
         except (FileNotFoundError, NotADirectoryError):
             raise TrainingError(f"{self.path} is not the folder of a run: it has no run.json.") from None
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise TrainingError(f"{self.path / 'run.json'} is not readable JSON: {error}.") from None
+        except OSError:
+            raise TrainingError(f"{path} cannot be read; check who may read it.") from None
+        except ValueError as error:
+            raise TrainingError(f"{path} is not readable JSON: {error}.") from None
+        if not isinstance(about, dict) or not isinstance(about.get("sessions", []), list):
+            raise TrainingError(f"{path} does not describe a run; choose another folder, or delete this one.")
+        return about
 
     # Checkpoint
 
@@ -77,20 +94,30 @@ class RunFolder:
         write_whole(self.path / "last.pt", lambda part: torch.save(state, part))
 
     def load(self) -> dict[str, Any] | None:
-        """Load the checkpoint to the CPU, None if there is none yet."""
+        """Load the checkpoint to the CPU, None if there is none yet. Raises TrainingError if it is damaged."""
         path = self.path / "last.pt"
-        return torch.load(path, map_location="cpu", weights_only=True) if path.is_file() else None
+        if not path.is_file():
+            return None
+        state = read_saved(path)
+        if not isinstance(state, dict) or not _is_checkpoint(state):
+            raise TrainingError(f"{path} is not the checkpoint of a run; delete {self.path} to start again.")
+        return state
 
     def trim(self, step: int) -> None:
-        """Drop the lines of the log after a step: they will be logged again."""
+        """Drop the lines of the log after a step, which will be logged again, and lines that are none of the log."""
         path, kept = self.path / "log.jsonl", []
-        for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []:
+        try:
+            data = read_bounded(path, LARGEST_LINES) if path.is_file() else b""
+        except (OSError, ValueError):
+            raise TrainingError(f"{path} cannot be read, or is too large; move it away to go on.") from None
+        for line in data.splitlines(keepends=True):
             try:
-                known = json.loads(line)["step"] <= step
-            except json.JSONDecodeError:  # interrupted while it was written
-                known = False
-            kept += [line] if known else []
-        write_whole(path, lambda part: part.write_text("".join(kept), encoding="utf-8"))
+                entry = parse_json(line.decode("utf-8"))
+            except ValueError:  # interrupted while it was written
+                continue
+            known = isinstance(entry, dict) and is_number(entry.get("step")) and entry["step"] <= step
+            kept += [line] if known and line.endswith(b"\n") else []
+        write_whole(path, lambda part: part.write_bytes(b"".join(kept)))
 
     def log(self, line: dict) -> None:
         """Append a line to the log and flush it to the disk."""
@@ -107,11 +134,60 @@ class RunFolder:
         write_whole(self.path / "best.safetensors", lambda part: save_file(whole, part))
 
     def best(self) -> dict[str, Tensor]:
-        """Load the best weights so far. Raises TrainingError if no epoch has been validated."""
+        """Load the best weights so far. Raises TrainingError if no epoch has been validated, or they are damaged."""
         path = self.path / "best.safetensors"
         if not path.is_file():
             raise TrainingError(f"{self.path} has no best weights yet; let its training come to the end first.")
-        return load_file(path)
+        try:
+            return load_file(path)
+        except Exception:  # whatever a damaged file makes the reader raise
+            raise TrainingError(f"{path} is damaged; delete {self.path} and train again.") from None
+
+    def fill(self, model: MemoryTalker) -> None:
+        """Load the best weights into a model. Raises TrainingError if they are damaged, or those of another model."""
+        state = self.best()
+        check_fit(model, state, self.path / "best.safetensors")
+        model.load_state_dict(state)
+
+    def model(self) -> MemoryTalker:
+        """The best model; memory is taken only for one that the weights fit. Raises TrainingError as `fill`."""
+        try:
+            config = from_dict(ModelConfig, self.about().get("model"))
+            with torch.device("meta"):  # names and shapes, without the numbers
+                outline = MemoryTalker(config)
+        except (RuntimeError, ValueError, AssertionError) as error:
+            reason = f": {error}" if isinstance(error, InputError) else "; train again."
+            raise TrainingError(f"{self.path / 'run.json'} describes no model that can be built{reason}") from None
+        state = self.best()
+        check_fit(outline, state, self.path / "best.safetensors")
+        model = MemoryTalker(config)
+        model.load_state_dict(state)
+        return model
+
+
+def read_saved(path: Path) -> Any:
+    """The plain values and tensors that torch.save wrote, on the CPU. Raises TrainingError for any other file."""
+    try:
+        check_unpacked(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # whatever a damaged file makes the reader raise
+        raise TrainingError(f"{path} is damaged; delete it and train again.") from None
+
+
+def check_fit(model: torch.nn.Module, state: Any, path: Path, part: str = "") -> None:
+    """Raise TrainingError unless `state`, read from `path`, holds finite tensors for a model, or for a part of it."""
+    own = {name: value.shape for name, value in model.state_dict().items() if name.startswith(part)}
+    right = isinstance(state, dict) and all(isinstance(value, Tensor) for value in state.values())
+    if not right or {name: value.shape for name, value in state.items()} != own:
+        raise TrainingError(f"{path} holds the weights of another model; delete it and train again.")
+    if not all(torch.isfinite(value).all() for value in state.values()):
+        raise TrainingError(f"{path} holds weights that are not finite; delete it and train again.")
+
+
+def _is_checkpoint(state: dict[str, Any]) -> bool:
+    numbers = type(state.get("step")) is int and state["step"] >= 0 and isinstance(state.get("best"), float)
+    parts = all(isinstance(state.get(name), dict) for name in ("model", "optimizer", "schedule", "sums"))
+    return numbers and parts
 
 
 def session(model: torch.nn.Module, processes: int, step: int) -> dict:

@@ -88,7 +88,17 @@ def freeze_speech(model: MemoryTalker) -> None:
 def stage_one(
     model: MemoryTalker, batch: Batch, style: torch.Tensor | None = None, motion: bool = True
 ) -> TalkerOutput:
-    """Run the model on a batch; `style` as in the model, `motion`: pass the motion too. The output is in float32."""
+    """Run the model on a batch.
+
+    Args:
+        model: of stage 1.
+        batch: the clips.
+        style: style weights (B, n) for the styled pass of the decoder; None for the neutral style.
+        motion: whether the model also encodes the motion of the batch.
+
+    Returns:
+        The output in float32.
+    """
     return in_full(model(batch_logits(model, batch), batch.mask, style, batch.motion if motion else None))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ from memorytalker.corpus.build import BuildContext, build_corpus, save_curves, s
 from memorytalker.corpus.capture import RECORDINGS
 from memorytalker.corpus.clips import VOICE_MARK, Clip, read_clips
 from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.face.motion_space import MotionSpace, speech_space
 from memorytalker.files import write_whole
-from memorytalker.models.talker import MemoryTalker, to_vertex_model
+from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
 from memorytalker.training.audio_to_curves import (
     agreement,
@@ -34,7 +35,7 @@ from memorytalker.training.data import TrainingError
 from memorytalker.training.memorize import memorize
 from memorytalker.training.open_recipe import Recipe, read_recipe
 from memorytalker.training.sources import mouth_on
-from memorytalker.training.space import MotionSpace, blendshape_space
+from memorytalker.training.space import in_space, mouth_in_space
 from memorytalker.training.style_regression import fit_style_encoder, style_clips
 from memorytalker.training.trainer import StageInputs
 from memorytalker.weights import (
@@ -161,10 +162,10 @@ def _has_curve_regressor(work: Path) -> bool:
     report_file = work / REPORT_FILE
     if not report_file.is_file():
         return False
-    return (
-        json.loads(report_file.read_text("utf-8"))["curve_regressor"] is None
-        or (work / CURVE_REGRESSOR_NAME / CONFIG_FILE).is_file()
-    )
+    report = read_values(report_file)
+    if "curve_regressor" not in report:
+        raise TrainingError(f"{report_file} does not say what a curve regressor was made of; delete it to go on.")
+    return report["curve_regressor"] is None or (work / CURVE_REGRESSOR_NAME / CONFIG_FILE).is_file()
 
 
 def make_weights(context: WeightsContext, out: Path) -> None:
@@ -186,14 +187,9 @@ def make_weights(context: WeightsContext, out: Path) -> None:
     model.to(device)
     clips = load_training_clips(corpus, "train", space, model.config, _speaking)
     validation = load_training_clips(corpus, "validation", space, model.config, _speaking)
-    mouth = mouth_on(space.mouth(head), torch.device(device))
+    mouth = mouth_on(mouth_in_space(space, head), torch.device(device))
     provenance = {"corpus": _digest(corpus / "clips.jsonl"), "head": _digest_head(head), "seed": recipe.seed}
-    basis = torch.from_numpy(space.basis.copy()).float()
-
-    def with_vertices(trained: MemoryTalker) -> MemoryTalker:
-        return to_vertex_model(trained, basis)
-
-    inputs = StageInputs(clips, validation, mouth, work / "memorize", provenance, progress, with_vertices)
+    inputs = StageInputs(clips, validation, mouth, work / "memorize", provenance, progress)
     memorize(model, inputs, recipe.memorize)
     spoken = style_clips(clips)
     style_file = work / "style_regression" / "style.pt"
@@ -209,7 +205,7 @@ def make_weights(context: WeightsContext, out: Path) -> None:
         else None,
         **provenance,
     }
-    save_weights(with_vertices(model), out, extra=notes, stored_as="float16")
+    save_weights(model, out, extra=notes, stored_as="float16")
     ship_curve_regressor(work, out)
 
 
@@ -238,9 +234,9 @@ def fresh_model(head: HeadMesh, context: WeightsContext) -> tuple[MemoryTalker, 
     Returns:
         The model, and the motion space whose coordinates it predicts.
     """
-    space = blendshape_space(head)
+    space = speech_space(head)
     torch.manual_seed(context.recipe.seed)
-    model = MemoryTalker(replace(context.recipe.model, coordinates=space.coordinates))
+    model = MemoryTalker(in_space(context.recipe.model, space))
     initialise_speech(model, context.encoder or context.root / "encoder")
     return model, space
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, from_dict, to_dict
+from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, to_dict
 from memorytalker.datasets.sequences import FaceDataset
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
@@ -20,6 +20,7 @@ from memorytalker.training.memorize import freeze_speech, memorize
 from memorytalker.training.processes import start_processes
 from memorytalker.training.settings import MemorizeSettings, StylizeSettings
 from memorytalker.training.sources import Source, mouth_on, open_source
+from memorytalker.training.space import in_space
 from memorytalker.training.style_regression import StyleRegression, fit_style_encoder, style_clips
 from memorytalker.training.stylize import stylize
 from memorytalker.training.trainer import StageInputs
@@ -84,7 +85,7 @@ def memorize_dataset(
     source = open_source(dataset, settings.model.slots)
     _check(dataset, settings.model, source.mouth, config)
     torch.manual_seed(config.seed)
-    model = MemoryTalker(replace(settings.model, coordinates=source.coordinates))
+    model = MemoryTalker(in_space(settings.model, source.space))
     start = _start_encoder(model, encoder, random_encoder)
     model.to(place.device)
     freeze_speech(model)
@@ -95,7 +96,7 @@ def memorize_dataset(
     clips = _encoded_clips(model, source, config.mixed_precision, place, frozen, progress)
     provenance = {"data": source.digest, "encoder": start}
     mouth = mouth_on(source.mouth, place.device)
-    memorize(model, StageInputs(*clips, mouth, place.out, provenance, progress, source.to_vertex_model), config)
+    memorize(model, StageInputs(*clips, mouth, place.out, provenance, progress), config)
 
 
 def stylize_dataset(
@@ -130,10 +131,10 @@ def stylize_dataset(
     model, start = load_run(stage_one)
     source = open_source(dataset, model.config.slots)
     _check(dataset, model.config, source.mouth, config)
-    if model.config.coordinates != source.coordinates:
+    if (model.config.coordinates, model.config.basis) != (source.space.coordinates, source.space.name):
         raise TrainingError(
             f"{stage_one} was trained on {model.config.coordinates} coordinates a frame, and {dataset.folder} has "
-            f"{source.coordinates}; use the data set of stage 1."
+            f"{source.space.coordinates}; use the data set of stage 1."
         )
     model.to(place.device)
     say(describe_parameters(model))
@@ -141,16 +142,14 @@ def stylize_dataset(
     provenance = {"data": source.digest, "stage_one": start}
     mouth = mouth_on(source.mouth, place.device)
     if settings.style_regression is not None:
-        inputs = StageInputs(*clips, mouth, place.out, provenance, progress, source.to_vertex_model)
+        inputs = StageInputs(*clips, mouth, place.out, provenance, progress)
         return run_style_regression(model, inputs, settings.style_regression)
     if single := Triplets(clips[0]).single:
         say(f"Speakers with a single clip, who serve as negatives only: {', '.join(single)}.")
     if mouth is None:  # its weight is 0, see _check
         mouth = MouthVertices(torch.arange(dataset.vertex_count, device=place.device))
     assert settings.training is not None
-    stylize(
-        model, StageInputs(*clips, mouth, place.out, provenance, progress, source.to_vertex_model), settings.training
-    )
+    stylize(model, StageInputs(*clips, mouth, place.out, provenance, progress), settings.training)
 
 
 def run_style_regression(model: MemoryTalker, inputs: StageInputs, config: StyleRegression) -> None:
@@ -175,7 +174,7 @@ def run_style_regression(model: MemoryTalker, inputs: StageInputs, config: Style
     fit_style_encoder(model, style_clips(inputs.clips), inputs.mouth, config, run.path / "last.pt", inputs.progress)
     run.save_best(model.state_dict())
     notes = {"stage": config.stage, **inputs.provenance}
-    save_weights(inputs.to_vertex_model(model) if inputs.to_vertex_model else model, run.path / "weights", notes)
+    save_weights(model, run.path / "weights", notes)
 
 
 def load_run(folder: Path) -> tuple[MemoryTalker, str]:
@@ -191,12 +190,10 @@ def load_run(folder: Path) -> tuple[MemoryTalker, str]:
         TrainingError: the folder holds no run, or the run is not finished.
     """
     run = RunFolder(folder)
-    about = run.about()
+    run.about()
     if not (folder / "weights" / "config.json").is_file():
         raise TrainingError(f"The run in {folder} has not come to its end; give its command again to go on with it.")
-    model = MemoryTalker(from_dict(ModelConfig, about["model"]))
-    model.load_state_dict(run.best())
-    return model.eval(), read_manifest(folder / "weights").sha256
+    return run.model().eval(), read_manifest(folder / "weights").sha256
 
 
 def describe_parameters(model: MemoryTalker) -> str:

@@ -30,7 +30,7 @@ class MemorizeSettings:
 class StylizeSettings:
     """Settings of stage 2; its model is that of stage 1.
 
-    At most one of the two is given; without either it is the paper's training. Raises ConfigError for both.
+    At most one of its two fields is given. If neither is, the paper's training is used. Raises ConfigError for both.
 
     Attributes:
         training: by gradient, as in the paper.
@@ -41,7 +41,7 @@ class StylizeSettings:
     style_regression: StyleRegression | None = None
 
     def __post_init__(self) -> None:
-        """Fill in the default, and refuse both."""
+        """Fill in the paper's training if neither field is given, and refuse both."""
         if self.training is not None and self.style_regression is not None:
             raise ConfigError("Stage 2 is given both training and style_regression; leave one of them out.")
         if self.training is None and self.style_regression is None:

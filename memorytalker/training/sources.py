@@ -20,12 +20,12 @@ from memorytalker.config import ModelConfig
 from memorytalker.corpus.clips import Clip, load_clip, read_clips
 from memorytalker.datasets.sequences import FaceDataset, Sequence
 from memorytalker.face.head import load_head
-from memorytalker.models.talker import MemoryTalker, to_vertex_model
+from memorytalker.face.motion_space import MotionSpace, speech_space, vertex_space
 from memorytalker.phones import ENGLISH
 from memorytalker.training.cache import LONGEST_PIECE, StateCache
 from memorytalker.training.data import AnyClip, StoredClip, TrainingClip, TrainingError, split_long
 from memorytalker.training.losses import MouthVertices
-from memorytalker.training.space import MotionSpace, blendshape_space
+from memorytalker.training.space import mouth_in_space
 
 #: motion (T, D) metres and slot labels (T,), -1 unknown, of a whole sequence
 ReadMotion = Callable[[Sequence], tuple[Tensor, Tensor]]
@@ -37,19 +37,17 @@ class Source:
 
     Attributes:
         dataset: the data set.
-        coordinates: number of coordinates of a frame, D.
+        space: of the motion; a frame has `space.coordinates` numbers, D.
         mouth: for the losses of the lips; None if the data set does not name them.
         read_motion: reads motion and labels of a sequence.
         captured: names of the sequences with recorded motion.
-        to_vertex_model: converts a trained model to one that predicts vertices; None if it already does.
     """
 
     dataset: FaceDataset
-    coordinates: int
+    space: MotionSpace
     mouth: MouthVertices | None
     read_motion: ReadMotion
     captured: frozenset[str]
-    to_vertex_model: Callable[[MemoryTalker], MemoryTalker] | None = None
 
     @property
     def digest(self) -> str:
@@ -114,7 +112,7 @@ def open_source(dataset: FaceDataset, slots: tuple[str, ...]) -> Source:
         raise TrainingError(f"{dataset.folder} has no neutral face (template) of {', '.join(lacking)}; add it.")
     captured = frozenset(one.name for one in dataset.sequences)
     read = partial(_read_vertices, dataset)
-    return Source(dataset, 3 * dataset.vertex_count, vertex_mouth(dataset), read, captured)
+    return Source(dataset, vertex_space(dataset.vertex_count), vertex_mouth(dataset), read, captured)
 
 
 def vertex_mouth(dataset: FaceDataset) -> MouthVertices | None:
@@ -144,14 +142,13 @@ def _read_vertices(dataset: FaceDataset, sequence: Sequence) -> tuple[Tensor, Te
 
 def _corpus_source(dataset: FaceDataset, slots: tuple[str, ...]) -> Source:
     head, (clips, names) = load_head(), read_clips(dataset.folder)
-    space = blendshape_space(head)
-    if names != space.names:
+    space = speech_space(head)
+    if names != space.shapes:
         raise TrainingError("The corpus was made for another head: its curves have other names. Make it again.")
     by_name = {clip.name: clip for clip in clips}
     captured = frozenset(name for name, clip in by_name.items() if clip.kind == "captured")
-    basis = torch.from_numpy(space.basis.copy()).float()
     read = partial(_read_curves, dataset, by_name, space, slots == ENGLISH.phones)
-    return Source(dataset, space.coordinates, space.mouth(head), read, captured, partial(to_vertex_model, basis=basis))
+    return Source(dataset, space, mouth_in_space(space, head), read, captured)
 
 
 def _read_curves(

@@ -1,79 +1,46 @@
-"""The space that motion is learned in: orthonormal coordinates of a head's blendshapes.
-
-Blendshape motion lies in a small linear space. Learning its coordinates in an orthonormal basis equals learning
-vertices, since distances are the same (up to the constant 3 V / K in every mean), and costs a hundredth. Afterwards
-`models.talker.to_vertex_model` multiplies the basis into the last layer, exactly.
-"""
+"""A motion space in training: the model that predicts its coordinates, and its mouth for the losses of the lips."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import torch
 
+from memorytalker.config import ModelConfig
 from memorytalker.face.head import HeadMesh
+from memorytalker.face.motion_space import MotionSpace
 from memorytalker.training.losses import MouthVertices
 
-#: Speech moves the lower face; these shapes are left to the expression layer.
-STILL = ("eye", "brow", "noseSneer")
+
+def in_space(config: ModelConfig, space: MotionSpace) -> ModelConfig:
+    """Return the configuration of a model that predicts the coordinates of `space`."""
+    return replace(config, coordinates=space.coordinates, basis=space.name)
 
 
-@dataclass(frozen=True)
-class MotionSpace:
-    """An orthonormal basis of blendshape motion.
-
-    Attributes:
-        basis: (K, 3 V) orthonormal rows.
-        from_weights: (52, K) matrix from blendshape weights to coordinates in metres.
-        names: of the 52 blendshapes.
-    """
-
-    basis: np.ndarray
-    from_weights: np.ndarray
-    names: tuple[str, ...]
-
-    @property
-    def coordinates(self) -> int:
-        """K."""
-        return len(self.basis)
-
-    def encode(self, weights: np.ndarray) -> np.ndarray:
-        """Convert blendshape weights (T, 52) to coordinates (T, K) in metres."""
-        return (weights @ self.from_weights).astype(np.float32)
-
-    def mouth(self, head: HeadMesh) -> MouthVertices:
-        """Return what the losses of the lips need, in coordinates of this space."""
-        count = head.vertex_count
-        vertices = self.basis.reshape(self.coordinates, count, 3)
-        lips = _compressed(vertices[:, head.regions["lips"]].reshape(self.coordinates, -1))
-        upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
-        opening = vertices[:, upper, 1] - vertices[:, lower, 1]
-        teeth = head.landmarks["upper_teeth"]
-        lip_to_teeth = vertices[:, teeth, 1] - vertices[:, lower, 1]
-        return MouthVertices(
-            torch.from_numpy(lips).float(),
-            torch.from_numpy(opening.copy()).float(),
-            lip_to_teeth=torch.from_numpy(lip_to_teeth.copy()).float(),
-            lip_to_teeth_rest=float(head.template[teeth, 1] - head.template[lower, 1]),
-        )
-
-
-def blendshape_space(head: HeadMesh, tolerance: float = 1e-4) -> MotionSpace:
-    """Compute the motion space of a head's speech shapes.
+def mouth_in_space(space: MotionSpace, head: HeadMesh) -> MouthVertices:
+    """Return the mouth of a head in the coordinates of a motion space.
 
     Args:
+        space: of the head's speech shapes.
         head: the head.
-        tolerance: singular values below this share of the largest are dropped.
 
     Returns:
-        The space.
+        Matrices from coordinates to lips, lip opening and lip-to-teeth distance, in metres.
     """
-    speaking = np.array([not name.startswith(STILL) for name in head.blendshape_names])
-    shapes = head.blendshapes.reshape(len(head.blendshape_names), -1).astype(np.float64) * speaking[:, None]
-    left, values, right = np.linalg.svd(shapes, full_matrices=False)
-    kept = values > tolerance * values[0]
-    return MotionSpace(right[kept], left[:, kept] * values[kept], head.blendshape_names)
+    assert space.basis is not None
+    vertices = space.basis.reshape(space.coordinates, head.vertex_count, 3)
+    lips = _compressed(vertices[:, head.regions["lips"]].reshape(space.coordinates, -1))
+    upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
+    opening = vertices[:, upper, 1] - vertices[:, lower, 1]
+    teeth = head.landmarks["upper_teeth"]
+    lip_to_teeth = vertices[:, teeth, 1] - vertices[:, lower, 1]
+    return MouthVertices(
+        torch.from_numpy(lips).float(),
+        torch.from_numpy(opening.copy()).float(),
+        lip_to_teeth=torch.from_numpy(lip_to_teeth.copy()).float(),
+        lip_to_teeth_rest=float(head.template[teeth, 1] - head.template[lower, 1]),
+    )
 
 
 def _compressed(rows: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from memorytalker.models.style import GLOBAL_STATISTICS, LARGEST_DEVIATION, Styl
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
 from memorytalker.training.data import AnyClip, Batch, TrainingError, collate, cropped
+from memorytalker.training.folder import check_fit, read_saved
 from memorytalker.training.losses import MouthVertices, motion_losses
 from memorytalker.training.memorize import batch_logits
 from memorytalker.training.stylize import style_pieces, update_style_mean
@@ -111,7 +112,8 @@ def fit_style_encoder(
         raise TrainingError("Style regression needs statistics alone: set style.convolutions to false.")
     assert isinstance(model.style, StyleEncoder)  # without convolutions it has statistics
     if done.is_file():
-        model.load_state_dict(torch.load(done, weights_only=True), strict=False)
+        check_fit(model, state := read_saved(done), done, "style")
+        model.load_state_dict(state, strict=False)
         return
     model.requires_grad_(False)
     model.eval()

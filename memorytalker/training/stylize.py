@@ -142,7 +142,13 @@ def style_pieces(
 
 @torch.no_grad()
 def update_style_mean(model: MemoryTalker, clips: Sequence[AnyClip], per_speaker: int = 6) -> None:
-    """Set the buffer `style_mean` to the mean style weights over speakers, of `per_speaker` clips each at most."""
+    """Set the buffer `style_mean` to the mean style weights over speakers.
+
+    Args:
+        model: changed in place.
+        clips: of the training speakers.
+        per_speaker: number of clips of each speaker that are averaged, at most.
+    """
     by_speaker: dict[str, list[AnyClip]] = {}
     for clip in clips:
         by_speaker.setdefault(clip.speaker, []).append(clip)

@@ -22,7 +22,7 @@ from memorytalker.extras import to_install
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
 from memorytalker.training.data import AnyClip, Sampler, TrainingError
-from memorytalker.training.folder import RunFolder, session
+from memorytalker.training.folder import RunFolder, check_fit, session
 from memorytalker.training.losses import Losses, MouthVertices
 from memorytalker.training.processes import share, start_processes
 from memorytalker.weights import save_weights
@@ -53,7 +53,7 @@ class Means:
         self._count += clips
 
     def figures(self) -> dict[str, float]:
-        """The mean of every loss, and "loss"."""
+        """Return the mean of every loss, and as "loss" the weighted sum of those of the motion."""
         means = {name: value / max(self._count, 1) for name, value in self._sums.items()}
         return {"loss": sum(getattr(self._weights, name) * means.get(name, 0.0) for name in VISIBLE), **means}
 
@@ -69,7 +69,6 @@ class StageInputs:
         folder: of the run.
         provenance: identifies the data; a folder with a run on other data is refused.
         progress: called after each step.
-        to_vertex_model: converts the trained model before it is written to `folder`/weights; None: as it is.
     """
 
     clips: Sequence[AnyClip]
@@ -78,7 +77,6 @@ class StageInputs:
     folder: Path
     provenance: Mapping[str, Any] = field(default_factory=dict)
     progress: Progress | None = None
-    to_vertex_model: Callable[[MemoryTalker], MemoryTalker] | None = None
 
     def __post_init__(self) -> None:
         """Raise TrainingError without validation clips."""
@@ -141,7 +139,7 @@ class Trainer:
             ConfigError: the folder holds a run on other data or with another configuration.
             TrainingError: the validation loss is not finite.
         """
-        provenance, convert = self.inputs.provenance, self.inputs.to_vertex_model
+        provenance = self.inputs.provenance
         claim = {"training": to_dict(self.config), "model": to_dict(self.model.config), **provenance}
         self.folder.check(claim)
         self.processes.wait_for_everyone()
@@ -157,7 +155,7 @@ class Trainer:
             if last or (epoch + 1) % self.config.validate_every == 0:
                 self._validate(epoch, validate)
         self.processes.wait_for_everyone()
-        self.model.load_state_dict(self.folder.best())
+        self.folder.fill(self.model)
         self.model.eval()
         if finish:
             finish()
@@ -165,7 +163,7 @@ class Trainer:
             if finish:
                 self.folder.save_best(self.model.state_dict())
             notes = {"stage": self.config.stage, "validation_loss": self.best, **provenance}
-            save_weights(convert(self.model) if convert else self.model, self.folder.path / "weights", notes)
+            save_weights(self.model, self.folder.path / "weights", notes)
         self.processes.wait_for_everyone()
 
     def draws(self, purpose: int) -> list[np.random.Generator]:
@@ -269,13 +267,17 @@ class Trainer:
         state = self.folder.load()
         if state is None:
             return
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.step, self.best = state["step"], state["best"]
-        self.sums = defaultdict(float, state.get("sums", {}))
-        if self.processes.scaler is not None and state.get("scaler"):
-            self.processes.scaler.load_state_dict(state["scaler"])
+        path = self.folder.path / "last.pt"
+        check_fit(self.model, state["model"], path)
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            if self.processes.scaler is not None and state.get("scaler"):
+                self.processes.scaler.load_state_dict(state["scaler"])
+        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError, IndexError):
+            raise TrainingError(f"{path} is not the checkpoint of this run; delete it to start again.") from None
+        self.step, self.best, self.sums = state["step"], state["best"], defaultdict(float, state["sums"])
 
 
 def _rate(step: int, total: int, warmup: int, final: float) -> float:

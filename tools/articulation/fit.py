@@ -1,9 +1,9 @@
 """Fit the viseme table to tracked faces: `tools/articulation/fit.py ROOT CORPUS` writes articulation/visemes.json.
 
-ROOT is the source folder, CORPUS a folder in which a corpus was (or will be) built; the tracked clips of its `train`
-split whose words are known are fitted, less every eighth. Targets, strengths, widths, shifts and reductions are found
-together by gradient descent. Prints figures for the table as it was and as it is: on the clips held out, and on a
-second person who is never fitted. A few minutes on one core.
+The table is fitted to the tracked clips of the corpus's `train` split whose words are known; every eighth clip is held
+out. Gradient descent fits targets, strengths, widths, shifts and reductions together. Figures are printed for the table
+before and after the fit: on the held-out clips, and on a second person who is never fitted. It takes a few minutes on
+one core.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CONFOUNDED = ("hh", "er", "th", "dh")
 TEETH_NEAR = 0.15
 #: Bounds of widths and of shifts, seconds.
 WIDTHS, FURTHEST_SHIFT = (0.015, 0.3), 0.08
-#: Weights of the misfits, each as a share of the clip's variance: curves, lip gap, lip width, and how far the sorted
+#: Weights of the misfits, as shares of the clip's variance: curves, lip opening, lip width, and how far the sorted
 #: gaps and widths lie from the clip's (least squares alone would move less than people do).
 CURVES, GAP, WIDTH, AMPLITUDE = 1.0, 1.0, 0.5, 1.0
 #: Costs of squared targets and of whatever sets a phone apart from its class.
@@ -54,9 +54,9 @@ RIDGE, OWN = 1e-3, 0.03
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("root", type=Path)
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("root", type=Path, help="the source folder")
+    parser.add_argument("corpus", type=Path, help="a corpus; what is missing of its tracked clips is made there")
+    parser.add_argument("--steps", type=int, default=400, help="steps of gradient descent (default: %(default)s)")
     options = parser.parse_args()
     torch.set_num_threads(1)
     head = load_head()

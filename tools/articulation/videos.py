@@ -28,7 +28,7 @@ LIP_ON_TEETH = 0.002
 
 @dataclass(frozen=True)
 class TrackedClip:
-    """One tracked clip of T frames: phones, loudness (T,), curves (T, S), lip gap and width (T,) in eye distances."""
+    """One tracked clip of T frames: phones, loudness (T,), curves (T, S), lip opening and width (T,), eye distances."""
 
     source: str
     phones: TimedPhones
@@ -97,8 +97,8 @@ def compare(table: VisemeTable, clips: list[TrackedClip], head: HeadMesh, geomet
         gap, width = openings(head, table.shapes, made)
         spoken = clip.speaking()
         rows.append({
-            "lip gap": metrics.correlation(gap, clip.gap),
-            "lip gap while speaking": metrics.correlation(gap[spoken], clip.gap[spoken]),
+            "lip opening": metrics.correlation(gap, clip.gap),
+            "lip opening while speaking": metrics.correlation(gap[spoken], clip.gap[spoken]),
             "lip width while speaking": metrics.correlation(width[spoken], clip.width[spoken]),
             "jaw while speaking": metrics.correlation(made[spoken, jaw], clip.curves[spoken, jaw]),
             "width's amplitude": float(width[spoken].std() / clip.width[spoken].std()),

