@@ -83,6 +83,15 @@ def test_what_is_transparent_is_not_drawn(tmp_path: Path, mode: str, seen: bool)
     assert (share(image[40:80], 0) > 0.2) == seen and share(image[140:], 0) > 0.1
 
 
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_both_sides_of_a_material_are_drawn_where_it_has_two(tmp_path: Path, two_sided: bool) -> None:
+    """A skin turned inside out: one looks through its forehead, or sees it from behind, and dark."""
+    glb = build(NAMES, [dataclasses.replace(pieces()[0], faces=pieces()[0].faces[:, ::-1])])
+    glb.document["materials"][0]["doubleSided"] = two_sided
+    forehead = drawn(head_of(tmp_path, glb))[25:60, 65:95]
+    assert ((forehead[..., 0] > forehead[..., 2] + 25).mean() > 0.9) == two_sided
+
+
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_images_of_every_kind_are_decoded(tmp_path: Path, kind: str) -> None:
     glb, file = build(NAMES), io.BytesIO()
