@@ -106,10 +106,13 @@ def test_targets_that_no_curve_moves_keep_their_weight(tmp_path: Path) -> None:
     glb = build(NAMES)
     glb.document["meshes"][0]["weights"] = [0.2, 0.3, 0.1, 0.75]
     glb.document["nodes"][1]["weights"] = [0.0, 0.0, 0.0, 0.25]
-    export_rig(head_of(tmp_path, glb), wave(5), tmp_path / "talk.glb")
+    curves = wave(5)
+    export_rig(head_of(tmp_path, glb), curves, tmp_path / "talk.glb")
     file = read_gltf(tmp_path / "talk.glb")
     for node, kept in ((0, 0.75), (1, 0.25), (2, 0.0)):
-        np.testing.assert_array_equal(played(file, node)[1][:, 3], np.full(5, kept, np.float32))
+        weights = played(file, node)[1]
+        np.testing.assert_array_equal(weights[:, 3], np.full(5, kept, np.float32))
+        np.testing.assert_array_equal(weights[:, 1], curves.curve("jawOpen"))
 
 
 def test_a_vrm_head_speaks_through_what_its_expressions_bind(tmp_path: Path) -> None:

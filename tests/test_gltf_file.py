@@ -64,6 +64,9 @@ def test_numbers_are_read_in_every_form(tmp_path: Path) -> None:
     assert stored(tmp_path, glb, whole, 3).tolist() == [[0, 51, 255]]
     with pytest.raises(GltfError, match="another type"):
         stored(tmp_path, glb, plain, 2)
+    values[5, 1] = np.nan
+    with pytest.raises(GltfError, match="not finite"):
+        stored(tmp_path, glb, glb.accessor(values, "VEC3"), 3)
 
 
 def split(tmp_path: Path, buffer: str = "parts/head.bin", image: str = "skin%20one.png") -> Path:
@@ -259,12 +262,20 @@ def test_counts_are_refused_before_memory_is_taken(tmp_path: Path, monkeypatch: 
     primitive = {"attributes": {"POSITION": 0}, "targets": [{}, {}], "indices": corners}
     glb.document["meshes"][0]["primitives"] = [primitive] * 50
     refused(write(tmp_path / "zeros.glb", glb), "triangles; reduce it to at most 1000000")
+    with monkeypatch.context() as smaller:
+        smaller.setattr(gltf_scene, "MOST_NODES", 3)
+        refused(path, "4 nodes; keep at most 3")
     monkeypatch.setattr(gltf_file, "LARGEST_BYTES", 1000)
     refused(path, "larger than")
-    monkeypatch.setattr(gltf_file, "LARGEST_BYTES", path.stat().st_size + 1000)
-    refused(split(tmp_path, image="data:image/png;base64," + "A" * 8_000_000), "larger than")
-    monkeypatch.setattr(gltf_scene, "MOST_NODES", 3)
-    refused(path, "4 nodes; keep at most 3")
+    parts = split(tmp_path)
+    beside = [tmp_path / name for name in ("head.gltf", "parts/head.bin", "skin one.png")]
+    size = sum(file.stat().st_size for file in beside)
+    monkeypatch.setattr(gltf_file, "LARGEST_BYTES", size)
+    read_gltf(parts)
+    monkeypatch.setattr(gltf_file, "LARGEST_BYTES", size - 1)
+    refused(parts, "skin one.png is larger than")
+    monkeypatch.setattr(gltf_file, "LARGEST_DOCUMENT", 1000)
+    refused(parts, "description in head.gltf is larger than")
 
 
 def test_broken_bytes_end_in_one_sentence_or_in_a_head(tmp_path: Path) -> None:

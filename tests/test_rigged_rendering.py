@@ -16,6 +16,7 @@ from memorytalker.face.rigged_head import load_rigged_head
 from memorytalker.options import RenderOptions
 from memorytalker.rendering import render_frames
 from memorytalker.rendering.appearance import head_appearance
+from memorytalker.rendering.scene import twins_of
 from memorytalker.rendering.surface import Patch, Surface
 from memorytalker.rendering.textures import baked_colors, decode_image, make_atlas
 
@@ -80,6 +81,15 @@ def test_what_is_transparent_is_not_drawn(tmp_path: Path, mode: str, seen: bool)
     glb.document["materials"][0]["alphaMode"] = mode
     image = drawn(head_of(tmp_path, glb))
     assert (share(image[40:80], 0) > 0.2) == seen and share(image[140:], 0) > 0.1
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_both_sides_of_a_material_are_drawn_where_it_has_two(tmp_path: Path, two_sided: bool) -> None:
+    """A skin turned inside out: one looks through its forehead, or sees it from behind, and dark."""
+    glb = build(NAMES, [dataclasses.replace(pieces()[0], faces=pieces()[0].faces[:, ::-1])])
+    glb.document["materials"][0]["doubleSided"] = two_sided
+    forehead = drawn(head_of(tmp_path, glb))[25:60, 65:95]
+    assert ((forehead[..., 0] > forehead[..., 2] + 25).mean() > 0.9) == two_sided
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
@@ -154,14 +164,17 @@ def test_a_seam_is_not_seen(tmp_path: Path) -> None:
     assert (apart > 6).mean() > 0.004
 
 
-def test_a_patch_of_a_cut_surface_is_the_surface(tmp_path: Path) -> None:
+@pytest.mark.parametrize("one_side", [False, True])
+def test_a_patch_of_a_cut_surface_is_the_surface(tmp_path: Path, one_side: bool) -> None:
+    """Where only one side of the seam moves, the normals on the other side turn, too."""
     head = head_of(tmp_path, build(NAMES, cut_in_two()))
-    surface = Surface(head.faces, head.template, 0.004, 0.0001, head.rig.twins)
-    moved = head.template + head.blendshape("jawOpen")
-    at_rest = surface.normals(head.template)
-    patch = Patch(surface, np.abs(head.blendshape("jawOpen")).max(axis=1) > 1e-6)
-    points, normals = surface.refine(moved, surface.normals(moved))
-    part, turned = patch.refine(moved, at_rest)
+    surface = Surface(head.faces, head.template, 0.004, 0.0001, twins_of(head))
+    moved = np.where(head.template[:, :1] > 0.001 if one_side else True, head.blendshape("jawOpen"), 0)
+    at_rest, vertices = surface.normals(head.template), (head.template + moved).astype(np.float32)
+    patch = Patch(surface, np.abs(moved).max(axis=1) > 1e-6)
+    points, normals = surface.refine(vertices, surface.normals(vertices))
+    part, turned = patch.refine(vertices, at_rest)
     np.testing.assert_allclose(part, points[patch.fine], atol=1e-6)
     np.testing.assert_allclose(turned, normals[patch.fine], atol=3e-4)
-    np.testing.assert_array_equal(surface.normals(moved), surface.normals(moved)[head.rig.twins])
+    still = np.setdiff1d(np.arange(len(points)), patch.fine)
+    np.testing.assert_allclose(surface.refine(head.template, at_rest)[1][still], normals[still], atol=3e-4)

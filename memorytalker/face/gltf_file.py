@@ -292,8 +292,6 @@ class _Budget:
 
     def _inline(self, uri: str) -> tuple[bytes, str]:
         head, _, text = uri[5:].partition(",")
-        if len(text) // 4 * 3 > self.left:
-            raise GltfError(f"{self.name} is larger than {LARGEST_BYTES // 1_000_000} MB; reduce it.")
         if not head.endswith(";base64"):
             raise GltfError(f"{self.name} holds data that are not base64; {REMEDY}.")
         try:
