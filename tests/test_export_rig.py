@@ -13,7 +13,8 @@ import pytest
 from glb_case import Glb, build, painted, vrm_head, write
 from take_case import planted_take
 
-from memorytalker.exports.rig import FORMAT, export_rig
+from memorytalker.exports.rig import export_rig
+from memorytalker.exports.rig import write as write_take
 from memorytalker.exports.take import ExportError
 from memorytalker.face.gltf_file import GltfFile, read_gltf
 from memorytalker.face.head import ARKIT_NAMES, HeadError, HeadMesh, load_head
@@ -167,12 +168,12 @@ def test_a_take_is_written_with_where_it_comes_from_and_progress(tmp_path: Path)
         curves=curves_for(head, take.curves),
         progress=lambda done, total, _: seen.append((done, total)),
     )
-    assert FORMAT.write(own, tmp_path / "talk.glb") == (tmp_path / "talk.glb",)
+    assert write_take(own, tmp_path / "talk.glb") == (tmp_path / "talk.glb",)
     extras = read_gltf(tmp_path / "talk.glb").document["animations"][0]["extras"]
     assert extras["memorytalker:source"] == "planted.wav" and extras["fps"] == 30.0
     assert seen[-1] == (40, 40) and seen == sorted(seen)
     with pytest.raises(ExportError, match="for a head of your own"):
-        FORMAT.write(take, tmp_path / "talk.glb")
+        write_take(take, tmp_path / "talk.glb")
 
 
 def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
