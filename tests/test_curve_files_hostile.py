@@ -93,7 +93,9 @@ TEXTS = {
     "keys.json": (lambda: "{" + ",".join(f'"{k}":0' for k in range(1_000_000)) + "}", "which is not a recording"),
     "wide.json": (lambda: '{"a": "\U0001f600' + "a" * 20_000_000 + '"}', "which is not a recording of a face"),
     "long.csv": (lambda: "Timecode," + "JawOpen," * 1_000_000, "Line 1 of long.csv is no row of a table"),
-    "quotes.csv": (lambda: "Timecode,JawOpen\n" + '"\n","\n' * 1_000_000, "Line 3 of quotes.csv has 1 cells"),
+    "quotes.csv": (lambda: "Timecode,JawOpen\n" + '"\n","\n' * 1_000_000, "has 1800003 lines or more; cut it"),
+    "blank.csv": (lambda: "Timecode,JawOpen\n" + "\n" * 3_000_000, "has 1800003 lines or more; cut it"),
+    "times.csv": (lambda: "Timecode,JawOpen\n" + f"{'0' * 60_000}1,0\n" * 99, "The time of row 1 of times.csv"),
 }  # fmt: skip
 
 
@@ -103,9 +105,10 @@ def test_nothing_that_is_uploaded_grows(tmp_path: Path) -> None:
     for name, (content, messages) in TEXTS.items():
         (tmp_path / name).write_text(content(), encoding="utf-8")
         expected[name] = messages, messages
-    (tmp_path / "large.csv").touch()
-    os.truncate(tmp_path / "large.csv", 65_000_000)
-    expected["large.csv"] = ("is larger than 64 MB; cut it into shorter takes",) * 2
+    for name, megabytes in (("large.csv", 200), ("large.json", 70)):
+        (tmp_path / name).touch()
+        os.truncate(tmp_path / name, 1_000_000 * megabytes + 1)
+        expected[name] = (f"is larger than {megabytes} MB; cut it into shorter takes",) * 2
     expected["uneven.json"] = "RecordedCurves", expected["uneven.json"][1]
     no_recording = "is not a recording; save an npz with weights, names and fps"
     np.savez_compressed(tmp_path / "forty.npz", weights=np.zeros((40_000, 2), "f2"), names=NAMES, fps=30)

@@ -12,7 +12,7 @@ from curve_writers import CURVE_FILES, live_link_csv, nim_csv, omniverse_json, r
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memorytalker.face import curve_csv, curve_table
+from memorytalker.face import curve_csv, curve_json, curve_table
 from memorytalker.face.curve_files import CurveFileError, RecordedCurves, read_curves
 from memorytalker.face.head import ARKIT_NAMES
 from memorytalker.face.motion import FaceCurves
@@ -230,7 +230,8 @@ def test_length_and_size_are_found_before_anything_is_read(folder, monkeypatch) 
     for ending, write in CURVE_FILES.values():
         with pytest.raises(CurveFileError, match="lasts 1.0 s; cut it and its sound to at most 0.9 s"):
             read(folder, write(some()), ending, longest_seconds=0.9)
-    monkeypatch.setattr(curve_table, "LARGEST_TEXT", 100)
+    monkeypatch.setattr(curve_json, "LARGEST_JSON", 100)
+    monkeypatch.setattr(curve_csv, "LARGEST_CSV", 100)
     for kind in ("rows", "Live Link Face"):
         with pytest.raises(CurveFileError, match="is larger than 0 MB"):
             read(folder, CURVE_FILES[kind][1](some()), CURVE_FILES[kind][0])

@@ -17,6 +17,8 @@ from memorytalker.exports.livelink import LIVE_LINK, timecode, unreal_file_name
 from memorytalker.exports.take import ExportError, ExportFormat, Take
 from memorytalker.face.array_files import open_arrays
 from memorytalker.face.curve_files import read_curves
+from memorytalker.face.curve_json import LARGEST_PARSED, PARSED
+from memorytalker.face.curve_table import LARGEST_CSV, LARGEST_JSON, MOST_ROWS, MOST_VALUES
 from memorytalker.face.frame_rates import FRAME_RATES, at_frame_rate
 from memorytalker.face.head import ARKIT_NAMES
 from memorytalker.face.motion import FaceCurves
@@ -256,3 +258,26 @@ def test_progress_is_told_every_64_frames_and_cancelling_leaves_the_old_file(
     with pytest.raises(KeyboardInterrupt):
         form.write(dataclasses.replace(planted_take(131), progress=cancel), path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("form", "fps", "most"),
+    [(LIVE_LINK, 60, LARGEST_CSV), (CURVES_JSON, 30, LARGEST_JSON), (LAM_JSON, 30, LARGEST_JSON),
+     (OMNIVERSE_JSON, 30, LARGEST_JSON)],
+    ids=lambda value: getattr(value, "name", value),
+)  # fmt: skip
+def test_an_hour_of_any_form_is_no_larger_than_what_is_read(
+    tmp_path: Path, form: ExportFormat, fps: int, most: int
+) -> None:
+    take, frames = planted_take(1), 1_000
+    dense = np.random.default_rng(1).random((frames, 52)).astype(np.float32)  # every weight takes all its digits
+    path = tmp_path / f"a_1_b{form.suffix}"
+    form.write(dataclasses.replace(take, curves=FaceCurves(dense, ARKIT_NAMES, fps), fps=fps), path)
+    hours = 3600 * fps / frames
+    assert hours * path.stat().st_size < most
+    text = path.read_bytes()
+    if form is LIVE_LINK:
+        columns = text.split(b"\n", 1)[0].count(b",") + 1
+        assert 3600 * fps <= MOST_ROWS and 3600 * fps * columns <= MOST_VALUES
+    else:
+        assert hours * sum(each * text.count(mark) for mark, each in PARSED) < LARGEST_PARSED

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import csv
-import io
 from array import array
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from memorytalker.face.curve_table import (
+    LARGEST_CSV,
     MOST_ROWS,
     MOST_VALUES,
     CurveFileError,
     CurveTable,
+    check_bytes,
     check_size,
     encoding_of,
     listed,
     shape_columns,
-    text_bytes,
 )
 from memorytalker.face.timecodes import timecode_seconds
 
 #: The column of the times, in small letters: of "12:27:47:47.169" or of seconds.
 _TIME = "timecode"
-#: Letters of a line at the most.
-_LONGEST_LINE = 65_536
+#: What a line without any cell may hold: some tools write its commas, or quotes.
+_EMPTY = ',;" \t\n\v\f\x85\xa0'
+#: Letters of a time at the most, and of a line. Lines at the most: an empty one after each row.
+_LONGEST_TIME, _LONGEST_LINE, _MOST_LINES = 64, 65_536, 2 * MOST_ROWS + 2
 
 
 def read_csv(path: Path, name: str) -> CurveTable:
@@ -51,16 +55,23 @@ def read_csv(path: Path, name: str) -> CurveTable:
 
 def _rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the cells of each line that is not empty; a cell never spans lines."""
-    data = text_bytes(path, name)
-    with io.TextIOWrapper(io.BytesIO(data), encoding_of(data), newline=None) as file:
+    try:
+        with path.open("rb") as data:
+            encoding, size = encoding_of(data.read(2)), data.seek(0, 2)
+        file = path.open(encoding=encoding, newline=None)
+    except (OSError, ValueError):
+        raise CurveFileError(f"{name} cannot be opened; check that it may be read.") from None
+    with file:
+        check_bytes(name, size, LARGEST_CSV)
         number = 0
         while line := file.readline(_LONGEST_LINE + 1):
             number += 1
             if len(line) > _LONGEST_LINE or "\0" in line:
                 raise CurveFileError(f"Line {number} of {name} is no row of a table; export it again as CSV.")
-            cells = next(csv.reader((line,)), [])
-            if any(cell.strip() for cell in cells):
-                yield number, cells
+            if number > _MOST_LINES:
+                raise CurveFileError(f"{name} has {number} lines or more; cut it into takes, without empty lines.")
+            if line.strip(_EMPTY):
+                yield number, next(csv.reader((line,)), []) if '"' in line else line.rstrip("\n").split(",")
 
 
 def _time_column(name: str, header: list[str]) -> int:
@@ -82,6 +93,7 @@ def _columns(
     times: list[str] = []
     values = array("d")
     most = min(MOST_ROWS, MOST_VALUES // len(header))
+    picked = itemgetter(*used, used[0])  # one more, as of one column it would give a text and no tuple
     for number, cells in rows:
         if len(cells) != len(header):
             raise CurveFileError(
@@ -89,16 +101,24 @@ def _columns(
                 "or delete the line."
             )
         try:
-            values.extend([float(cells[column]) for column in used])
+            values.extend(map(float, picked(cells)[:-1]))
         except ValueError:
             column = next(column for column in used if not _is_number(cells[column]))
             raise CurveFileError(
                 f"Line {number} of {name} holds no number for {listed([header[column]])}; export it again."
             ) from None
         times.append(cells[time].strip())
+        if len(times[-1]) > _LONGEST_TIME:
+            _refuse_time(name, len(times))
         if len(times) > most:
             check_size(name, len(times), len(header))
     return times, values
+
+
+def _refuse_time(name: str, row: int) -> NoReturn:
+    raise CurveFileError(
+        f"The time of row {row} of {name} is neither hours:minutes:seconds:frames nor seconds; export it again."
+    )
 
 
 def _is_number(cell: str) -> bool:
@@ -113,8 +133,5 @@ def _seconds(name: str, times: list[str]) -> np.ndarray:
     """Parse times in seconds, as NVIDIA writes them."""
     for number, cell in enumerate(times):
         if not _is_number(cell):
-            raise CurveFileError(
-                f"The time of row {number + 1} of {name} is neither hours:minutes:seconds:frames nor seconds; export "
-                "it again."
-            )
+            _refuse_time(name, number + 1)
     return np.array([float(cell) for cell in times])

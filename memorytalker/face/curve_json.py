@@ -10,31 +10,32 @@ from typing import Any, NoReturn
 import numpy as np
 
 from memorytalker.face.curve_table import (
+    LARGEST_JSON,
     MOST_COLUMNS,
     CurveFileError,
     CurveTable,
+    check_bytes,
     check_size,
     checked_rate,
     encoding_of,
     listed,
     shape_columns,
     shape_named,
-    text_bytes,
 )
 
 #: Names of the time, in seconds, and of the shapes in a frame, in small letters.
 _TIMES, _SHAPES = ("time", "timestamp"), ("blendshapes", "weights")
 FORMS = '{"fps": 60, "names": [...], "weights": [[...]]} or {"fps": 60, "frames": [{"jawOpen": 0.1, ...}]}'
 #: Bytes that parsed JSON may take at the most, and about how many a bracket, a comma and a colon of it stand for.
-LARGEST_PARSED = 450_000_000
-_PARSED = ((b"{", 250), (b"[", 80), (b",", 60), (b":", 170))
+LARGEST_PARSED = 460_000_000
+PARSED = ((b"{", 250), (b"[", 80), (b",", 60), (b":", 170))
 #: Different names of values in the frames of a file at the most.
 _MOST_NAMES = 2_000
 
 
 def read_json(path: Path, name: str) -> CurveTable:
     """The table of the JSON file `path`, called `name` in messages. Raises CurveFileError in one sentence."""
-    data = _parsed(name, text_bytes(path, name))
+    data = _parsed(name, _bytes(path, name))
     if not isinstance(data, dict):
         _refuse(name, f"a {'list' if isinstance(data, list) else 'single value'}")
     if "weightMat" in data or "facsNames" in data:
@@ -57,13 +58,23 @@ def read_json(path: Path, name: str) -> CurveTable:
     return _table(name, shapes, values, _checked_times(name, times), fps, remarks)
 
 
+def _bytes(path: Path, name: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_JSON + 1)
+    except (OSError, ValueError):
+        raise CurveFileError(f"{name} cannot be opened; check that it may be read.") from None
+    check_bytes(name, len(data), LARGEST_JSON)
+    return data
+
+
 def _refuse(name: str, found: str) -> NoReturn:
     raise CurveFileError(f"{name} holds {found}, which is not a recording of a face; write {FORMS}.")
 
 
 def _parsed(name: str, data: bytes) -> Any:
     """Plain Python values, every number a float. What would grow too far is refused before it is parsed."""
-    if sum(bytes_each * data.count(mark) for mark, bytes_each in _PARSED) > LARGEST_PARSED:
+    if sum(bytes_each * data.count(mark) for mark, bytes_each in PARSED) > LARGEST_PARSED:
         raise CurveFileError(f"{name} holds more values than can be read at once; cut it into shorter takes.")
     try:
         text = data.decode(encoding_of(data))

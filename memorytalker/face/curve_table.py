@@ -14,8 +14,9 @@ from memorytalker.errors import InputError
 from memorytalker.face.head import ARKIT_NAMES
 from memorytalker.sound.decode import shown_name
 
-#: Bytes of a text file at the most: about a quarter of an hour of a phone's 60 rows a second.
-LARGEST_TEXT = 64_000_000
+#: Bytes of a file at the most. CSV is read line by line: an hour of a phone's 60 rows a second. JSON is held whole: an
+#: hour of 30 rows a second.
+LARGEST_CSV, LARGEST_JSON = 200_000_000, 70_000_000
 #: Numbers (rows times columns) at the most: an hour of 61 columns at 60 rows a second. Rows: an hour at 240. Columns.
 MOST_VALUES, MOST_ROWS, MOST_COLUMNS = 16_000_000, 900_000, 512
 #: Rows a second, from slow to fast, that recorded curves may have.
@@ -109,16 +110,10 @@ def listed(names: Iterable[str], most: int = 4) -> str:
     return ", ".join(shown) + (", ..." if len(names) > most else "") if names else "nothing"
 
 
-def text_bytes(path: Path, name: str) -> bytes:
-    """The whole of a text file. Raises CurveFileError if it is larger than `LARGEST_TEXT`, or no file."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST_TEXT + 1)
-    except (OSError, ValueError):
-        raise CurveFileError(f"{name} cannot be opened; check that it may be read.") from None
-    if len(data) > LARGEST_TEXT:
-        raise CurveFileError(f"{name} is larger than {LARGEST_TEXT // 1_000_000} MB; cut it into shorter takes.")
-    return data
+def check_bytes(name: str, size: int, largest: int) -> None:
+    """Raise CurveFileError for a file of more than `largest` bytes."""
+    if size > largest:
+        raise CurveFileError(f"{name} is larger than {largest // 1_000_000} MB; cut it into shorter takes.")
 
 
 def encoding_of(data: bytes) -> str:

@@ -7,6 +7,7 @@ frame number at the rate of the video, up to 23, 24 or 29, under the same name.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -50,17 +51,18 @@ def timecode_seconds(name: str, timecodes: Sequence[str]) -> tuple[np.ndarray, t
 
 def _fields(name: str, timecodes: Sequence[str]) -> np.ndarray:
     """Hours, minutes, seconds and frames (T, 4)."""
-    fields = np.empty((len(timecodes), 4))
+    fields = np.full((len(timecodes), 4), np.nan)
     for number, timecode in enumerate(timecodes):
         parts = timecode.replace(";", ":").split(":")  # a semicolon stands before frames that are counted with drops
-        try:
-            fields[number] = [float(part) for part in parts]
-        except ValueError:
-            fields[number] = np.nan
-        if len(parts) != 4 or not (fields[number] >= 0).all() or not (fields[number] < (24 * 100, 60, 60, 1000)).all():
-            raise CurveFileError(
-                f"The timecode of row {number + 1} of {name} cannot be read; export it as hours:minutes:seconds:frames."
-            )
+        with suppress(ValueError):
+            if len(parts) == 4:
+                fields[number] = [*map(float, parts)]
+    readable = ((fields >= 0) & (fields < (24 * 100, 60, 60, 1000))).all(axis=1)
+    if not readable.all():
+        raise CurveFileError(
+            f"The timecode of row {int(readable.argmin()) + 1} of {name} cannot be read; export it as "
+            "hours:minutes:seconds:frames."
+        )
     return fields
 
 
