@@ -145,7 +145,7 @@ def test_curves_without_a_shape_of_arkit_or_with_an_unknown_one_are_refused() ->
 def test_progress_is_told_and_can_cancel() -> None:
     told: list[tuple[int, int, str]] = []
     fit_visemes(held(np.zeros(52), 130), progress=lambda *report: told.append(report))
-    assert [done for done, _, _ in told] == [0, 64, 128] and {total for _, total, _ in told} == {130}
+    assert [done for done, _, _ in told] == [0, 64, 128, 130] and {total for _, total, _ in told} == {130}
 
     def cancel(done: int, total: int, stage: str) -> None:
         raise KeyboardInterrupt

@@ -142,7 +142,9 @@ def test_a_cancelled_export_leaves_nothing(take: Take, tmp_path: Path) -> None:
 
     steps: list[int] = []
 
-    def count(done: int, total: int, _: str) -> None:
+    def count(done: int, total: int, stage: str) -> None:
+        if stage == "visemes":  # which are found first
+            return
         steps.append(done)
         if len(steps) == 30 and len(list(tmp_path.iterdir())) == 1:
             raise Cancelled

@@ -25,7 +25,11 @@ def _write_curves(take: Take, path: Path) -> tuple[Path, ...]:
     }
     if take.memory is not None:
         arrays |= _memory(take.memory)
+    report = take.progress or (lambda *_: None)
+    frames = len(curves.weights)
+    report(0, frames, "export")
     write_whole(path, lambda part: np.savez_compressed(part, **arrays))  # type: ignore[arg-type]
+    report(frames, frames, "export")
     return (path,)
 
 

@@ -22,6 +22,7 @@ from memorytalker.exports.take import ExportError, ExportFormat, Take
 from memorytalker.face.motion import FaceCurves
 from memorytalker.face.visemes import VRM_PRESETS, fit_visemes, vrm_presets
 from memorytalker.files import write_whole
+from memorytalker.progress import Progress
 
 EXTENSION = "VRMC_vrm_animation"
 #: The five vowels of VRM, in the order of `vowel_weights`.
@@ -37,11 +38,12 @@ FULLY_OPEN, FULLY_WIDE = 0.5, 0.5
 BLOCK = 4096
 
 
-def vowel_weights(curves: FaceCurves) -> np.ndarray:
+def vowel_weights(curves: FaceCurves, progress: Progress | None = None) -> np.ndarray:
     """Find the vowels of VRM in curves of ARKit, by way of the 15 visemes.
 
     Args:
         curves: by ARKit's names.
+        progress: as of `fit_visemes`.
 
     Returns:
         (T, 5) float32 in [0, 1] in the order of `VOWELS`.
@@ -49,7 +51,7 @@ def vowel_weights(curves: FaceCurves) -> np.ndarray:
     Raises:
         VisemeError: curves of no shape that the shipped head has.
     """
-    return vrm_presets(fit_visemes(curves).curves.weights)
+    return vrm_presets(fit_visemes(curves, progress=progress).curves.weights)
 
 
 def expressions(
@@ -86,7 +88,7 @@ def expressions(
 def write_vrma(
     take: Take,
     path: Path,
-    vowels: Callable[[FaceCurves], np.ndarray] = vowel_weights,
+    vowels: Callable[[FaceCurves], np.ndarray] | None = None,
     presets: bool = True,
     custom: bool = True,
 ) -> tuple[Path, ...]:
@@ -95,7 +97,7 @@ def write_vrma(
     Args:
         take: with curves.
         path: the file to write.
-        vowels: as in `expressions`.
+        vowels: as in `expressions`; None: `vowel_weights`.
         presets: as in `expressions`.
         custom: as in `expressions`.
 
@@ -105,6 +107,7 @@ def write_vrma(
     Raises:
         ExportError: a take without curves, or with none that the format can hold, or one too long for the format.
     """
+    vowels = functools.partial(vowel_weights, progress=take.progress) if vowels is None else vowels
     found = expressions(take.need_curves(), vowels, presets, custom)
     builder = GlbBuilder()
     document = _document(builder, take, *found)

@@ -153,6 +153,8 @@ def _on_simplex(triangle: np.ndarray, targets: np.ndarray, progress: Progress | 
         if progress is not None and frame % _REPORTED == 0:
             progress(frame, len(targets), "visemes")
         fitted[frame] = nnls(system, np.append(target, strict))[0]
+    if progress is not None:
+        progress(len(targets), len(targets), "visemes")
     return fitted / fitted.sum(1, keepdims=True)
 
 
