@@ -111,7 +111,7 @@ class CurveChanges(TypedDict, total=False):
 
 
 #: Gains of one curve, and strengths of half a face, go from 0 to this.
-STRONGEST = 4.0
+STRONGEST = 4
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ def test_a_forgotten_order_cannot_change_what_is_meant(tiny_talker: Talker) -> N
 def test_keywords_are_fields_and_typed_as_they_are() -> None:
     hints = typing.get_type_hints(AnimateOptions)
     assert typing.get_type_hints(AnimateChanges) == hints and list(hints) == list(FIELDS)
+    assert typing.get_type_hints(CurveChanges) == typing.get_type_hints(CurveOptions)
     assert AnimateOptions(seed=3).changed(expression=True) == AnimateOptions(seed=3, expression=True)
     with pytest.raises(TypeError, match="no option expresion; an animation has identity, style_blend, expr"):
         AnimateOptions().changed(expresion=True)
