@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from memorytalker.batch import commands as batch
 from memorytalker.comparison import commands as comparison
 from memorytalker.corpus import commands as corpus
 from memorytalker.datasets import commands as datasets
@@ -20,7 +21,6 @@ from memorytalker.errors import InputError, MemoryTalkerError
 from memorytalker.evaluation import commands as evaluation
 from memorytalker.experiments import commands as experiments
 from memorytalker.exports import commands as exports
-from memorytalker.exports.registry import FORMATS
 from memorytalker.extras import missing_extra
 from memorytalker.flags import add_flags, from_flags
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
@@ -109,7 +109,7 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
     )
     add_flags(parser, AnimateOptions)
     add_curves(parser)
-    parser.add_argument("--head", type=Path, metavar="MESH", help=".ply or .obj of the head that the weights move")
+    exports.add_head(parser)
     parser.add_argument(
         "--data", type=Path, metavar="FOLDER", help="data set folder with neutral faces; a mesh in it is used"
     )
@@ -151,12 +151,15 @@ def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
     """Find the head that the chosen weights move. Raises HeadError if it must be `drawn` and its mesh is missing."""
     from memorytalker.face.mesh_files import find_mesh, head_for
     from memorytalker.face.motion_space import space_of
+    from memorytalker.face.own_head import load_own_head
     from memorytalker.weights import find_weights, read_manifest
 
     config = read_manifest(find_weights(chosen.weights)).model
     count = space_of(config.basis, config.coordinates).vertex_count
     if chosen.data is None:
-        return head_for(count, chosen.head, drawn=drawn)
+        if chosen.head is not None:
+            return load_own_head(chosen.head, count, chosen.mapping)
+        return head_for(count, drawn=drawn)
     from memorytalker.datasets.opening import open_dataset
 
     dataset = open_dataset(chosen.data)
@@ -183,7 +186,7 @@ def run_animate(chosen: argparse.Namespace) -> None:
     talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device, head)
     with progress_bar() as progress:
         animation = talker.animate(waveform, style, options=options, progress=progress)
-        for remark in remarks_on(animation, style):
+        for remark in (*remarks_on(animation, style), *exports.head_remarks(animation.head)):
             print(f"memorytalker: {remark}", file=sys.stderr)
         animation = animation.adjusted(curves)
         for path, each in outputs:
@@ -212,43 +215,19 @@ def run_formats(chosen: argparse.Namespace) -> None:
 
 def add_batch(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `batch`."""
-    parser.add_argument("source", type=Path, help="a folder of sounds, or a text file with one path per line")
-    parser.add_argument("out", type=Path, help="output folder; a batch that was broken off is continued there")
-    parser.add_argument(
-        "--format", action="append", required=True, choices=[each.name for each in FORMATS], metavar="NAME",
-        help="format to write, may be given several times; 'memorytalker formats' lists them",
-    )  # fmt: skip
-    parser.add_argument(
-        "--style", default=SELF, metavar="SOUND",
-        help=f"speaking style: '{SELF}' (each clip's own voice), '{NEUTRAL}', or a sound file (default: {SELF})",
-    )  # fmt: skip
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="worker processes (default: %(default)s)")
-    parser.add_argument("--retry", action="store_true", help="do clips again that ended in an error last time")
-    parser.add_argument(
-        "--ray", nargs="?", const="local", metavar="ADDRESS",
-        help="spread the clips over Ray: on this machine, or on the cluster of ADDRESS, which must see all files",
-    )  # fmt: skip
+    batch.add_batch(parser)
     add_flags(parser, AnimateOptions)
     add_curves(parser)
-    parser.add_argument("--head", type=Path, metavar="FILE", help="a head of your own: .glb, .gltf or .vrm")
+    exports.add_head(parser)
     add_talker(parser)
     add_render(parser)
 
 
 def run_batch(chosen: argparse.Namespace) -> int:
     """Animate a folder or a list of sounds; bad input if a clip could not be used."""
-    from memorytalker import batch
-
-    settings = batch.BatchSettings(
-        chosen.out, tuple(dict.fromkeys(chosen.format)), {SELF: batch.OWN}.get(chosen.style, chosen.style),
-        chosen.weights, None if chosen.device == "auto" else chosen.device, chosen.head, chosen.fps,
-        from_flags(AnimateOptions, chosen), from_flags(CurveOptions, chosen), render_options(chosen),
-    )  # fmt: skip
-    clips = batch.find_clips(chosen.source)
+    device = None if chosen.device == "auto" else chosen.device
     with progress_bar() as progress:
-        reports = batch.run_batch(clips, settings, chosen.jobs, chosen.retry, chosen.ray, progress)
-    print(f"{chosen.out}: {batch.summary(reports)}.")
-    return BAD_INPUT if any(report.error for report in reports) else DONE
+        return DONE if batch.run_batch(chosen, device, render_options(chosen), progress) else BAD_INPUT
 
 
 # page, bench and doctor

@@ -22,6 +22,7 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
         "sklearn": "train",
         "tensorboard": "train",
         "pxr": "usd",
+        "ray": "ray",
     }
 )
 

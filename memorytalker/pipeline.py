@@ -22,11 +22,12 @@ from memorytalker.config import ModelConfig
 from memorytalker.errors import InputError
 from memorytalker.exports.take import Provenance
 from memorytalker.face.expression import Expression, missing_shapes
-from memorytalker.face.head import HeadMesh
-from memorytalker.face.head_motion import HeadMotion
+from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.face.head_motion import HeadMotion, motion_of_curves
 from memorytalker.face.mesh_files import expected_mesh, head_for
 from memorytalker.face.motion import FaceCurves, silence_gain
 from memorytalker.face.motion_space import space_of
+from memorytalker.face.own_head import load_own_head
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.progress import Progress
@@ -56,7 +57,8 @@ class Talker:
 
     Args:
         model: the network; it is moved to the device and set to evaluation mode.
-        head: the mesh that the network moves; `mesh_files.head_for` finds it by number of vertices.
+        head: the mesh that the network moves (`mesh_files.head_for` finds it by number of vertices), or one of the
+            user's own with morph targets (`own_head.load_own_head`), which curves move.
         device: a torch device or its name: "cpu", "cuda" or "mps".
         model_digest: sha256 of the weights, which exported files name; "" if it is not known.
 
@@ -70,7 +72,8 @@ class Talker:
     ) -> None:
         config = model.config
         self.space = space_of(config.basis, config.coordinates)
-        if self.space.vertex_count != head.vertex_count:
+        rigged = head.rig is not None and bool(self.space.shapes)
+        if not rigged and self.space.vertex_count != head.vertex_count:
             raise TalkerError(
                 f"These weights move {self.space.vertex_count} vertices but the head has {head.vertex_count}; "
                 f"give the head of {expected_mesh(self.space.vertex_count)}, or weights for this head."
@@ -81,31 +84,36 @@ class Talker:
         self.device = torch.device(device)
         self.model = model.to(self.device).eval()
         self.head = head
+        self._base = load_head() if rigged else None  # the head whose motion is carried over to one of the user's own
         self.model_digest = model_digest
 
     @classmethod
     def from_pretrained(
-        cls, source: str | Path | None = None, device: str | None = None, head: HeadMesh | None = None
+        cls, source: str | Path | None = None, device: str | None = None, head: HeadMesh | str | Path | None = None
     ) -> Talker:
         """Load weights, and the head they move.
 
         Args:
             source: a weights folder, or owner/name@commit on the model hub; None: the shipped open model.
             device: "cuda", "mps" or "cpu"; None: the first of these that is available.
-            head: the mesh that the weights move (`mesh_files.load_mesh_head` reads one); None: the shipped head.
+            head: a head, or the file of one: .glb, .gltf or .vrm with morph targets, or .ply or .obj in the vertex
+                order of the mesh that the weights move; None: the shipped head.
 
         Returns:
             A talker.
 
         Raises:
             WeightsError: missing or damaged weights.
-            HeadError: these weights do not fit the shipped head.
+            HeadError: these weights do not fit the shipped head, or the head's file cannot be used.
             TalkerError: these weights do not fit `head`, or the device is not available.
         """
         folder = find_weights(source)
         model, digest = load_weights(folder), read_manifest(folder).sha256
+        count = space_of(model.config.basis, model.config.coordinates).vertex_count
         if head is None:
-            head = head_for(space_of(model.config.basis, model.config.coordinates).vertex_count)
+            head = head_for(count)
+        elif not isinstance(head, HeadMesh):
+            head = load_own_head(head, count)
         return cls(model, head, choose_device(device), digest)
 
     @property
@@ -240,7 +248,7 @@ class Talker:
         """
         weights = torch.tensor(self.style_of(style_weights), device=self.device)
         coordinates = self.model.slot_coordinates(self.config.slot_index(slot), weights).cpu().numpy()
-        return self.head.template + self.space.offsets(coordinates[None])[0]
+        return self._on(self.head, coordinates[None])[0]
 
     def _motion(
         self, chunks: Iterable[np.ndarray], style: np.ndarray | None, blend: float, head: HeadMesh, layers: _Layers
@@ -255,8 +263,13 @@ class Talker:
         tracked = layers.track(itertools.chain([first], windows))
         for frame, coordinates, address in faded_motion(self.model, tracked, given):
             coordinates, expression = layers.apply(frame, coordinates)
-            motion = HeadMotion(head, self.space, coordinates, self.config.fps, expression)
+            motion = self._on(head, coordinates, expression)
             yield MotionPiece(frame, motion, address, weights)
+
+    def _on(self, head: HeadMesh, coordinates: np.ndarray, expression: FaceCurves | None = None) -> HeadMotion:
+        """Move a head by coordinates (t, K). A head of the user's own is moved by the curves that they make."""
+        motion = HeadMotion(self._base or head, self.space, coordinates, self.config.fps, expression)
+        return motion if self._base is None else motion_of_curves(head, motion.curves)
 
     def _provenance(self, sound: Any, style: Any, options: AnimateOptions, head: HeadMesh) -> Provenance:
         return Provenance(
@@ -272,7 +285,7 @@ class Talker:
 
     def _layers(self, options: AnimateOptions) -> _Layers:
         fps, close = self.config.fps, options.close_in_silence
-        if options.expression and missing_shapes(self.head):
+        if options.expression and missing_shapes(self._base or self.head):
             raise TalkerError(
                 "This head has no blendshapes for eyes and brows; leave expression off, or use the shipped head."
             )

@@ -145,3 +145,53 @@ def build(
 def write(path: Path, glb: Glb | bytes) -> Path:
     path.write_bytes(glb if isinstance(glb, bytes) else glb.bytes())
     return path
+
+
+#: Own names of a VRM head's morph targets, by the ARKit shape that each looks like here.
+VRM_TARGETS = {
+    "jawOpen": "Fcl_MTH_A", "mouthSmileLeft": "Fcl_MTH_I", "mouthPucker": "Fcl_MTH_U", "mouthStretchLeft": "Fcl_MTH_E",
+    "mouthFunnel": "Fcl_MTH_O", "eyeBlinkLeft": "Fcl_EYE_L", "eyeBlinkRight": "Fcl_EYE_R", "browInnerUp": "sleepy",
+}  # fmt: skip
+#: VRM's expression -> own name and weight.
+VRM_BINDS = {
+    "aa": ("Fcl_MTH_A", 0.8), "ih": ("Fcl_MTH_I", 1.0), "ou": ("Fcl_MTH_U", 1.0), "ee": ("Fcl_MTH_E", 1.0),
+    "oh": ("Fcl_MTH_O", 1.0), "blinkLeft": ("Fcl_EYE_L", 1.0), "blinkRight": ("Fcl_EYE_R", 0.9),
+}  # fmt: skip
+_OLD = {"aa": "a", "ih": "i", "ou": "u", "ee": "e", "oh": "o", "blinkLeft": "blink_l", "blinkRight": "blink_r"}
+
+
+def vrm_head(version: int, custom: Mapping[str, str] | None = None) -> Glb:
+    """A head with the expressions of VRM 1 or 0, and with `custom` expressions: name -> own name of the target."""
+    given = pieces()
+    if version == 0:  # looks towards -z
+        half = np.float32([-1, 1, -1])
+        given = tuple(
+            Piece(one.name, one.vertices * half, one.faces, one.uv, {k: v * half for k, v in one.shapes.items()})
+            for one in given
+        )
+    glb = build(VRM_TARGETS, given)
+    own = list(VRM_TARGETS.values())
+    meshes = range(len(given))
+    wanted = {**VRM_BINDS, **{name: (target, 1.0) for name, target in (custom or {}).items()}}
+    if version == 1:
+        each = {
+            name: {"morphTargetBinds": [{"node": k, "index": own.index(target), "weight": weight} for k in meshes]}
+            for name, (target, weight) in wanted.items()
+        }
+        preset = {name: one for name, one in each.items() if name in VRM_BINDS}
+        rest = {name: one for name, one in each.items() if name not in VRM_BINDS}
+        glb.document["extensions"] = {
+            "VRMC_vrm": {"specVersion": "1.0", "expressions": {"preset": preset, "custom": rest}}
+        }
+    else:
+        groups = [
+            {
+                "name": name.upper() if name in _OLD else name,
+                "presetName": _OLD.get(name, "unknown"),
+                "binds": [{"mesh": k, "index": own.index(target), "weight": 100 * weight} for k in meshes],
+            }
+            for name, (target, weight) in wanted.items()
+        ]
+        glb.document["extensions"] = {"VRM": {"blendShapeMaster": {"blendShapeGroups": groups}}}
+    glb.document["extensionsUsed"] = list(glb.document["extensions"])
+    return glb

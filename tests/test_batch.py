@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from memorytalker import batch, cli
-from memorytalker.batch import MANIFEST, BatchClip, BatchError, BatchSettings, find_clips, run_batch, run_clip
+from memorytalker import cli
+from memorytalker.batch import run
+from memorytalker.batch.clip_run import BatchSettings, ClipReport, run_clip
+from memorytalker.batch.clips import BatchClip, BatchError, find_clips
+from memorytalker.batch.run import MANIFEST, run_batch
 from memorytalker.options import AnimateOptions, CurveOptions
 from memorytalker.sound.decode import Waveform, write_wav
 
@@ -126,15 +129,15 @@ def test_processes_give_the_same_files(sounds: Path, tmp_path: Path, tiny_weight
         assert path.read_bytes() == (two / path.relative_to(one)).read_bytes()
 
 
-def die(clip: BatchClip, wanted: BatchSettings) -> batch.ClipReport:
+def die(clip: BatchClip, wanted: BatchSettings) -> ClipReport:
     """What a sound that takes too much memory does to its process."""
     if clip.name == "b":
         os.kill(os.getpid(), signal.SIGKILL)
-    return batch.ClipReport(clip.name, str(clip.sound), "f")
+    return ClipReport(clip.name, str(clip.sound), "f")
 
 
 def test_a_process_that_dies_costs_its_clip_alone(sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(batch, "run_clip", die)
+    monkeypatch.setattr(run, "run_clip", die)
     many = [*find_clips(sounds), *(BatchClip(f"more{k}", sounds / "a.wav") for k in range(6))]
     reports = run_batch(many, BatchSettings(tmp_path / "out", ("livelink",)), jobs=2)
     assert [report.name for report in reports if report.error] == ["b"] and len(reports) == 9

@@ -70,6 +70,7 @@ def test_the_stage_says_units_axes_time_and_provenance(take: Take, file: Path) -
     stage = Usd.Stage.Open(str(file))
     assert UsdGeom.GetStageUpAxis(stage) == "Y" and UsdGeom.GetStageMetersPerUnit(stage) == 1.0
     assert stage.GetTimeCodesPerSecond() == stage.GetFramesPerSecond() == 25.0
+    assert stage.HasAuthoredMetadata("timeCodesPerSecond") and stage.HasAuthoredTimeCodeRange()
     assert (stage.GetStartTimeCode(), stage.GetEndTimeCode()) == (0, COUNT - 1)
     assert stage.GetDefaultPrim().IsA(UsdSkel.Root)
     told = stage.GetRootLayer().customLayerData["memorytalker"]
@@ -160,6 +161,8 @@ def test_curves_go_by_name_and_strange_names_and_still_shapes_are_kept(take: Tak
     assert not faults(stage)
     for number in range(3):
         np.testing.assert_allclose(deformed(stage, number), frames[number], atol=1e-5)
+    still = UsdSkel.BlendShape.Get(stage, "/Head/Skin/still")
+    assert len(still.GetPointIndicesAttr().Get()) == 1 and np.array(still.GetOffsetsAttr().Get()).tolist() == [[0] * 3]
     assert tuple(UsdSkel.BindingAPI(stage.GetPrimAtPath("/Head/Skin")).GetBlendShapesAttr().Get()) == names
 
 

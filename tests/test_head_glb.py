@@ -9,6 +9,7 @@ import numpy as np
 from glb_reader import read_glb
 
 from memorytalker.face.head import ARKIT_NAMES, HEAD_FOLDER, load_head
+from memorytalker.face.visemes import VISEME_CURVES, viseme_recipe
 from tools.head import glb as gift
 from tools.head.store import record
 
@@ -41,10 +42,11 @@ def test_a_digest_is_replaced_or_added_in_its_order(tmp_path: Path) -> None:
     record(tmp_path / "absent.md", "x", new)
 
 
-def test_a_pose_moves_both_sides_by_its_weights() -> None:
+def test_the_visemes_are_the_poses_of_the_recipe() -> None:
     head = load_head()
     targets = gift.viseme_targets(head)
     assert set(targets) == VISEMES and not targets["viseme_sil"].any()
-    both = head.blendshape("mouthUpperUpLeft") + head.blendshape("mouthUpperUpRight")
-    rolled = 0.8 * (head.blendshape("mouthRollLower") + head.blendshape("mouthRollUpper"))
-    np.testing.assert_allclose(targets["viseme_PP"], rolled + 0.3 * both, atol=1e-6)
+    recipe = viseme_recipe(head.blendshape_names)
+    assert recipe[1].any()
+    for row, name in zip(recipe, VISEME_CURVES, strict=True):
+        np.testing.assert_allclose(targets[name], np.tensordot(row, head.blendshapes, 1), atol=1e-6)

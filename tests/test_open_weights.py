@@ -12,6 +12,7 @@ import pytest
 from memorytalker import Talker, load_waveform
 from memorytalker.config import to_dict
 from memorytalker.evaluation.metrics import lip_gap
+from memorytalker.face.head_motion import motion_of_curves
 from memorytalker.phones import ENGLISH
 from memorytalker.training.audio_to_curves import curve_regressor_for
 from memorytalker.training.open_recipe import OPEN_RECIPE, read_recipe
@@ -110,6 +111,27 @@ def test_long_sound_keeps_its_mouth_moving_across_windows(talker: Talker) -> Non
     meetings = [bends[round(start * 30) - 2 : round((start + fade) * 30)] for start in np.arange(step, 30, step)]
     assert len(meetings) == 2
     assert np.concatenate(meetings).max() < 1.1 * sharpest.max(), "no jump where windows meet"
+
+
+def test_curves_lose_little_of_the_predicted_motion(talker: Talker) -> None:
+    """The figures of README and docs/exports.md, on the example clips."""
+    mean, largest, lips = [], [], talker.head.regions["lips"]
+    for clip in sorted((ROOT / "assets" / "speech").glob("*.wav")):
+        animation = talker.animate(clip)
+        made = motion_of_curves(talker.head, animation.curves)
+        far = 1000 * np.linalg.norm(made.at(lips) - animation.motion.at(lips), axis=2)
+        assert animation.lip_residual_mm == pytest.approx(far.max(), abs=2e-3)
+        mean.append(far.mean())
+        largest.append(far.max())
+    assert max(mean) < 0.025 and max(largest) < 0.2
+
+
+def test_another_frame_rate_and_back_changes_the_lips_little(talker: Talker) -> None:
+    lips = talker.head.regions["lips"]
+    motion = talker.animate(ROOT / "assets" / "speech" / "man_dove.wav").motion.resample(24)
+    for fps in (48, 50, 60):
+        back = motion.resample(fps).resample(24)
+        assert 1000 * np.linalg.norm(back.at(lips) - motion.at(lips), axis=2).max() < 0.2
 
 
 def test_the_recipe_names_every_figure_of_the_shipped_model() -> None:

@@ -34,6 +34,18 @@ def test_first_python_example_runs_as_written(tmp_path: Path) -> None:
     assert (tmp_path / "talk.mp4").stat().st_size > 50_000
 
 
+def test_the_example_of_files_for_other_programs_runs_as_written(tmp_path: Path) -> None:
+    if not (ROOT / "weights" / "open" / "config.json").is_file():
+        pytest.skip("weights/open is not in this checkout")
+    code = next(block for block in blocks("python") if "visemes.json" in block)
+    assert len(code.strip().splitlines()) <= 11
+    code = code.replace('"assets/', f'"{ROOT.as_posix()}/assets/')
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    made = {path.name for path in tmp_path.iterdir()}
+    assert made == {"talk.csv", "talk.glb", "talk_sound.wav", "visemes.json", "talk.vrma", "stronger.csv"}
+
+
 def test_attributes_named_exist() -> None:
     from memorytalker import Animation, Talker
 
@@ -62,7 +74,8 @@ def test_flags_in_the_examples_are_accepted() -> None:
             assert all(flag in help_text for flag in flags)
             from memorytalker.face.head import load_head
 
-            assert re.search(r"--identity (\S+)", line).group(1) in load_head().identities
+            for identity in re.findall(r"--identity (\S+)", line):
+                assert identity in load_head().identities
 
 
 def test_files_named_exist() -> None:
@@ -104,3 +117,11 @@ def test_the_sums_listed_beside_assets_are_those_of_the_files() -> None:
         if hashlib.sha256((readme.parent / name).read_bytes()).hexdigest() != digest
     ]
     assert not wrong, wrong
+
+
+def test_the_table_of_formats_is_that_of_the_registry() -> None:
+    from memorytalker.exports.registry import FORMATS
+
+    text = (ROOT / "docs" / "exports.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \| `([^`]+)` \| (.+?) \| (.+?) \|$", text, re.MULTILINE)
+    assert rows == [(each.suffix, each.name, each.title, each.summary) for each in FORMATS]

@@ -296,6 +296,18 @@ def test_a_triangle_that_turns_round_once_is_drawn() -> None:
     assert len(surface.cut(surface.seen(vertices[None], eye))) == 4
 
 
+def test_what_any_frame_shows_is_what_single_frames_show(head: HeadMesh) -> None:
+    """Also where most of the head is still, or moves only after the first frame."""
+    eye = np.array(scene.frame_head(head, SMALL).position)
+    surface = Surface(head.faces, head.template, 0.006)
+    turned = head.template * np.float32([-1, 1, -1])
+    frames = np.stack([head.template, head.template, curve(head, jawOpen=0.9, mouthRollLower=1.0), head.template])
+    frames[3, ::40] = turned[::40]
+    alone = np.any([surface.seen(frame[None], eye) for frame in frames], axis=0)
+    np.testing.assert_array_equal(surface.seen(frames, eye), alone)
+    assert alone.sum() > surface.seen(frames[:1], eye).sum()
+
+
 def test_what_is_covered_is_dark() -> None:
     """A plate over the middle of a floor: dark below, light at the rim; the plate itself sees everything."""
 

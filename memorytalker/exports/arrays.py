@@ -68,14 +68,14 @@ def _described(take: Take) -> str:
 
 
 CURVES_NPZ = ExportFormat(
-    name="npz",
+    name="npz-curves",
     suffix=".npz",
     title="Face curves (numpy)",
     summary="numpy, and this program again; vertices for a head without blendshapes.",
     write=_write_curves,
 )
 VERTICES_NPZ = ExportFormat(
-    name="npz-vertices",
+    name="npz",
     suffix=".npz",
     title="Vertices of every frame (numpy)",
     summary="numpy: all vertices in metres; large.",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from memorytalker.exports.registry import FORMATS, choose_format
 from memorytalker.exports.saving import check_path
 from memorytalker.exports.take import ExportError, ExportFormat, Provenance
+from memorytalker.face.head import HeadMesh
 from memorytalker.flags import from_flags
 from memorytalker.options import CurveOptions, RenderOptions
 from memorytalker.progress import Progress
@@ -69,7 +69,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     add_outputs(parser, "default: CURVES.glb, here")
     parser.add_argument("--sound", type=Path, metavar="FILE", help="its sound, which begins with the first frame")
     parser.add_argument("--identity", metavar="NAME", help="whose face the shipped head takes; 'doctor' lists them")
-    parser.add_argument("--head", type=Path, metavar="FILE", help="a head of your own: .glb, .gltf or .vrm")
+    add_head(parser)
     parser.add_argument("--curves-fps", type=float, metavar="FPS", help="frames a second of curves that do not say it")
 
 
@@ -105,14 +105,38 @@ def run_export(chosen: argparse.Namespace, render: RenderOptions, fps: float | N
         save_motion(
             motion, path, each.name, provenance=provenance, waveform=waveform, fps=fps, render=render, progress=progress
         )
-    return [*recorded.remarks, *(() if waveform is None else waveform.remarks)]
+    return [*recorded.remarks, *(() if waveform is None else waveform.remarks), *head_remarks(head)]
 
 
-def export_head(chosen: argparse.Namespace) -> Any:
+def add_head(parser: argparse.ArgumentParser) -> None:
+    """Add the flags for a head of the user's own."""
+    parser.add_argument(
+        "--head", type=Path, metavar="FILE",
+        help="a head of your own: .glb, .gltf or .vrm with blendshapes, or .ply or .obj in the head's vertex order",
+    )  # fmt: skip
+    parser.add_argument(
+        "--mapping", type=Path, metavar="FILE",
+        help='JSON that names the blendshapes of --head: {"their name": "jawOpen"} or {"their name": {"jawOpen": 0.8}}',
+    )  # fmt: skip
+
+
+def head_remarks(head: HeadMesh) -> tuple[str, ...]:
+    """Say what a head of the user's own lacks, and what was decided while it was read."""
+    from memorytalker.face.rigged_head import describe_missing
+
+    if head.rig is None:
+        return ()
+    lacks = describe_missing(head)
+    return (*head.rig.remarks, *((lacks,) if lacks else ()))
+
+
+def export_head(chosen: argparse.Namespace) -> HeadMesh:
     """Load the head that curves move. Raises HeadError."""
     from memorytalker.face.head import load_head
+    from memorytalker.face.own_head import load_own_head
 
-    head = load_head()
+    shipped = load_head()
+    head = shipped if chosen.head is None else load_own_head(chosen.head, shipped.vertex_count, chosen.mapping)
     return head if chosen.identity is None else head.with_identity(chosen.identity)
 
 

@@ -8,6 +8,8 @@ from memorytalker.exports.arkit_json import CURVES_JSON, LAM_JSON, OMNIVERSE_JSO
 from memorytalker.exports.arrays import CURVES_NPZ, VERTICES_NPZ
 from memorytalker.exports.gltf import GLTF
 from memorytalker.exports.livelink import LIVE_LINK
+from memorytalker.exports.objects import OBJ
+from memorytalker.exports.pointcache import PC2
 from memorytalker.exports.take import ExportError, ExportFormat
 from memorytalker.exports.usd import USDA, USDC
 from memorytalker.exports.video import MP4, WEBM
@@ -17,7 +19,8 @@ from memorytalker.exports.vrma import VRMA, VRMA_PERFECT_SYNC
 #: Every format. Of formats with the same suffix the first is the default.
 FORMATS: tuple[ExportFormat, ...] = (
     MP4, WEBM, LIVE_LINK, CURVES_JSON, LAM_JSON, OMNIVERSE_JSON, VISEME_LIST, VISEME_CURVES_JSON, TALKING_HEAD,
-    RHUBARB_JSON, RHUBARB_TSV, GLTF, VRMA, VRMA_PERFECT_SYNC, USDA, USDC, CURVES_NPZ, VERTICES_NPZ,
+    RHUBARB_JSON, RHUBARB_TSV, GLTF, VRMA, VRMA_PERFECT_SYNC, USDA, USDC, PC2, OBJ, VERTICES_NPZ,
+    CURVES_NPZ,
 )  # fmt: skip
 
 

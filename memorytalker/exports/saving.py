@@ -65,8 +65,10 @@ def save_motion(
 
 def check_path(path: Path) -> None:
     """Raise ExportError unless `path` names a file in a folder that exists."""
-    if path.is_dir() or not path.parent.is_dir():
-        raise ExportError(f"{path} cannot be written; name a file in a folder that exists.")
+    if path.is_dir():
+        raise ExportError(f"{path} is a folder; name a file in it.")
+    if not path.parent.is_dir():
+        raise ExportError(f"There is no folder {path.parent}; make it first.")
 
 
 def _take(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
 from memorytalker.errors import InputError
+from memorytalker.face.frames import Frames
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
 from memorytalker.options import RenderOptions
@@ -20,16 +20,6 @@ from memorytalker.version import VERSION
 
 class ExportError(InputError):
     """Motion that cannot be exported as asked; the message is one plain sentence that names the remedy."""
-
-
-class Frames(Protocol):
-    """The vertices of a moving head: a sequence of T frames (V, 3) float32 in metres, computed when asked for."""
-
-    def __len__(self) -> int: ...  # noqa: D105
-
-    def __getitem__(self, span: slice) -> np.ndarray: ...  # noqa: D105
-
-    def __iter__(self) -> Iterator[np.ndarray]: ...  # noqa: D105
 
 
 @dataclass(frozen=True)

@@ -151,12 +151,12 @@ def _add_extent(stage: Any, take: Take) -> None:
     """The box around the head in all frames."""
     from pxr import UsdSkel
 
-    low, high = take.head.template.min(axis=0), take.head.template.max(axis=0)
+    low = high = take.head.template
     for number, block in enumerate(blocks(take.frames)):
-        low, high = np.minimum(low, block.min(axis=(0, 1))), np.maximum(high, block.max(axis=(0, 1)))
+        low, high = np.minimum(low, block.min(axis=0)), np.maximum(high, block.max(axis=0))
         if take.progress is not None:
             take.progress(min((number + 1) * BLOCK, len(take.frames)), len(take.frames), STAGE)
-    UsdSkel.Root.Get(stage, ROOT).CreateExtentAttr(_vectors(np.stack([low, high])))
+    UsdSkel.Root.Get(stage, ROOT).CreateExtentAttr(_vectors(np.stack([low.min(axis=0), high.max(axis=0)])))
 
 
 def _prim_names(names: Iterable[str]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from memorytalker.exports.arkit_json import curve_members
 from memorytalker.exports.take import ExportFormat, Take
 from memorytalker.exports.text import number, provenance, write_json
+from memorytalker.face.head import load_head
 from memorytalker.face.visemes import VisemeCue, VisemeFit, fit_visemes, viseme_cues
 from memorytalker.files import write_whole
 
@@ -29,8 +30,9 @@ _UNITS: Mapping[str, str] = MappingProxyType({"t": "seconds", "d": "seconds", "l
 
 
 def _found(take: Take) -> tuple[VisemeFit, list[VisemeCue]]:
-    fit = fit_visemes(take.need_curves(), progress=take.progress)
-    return fit, list(viseme_cues(fit.curves))
+    curves, head = take.need_curves(), load_head()
+    fit = fit_visemes(curves, head, take.progress)
+    return fit, list(viseme_cues(fit.curves, head))
 
 
 def _written(path: Path, members: Mapping[str, Any]) -> tuple[Path, ...]:

@@ -143,6 +143,10 @@ class HeadMotion:
         expressions = [piece.expression for piece in pieces if piece.expression is not None]
         if len(pieces) == 1:
             return first
+        driving = [piece.driving for piece in pieces if piece.driving is not None]
+        if driving:
+            weights = np.concatenate([one.weights for one in driving])
+            return motion_of_curves(first.head, FaceCurves(weights, driving[0].names, first.fps))
         together = (
             FaceCurves(np.concatenate([one.weights for one in expressions]), expressions[0].names, first.fps)
             if expressions

@@ -35,6 +35,7 @@ class RigMaterial:
         repeat: whether the texture repeats (True) or its border goes on, across and down.
         cutoff: opacity below which a point is not drawn; 0: all are. Points of blended materials are drawn in full
             where they are more than half opaque.
+        two_sided: whether its triangles are seen from behind, too.
     """
 
     name: str = ""
@@ -42,6 +43,7 @@ class RigMaterial:
     image: int | None = None
     repeat: tuple[bool, bool] = (True, True)
     cutoff: float = 0.0
+    two_sided: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +109,9 @@ def material_of(file: GltfFile, part: ScenePart) -> tuple[RigMaterial, np.ndarra
     mode = found.get("alphaMode", "OPAQUE")
     cutoff = {"MASK": _number(found.get("alphaCutoff"), 0.5), "BLEND": 0.5}.get(str(mode), 0.0)
     name = str(found.get("name", ""))[:100]
-    return RigMaterial(name, _color(color), image, repeat, cutoff), bare if uv is None else uv
+    return RigMaterial(
+        name, _color(color), image, repeat, cutoff, found.get("doubleSided") is True
+    ), bare if uv is None else uv
 
 
 def kind_of(part: ScenePart, material: RigMaterial) -> str:

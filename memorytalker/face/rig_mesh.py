@@ -185,8 +185,9 @@ def _twins(vertices: np.ndarray, faces: np.ndarray, shapes: np.ndarray) -> np.nd
     normals = np.zeros_like(vertices)
     for corner in faces.T:
         np.add.at(normals, corner, np.cross(b - a, c - a))
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
     lead = first[group.ravel()]
-    alike = np.einsum("vx,vx->v", normals, normals[lead]) >= 0
+    alike = np.einsum("vx,vx->v", normals, normals[lead]) > -0.5  # not the two sides of one sheet
     return np.where(alike, lead, np.arange(len(vertices))).astype(np.int32)
 
 

@@ -170,6 +170,9 @@ def own_shapes_head(head: HeadMesh) -> HeadMesh:
 def describe_missing(head: HeadMesh) -> str:
     """Say in plain words which shapes of ARKit a head lacks and what stands in for them; "" if it lacks none."""
     missing = [name for name in ARKIT_NAMES if name not in head.blendshape_names]
+    spoken = [control.name for control in head.rig.controls if control.visemes] if head.rig else []
+    if spoken:  # they stand in for the shapes of jaw and mouth
+        missing = [name for name in missing if not name.startswith(("jaw", "mouth"))]
     whole, partly = [], []
     for words, beginnings in _GROUPS:
         group = [name for name in ARKIT_NAMES if name.startswith(beginnings)]
@@ -183,7 +186,6 @@ def describe_missing(head: HeadMesh) -> str:
         sentences.append(f"It lacks {', '.join(partly)}." if whole else f"This head lacks {', '.join(partly)}.")
     if sentences:
         sentences.append("Those curves do not move it.")
-    spoken = [control.name for control in head.rig.controls if control.visemes] if head.rig else []
     if spoken:
         sentences.append(f"Its mouth is made of {', '.join(spoken)}, so it speaks less exactly than ARKit's.")
     return " ".join(sentences)

@@ -27,8 +27,11 @@ VISEME_CURVES: tuple[str, ...] = tuple(f"viseme_{name}" for name in VISEMES)
 VRM_PRESETS: tuple[str, ...] = ("aa", "ih", "ou", "ee", "oh")
 #: Seconds: full width at half maximum of the Gaussian that smooths viseme curves; shortest viseme of a timed list.
 SMOOTHING, SHORTEST = 0.04, 0.06
-#: A frame whose other visemes add up to less than this is silent in a timed list.
-SPOKEN = 0.2
+#: A frame whose other visemes add up to less than this is silent in a timed list; one whose lips are further open than
+#: in the neutral face by more metres than this is no PP.
+SPOKEN, CLOSED = 0.2, 0.001
+#: The lip opening counts as much as this many vertices: closed lips are seen more than any other millimetre.
+_OPENING = 49.0
 #: How much more the sum of the weights counts than the distance: enough to be kept to about six digits.
 _STRICT = 1000.0
 #: Frames between two reports of progress, and frames whose residual is computed at once.
@@ -100,13 +103,13 @@ def viseme_poses(head: HeadMesh) -> np.ndarray:
 def fit_visemes(curves: FaceCurves, head: HeadMesh | None = None, progress: Progress | None = None) -> VisemeFit:
     """Express the mouth of face curves by the 15 visemes.
 
-    In each frame non-negative least squares over lips and lower face find the weights, which add up to 1: "sil" is what
-    the others leave. Then they are smoothed over `SMOOTHING` seconds. The tongue is not looked at.
+    In each frame non-negative least squares over lips, lower face and lip opening find the weights, which add up to 1:
+    "sil" is what the others leave. Then they are smoothed over `SMOOTHING` seconds. The tongue is not looked at.
 
     Args:
         curves: weights of ARKit's shapes, by name.
-        head: the head on which distances are measured; None: the shipped head. It needs ARKit's blendshapes and the
-            regions "lips" and "lower_face".
+        head: the head on which distances are measured; None: the shipped head. It needs ARKit's blendshapes, the
+            regions "lips" and "lower_face" and the landmarks of the inner lips.
         progress: called as progress(frames done, frames in total, "visemes").
 
     Returns:
@@ -123,13 +126,20 @@ def fit_visemes(curves: FaceCurves, head: HeadMesh | None = None, progress: Prog
         )
     weights = curves.reordered(head.blendshape_names).weights.astype(np.float64)
     poses = viseme_recipe(head.blendshape_names)
-    mouth = head.blendshapes[:, head.regions["lower_face"]].reshape(len(weights[0]), -1).astype(np.float64)
+    mouth = head.blendshapes[:, head.regions["lower_face"]].reshape(len(poses[0]), -1)
+    mouth = np.column_stack([mouth, np.sqrt(_OPENING) * _opening(head)]).astype(np.float64)
     # In the space that the poses span, distances differ from those of the vertices by a constant.
     basis, triangle = np.linalg.qr((poses[1:] @ mouth).T)
     targets = weights @ (mouth @ basis)
     fitted = smoothed(_on_simplex(triangle, targets, progress), curves.fps, SMOOTHING)
     mean, largest = _residual(weights, fitted @ poses, head)
     return VisemeFit(FaceCurves(fitted.astype(np.float32), VISEME_CURVES, curves.fps), mean, largest)
+
+
+def _opening(head: HeadMesh) -> np.ndarray:
+    """Metres (S,) by which each blendshape opens the lips."""
+    upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
+    return head.blendshapes[:, upper, 1].astype(np.float64) - head.blendshapes[:, lower, 1]
 
 
 def _on_simplex(triangle: np.ndarray, targets: np.ndarray, progress: Progress | None) -> np.ndarray:
@@ -157,19 +167,24 @@ def _residual(weights: np.ndarray, fitted: np.ndarray, head: HeadMesh) -> tuple[
     return 1000.0 * total / (len(weights) * lips.shape[1]), 1000.0 * largest
 
 
-def viseme_cues(curves: FaceCurves) -> tuple[VisemeCue, ...]:
+def viseme_cues(curves: FaceCurves, head: HeadMesh | None = None) -> tuple[VisemeCue, ...]:
     """List the strongest viseme over time.
 
     Of all lists whose visemes last at least `SHORTEST` seconds and two frames, the one with the largest sum of weights
-    is taken. A frame counts as "sil" where the other visemes add up to less than `SPOKEN`.
+    is taken. A frame counts as "sil" where the other visemes add up to less than `SPOKEN`, and as "PP" only where the
+    lips are closed: a little of it is in many half-open mouths.
 
     Args:
         curves: (T, 15) named `VISEME_CURVES`.
+        head: the head whose lips are looked at, as in `fit_visemes`.
 
     Returns:
         Visemes without gaps from 0 to T / fps, neighbours differing.
     """
+    head = load_head() if head is None else head
     scores = curves.reordered(VISEME_CURVES).weights.astype(np.float64)
+    opened = scores @ viseme_recipe(head.blendshape_names) @ _opening(head) > CLOSED
+    scores[opened, VISEMES.index("PP")] = 0.0
     scores[:, 0] = scores[:, 0] > 1.0 - SPOKEN
     edges, labels = _best_runs(scores, max(2, round(SHORTEST * curves.fps)))
     times = np.array(edges) / curves.fps

@@ -224,10 +224,11 @@ class _Stage:
         self._prepare(options)
         self.empty = self._read()
         # A third of a head never faces the camera; culling it saves a sixth of the time.
-        # Without a background, what is seen from inside is drawn too.
+        # Without a background, what is seen from inside is drawn too; so are materials with two sides.
+        self.two_sided = options.transparent or textures.is_two_sided(head)
         seen, lowest, highest = _survey(self.surface, frames, np.array(self.camera.position) / scale)
         first = np.asarray(frames[:1][0], np.float32) * np.float32(scale)
-        self._add_head(first, attributes, self.surface.cut(seen | options.transparent))
+        self._add_head(first, attributes, self.surface.cut(seen | self.two_sided))
         self.lowest, self.highest = lowest * scale, highest * scale
         self.patch = Patch(self.surface, (self.highest - self.lowest).max(axis=1) > STILL * pixel)
 
@@ -264,7 +265,7 @@ class _Stage:
         actor = pyvista.Actor()
         actor.SetMapper(mapper)
         actor.GetProperty().SetInterpolationToPhong()
-        actor.GetProperty().SetBackfaceCulling(not self.options.transparent)
+        actor.GetProperty().SetBackfaceCulling(not self.two_sided)
         if self.atlas is not None:
             self.mesh.active_texture_coordinates = attributes["place"]
             actor.SetTexture(_texture(self.atlas.image))

@@ -64,14 +64,18 @@ class Surface:
         Returns:
             (F,) bool.
         """
-        away = np.arange(len(self.faces))
-        for vertices in frames:
+        away, still = np.arange(len(self.faces)), np.zeros(0, int)
+        for number, vertices in enumerate(frames):
             a, b, c = (vertices[corner] for corner in self.faces[away].T)
             across, toward = np.cross(b - a, c - a), eye.astype(np.float32) - a
             size = np.linalg.norm(across, axis=1) * np.linalg.norm(toward, axis=1)
             away = away[np.einsum("fx,fx->f", across, toward) < -CURVED_AWAY * size]
+            if number == 0:  # what does not move goes on facing away
+                moves = (frames != frames[:1]).any(axis=0).any(axis=1)
+                turning = moves[self.faces[away]].any(axis=1)
+                still, away = away[~turning], away[turning]
         kept = np.ones(len(self.faces), bool)
-        kept[away] = False
+        kept[away] = kept[still] = False
         return kept
 
     def normals(self, vertices: np.ndarray) -> np.ndarray:

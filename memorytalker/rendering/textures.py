@@ -72,6 +72,11 @@ def is_textured(head: HeadMesh) -> bool:
     return any(part.material.image is not None or part.material.cutoff > 0 for part in parts)
 
 
+def is_two_sided(head: HeadMesh) -> bool:
+    """Return whether a head has triangles that are seen from behind, too, such as strands of hair."""
+    return any(part.material.two_sided for part in (head.rig.parts if head.rig else ()))
+
+
 def make_atlas(rig: HeadRig, height: int) -> Atlas:
     """Decode the textures of a head.
 

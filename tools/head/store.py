@@ -41,7 +41,7 @@ folder. The heads depict no real person.
   the vertices `shape_vertices[shape_bounds[k]:shape_bounds[k + 1]]` by `shape_offsets` of the same rows. `motion_mix`
   (K, 52) times the blendshapes is the orthonormal basis in which the open weights predict motion.
 - `head.glb`: the head of `ada` as glTF 2.0 for other programs, with the 52 shapes and 15 visemes as morph targets, made
-  by `python -m tools.head.glb`. [USING.md](USING.md) says how to use it.
+  by `python -m tools.head.glb`. [docs/head.md](../../docs/head.md) says how to use it.
 - `head.json`: names of people, parts, regions, blendshapes; landmark vertices; the digest of `head.npz`.
 
 ```

@@ -1,0 +1,97 @@
+"""The sounds of a batch: a folder, or a list of files."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from memorytalker.errors import InputError
+
+#: Suffixes of files in a folder that are taken for sounds; a list may name any file.
+SOUNDS = (
+    ".wav",
+    ".flac",
+    ".mp3",
+    ".m4a",
+    ".aac",
+    ".ogg",
+    ".oga",
+    ".opus",
+    ".webm",
+    ".mp4",
+    ".mov",
+    ".mkv",
+    ".aif",
+    ".aiff",
+)
+#: Clips of one batch, at the most.
+MOST_CLIPS = 1_000_000
+
+
+class BatchError(InputError):
+    """A batch that cannot be begun; the message is one plain sentence that names the remedy."""
+
+
+@dataclass(frozen=True)
+class BatchClip:
+    """One sound of a batch.
+
+    Args:
+        name: of its outputs, without suffix, below the output folder; different for every clip.
+        sound: the file.
+    """
+
+    name: str
+    sound: Path
+
+
+def find_clips(source: Path) -> tuple[BatchClip, ...]:
+    """Find the sounds of a batch.
+
+    Args:
+        source: a folder, whose sounds are taken at any depth, or a text file with one path per line (relative to the
+            text file; empty lines and lines that begin with # are left out).
+
+    Returns:
+        The clips in the order of their names. Outputs keep the folders of their sounds.
+
+    Raises:
+        BatchError: no such source, no sounds in it, or too many.
+    """
+    if source.is_dir():
+        sounds = sorted(p for p in source.rglob("*") if p.suffix.lower() in SOUNDS and p.is_file())
+        named = {sound: sound.relative_to(source) for sound in sounds}
+    elif source.is_file():
+        named = _listed(source)
+    else:
+        raise BatchError(f"There is no folder or list {source}; check the path.")
+    if not named:
+        raise BatchError(f"{source} holds no sounds; a batch takes {', '.join(SOUNDS)}, or a list of any files.")
+    if len(named) > MOST_CLIPS:
+        raise BatchError(f"{source} holds {len(named)} sounds; divide it into batches of {MOST_CLIPS}.")
+    stems: dict[str, int] = {}
+    for place in named.values():
+        stems[str(place.with_suffix(""))] = stems.get(str(place.with_suffix("")), 0) + 1
+    clips = []
+    for sound, place in named.items():
+        stem = str(place.with_suffix(""))
+        clips.append(BatchClip(stem if stems[stem] == 1 else f"{stem}_{place.suffix[1:].lower()}", sound))
+    if len({clip.name for clip in clips}) < len(clips):
+        raise BatchError(f"Two sounds of {source} would be written to the same files; rename one of them.")
+    return tuple(clips)
+
+
+def _listed(path: Path) -> dict[Path, Path]:
+    """Sound -> name below the output folder, of the lines of a list."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise BatchError(f"{path} is not a readable list; write one path per line, in UTF-8.") from None
+    wanted = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    named: dict[Path, Path] = {}
+    for line in wanted:
+        sound = path.parent / line
+        inside = Path(os.path.normpath(line))
+        named[sound] = Path(sound.name) if inside.is_absolute() or ".." in inside.parts else inside
+    return named
