@@ -18,7 +18,7 @@ import pytest
 from memorytalker import cli
 from memorytalker.config import ConfigError
 from memorytalker.flags import add_flags, from_flags
-from memorytalker.options import AnimateChanges, AnimateOptions, CurveOptions, RenderOptions, described
+from memorytalker.options import AnimateChanges, AnimateOptions, CurveChanges, CurveOptions, RenderOptions, described
 from memorytalker.page import api
 from memorytalker.page.limits import PLAIN_ERRORS
 from memorytalker.page.request import AnimateRequest, options_of
