@@ -32,7 +32,7 @@ class Timings:
     load: float  # libraries, weights and head; before the first clip only
     encode: float  # sound file -> slot logits and style
     decode: float  # logits -> memory -> vertices; what the heatmap shows is known then
-    pack: float  # vertices -> the 3D head that a browser plays
+    pack: float  # motion -> the curves that a browser plays
     render: float  # waiting for frames
     write: float  # handing them to the video encoder, and its end
     total: float  # without load
@@ -75,8 +75,8 @@ def measure(
     options: RenderOptions | None = None,
 ) -> Timings:
     """Animate `seconds` of `sound` (repeated as often as needed; None: the first example) and time every stage."""
+    from memorytalker.page.playback import playback_json
     from memorytalker.rendering import render_frames
-    from memorytalker.rendering.web_package import pack
 
     options = RenderOptions() if options is None else options
     began = time.perf_counter()
@@ -97,7 +97,7 @@ def measure(
         for hook in hooks:
             hook.remove()
     began = time.perf_counter()
-    pack(animation.head, animation.vertices, animation.fps).to_json(animation.waveform)
+    playback_json("", animation.curves, animation.waveform)
     packed = time.perf_counter() - began
     render, write, frames = _video(animation, options)
     return Timings(

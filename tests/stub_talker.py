@@ -20,10 +20,11 @@ import numpy as np
 from memorytalker.animation import Animation
 from memorytalker.config import ConfigError
 from memorytalker.exports.take import Provenance
+from memorytalker.face.adjust import adjusted
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.face.head_motion import motion_of_curves
 from memorytalker.face.motion import FaceCurves
-from memorytalker.options import AnimateOptions
+from memorytalker.options import AnimateOptions, CurveOptions
 from memorytalker.phones import ENGLISH
 from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 
@@ -68,12 +69,20 @@ class StubAnimation(Animation):
         )  # fmt: skip
         object.__setattr__(self, "_talker", talker)
 
-    def save(self, path: str | Path, render: Any = None, progress: Any = None) -> Path:
-        """Write a tiny H.264 / AAC file, one flat colour, with the sound; or .npz as the real one."""
+    def adjusted(self, options: CurveOptions = CurveOptions(), **changes: Any) -> StubAnimation:
+        """As the real one, but still a stub."""
+        motion = adjusted(self.motion, options.changed(**changes))
+        other = StubAnimation(self.waveform, self.head, self.style_weights, self._talker)
+        object.__setattr__(other, "motion", motion)
+        return other
+
+    def save(
+        self, path: str | Path, format: str | None = None, *, fps: Any = None, render: Any = None, progress: Any = None
+    ) -> tuple[Path, ...]:
+        """Write a tiny H.264 / AAC file, one flat colour, with the sound; or another format as the real one."""
         path = Path(path)
-        if path.suffix == ".npz":
-            np.savez(path, vertices=self.vertices, fps=self.fps)
-            return path
+        if path.suffix != ".mp4":
+            return super().save(path, format, fps=fps, progress=progress)
         sound = path.with_suffix(".wav")
         write_wav(sound, self.waveform)
         frames = len(self.vertices)
@@ -90,7 +99,7 @@ class StubAnimation(Animation):
         command += ["-ar", "48000", "-movflags", "+faststart", str(path)]
         subprocess.run(command, input=bytes([red, green, 90]) * 64 * 64 * frames, check=True)
         sound.unlink()
-        return path
+        return (path,)
 
 
 class StubTalker:

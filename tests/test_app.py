@@ -124,7 +124,7 @@ def test_every_action_has_a_named_endpoint_with_names_for_everything(page: Page)
     assert names == {
         "/animate": [
             "sound", "identity", "camera", "style", "style_sound", "style_blend", "expression", "seed",
-            "close_in_silence", "format",
+            "close_in_silence", "format", "upper_face", "lower_face", "gains", "offsets",
         ],
         "/style": ["sound"], "/slot_face": ["slot", "sound"], "/health": [], "/examples": [],
         "/compare": ["clip", "identity", "shown", "motion", "sound", "fps"],
@@ -292,7 +292,7 @@ def test_every_call_of_network_and_renderer_is_made_in_one_thread(page: Page, no
         buttons = [
             pool.submit(pressed, page, {"sound": str(CLIP), "head": "old_man"}, request),
             pool.submit(pressed, page, {"ground-truth-example": "s1_pbbc7a"}, request),
-            pool.submit(lambda: list(handler(page, "prepare")(animate_request, "npz", request))),
+            pool.submit(lambda: list(handler(page, "prepare")(animate_request, "npz", "", request))),
         ]
         talker.hold_network = lambda: False
         assert all("<img" in one.result(PATIENCE)[-1] for one in beside[:2])
@@ -406,7 +406,9 @@ def test_our_own_failures_are_owned_and_do_not_stay(page: Page, place: str):
         ({"seed": -1}, "whole number from 0"),
         ({"seed": 0.5}, "whole number from 0"),
         ({"seed": 2**31}, "whole number from 0"),
-        ({"format": "exe"}, "no such format; choose one of mp4, npz"),
+        ({"format": "exe"}, "no such format; choose one of mp4, webm, livelink"),
+        ({"upper_face": 9}, "upper_face goes from 0 to 4"),
+        ({"gains": {"jawOpen": -1}}, "jawOpen"),
     ],
 )
 def test_choices_that_are_not_there_are_refused(page: Page, choice: dict, words: str):

@@ -114,7 +114,8 @@ def test_the_road_from_sound_to_video_needs_no_extra() -> None:
     assert {"gradio", "soundfile", "trimesh"} <= set(refused)
     code = (
         f"import sys; sys.modules.update(dict.fromkeys({refused}))\n"
-        "import memorytalker.pipeline, memorytalker.animation, memorytalker.rendering.web_package\n"
+        "import memorytalker.pipeline, memorytalker.animation, memorytalker.exports.web_head\n"
+        "import memorytalker.page.playback\n"
         "import memorytalker.doctor, memorytalker.benchmark, memorytalker.cli, memorytalker.face.mesh_files\n"
         "sys.exit(memorytalker.cli.main(['doctor', '--device', 'cpu']))"
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import sys
 import threading
 import time
 import weakref
+import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,10 +25,15 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 from memorytalker import OWN_VOICE, AnimateOptions  # noqa: E402
+from memorytalker.config import ConfigError  # noqa: E402
+from memorytalker.face.curve_files import read_curves  # noqa: E402
+from memorytalker.options import CurveOptions  # noqa: E402
 from memorytalker.page import session_files  # noqa: E402
+from memorytalker.page.adjust import curve_options  # noqa: E402
 from memorytalker.page.animation_run import AnimationReady, FileReady, Note, PlayerReady, Result, run_animation  # noqa: E402
 from memorytalker.page.jobs import JobRunner  # noqa: E402
 from memorytalker.page.limits import PageError  # noqa: E402
+from memorytalker.page.player import player_value  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, THIS_VOICE, AnimateRequest  # noqa: E402
 from memorytalker.page.session_files import SessionFiles  # noqa: E402
 from memorytalker.page.status import status_html, stream_progress  # noqa: E402
@@ -122,6 +129,49 @@ def test_the_same_request_gives_the_same_animation(runner: JobRunner):
     request = AnimateRequest(CLIP, "woman", options=AnimateOptions(seed=3, expression=True))
     first, second = (results(runner, request, with_player=False, format="npz")[0].animation for _ in range(2))
     assert (first.vertices == second.vertices).all() and (first.memory_address == second.memory_address).all()
+
+
+def test_changes_of_the_face_are_in_the_file_alone(runner: JobRunner, tmp_path: Path):
+    changed = CurveOptions(lower_face=0.5, gains={"jawOpen": 0.5}, offsets={"browInnerUp": 0.25})
+    kept = tmp_path / "kept.csv"
+    for step in run_animation(runner, AnimateRequest(CLIP, "woman", curves=changed), format="livelink"):
+        if isinstance(step, AnimationReady):
+            animation = step.animation
+        elif isinstance(step, PlayerReady):
+            assert step.package == player_value(animation)  # the browser makes the changes itself
+        elif isinstance(step, FileReady):
+            shutil.copy(step.path, kept)
+    written, own = read_curves(kept).curves, animation.curves
+    assert written.weights[:, written.names.index("browInnerUp")] == pytest.approx(0.25, abs=1e-4)
+    jaw = own.weights[:, own.names.index("jawOpen")]
+    assert jaw.max() > 0.2
+    assert written.weights[:, written.names.index("jawOpen")] == pytest.approx(0.25 * jaw, abs=1e-4)
+
+
+def test_several_files_come_as_one(runner: JobRunner, tmp_path: Path):
+    for step in run_animation(runner, AnimateRequest(CLIP, "woman"), with_player=False, format="gltf"):
+        if isinstance(step, FileReady):
+            assert step.path.name == "talk.zip"
+            with zipfile.ZipFile(step.path) as archive:
+                assert archive.testzip() is None
+                assert sorted(archive.namelist()) == ["talk.glb", "talk_sound.wav"]
+                assert archive.read("talk.glb")[:4] == b"glTF"
+            return
+    pytest.fail("there was no file")
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "[]", "7", '{"other": 1}', '{"gains": 3}', '{"upper_face": NaN}', "[" * 9000, " " * 20000]
+)
+def test_changes_that_no_slider_writes_are_refused(text: str):
+    with pytest.raises((PageError, ConfigError)):
+        curve_options(text)
+
+
+def test_changes_are_read_as_the_sliders_write_them():
+    assert curve_options("") == curve_options(None) == CurveOptions()
+    text = '{"upper_face": 1, "lower_face": 1.5, "gains": {"jawOpen": 0.5}, "offsets": {}}'
+    assert curve_options(text) == CurveOptions(lower_face=1.5, gains={"jawOpen": 0.5})
 
 
 def test_styles_become_what_the_talker_takes(runner: JobRunner):
@@ -266,3 +316,10 @@ def test_text_stands_out_in_both_themes(text: str, ground: str, mode: str):
 
     light, dark = sorted((luminance(color(text)), luminance(color(ground))), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_a_visitor_is_offered_every_format_but_vast_ones() -> None:
+    from memorytalker.exports.registry import FORMATS
+    from memorytalker.page.animation_run import formats
+
+    assert {each.name for each in FORMATS} - set(formats()) == {"obj"}, "a minute of OBJ files is 1.6 GB"

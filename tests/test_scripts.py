@@ -11,8 +11,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from memorytalker.page.playback import FORMAT
 from memorytalker.page.scripts import ROUTE, SCRIPTS_FOLDER, call_script, scripts_route, scripts_version, start_script
-from memorytalker.rendering import web_package
 
 ROOT = Path(__file__).resolve().parents[1]
 #: What is more than a short expression belongs into a file.
@@ -77,8 +77,8 @@ def test_scripts_import_each_other_by_relative_addresses() -> None:
 
 
 def test_the_player_reads_the_format_that_python_writes() -> None:
-    text = (SCRIPTS_FOLDER / "package.js").read_text(encoding="utf-8")
-    assert re.search(r"export const FORMAT = (\d+);", text)[1] == str(web_package.FORMAT)
+    text = (SCRIPTS_FOLDER / "playback.js").read_text(encoding="utf-8")
+    assert re.search(r"export const FORMAT = (\d+);", text)[1] == str(FORMAT)
 
 
 def javascript_in(source: str) -> list[int]:

@@ -122,7 +122,7 @@ def _add_head(builder: GlbBuilder, head: HeadMesh, targets: Mapping[str, np.ndar
     views = {
         "POSITION": builder.add_array(template, VERTICES),
         "NORMAL": builder.add_array(unit_normals(head.faces, template), VERTICES),
-        "COLOR_0": builder.add_array(_linear_colors(head.colors), VERTICES),
+        "COLOR_0": builder.add_array(linear_colors(head.colors), VERTICES),
     }
     index = "uint16" if head.vertex_count <= 65535 else "uint32"
     triangles = builder.add_array(np.concatenate([each.faces for each in primitives]).astype(index), TRIANGLES)
@@ -235,8 +235,15 @@ def unit_normals(faces: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     return (np.round(normals, 5) + 0.0).astype(np.float32)
 
 
-def _linear_colors(colors: np.ndarray) -> np.ndarray:
-    """SRGB colours (V, 3) uint8 -> linear (V, 4) uint16, opaque, as glTF wants them."""
+def linear_colors(colors: np.ndarray) -> np.ndarray:
+    """Convert colours to those of glTF.
+
+    Args:
+        colors: (V, 3) uint8 sRGB.
+
+    Returns:
+        (V, 4) uint16, linear light, opaque.
+    """
     share = np.arange(256) / 255.0
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     table = np.round(65535 * linear).astype(np.uint16)

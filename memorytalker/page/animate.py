@@ -9,12 +9,13 @@ from typing import Any
 
 import gradio as gr
 
+from memorytalker.page.adjust import build_adjust, curve_options
 from memorytalker.page.animation_run import AnimationReady, FileReady, Note, PlayerReady, Result, run_animation
 from memorytalker.page.downloads import build_downloads
 from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import LIMITS_TEXT
-from memorytalker.page.player import player
+from memorytalker.page.player import coming_value, player
 from memorytalker.page.request import (
     ANOTHER_VOICE,
     CAMERA_NAMES,
@@ -44,6 +45,7 @@ def build_animate(runner: JobRunner) -> dict[str, Any]:
             outputs: dict[str, Any] = {"status": gr.HTML(status_html(-1, WELCOME), label="Status", elem_id="status")}
             gr.HTML("<h2>3D head</h2>")
             outputs["player"] = player("player", "animate")
+            inputs["face-changes"] = build_adjust(runner.head, "animate")
             gr.HTML("<h2>Video</h2>")
             # The label would cover the video; the heading says the same.
             outputs["video"] = gr.Video(
@@ -51,7 +53,7 @@ def build_animate(runner: JobRunner) -> dict[str, Any]:
             )
             outputs["caption"] = gr.HTML("", elem_id="caption")
             outputs["last"] = gr.State(None)  # the request of the present result
-            outputs["prepare"] = build_downloads(runner, outputs["last"], ONE_AT_A_TIME)
+            outputs["prepare"] = build_downloads(runner, outputs["last"], inputs["face-changes"], ONE_AT_A_TIME)
     return inputs | outputs
 
 
@@ -121,17 +123,17 @@ def animate_form(parts: dict[str, Any]) -> Form[AnimateRequest]:
     fields = {
         "sound": "sound", "identity": "head", "camera": "camera", "style": "style-source", "style_sound": "style-sound",
         "style_blend": "style-blend", "expression": "expression", "seed": "seed",
-        "close_in_silence": "close-in-silence",
+        "close_in_silence": "close-in-silence", "changes": "face-changes",
     }  # fmt: skip
 
     def build(
         sound: str | None, identity: str, camera: str, style: str, style_sound: str | None, style_blend: float,
-        expression: bool, seed: float, close_in_silence: bool,
+        expression: bool, seed: float, close_in_silence: bool, changes: str,
     ) -> AnimateRequest:  # fmt: skip
         options = options_of(
             style_blend=style_blend, expression=expression, seed=seed, close_in_silence=close_in_silence
         )
-        return AnimateRequest(sound, identity, camera, style, style_sound, options)
+        return AnimateRequest(sound, identity, camera, style, style_sound, options, curve_options(changes))
 
     return Form(build, {name: parts[elem_id] for name, elem_id in fields.items()})
 
@@ -184,10 +186,13 @@ def _handler(
         return {player: step.package} if isinstance(step, PlayerReady) else {}
 
     def steps(values: dict[Any, Any], watch: Watch, request: gr.Request) -> Iterator[Updates]:
-        animate_request, notes = form.read(values), ""
+        animate_request, notes, coming = form.read(values), "", False
         for step in run_animation(runner, animate_request):
             if isinstance(step, str):
                 yield {controls.status: step}
+                if not coming:  # the browser fetches the head while the network works
+                    coming = True
+                    yield {player: coming_value(runner.head.with_identity(animate_request.identity))}
                 continue
             if isinstance(step, Note):
                 notes += " " + step.text

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+import importlib.util
+import zipfile
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from memorytalker import Animation
+from memorytalker.exports.registry import FORMATS
+from memorytalker.exports.take import ExportFormat
+from memorytalker.extras import EXTRAS
 from memorytalker.options import RenderOptions
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.player import player_value
@@ -17,13 +21,11 @@ from memorytalker.page.worker import in_worker
 from memorytalker.progress import Progress
 from memorytalker.remarks import remarks_on
 
-#: Format -> what a visitor reads of it.
-FORMATS: Mapping[str, str] = MappingProxyType(
-    {
-        "mp4": "MP4: the video",
-        "npz": "NPZ: every vertex of every frame, with the memory address and the style weights, for Python",
-    }
-)
+
+def formats() -> dict[str, ExportFormat]:
+    """The formats by name, but for vast ones, and for those whose libraries are not installed here."""
+    missing = {extra for module, extra in EXTRAS.items() if importlib.util.find_spec(module) is None}
+    return {each.name: each for each in FORMATS if each.extra not in missing and not each.vast}
 
 
 class Result:
@@ -53,7 +55,7 @@ class PlayerReady(Result):
 
 @dataclass(frozen=True, eq=False)
 class FileReady(Result):
-    """The file of the chosen format; it exists until the next step."""
+    """The file of the chosen format, or a ZIP file of the several that it writes; it exists until the next step."""
 
     path: Path
 
@@ -71,7 +73,7 @@ def run_animation(
         runner: does the work.
         request: what to animate.
         with_player: also yield PlayerReady.
-        format: of the file, a key of FORMATS.
+        format: of the file, one of `formats()`.
         steps: names of the steps in the progress.
 
     Yields:
@@ -79,7 +81,8 @@ def run_animation(
         generator goes on.
 
     Raises:
-        PageError, AudioError: the request cannot be met; in plain words.
+        PageError, AudioError, ConfigError: the request cannot be met; in plain words.
+        ExportError, HeadError, MotionError: its file cannot be made; in plain words.
         TimeoutError: the work took too long.
         Exception: what failed in the work.
     """
@@ -93,8 +96,9 @@ def run_animation(
         with runner.job(_packed, animation) as packing:
             value = yield from stream_progress(packing, 1, "Packing the 3D head", steps)
         yield PlayerReady(value)
-    with runner.job(_saved, animation, request.camera, format) as saving:
-        path = yield from stream_progress(saving, len(steps) - 1, f"Writing the {format.upper()} file", steps)
+    chosen = formats()[format]
+    with runner.job(_saved, animation, request, chosen) as saving:
+        path = yield from stream_progress(saving, len(steps) - 1, f"Writing {chosen.title}", steps)
         yield FileReady(path)
 
 
@@ -105,8 +109,19 @@ def _packed(animation: Animation, progress: Progress) -> str:
 
 
 @in_worker
-def _saved(animation: Animation, camera: str, format: str, folder: Path, progress: Progress) -> Path:
-    progress(0, 0, "render" if format == "mp4" else "")
-    path = folder / f"talk.{format}"
-    animation.save(path, render=RenderOptions(camera=camera), progress=progress)
+def _saved(
+    animation: Animation, request: AnimateRequest, chosen: ExportFormat, folder: Path, progress: Progress
+) -> Path:
+    progress(0, 0, "render" if chosen.video else "export")
+    path = folder / f"talk{chosen.suffix}"
+    render = RenderOptions(camera=request.camera)
+    files = animation.adjusted(request.curves).save(path, chosen.name, render=render, progress=progress)
+    return path if len(files) == 1 else _zipped(folder / "talk.zip", files, progress)
+
+
+def _zipped(path: Path, files: Sequence[Path], progress: Progress) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, file in enumerate(files):
+            progress(number, len(files), "export")
+            archive.write(file, file.relative_to(path.parent))
     return path

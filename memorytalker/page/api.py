@@ -18,9 +18,9 @@ import numpy as np
 from memorytalker import Animation
 from memorytalker.comparison.predictions import Comparison
 from memorytalker.evaluation.measures import MEASURES
-from memorytalker.options import AnimateOptions
+from memorytalker.options import AnimateOptions, CurveOptions
 from memorytalker.page import health as probing
-from memorytalker.page.animation_run import FORMATS, AnimationReady, FileReady, Note, Result, run_animation
+from memorytalker.page.animation_run import AnimationReady, FileReady, Note, Result, formats, run_animation
 from memorytalker.page.comparison_run import OWN, SHOWN, CompareRequest, ComparisonReady, VideoReady, run_comparison
 from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.jobs import JobRunner
@@ -28,7 +28,7 @@ from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, read_sou
 from memorytalker.page.request import NO_SOUND, THIS_VOICE, AnimateRequest, options_of
 
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "talker"}
-DEFAULTS = AnimateOptions()
+DEFAULTS, UNCHANGED = AnimateOptions(), CurveOptions()
 OURS = "Something failed on our side; please try again in a moment."
 ANSWER_SECONDS = 600.0  # for endpoints that report no progress
 NO_ANSWER = "The server is too busy to answer just now; please try again in a few minutes."
@@ -67,21 +67,28 @@ def _animate(runner: JobRunner) -> Callable[..., Any]:
         seed: int = DEFAULTS.seed,
         close_in_silence: bool = DEFAULTS.close_in_silence,
         format: str = "mp4",
+        upper_face: float = UNCHANGED.upper_face,
+        lower_face: float = UNCHANGED.lower_face,
+        gains: dict | None = None,
+        offsets: dict | None = None,
     ) -> tuple[gr.FileData, dict]:
-        """Animate a head with a sound: the video (or its arrays, format "npz"), and its settings and style weights.
+        """Animate a head with a sound: the video (or another format), and its settings and style weights.
 
         identity: a name of a head, or empty for the first. camera: front, three_quarter or profile. style: where the
         speaking style comes from: "this voice", "another voice" (then style_sound is its clip) or "neutral".
-        style_blend: strength of the style, 0 (neutral) to 1. expression:
-        blinks, glances and brows, drawn from the seed. close_in_silence: keep the mouth closed in pauses.
+        style_blend: strength of the style, 0 (neutral) to 1. expression: blinks, glances and brows, drawn from the
+        seed. close_in_silence: keep the mouth closed in pauses. format: such as mp4, livelink, gltf or npz; several
+        files come as one ZIP file. upper_face, lower_face: strengths of the curves of half a face, 0 to 4. gains,
+        offsets: of single curves by their ARKit name.
         """
         identity = identity or next(iter(runner.head.identities))
         options = options_of(
             style_blend=style_blend, expression=expression, seed=seed, close_in_silence=close_in_silence
         )
-        animate_request = AnimateRequest(_path(sound), identity, camera, style, _path(style_sound), options)
-        if format not in FORMATS:
-            raise PageError(f"There is no such format; choose one of {', '.join(FORMATS)}.")
+        curves = CurveOptions(upper_face, lower_face, gains or {}, offsets or {})
+        animate_request = AnimateRequest(_path(sound), identity, camera, style, _path(style_sound), options, curves)
+        if format not in formats():
+            raise PageError(f"There is no such format; choose one of {', '.join(formats())}.")
         details: dict[str, Any] = {}
         for step in run_animation(runner, animate_request, with_player=False, format=format):
             if not isinstance(step, Result):

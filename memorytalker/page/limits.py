@@ -9,6 +9,9 @@ import gradio as gr
 
 from memorytalker.config import ConfigError
 from memorytalker.errors import InputError
+from memorytalker.exports.take import ExportError
+from memorytalker.face.head import HeadError
+from memorytalker.face.motion import MotionError
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
 
 LONGEST_SECONDS = 60.0
@@ -55,4 +58,4 @@ def refused(error: Exception) -> gr.Error:
 
 
 #: Errors whose messages are written for visitors.
-PLAIN_ERRORS = (AudioError, ConfigError, PageError)
+PLAIN_ERRORS = (AudioError, ConfigError, ExportError, HeadError, MotionError, PageError)

@@ -6,11 +6,14 @@ from typing import Any
 
 import gradio as gr
 
+from memorytalker.face.head import HeadMesh
+from memorytalker.page.head_files import head_address
+from memorytalker.page.playback import playback_json
 from memorytalker.page.scripts import start_script
-from memorytalker.rendering.web_package import pack
 
 EMPTY = "The talking head appears here, in 3D, before the video is drawn."
 NO_3D = "Your browser shows no 3D; the video below will follow."
+NO_CURVES = "The 3D view needs a head that curves can move, and this one has none; the video below will follow."
 
 
 def player(
@@ -28,19 +31,27 @@ def player(
     Args:
         elem_id: its element id.
         channel: name in its events "memorytalker:time" and "memorytalker:seek" on the document, which keep other parts
-            of the page at the same time.
+            of the page at the same time, and in "memorytalker:adjust", which changes the curves (static/adjust.js).
         label: its accessible name.
         empty: text while there is no value.
         no_3d: text in place of the head where there is no WebGL.
         autoplay: play a new value at once, unless the visitor prefers reduced motion.
         **options: further arguments of `gr.HTML`.
     """
-    script = start_script("player.js", channel=channel, label=label, empty=empty, no3d=no_3d, autoplay=autoplay)
+    words = {"empty": empty, "no3d": no_3d, "noCurves": NO_CURVES}
+    script = start_script("player.js", channel=channel, label=label, autoplay=autoplay, **words)
     return gr.HTML(
         None, html_template="", js_on_load=script, apply_default_css=False, elem_id=elem_id, label=label, **options
     )
 
 
 def player_value(animation: Any) -> str:
-    """The value for an `Animation`: its motion and sound as JSON."""
-    return pack(animation.head, animation.vertices, animation.fps).to_json(animation.waveform)
+    """The value for an `Animation`: its curves and sound, and where its head is."""
+    if not animation.motion.has_curves:
+        return playback_json(None, None, animation.waveform)
+    return playback_json(head_address(animation.head), animation.curves, animation.waveform)
+
+
+def coming_value(head: HeadMesh) -> str:
+    """The value before there is an animation of a head: the browser fetches the head in advance."""
+    return playback_json(head_address(head) if head.blendshape_names else None, None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from memorytalker.options import CAMERAS, AnimateOptions
+from memorytalker.options import CAMERAS, AnimateOptions, CurveOptions
 from memorytalker.page.limits import LARGEST_SEED, PageError, read_sound
 from memorytalker.sound.decode import Waveform, is_silent
 
@@ -31,6 +31,7 @@ class AnimateRequest:
         style: where the speaking style comes from, one of STYLE_SOURCES.
         style_sound: path of the clip that gives the style, for ANOTHER_VOICE.
         options: everything else that `Talker.animate` takes.
+        curves: how the curves are changed in what is exported.
     """
 
     sound: str | None
@@ -39,6 +40,7 @@ class AnimateRequest:
     style: str = THIS_VOICE
     style_sound: str | None = None
     options: AnimateOptions = AnimateOptions()
+    curves: CurveOptions = CurveOptions()
 
     def checked(self, identities: Any) -> RequestAudio:
         """Read the sounds of this request.
@@ -85,6 +87,8 @@ class AnimateRequest:
             f"expression {f'on, seed {options.seed}' if options.expression else 'off'}",
             f"mouth {'kept closed in pauses' if options.close_in_silence else 'as the network moves it in pauses'}",
         ]
+        if self.curves != CurveOptions():
+            parts.append("face adjusted")
         return "; ".join(parts) + "."
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from memorytalker.page.examples import SPEECH_FOLDER
+from memorytalker.page.head_files import heads_route
 from memorytalker.page.limits import LARGEST_MEGABYTES
 from memorytalker.page.scripts import SCRIPTS_FOLDER, call_script, scripts_route
 
@@ -93,6 +94,6 @@ def launch_options() -> dict[str, Any]:
         "theme": Calm(), "js": call_script("page.js", "start"), "css_paths": sorted(SCRIPTS_FOLDER.glob("*.css")),
         "max_file_size": f"{LARGEST_MEGABYTES}mb",
         "show_error": False, "run_history": False, "enable_monitoring": False, "footer_links": ["api", "settings"],
-        "ssr_mode": False, "allowed_paths": [str(SPEECH_FOLDER)], "app_kwargs": {"routes": [scripts_route()]},
-        "state_session_capacity": SESSIONS_REMEMBERED,
+        "ssr_mode": False, "allowed_paths": [str(SPEECH_FOLDER)],
+        "app_kwargs": {"routes": [scripts_route(), heads_route()]}, "state_session_capacity": SESSIONS_REMEMBERED,
     }  # fmt: skip

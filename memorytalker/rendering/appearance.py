@@ -25,14 +25,12 @@ CACHED = 16
 
 @dataclass(frozen=True, eq=False)
 class HeadAppearance:
-    """What a renderer needs of a head of V vertices and F triangles. It draws G triangles over V + E vertices.
+    """What a renderer needs of a head of V vertices.
 
     Args:
         template: (V, 3) float32 in metres.
         scale: factor from the head's own units to metres.
-        faces: (F, 3) the given triangles, of which normals are made.
-        edges: (E, 2) the subdivided edges; fine vertex V + e lies on edge e.
-        fine_faces: (G, 3) the drawn triangles, over the V given vertices and the E new ones (`surface.Surface`).
+        surface: its triangles, and those that are drawn.
         colors: (V, 3) uint8 sRGB.
         finishes: (V, 3) float32, as in `scene.FINISHES`.
         light: baked lighting.
@@ -41,9 +39,7 @@ class HeadAppearance:
 
     template: np.ndarray
     scale: float
-    faces: np.ndarray
-    edges: np.ndarray
-    fine_faces: np.ndarray
+    surface: Surface
     colors: np.ndarray
     finishes: np.ndarray
     light: Light
@@ -74,8 +70,12 @@ def head_appearance(head: HeadMesh) -> HeadAppearance:
         raise HeadError("This head has no triangles to draw; load it from its mesh file (.ply or .obj).")
     if not head.template.any():
         raise HeadError("The neutral face of this head is unknown, so it cannot be drawn; give its template.")
-    colors = hashlib.sha256(np.ascontiguousarray(head.colors).data).hexdigest()
-    return _cached_appearance(_HeadKey(fingerprint(head) + colors, head))
+    return _cached_appearance(_HeadKey(look_of(head), head))
+
+
+def look_of(head: HeadMesh) -> str:
+    """Return a hash that is equal for heads of the same mesh, blendshapes and colours."""
+    return fingerprint(head) + hashlib.sha256(np.ascontiguousarray(head.colors).data).hexdigest()
 
 
 @functools.lru_cache(CACHED)
@@ -88,14 +88,12 @@ def _cached_appearance(key: _HeadKey) -> HeadAppearance:
     appearance = HeadAppearance(
         template=head.template.astype(np.float32),
         scale=scale,
-        faces=surface.faces,
-        edges=surface.edges,
-        fine_faces=surface.fine_faces,
+        surface=surface,
         colors=baked_colors(head),
         finishes=scene.vertex_finishes(head),
         light=shipped_light(head) or find_light(head, surface, (0.0,)),
         cameras=MappingProxyType({name: scene.frame_head(head, option) for name, option in options.items()}),
     )
-    for array in (appearance.template, appearance.faces, appearance.edges, appearance.fine_faces, appearance.finishes):
+    for array in (appearance.template, appearance.finishes, surface.faces, surface.edges, surface.fine_faces):
         array.setflags(write=False)
     return appearance

@@ -15,34 +15,48 @@ import gradio as gr  # noqa: E402
 import numpy as np  # noqa: E402
 
 from memorytalker.face.head import load_head  # noqa: E402
-from memorytalker.page.player import player, player_value  # noqa: E402
+from memorytalker.face.head_motion import HeadMotion, motion_of_curves  # noqa: E402
+from memorytalker.face.motion import FaceCurves  # noqa: E402
+from memorytalker.page.head_files import head_address, heads_route  # noqa: E402
+from memorytalker.page.playback import FORMAT, playback_json  # noqa: E402
+from memorytalker.page.player import coming_value, player, player_value  # noqa: E402
 from memorytalker.page.scripts import scripts_route  # noqa: E402
-from memorytalker.rendering.web_package import FORMAT, pack  # noqa: E402
 from memorytalker.sound.decode import load_waveform  # noqa: E402
 
 FPS = 30
 
 
-def planted(clip: str, identity: str, scale: float = 1.0) -> Any:
-    """As long as the clip: the jaw opens from 0 to `scale` like a ramp, again every second; the smile stays half."""
+def planted(clip: str, identity: str) -> Any:
+    """As long as the clip: the jaw opens from 0 to 1 like a ramp, again every second; the smile stays half."""
     waveform, head = load_waveform(ROOT / "assets" / "speech" / clip), load_head().with_identity(identity)
     frames = round(waveform.seconds * FPS)
-    jaw = (np.arange(frames) % FPS / FPS * scale)[:, None, None].astype(np.float32)
-    smile = np.float32(0.5) * (head.blendshape("mouthSmileLeft") + head.blendshape("mouthSmileRight"))
-    vertices = head.template + jaw * head.blendshape("jawOpen") + smile
-    return SimpleNamespace(head=head, vertices=vertices, fps=FPS, waveform=waveform)
+    weights = np.full((frames, 3), 0.5, np.float32)
+    weights[:, 0] = np.arange(frames) % FPS / FPS
+    motion = motion_of_curves(head, FaceCurves(weights, ("jawOpen", "mouthSmileLeft", "mouthSmileRight"), FPS))
+    return of(motion, waveform)
+
+
+def of(motion: HeadMotion, waveform: Any = None) -> Any:
+    """What of an animation a player needs."""
+    return SimpleNamespace(head=motion.head, motion=motion, curves=motion.curves, waveform=waveform)
 
 
 def values() -> dict[str, str | None]:
     """Name of a button -> what it gives the player."""
     first, second = planted("woman_farming.wav", "ada"), planted("man_dove.wav", "omar")
+    address, curves = head_address(first.head), first.curves
+    plain = SimpleNamespace(motion=SimpleNamespace(has_curves=False), waveform=first.waveform)
+    one, many = (FaceCurves(curves.weights[span], curves.names, FPS) for span in (slice(15, 16), slice(FPS)))
     return {
         "run": player_value(first),
         "second": player_value(second),
         "none": None,
         "newer": json.dumps({"format": FORMAT + 1}),
-        "still": pack(first.head, first.vertices[FPS // 2][None], FPS).to_json(),
-        "silent": pack(first.head, first.vertices[:FPS], FPS).to_json(),
+        "lost": playback_json("/memorytalker-heads/0123.glb", curves, first.waveform),
+        "plain": player_value(plain),
+        "coming": coming_value(load_head().with_identity("mei")),
+        "still": playback_json(address, one),
+        "silent": playback_json(address, many),
     }
 
 
@@ -62,4 +76,4 @@ def create_demo() -> gr.Blocks:
 
 
 if __name__ == "__main__":
-    create_demo().launch(app_kwargs={"routes": [scripts_route()]})
+    create_demo().launch(app_kwargs={"routes": [scripts_route(), heads_route()]})

@@ -1,11 +1,12 @@
 // A talking head in 3D with its sound and controls. Its clock is the page's.
 //
 // On `document` it sends "memorytalker:time" {channel, seconds, playing} with every animation frame while it plays and whenever
-// the time changes, and follows "memorytalker:seek" {channel, seconds}. The Player is its element's `player`.
+// the time changes, and follows "memorytalker:seek" {channel, seconds} and "memorytalker:adjust" {channel, changes}, which
+// changes the curves (playback.js). The Player is its element's `player`.
 
 import { bytesOf } from "./bytes.js";
 import { clockTime, within } from "./clock.js";
-import { FormatError, opened } from "./package.js";
+import { Curves, FormatError, opened, UNCHANGED } from "./playback.js";
 
 const CAMERAS = { front: "Front", three_quarter: "Three-quarter", profile: "Profile" };
 const TURN = 8, NEARER = 0.88; // degrees and factor of one press of a key
@@ -13,8 +14,8 @@ const TURN = 8, NEARER = 0.88; // degrees and factor of one press of a key
 /**
  * Mount a player in a component; it shows the component's value, now and whenever that changes.
  * @param {HTMLElement} element the component
- * @param {{channel: string, empty: string, no3d: string, autoplay: boolean, label: string}} options as of
- *   memorytalker.page.player
+ * @param {{channel: string, empty: string, no3d: string, noCurves: string, autoplay: boolean, label: string}} options
+ *   as of memorytalker.page.player
  * @param {{props: object, watch: Function}} tools Gradio's tools of the component
  * @returns {Promise<Player>}
  */
@@ -32,6 +33,7 @@ class Player {
     this.element = element;
     this.options = options;
     this.seconds = this.length = 0;
+    this.changes = UNCHANGED;
     this.stop = new AbortController(); // ends every listener at once
     this.reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)");
     useStyle();
@@ -91,6 +93,9 @@ class Player {
     on(document, "memorytalker:seek", ({ detail }) => {
       if (detail.channel === this.options.channel) this.seek(detail.seconds);
     });
+    on(document, "memorytalker:adjust", ({ detail }) => {
+      if (detail.channel === this.options.channel) this.adjust(detail.changes);
+    });
     // One sound at a time on the page.
     on(document, "play", ({ target }) => { if (target !== this.sound && this.playing) this.pause(); }, { capture: true });
     this.observer = new ResizeObserver(() => (this.element.isConnected ? this.view?.resize() : this.dispose()));
@@ -113,37 +118,57 @@ class Player {
 
   // ---- playback ----
 
-  /** Show a package of memorytalker.rendering.web_package (JSON text); nothing for an empty one. */
+  /** Show a value of memorytalker.page.playback (JSON text); nothing for an empty one. */
   async load(text) {
     const turn = (this.turnOf = (this.turnOf ?? 0) + 1);
     this.#clear();
     if (!text) return;
     const content = opened(text);
-    let problem = null;
-    try {
-      await this.#openView();
-    } catch (error) {
-      problem = error;
+    const address = content.head && new URL(`../..${content.head}`, import.meta.url).href;
+    let problem = content.head ? "" : this.options.noCurves ?? "This head has no 3D view.";
+    if (!problem) {
+      await this.#openView().catch((error) => {
+        console.info(error);
+        problem = this.options.no3d ?? "Your browser shows no 3D.";
+      });
     }
+    if (!content.seconds) {
+      if (!problem) this.view?.fetch(address).catch(() => {}); // in advance; a failure shows when it is needed
+      return;
+    }
+    const head = problem ? null : await this.view?.fetch(address);
     if (turn !== this.turnOf || this.stop.signal.aborted) return; // another value came, or the page went
+    this.#open(content, head, problem);
+  }
+
+  /** Show an opened value, on a head if there is one; `problem` is the sentence in its place. */
+  #open(content, head, problem) {
+    const frame = 1 / (content.fps ?? 30);
     this.length = content.seconds;
-    const moves = content.sound !== undefined || this.length * content.fps > 1.5;
+    const moves = content.sound !== undefined || this.length > 1.5 * frame;
     if (content.sound) this.#openSound(content.sound);
-    this.canvas.hidden = Boolean(problem);
-    this.notice.textContent = problem ? this.options.no3d ?? "Your browser shows no 3D." : "";
-    if (problem) console.info(problem);
-    this.cameras.hidden = this.hint.hidden = Boolean(problem);
+    this.canvas.hidden = this.cameras.hidden = this.hint.hidden = !head;
+    this.notice.textContent = problem;
     this.transport.hidden = !moves;
     this.mute.hidden = !content.sound;
     this.seekBar.max = this.length;
-    this.seekBar.step = 1 / content.fps;
-    if (!problem) {
-      this.view.load(content);
+    this.seekBar.step = frame;
+    if (head) {
+      this.curves = new Curves(content);
+      this.curves.adjust(this.changes);
+      this.view.load(head, this.curves);
       this.view.resize();
       this.#showCamera();
     }
     this.seek(0);
     if (moves && this.options.autoplay && !this.reducedMotion.matches) this.start();
+  }
+
+  /** Change the curves, of this value and of those to come, as `Curves.adjust` does. */
+  adjust(changes) {
+    this.changes = changes;
+    this.curves?.adjust(changes);
+    this.view?.show(this.seconds);
   }
 
   async #openView() {
@@ -278,6 +303,7 @@ class Player {
     if (this.address) URL.revokeObjectURL(this.address);
     this.address = "";
     this.view?.clear();
+    this.curves = null;
     this.seconds = this.length = 0;
     this.canvas.hidden = this.transport.hidden = this.cameras.hidden = this.hint.hidden = true;
     this.notice.textContent = this.options.empty ?? "";

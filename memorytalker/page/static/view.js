@@ -1,97 +1,12 @@
-// Draws a moving head (motion.js) with three.js, in the materials of memorytalker.rendering.scene.
+// Draws a head (figure.js) with three.js, from a camera that can be turned.
 
-import {
-  BufferAttribute, BufferGeometry, DynamicDrawUsage, GLSL3, Mesh, OrbitControls, PerspectiveCamera, RawShaderMaterial,
-  Scene, Spherical, Vector3, WebGLRenderer,
-} from "./three/three.js";
-import { appearanceOf, MovingHead, spread } from "./motion.js";
-import { between, fieldOfView, shorterTurn } from "./viewing.js";
+import { OrbitControls, PerspectiveCamera, Spherical, Vector3, WebGLRenderer } from "./three/three.js";
+import { Figure, fetchHead } from "./figure.js";
+import { fieldOfView, shorterTurn } from "./viewing.js";
 
 const NEAREST = 0.55, FURTHEST = 1.9; // times the distance of the chosen camera
 const LOWEST = 0.62 * Math.PI, HIGHEST = 0.24 * Math.PI; // from straight up
 const DEGREE = Math.PI / 180;
-const SMALLEST_TURN = 0.5; // degrees after which the light is computed again
-
-const VERTEX_SHADER = `
-uniform mat4 modelViewMatrix, projectionMatrix;
-uniform mat3 normalMatrix;
-in vec3 position, normal, color, finish;
-in vec2 light;
-out vec3 normalView, colorView, finishVS;
-out vec2 lightVS;
-void main() {
-  normalView = normalMatrix * normal;
-  colorView = color;
-  finishVS = finish;
-  lightVS = light;
-  gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
-}`;
-
-/** A fragment shader around the statements that colour the videos. */
-function fragmentShader(body) {
-  return `precision highp float;
-in vec3 normalView, colorView, finishVS;
-in vec2 lightVS;
-out vec4 pixel;
-void main() {
-  vec3 normalVCVSOutput = normalView, diffuseColor = colorView;
-${body.replace("gl_FragData[0]", "pixel")}
-}`;
-}
-
-/** The head on the stage: its motion, its mesh, and its scene. */
-class Figure {
-  constructor(motion, material) {
-    this.motion = motion;
-    const { appearance } = motion;
-    const geometry = new BufferGeometry();
-    const add = (name, values, width, normalised) => {
-      const attribute = new BufferAttribute(values, width, normalised);
-      geometry.setAttribute(name, attribute);
-      return attribute;
-    };
-    this.place = add("position", motion.positions, 3, false).setUsage(DynamicDrawUsage);
-    this.normal = add("normal", motion.normals, 3, false).setUsage(DynamicDrawUsage);
-    this.color = add("color", spread(appearance, appearance.colors, 3, new Uint8Array(appearance.fine * 3)), 3, true);
-    const finishes = Float32Array.from(appearance.finishes, (value) => value / 100);
-    add("finish", spread(appearance, finishes, 3, new Float32Array(appearance.fine * 3)), 3, false);
-    this.light = add("light", new Uint8Array(appearance.fine * 2), 2, true);
-    geometry.setIndex(new BufferAttribute(appearance.fineFaces, 1));
-    this.material = new RawShaderMaterial({
-      glslVersion: GLSL3, vertexShader: VERTEX_SHADER, fragmentShader: fragmentShader(material),
-    });
-    this.mesh = new Mesh(geometry, this.material);
-    this.mesh.frustumCulled = false;
-    this.scene = new Scene().add(this.mesh);
-    this.lit = Infinity; // azimuth that the light is found for
-  }
-
-  /** Show a frame, which may lie between two. */
-  show(frame) {
-    this.motion.place(frame);
-    this.place.needsUpdate = this.normal.needsUpdate = true;
-  }
-
-  /** Lamps turn with the camera: the key's share is that between the two nearest azimuths it was found for. */
-  lightFrom(azimuth) {
-    if (Math.abs(azimuth - this.lit) < SMALLEST_TURN) return;
-    this.lit = azimuth;
-    const { azimuths, keys, sky, count } = this.motion.appearance;
-    const { first, second, share } = between(azimuth, azimuths);
-    const values = (this.shares ??= new Float32Array(2 * count));
-    for (let v = 0; v < count; v += 1) {
-      values[2 * v] = sky[v];
-      values[2 * v + 1] = (1 - share) * keys[first * count + v] + share * keys[second * count + v];
-    }
-    spread(this.motion.appearance, values, 2, this.light.array);
-    this.light.needsUpdate = true;
-  }
-
-  dispose() {
-    this.mesh.geometry.dispose();
-    this.material.dispose();
-  }
-}
 
 /** A canvas with a head on it that can be turned; draws only when something has changed. */
 export class View {
@@ -113,11 +28,25 @@ export class View {
     canvas.addEventListener("webglcontextrestored", () => this.request());
   }
 
-  /** Put the head of a package on the stage in place of the one before; the camera stays if there was one. */
-  load(content) {
+  /**
+   * Fetch a head, or take the one that was fetched last.
+   * @param {string} address of its file
+   * @returns {Promise<Head>} for `load`
+   */
+  fetch(address) {
+    if (this.fetched?.address !== address) {
+      const head = fetchHead(address);
+      const fetched = (this.fetched = { address, head });
+      head.catch(() => { if (this.fetched === fetched) this.fetched = null; }); // the next one tries again
+    }
+    return this.fetched.head;
+  }
+
+  /** Put a head with its Curves on the stage in place of the one before; the camera stays if there was one. */
+  load(head, curves) {
     this.clear();
-    this.figure = new Figure(new MovingHead(appearanceOf(content.appearance), content.motion), content.material);
-    this.fps = content.fps;
+    this.figure = new Figure(head);
+    this.curves = curves;
     if (!this.chosen) this.choose("front", false);
     else this.request();
     this.show(0);
@@ -125,13 +54,13 @@ export class View {
 
   /** Show the moment `seconds` after the beginning. */
   show(seconds) {
-    this.figure?.show(seconds * this.fps);
+    this.figure?.pose(this.curves, seconds);
     this.request();
   }
 
   /** Look from a named camera, turning there unless that is not wanted. */
   choose(name, smooth) {
-    const { position, target } = this.figure.motion.appearance.cameras[name];
+    const { position, target } = this.figure.head.stage.cameras[name];
     this.chosen = name;
     const toTarget = new Vector3(...target);
     const to = new Spherical().setFromVector3(new Vector3(...position).sub(toTarget));
@@ -194,7 +123,7 @@ export class View {
     if (!this.figure || !this.canvas.clientWidth || this.disposed) return;
     const { camera } = this;
     camera.aspect = width / height;
-    camera.fov = fieldOfView(this.figure.motion.appearance.viewAngle, camera.aspect);
+    camera.fov = fieldOfView(this.figure.head.stage.viewAngle, camera.aspect);
     camera.updateProjectionMatrix();
     this.figure.lightFrom(this.azimuth);
     this.renderer.render(this.figure.scene, camera);

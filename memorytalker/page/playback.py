@@ -1,0 +1,60 @@
+"""What the 3D player plays: curves and sound, as JSON; the head is a file of its own. Needs no Gradio."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import wave
+from typing import Any
+
+import numpy as np
+
+from memorytalker.face.adjust import UPPER_FACE
+from memorytalker.face.motion import FaceCurves
+from memorytalker.sound.decode import Waveform
+
+#: Version of the format; memorytalker/page/static/playback.js reads only this one.
+FORMAT = 3
+
+
+def playback_json(head: str | None, curves: FaceCurves | None, waveform: Waveform | None = None) -> str:
+    """Describe a talking head for the player.
+
+    Args:
+        head: path of the head's file below the page's root; None for a head that curves cannot move.
+        curves: weights in [0, 1] of the head's blendshapes by name; None: the head is only fetched in advance.
+        waveform: the sound, beginning with frame 0.
+
+    Returns:
+        JSON; playback.js describes its fields.
+    """
+    content: dict[str, Any] = {"format": FORMAT, "head": head}
+    if curves is not None:
+        content |= {
+            "fps": curves.fps,
+            "seconds": len(curves.weights) / curves.fps,
+            "names": curves.names,
+            "upper": [name for name in curves.names if name.startswith(UPPER_FACE)],
+            "weights": _base64((65535 * np.clip(curves.weights, 0, 1)).round().astype("<u2").tobytes()),
+        }
+    elif waveform is not None:
+        content["seconds"] = waveform.seconds
+    if waveform is not None:
+        content["sound"] = _base64(_wav(waveform))
+    return json.dumps(content, separators=(",", ":"))
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _wav(waveform: Waveform) -> bytes:
+    """The sound as a WAV file of 16-bit PCM, which every browser plays, at its own sample rate."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(waveform.sample_rate)
+        writer.writeframes(np.round(np.clip(waveform.samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return file.getvalue()

@@ -1,0 +1,72 @@
+// Reading of what memorytalker.page.playback writes, and the curves at a time. Arithmetic only, no WebGL.
+//
+// {format, head: path below the page's root or null, fps, seconds, names: [n], upper: [names of the upper face],
+// weights: base64 of T * n uint16 (weight * 65535), sound: base64 of a WAV file}; without names there is nothing to play
+// in 3D, and without seconds nothing at all.
+
+import { bytesOf } from "./bytes.js";
+
+/** The only format that these scripts read; memorytalker.page.playback.FORMAT. */
+export const FORMAT = 3;
+
+/** Curves as they are: strengths and gains of 1, offsets of 0. */
+export const UNCHANGED = Object.freeze({ upper_face: 1, lower_face: 1, gains: {}, offsets: {} });
+
+/** A value of another format; its message is written for visitors. */
+export class FormatError extends Error {}
+
+/**
+ * Parse a value of the player.
+ * @param {string} text JSON
+ * @returns {object} its content
+ * @throws {FormatError} it is of another format
+ */
+export function opened(text) {
+  const content = JSON.parse(text);
+  if (content?.format !== FORMAT) throw new FormatError("This page was loaded before an update; reload it.");
+  return content;
+}
+
+/** The curves of a value, changed by an animator's corrections as memorytalker.face.adjust does. */
+export class Curves {
+  /** `content` is what `opened` returned. */
+  constructor({ names, upper, fps, weights }) {
+    this.names = names;
+    this.fps = fps;
+    this.upper = new Set(upper);
+    this.given = Float32Array.from(new Uint16Array(bytesOf(weights).buffer), (weight) => weight / 65535);
+    this.frames = this.given.length / names.length;
+    this.adjust(UNCHANGED);
+  }
+
+  /**
+   * Set strengths, gains and offsets: weight * gain * strength + offset, within 0 and 1.
+   * @param {{upper_face: number, lower_face: number, gains: Object<string, number>, offsets: Object<string, number>}} changes
+   */
+  adjust({ upper_face, lower_face, gains, offsets }) {
+    this.gains = this.names.map((name) => (this.upper.has(name) ? upper_face : lower_face) * (gains[name] ?? 1));
+    this.offsets = this.names.map((name) => offsets[name] ?? 0);
+  }
+
+  /**
+   * The weights at a time; between two frames each lies on the straight line from one to the other.
+   * @param {number} seconds
+   * @param {number[]|Float32Array} weights is filled, in the order of `names`
+   */
+  at(seconds, weights) {
+    const { given, names, gains, offsets } = this;
+    const count = names.length;
+    const frame = Math.min(Math.max(seconds * this.fps, 0), this.frames - 1);
+    const first = Math.floor(frame), second = Math.min(first + 1, this.frames - 1), share = frame - first;
+    for (let k = 0; k < count; k += 1) {
+      const one = within(given[first * count + k] * gains[k] + offsets[k]);
+      const other = within(given[second * count + k] * gains[k] + offsets[k]);
+      weights[k] = (1 - share) * one + share * other;
+    }
+    return weights;
+  }
+}
+
+function within(weight) {
+  return Math.min(Math.max(weight, 0), 1);
+}

@@ -1,0 +1,82 @@
+"""The sliders of the face: at once in the 3D head, without the server, and then in what is exported."""
+
+from __future__ import annotations
+
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from memorytalker.face.curve_files import read_curves
+from tools.page.browser import Visit
+
+SHOWN = "document.querySelector('#face-changes textarea, #face-changes input').value"
+
+
+def slide(visit: Visit, elem_id: str, value: float) -> None:
+    """Type a value into a slider's field."""
+    field = visit.page.locator(f"#{elem_id} input[type=number]")
+    field.fill(str(value))
+    field.press("Tab")
+
+
+def weights(visit: Visit) -> dict[str, float]:
+    """The curves of the 3D head as it stands now."""
+    found = visit.page.evaluate(
+        f"""(() => {{ const {{ curves, view }} = {visit.player()};
+        return Object.fromEntries(curves.names.map((name, k) => [name, view.figure.weights[k]])) }})()"""
+    )
+    return {name: round(weight, 4) for name, weight in found.items()}
+
+
+def download(visit: Visit, words: str, path: Path) -> Path:
+    """Choose the format whose text begins with `words`, and have its file made."""
+    visit.page.locator("#format input").click()
+    visit.page.locator(f"#format [role=option]:has-text('{words}')").first.click()
+    visit.page.click("#prepare")
+    visit.page.wait_for_selector("#download-file a[href]", state="attached")
+    address = visit.page.get_attribute("#download-file a[href]", "href")
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        path.write_bytes(answer.read())
+    return path
+
+
+def test_sliders_move_the_head_at_once_and_change_the_files(visit: Visit, short_clip: Path, tmp_path: Path) -> None:
+    page = visit.page
+    visit.upload(short_clip)
+    visit.animated()
+    visit.head_ready()
+    page.evaluate(f"{visit.player()}.seek(0.7)")
+    before = weights(visit)
+    assert before["jawOpen"] > 0.2 and before["browInnerUp"] == 0
+    page.click("#adjust button")
+    page.wait_for_selector("#upper-face input[type=number]", state="visible")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    slide(visit, "lower-face", 0.5)
+    halved = f"before => {visit.player()}.view.figure.weights.some((w) => Math.abs(w - before / 2) < 1e-3)"
+    page.wait_for_function(halved, arg=before["jawOpen"])
+    slide(visit, "shape-gain", 0.5)
+    page.locator("#shape input").click()
+    page.locator("#shape [role=option]:has-text('browInnerUp')").first.click()
+    page.wait_for_function("document.querySelector('#shape-gain input[type=number]').value === '1'")
+    slide(visit, "shape-offset", 0.25)
+    visit.says("face-summary", "Changed shapes: browInnerUp + 0.25, jawOpen × 0.50.")
+    after = weights(visit)
+    assert after["jawOpen"] == pytest.approx(before["jawOpen"] / 4, abs=1e-3) and after["browInnerUp"] == 0.25
+    assert not [url for url in asked if "/gradio_api/" in url and "heartbeat" not in url], asked
+    page.click("#downloads button")
+    written = read_curves(download(visit, "Live Link Face", tmp_path / "talk.csv")).curves
+    frame = round(0.7 * written.fps)
+    found = dict(zip(written.names, written.weights[frame], strict=True))
+    assert found["jawOpen"] == pytest.approx(after["jawOpen"], abs=2e-3)
+    assert np.ptp(written.weights[:, written.names.index("browInnerUp")]) < 1e-6
+    assert found["browInnerUp"] == pytest.approx(0.25, abs=1e-4)
+    visit.animated()  # the changes hold for the next one
+    visit.head_ready()
+    page.evaluate(f"{visit.player()}.seek(0.7)")
+    assert weights(visit) == after and "face adjusted" in page.inner_text("#caption")
+    page.click("#reset-face")
+    page.wait_for_function("document.querySelector('#lower-face input[type=number]').value === '1'")
+    assert weights(visit) == before and page.inner_text("#face-summary").strip() == ""
