@@ -33,11 +33,11 @@ def test_progress_is_told_to_the_end_and_cancelling_leaves_nothing(
     for stage in dict.fromkeys(stage for stage, _, _ in told):
         done = [number for name, number, _ in told if name == stage]
         assert done == sorted(done) and {total for name, _, total in told if name == stage} == {done[-1]}
-    assert len(told) > 1
+    assert told
 
     def cancel(done: int, total: int, stage: str) -> None:
         cancel.calls += 1
-        if cancel.calls == len(told) - 1:
+        if cancel.calls == max(1, len(told) - 1):
             raise Cancelled
 
     cancel.calls = 0
