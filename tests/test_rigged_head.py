@@ -250,7 +250,7 @@ def test_weights_at_rest_shape_the_face_unless_a_curve_moves_them(tmp_path: Path
     np.testing.assert_allclose(head.template[:count], wanted, atol=1e-6)
 
 
-def test_vertices_along_a_seam_are_twins(tmp_path: Path) -> None:
+def test_vertices_along_a_seam_share_a_group(tmp_path: Path) -> None:
     """A skin cut in two along a texture's seam has each vertex of the seam twice, which share a normal."""
     skin = pieces()[0]
     left = skin.vertices[skin.faces].mean(axis=1)[:, 0] > 0
@@ -260,6 +260,6 @@ def test_vertices_along_a_seam_are_twins(tmp_path: Path) -> None:
         shapes = {name: values[own] for name, values in skin.shapes.items()}
         halves.append(Piece("Skin", skin.vertices[own], corners.reshape(-1, 3), skin.uv[own], shapes))
     head = head_of(tmp_path, build(ARKIT, halves))
-    shared = len(head.template) - len(np.unique(head.rig.twins))
+    shared = len(head.template) - len(np.unique(head.rig.seam_groups))
     assert shared >= len(halves[0].vertices) + len(halves[1].vertices) - len(skin.vertices) > 30
-    np.testing.assert_array_equal(head.template, head.template[head.rig.twins])
+    np.testing.assert_array_equal(head.template, head.template[head.rig.seam_groups])

@@ -16,7 +16,7 @@ from memorytalker.face.rigged_head import load_rigged_head
 from memorytalker.options import RenderOptions
 from memorytalker.rendering import render_frames
 from memorytalker.rendering.appearance import head_appearance
-from memorytalker.rendering.scene import twins_of
+from memorytalker.rendering.scene import seam_groups_of
 from memorytalker.rendering.surface import Patch, Surface
 from memorytalker.rendering.textures import baked_colors, decode_image, make_atlas
 
@@ -158,8 +158,8 @@ def test_a_seam_is_not_seen(tmp_path: Path) -> None:
     smile = {"jawOpen": 0.5, "mouthSmileLeft": 0.5}
     apart = np.abs(drawn(whole, smile) - drawn(cut, smile)).max(axis=2)
     assert (apart > 6).mean() < 0.002
-    # Without twins the two sides have normals of their own, which is seen.
-    alone = dataclasses.replace(cut.rig, twins=np.arange(cut.vertex_count, dtype=np.int32))
+    # Without a seam group the two sides have normals of their own, which is seen.
+    alone = dataclasses.replace(cut.rig, seam_groups=np.arange(cut.vertex_count, dtype=np.int32))
     apart = np.abs(drawn(whole, smile) - drawn(dataclasses.replace(cut, rig=alone), smile)).max(axis=2)
     assert (apart > 6).mean() > 0.004
 
@@ -168,7 +168,7 @@ def test_a_seam_is_not_seen(tmp_path: Path) -> None:
 def test_a_patch_of_a_cut_surface_is_the_surface(tmp_path: Path, one_side: bool) -> None:
     """Where only one side of the seam moves, the normals on the other side turn, too."""
     head = head_of(tmp_path, build(NAMES, cut_in_two()))
-    surface = Surface(head.faces, head.template, 0.004, 0.0001, twins_of(head))
+    surface = Surface(head.faces, head.template, 0.004, 0.0001, seam_groups_of(head))
     moved = np.where(head.template[:, :1] > 0.001 if one_side else True, head.blendshape("jawOpen"), 0)
     at_rest, vertices = surface.normals(head.template), (head.template + moved).astype(np.float32)
     patch = Patch(surface, np.abs(moved).max(axis=1) > 1e-6)

@@ -65,8 +65,8 @@ class HeadRig:
         controls: its own shapes that curves move, n of them; the columns of `rigged_head.drive`.
         parts: its materials.
         uv: (V, 2) float32 texture coordinates, (0, 0) the upper left corner of the image.
-        twins: (V,) int32; vertices of one point of the surface, cut along a texture's seam, have the same number here:
-            that of the first of them.
+        seam_groups: (V,) int32; vertices of one point of the surface, cut along a texture's seam, have the same number
+            here: that of the first of them.
         kept: (V,) int64 place of each vertex among those of the scene (`gltf_scene.read_scene`), in its order.
         scale: factor from the document's units to metres.
         turned: whether the head was turned by half a circle, as heads of VRM 0.x look towards -z.
@@ -78,7 +78,7 @@ class HeadRig:
     controls: tuple[Control, ...]
     parts: tuple[RigPart, ...]
     uv: np.ndarray
-    twins: np.ndarray
+    seam_groups: np.ndarray
     kept: np.ndarray
     scale: float
     turned: bool

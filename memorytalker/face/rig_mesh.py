@@ -166,7 +166,7 @@ def dressed(
         controls=controls,
         parts=tuple(dressed),
         uv=_fixed(np.nan_to_num(uv[kept])),
-        twins=_fixed(_twins(vertices, faces, shapes)),
+        seam_groups=_fixed(_seam_groups(vertices, faces, shapes)),
         kept=_fixed(kept),
         scale=1.0,
         turned=False,
@@ -176,7 +176,7 @@ def dressed(
     return rig, _fixed((255 * np.clip(colors[kept], 0, 1)).round().astype(np.uint8))
 
 
-def _twins(vertices: np.ndarray, faces: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+def _seam_groups(vertices: np.ndarray, faces: np.ndarray, shapes: np.ndarray) -> np.ndarray:
     """(V,) int32: the first of the vertices that always stand in the same place and face the same way."""
     mixed = np.tensordot(np.cos(np.arange(len(shapes)) * 1.7 + 0.3).astype(np.float32), shapes, 1)
     key = np.concatenate([np.round(vertices * 2e6), np.round(mixed * 1e6)], axis=1) + 0.0  # no zero below zero

@@ -84,7 +84,7 @@ def _cached_appearance(key: _HeadKey) -> HeadAppearance:
     head = dataclasses.replace(key.head, template=key.head.template * np.float32(scale))
     options = {name: RenderOptions(camera=name) for name in scene.AZIMUTHS}
     pixel = scene.metres_per_pixel(head, options["front"])
-    surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel, scene.twins_of(head))
+    surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel, scene.seam_groups_of(head))
     appearance = HeadAppearance(
         template=head.template.astype(np.float32),
         scale=scale,

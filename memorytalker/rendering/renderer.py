@@ -215,7 +215,9 @@ class _Stage:
         self.channels = 4 if options.transparent else 3
         self.box: Box | None = None  # the part of the frame that is drawn; None: all of it
         self.camera, pixel = scene.frame_head(head, options), scene.metres_per_pixel(head, options)
-        self.surface = Surface(head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel, scene.twins_of(head))
+        self.surface = Surface(
+            head.faces, head.template, LONGEST_SIDE * pixel, FLATTEST * pixel, scene.seam_groups_of(head)
+        )
         attributes = scene.vertex_attributes(head, self.surface, options)
         self.atlas = textures.make_atlas(head.rig, options.height) if head.rig and textures.is_textured(head) else None
         if self.atlas is not None:

@@ -272,9 +272,9 @@ def _vector(values: Iterable[float]) -> str:
     return "vec3(" + ", ".join(f"{value:.5f}" for value in values) + ")"
 
 
-def twins_of(head: HeadMesh) -> np.ndarray | None:
+def seam_groups_of(head: HeadMesh) -> np.ndarray | None:
     """Return the vertices that share a normal, as `Surface` takes them; None for a head without a texture's seams."""
-    return None if head.rig is None else head.rig.twins
+    return None if head.rig is None else head.rig.seam_groups
 
 
 def vertex_attributes(head: HeadMesh, surface: Surface, options: RenderOptions) -> dict[str, np.ndarray]:

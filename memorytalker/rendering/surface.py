@@ -25,8 +25,8 @@ class Surface:
         template: (V, 3) neutral vertices in metres.
         longest_side: edges that are longer, in metres, are subdivided ...
         flattest: ... if rounding moves their middle by more than this, in metres.
-        twins: (V,) for each vertex the first of those that always stand in the same place, such as those on both sides
-            of a texture's seam: they share one normal. None: there are none.
+        seam_groups: (V,) for each vertex the first of those that always stand in the same place, such as those on both
+            sides of a texture's seam: they share one normal. None: there are none.
     """
 
     def __init__(
@@ -35,11 +35,11 @@ class Surface:
         template: np.ndarray,
         longest_side: float,
         flattest: float = 0.0,
-        twins: np.ndarray | None = None,
+        seam_groups: np.ndarray | None = None,
     ) -> None:
         self.faces = np.ascontiguousarray(faces, np.int64)
         self.vertex_count = len(template)
-        self.twins = None if twins is None else np.ascontiguousarray(twins, np.int64)
+        self.seam_groups = None if seam_groups is None else np.ascontiguousarray(seam_groups, np.int64)
         sides = np.sort(np.concatenate([self.faces[:, [0, 1]], self.faces[:, [1, 2]], self.faces[:, [2, 0]]]), axis=1)
         self.all_edges, which = np.unique(sides, axis=0, return_inverse=True)
         length = np.linalg.norm(template[self.all_edges[:, 0]] - template[self.all_edges[:, 1]], axis=1)
@@ -80,9 +80,9 @@ class Surface:
 
     def normals(self, vertices: np.ndarray) -> np.ndarray:
         """Return the unit normals (V, 3) float32 of `vertices` (V, 3), weighted by the area of adjacent triangles."""
-        if self.twins is None:
+        if self.seam_groups is None:
             return _normals(self.faces, vertices)
-        return _normals(self.twins[self.faces], vertices)[self.twins]
+        return _normals(self.seam_groups[self.faces], vertices)[self.seam_groups]
 
     def refine(self, vertices: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Subdivide by Phong tessellation, which keeps the given vertices.
@@ -107,13 +107,13 @@ class Surface:
 
     def smooth(self, values: np.ndarray, rounds: int) -> np.ndarray:
         """Average values per vertex (V,) with their neighbours, `rounds` times."""
-        first, second = (self.all_edges if self.twins is None else self.twins[self.all_edges]).T
+        first, second = (self.all_edges if self.seam_groups is None else self.seam_groups[self.all_edges]).T
         degree = np.bincount(np.concatenate([first, second]), minlength=self.vertex_count) + 1.0
         for _ in range(rounds):
             around = np.bincount(first, values[second], self.vertex_count)
             around += np.bincount(second, values[first], self.vertex_count)
             values = ((values + around) / degree).astype(np.float32)
-        return values if self.twins is None else values[self.twins]
+        return values if self.seam_groups is None else values[self.seam_groups]
 
 
 class Patch:
@@ -130,19 +130,19 @@ class Patch:
         faces = surface.faces
         turned = np.zeros(surface.vertex_count, bool)  # vertices whose normal changes: all corners of moving triangles
         turned[faces[moves[faces].any(axis=1)]] = True
-        twins = np.arange(surface.vertex_count) if surface.twins is None else surface.twins
-        turned[twins[turned]] = True
-        turned = turned[twins]
+        first = np.arange(surface.vertex_count) if surface.seam_groups is None else surface.seam_groups
+        turned[first[turned]] = True
+        turned = turned[first]
         self.vertices = np.flatnonzero(turned)
         at_edge = turned[surface.edges].any(axis=1)
         self.fine = np.concatenate([self.vertices, surface.vertex_count + np.flatnonzero(at_edge)])
         # A normal needs all triangles around its vertex, and an edge both its ends.
         around = faces[turned[faces].any(axis=1)]
         corners = np.concatenate([around.ravel(), surface.edges[at_edge].ravel()])
-        self._needed = np.unique(np.concatenate([corners, twins[corners]]))
-        self._around = np.searchsorted(self._needed, twins[around])
+        self._needed = np.unique(np.concatenate([corners, first[corners]]))
+        self._around = np.searchsorted(self._needed, first[around])
         self._edges = np.searchsorted(self._needed, surface.edges[at_edge])
-        self._twins = None if surface.twins is None else np.searchsorted(self._needed, twins[self._needed])
+        self._seams = None if surface.seam_groups is None else np.searchsorted(self._needed, first[self._needed])
         self._kept = np.searchsorted(self._needed, self.vertices)
         self._turned = turned[self._needed]
 
@@ -150,7 +150,7 @@ class Patch:
         """Return positions and normals (P, 3) of `fine` for `vertices` (V, 3); `normals` (V, 3) are those at rest."""
         here = vertices[self._needed]
         now = _normals(self._around, here)
-        own = np.where(self._turned[:, None], now if self._twins is None else now[self._twins], normals[self._needed])
+        own = np.where(self._turned[:, None], now if self._seams is None else now[self._seams], normals[self._needed])
         points, between = _middles(here, own, self._edges)
         return np.concatenate([here[self._kept], points]), np.concatenate([own[self._kept], between])
 
