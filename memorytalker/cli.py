@@ -136,7 +136,8 @@ def add_render(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("image")
     group.add_argument("--size", type=int, metavar="PIXELS", help="width and height of a square image, in pixels")
     add_flags(group, RenderOptions)
-    group.set_defaults(fps=None)  # a file has the frame rate of its motion unless one is asked for
+    # A file has the frame rate of its motion unless one is asked for; a video has 30 frames a second.
+    group.set_defaults(fps=None)
 
 
 def render_options(chosen: argparse.Namespace) -> RenderOptions:
@@ -348,7 +349,9 @@ def run_compare(chosen: argparse.Namespace) -> None:
 #: Every sub-command there is. Each imports what it needs when it runs, so that --help stays quick.
 COMMANDS = MappingProxyType(
     {
-        "animate": Command("Turn a sound into a video of a talking head.", add_animate, run_animate),
+        "animate": Command(
+            "Turn a sound into a talking head: a video, or curves and meshes.", add_animate, run_animate
+        ),
         "batch": Command("Animate many sounds; can be broken off and continued.", add_batch, run_batch),
         "export": Command("Write recorded face curves in another format.", add_export, run_export),
         "formats": Command("List the formats that files can be written in.", lambda parser: None, run_formats),

@@ -20,10 +20,13 @@ def add_flags(group: Any, options: type[DataclassInstance]) -> None:
     Args:
         group: an `argparse` parser or one of its groups.
         options: the dataclass. Its fields are declared with `options.described` and hold numbers, strings, strings or
-            None, or booleans (`--name`, `--no-name`).
+            None, booleans (`--name`, `--no-name`), or pairs of a name and a number; fields without a description get no
+            flag.
     """
     hints = typing.get_type_hints(options)
     for field in dataclasses.fields(options):
+        if "help" not in field.metadata:
+            continue
         flag, kind = "--" + field.name.replace("_", "-"), hints[field.name]
         if kind is bool:
             parsing: dict[str, Any] = {"action": argparse.BooleanOptionalAction}
@@ -50,7 +53,8 @@ def from_flags(options: type[T], chosen: argparse.Namespace, **changes: Any) -> 
     Raises:
         ConfigError: values that the dataclass refuses.
     """
-    values = {field.name: getattr(chosen, field.name) for field in dataclasses.fields(options)}
+    described = [field.name for field in dataclasses.fields(options) if "help" in field.metadata]
+    values = {name: getattr(chosen, name) for name in described}
     values = {name: () if value is None and name in _pair_fields(options) else value for name, value in values.items()}
     return options(**values | changes)
 

@@ -111,7 +111,7 @@ class CurveChanges(TypedDict, total=False):
 
 
 #: Gains of one curve, and strengths of half a face, go from 0 to this.
-STRONGEST = 4.0
+STRONGEST = 4
 
 
 @dataclass(frozen=True)
@@ -174,12 +174,12 @@ class RenderOptions:
 
     width: int = described(512, "width of the frames", "pixels, even, 64 to 4096", 64, 4096)
     height: int = described(512, "height of the frames", "pixels, even, 64 to 4096", 64, 4096)
-    fps: int = described(30, "frames a second of the video", "1 to 120", 1, 120)
+    fps: int = described(30, "frames a second of the file, to which the motion is resampled", "1 to 120", 1, 120)
     camera: str = described("front", "camera that shows the head", ", ".join(CAMERAS))
     antialias: bool = described(True, "smooth edges")
     background_top: str = described("#2b313b", "colour at the top", "#rrggbb")
     background_bottom: str = described("#14171c", "colour at the bottom", "#rrggbb")
-    transparent: bool = described(False, "leave the background out, which a .webm can hold and an .mp4 cannot")
+    transparent: bool = False  # no flag: the format decides
 
     def __post_init__(self) -> None:
         """Raise ConfigError, in plain words, for frames that cannot be made."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from node_reader import read_with_node
 from take_case import planted_take
 
 from memorytalker.exports.take import ExportError, ExportFormat, Take
@@ -19,7 +20,7 @@ from memorytalker.exports.visemes import (
     VISEME_CURVES_JSON,
     VISEME_LIST,
 )
-from memorytalker.face.head import ARKIT_NAMES
+from memorytalker.face.head import ARKIT_NAMES, HEAD_FOLDER
 from memorytalker.face.motion import FaceCurves
 from memorytalker.face.visemes import VISEME_CURVES, VISEMES, viseme_recipe
 
@@ -57,11 +58,43 @@ def test_the_list_says_what_was_spoken_without_gaps_to_the_end(tmp_path: Path) -
 def test_talking_head_gets_what_its_speak_audio_takes_in_milliseconds(tmp_path: Path) -> None:
     values = json.loads(written(tmp_path, TALKING_HEAD))
     assert values["words"] == values["wtimes"] == values["wdurations"] == []  # there, or no viseme is looked at
-    assert values["visemes"] == [name for name, _ in SPOKEN]
+    # Silence before the first sound is left out, for which the player would hold the sound back.
+    assert values["visemes"] == [name for name, _ in SPOKEN[1:]]
     assert set(values["visemes"]) <= set("aa E I O U PP SS TH DD FF kk nn RR CH sil".split())
-    np.testing.assert_allclose(values["vtimes"], 1000 * EDGES[:-1], atol=34)
+    np.testing.assert_allclose(values["vtimes"], 1000 * EDGES[1:-1], atol=34)
     ends = np.add(values["vtimes"], values["vdurations"])
     np.testing.assert_allclose(ends, [*values["vtimes"][1:], 1200.0], atol=1e-6)
+
+
+def test_talking_head_plays_every_viseme_on_our_head_in_time_with_the_sound(tmp_path: Path) -> None:
+    call = json.loads(written(tmp_path, TALKING_HEAD))
+    found = read_with_node("play_talkinghead.js", HEAD_FOLDER / "head.glb", tmp_path / "take.json")
+    whole = found["whole"]
+    assert set(VISEME_CURVES) | set(ARKIT_NAMES) <= set(whole["names"])  # it adds five of its own
+    assert whole["wait"] == 0  # the sound begins at once
+    middles = {}
+    spans = zip(call["visemes"], call["vtimes"], call["vdurations"], strict=True)
+    for (name, begin, lasts), key in zip(spans, whole["keyed"], strict=True):
+        strength = 0.9 if name in ("PP", "FF") else 0.6
+        assert key["values"] == {f"viseme_{name}": [None, strength, 0]}
+        times = [begin - 2 * lasts / 3, begin + lasts / 2, begin + 1.5 * lasts]
+        np.testing.assert_allclose(key["times"], times, atol=0.01)
+        middles[f"viseme_{name}"] = strength, times[1]
+    assert set(middles) < set(whole["weights"]) == set(VISEME_CURVES)
+    for name, weight in whole["weights"].items():
+        strength, middle = middles.get(name, (0, None))
+        assert weight["largest"] == pytest.approx(strength, abs=0.01) and weight["last"] == 0
+        assert middle is None or weight["time"] == pytest.approx(middle, abs=5)  # it is looked at every 5 ms
+
+
+def test_talking_head_needs_lists_of_words_and_a_skeleton(tmp_path: Path) -> None:
+    written(tmp_path, TALKING_HEAD)
+    found = read_with_node("play_talkinghead.js", HEAD_FOLDER / "head.glb", tmp_path / "take.json")
+    assert not found["withoutWords"]["keyed"]
+    assert {weight["largest"] for weight in found["withoutWords"]["weights"].values()} == {0}
+    # Why docs/exports.md says that it shows no head alone.
+    assert found["alone"] == "Avatar object Armature not found"
+    assert {"Hips", "Spine", "LeftHandThumb1", "RightToeBase"} <= set(found["bones"])
 
 
 def test_rhubarb_json_has_its_layout_and_joins_like_shapes(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from animation_case import planted_animation
 
 from memorytalker import Animation, ExportError, Waveform, files, load_head
 from memorytalker.files import PART, remove_unfinished, write_together, write_whole
@@ -103,7 +104,7 @@ def animation() -> Animation:
     head = load_head()
     sound = Waveform(np.zeros(1600, np.float32), 16000)
     vertices = np.repeat(head.template[None], 3, axis=0)
-    return Animation(vertices, 30.0, np.ones((3, 1), np.float32), np.ones(1, np.float32), ("sil",), sound, head)
+    return planted_animation(head, vertices, np.ones((3, 1), np.float32), np.ones(1, np.float32), ("sil",), sound)
 
 
 def test_an_animation_that_cannot_be_saved_leaves_nothing(
@@ -113,7 +114,7 @@ def test_an_animation_that_cannot_be_saved_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     (tmp_path / "talk.npz").write_text("old")
-    monkeypatch.setattr(np, "savez", fail)
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", fail)
     with pytest.raises(ExportError, match=r"talk.npz cannot be written \(No space left on device\); choose another"):
         animation.save(tmp_path / "talk.npz")
     assert held(tmp_path) == {"talk.npz": b"old"}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from memorytalker.config import ConfigError
+from memorytalker.face import solve
 from memorytalker.face.adjust import UPPER_FACE, adjusted
 from memorytalker.face.head import HeadError, HeadMesh, load_head
 from memorytalker.face.head_motion import HeadMotion, motion_of_curves
@@ -76,6 +77,22 @@ def test_what_no_curve_can_hold_is_told_in_millimetres_at_the_lips(head: HeadMes
     far = 1000 * np.linalg.norm((made.vertices - motion.vertices)[:, lips], axis=2).max(axis=1)
     np.testing.assert_allclose(solved.lip_residual, far, atol=2e-3)
     assert solved.residual_mm == pytest.approx(far.max(), abs=2e-3) and far.min() > 0.5
+
+
+def test_solving_reports_and_can_be_cancelled(motion: HeadMotion, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(solve, "REPORTED", 50)
+    calls: list[tuple] = []
+    fresh = HeadMotion(motion.head, motion.space, motion.coordinates, 30.0)
+    assert fresh.solve(lambda *call: calls.append(call)) is fresh.solved
+    assert calls == [(0, FRAMES, "curves"), (50, FRAMES, "curves"), (100, FRAMES, "curves")]
+
+    def cancel(done: int, total: int, stage: str) -> None:
+        raise InterruptedError
+
+    again = HeadMotion(motion.head, motion.space, motion.coordinates, 30.0)
+    with pytest.raises(InterruptedError):
+        again.solve(cancel)
+    assert np.array_equal(again.curves.weights, fresh.curves.weights)
 
 
 def test_pieces_join_and_solve_to_the_same_bits_as_the_whole(motion: HeadMotion):

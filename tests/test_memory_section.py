@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
+from animation_case import planted_animation
 
-from memorytalker import Animation, Waveform, load_head
+from memorytalker import Waveform, load_head
 from memorytalker.page import memory
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.style_view import Scale, style_html, voices_html
@@ -82,7 +83,9 @@ def test_the_heatmap_gets_every_frame_and_slot() -> None:
     vertices = np.repeat(head.template[None], 45, axis=0)
     vertices[30:, head.landmarks["inner_lip_lower"], 1] -= 0.010
     sound = Waveform(np.sin(np.arange(24000) / 9).astype(np.float32), 16000)
-    value = memory.memory_value(Animation(vertices, 30, address, np.ones(40, np.float32), ENGLISH.phones, sound, head))
+    value = memory.memory_value(
+        planted_animation(head, vertices, address, np.ones(40, np.float32), ENGLISH.phones, sound)
+    )
     sent = np.frombuffer(base64.b64decode(value["address"]), np.uint8).reshape(45, 40)
     np.testing.assert_allclose(sent / 255, address, atol=0.002)
     opening = np.frombuffer(base64.b64decode(value["opening"]), "<f4")
@@ -131,7 +134,7 @@ def test_the_part_of_a_slot_in_this_sound_is_beside_it(runner: JobRunner) -> Non
     upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
     vertices[:, lower, 1] = vertices[:, upper, 1] - np.repeat([0.002, 0.006, 0.010], 10)
     sound = Waveform(np.zeros(16000, np.float32), 16000)
-    animation = Animation(vertices, 30, address, np.full(40, 1.2, np.float32), ENGLISH.phones, sound, head)
+    animation = planted_animation(head, vertices, address, np.full(40, 1.2, np.float32), ENGLISH.phones, sound)
     found = memory.memory_state(animation, next(iter(head.identities)))
     assert found.in_speech[3] == "In this sound it is the strongest slot for 0.67 s, lips 4.0 mm apart on average."
     assert "for 0.33 s, lips 10.0 mm" in found.in_speech[7] and "never the strongest" in found.in_speech[5]

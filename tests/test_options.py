@@ -18,7 +18,7 @@ import pytest
 from memorytalker import cli
 from memorytalker.config import ConfigError
 from memorytalker.flags import add_flags, from_flags
-from memorytalker.options import AnimateChanges, AnimateOptions, RenderOptions, described
+from memorytalker.options import AnimateChanges, AnimateOptions, CurveChanges, CurveOptions, RenderOptions, described
 from memorytalker.page import api
 from memorytalker.page.limits import PLAIN_ERRORS
 from memorytalker.page.request import AnimateRequest, options_of
@@ -69,6 +69,7 @@ def test_a_forgotten_order_cannot_change_what_is_meant(tiny_talker: Talker) -> N
 def test_keywords_are_fields_and_typed_as_they_are() -> None:
     hints = typing.get_type_hints(AnimateOptions)
     assert typing.get_type_hints(AnimateChanges) == hints and list(hints) == list(FIELDS)
+    assert typing.get_type_hints(CurveChanges) == typing.get_type_hints(CurveOptions)
     assert AnimateOptions(seed=3).changed(expression=True) == AnimateOptions(seed=3, expression=True)
     with pytest.raises(TypeError, match="no option expresion; an animation has identity, style_blend, expr"):
         AnimateOptions().changed(expresion=True)
@@ -146,13 +147,34 @@ def test_a_message_stays_short_whatever_was_sent() -> None:
         assert len(str(refused.value)) < 200
 
 
+def described_fields(cls: type) -> list[dataclasses.Field]:
+    """The fields with a flag; the format of a file decides about transparency."""
+    fields = [field for field in dataclasses.fields(cls) if "help" in field.metadata]
+    assert len(fields) == len(dataclasses.fields(cls)) - (cls is RenderOptions)
+    return fields
+
+
+def test_pairs_are_flags_that_may_be_repeated() -> None:
+    parser = argparse.ArgumentParser()
+    cli.add_animate(parser)
+    chosen = parser.parse_args(
+        ["clip.wav", "--gain", "jawOpen=1.5", "--gain", "mouthPucker=0", "--offset", "jawOpen=-1"]
+    )
+    options = from_flags(CurveOptions, chosen)
+    assert options == CurveOptions(gains={"jawOpen": 1.5, "mouthPucker": 0}, offsets={"jawOpen": -1})
+    assert from_flags(CurveOptions, parser.parse_args(["clip.wav"])) == CurveOptions()
+    for wrong in ("jawOpen", "jawOpen=loud", "=1"):
+        with pytest.raises(SystemExit):
+            parser.parse_args(["clip.wav", "--gain", wrong])
+
+
 def test_numbers_of_numpy_are_numbers() -> None:
     AnimateOptions(style_blend=np.float32(0.5), seed=np.int64(7), expression=np.bool_(True))
 
 
-@pytest.mark.parametrize("cls", [AnimateOptions, RenderOptions])
+@pytest.mark.parametrize("cls", [AnimateOptions, CurveOptions, RenderOptions])
 def test_documented_bounds_are_those_that_hold(cls: type) -> None:
-    for field in dataclasses.fields(cls):
+    for field in described_fields(cls):
         step = 2 if "even" in field.metadata["unit"] else 1
         for bound, way in (("lowest", -step), ("highest", step)):
             value = field.metadata[bound]
@@ -176,16 +198,17 @@ def test_a_new_field_is_a_new_flag(capsys: pytest.CaptureFixture[str]) -> None:
     assert "None" not in printed
 
 
-@pytest.mark.parametrize("cls", [AnimateOptions, RenderOptions])
+@pytest.mark.parametrize("cls", [AnimateOptions, CurveOptions, RenderOptions])
 def test_help_says_of_every_field_what_it_means(cls: type) -> None:
     printed = shown("animate", "--help")
-    for field in dataclasses.fields(cls):
-        assert f"--{field.name.replace('_', '-')}" in printed
+    for field in described_fields(cls):
+        flag = field.name.replace("_", "-")
+        assert f"--{flag.removesuffix('s') if field.default == () else flag}" in printed
         assert field.metadata["help"] and field.metadata["help"] in printed
 
 
 def test_every_field_is_explained() -> None:
-    for cls in (AnimateOptions, RenderOptions):
+    for cls in (AnimateOptions, CurveOptions, RenderOptions):
         for field in dataclasses.fields(cls):
             assert f"        {field.name}: " in cls.__doc__, f"{cls.__name__}.{field.name}"
 

@@ -316,3 +316,10 @@ def test_text_stands_out_in_both_themes(text: str, ground: str, mode: str):
 
     light, dark = sorted((luminance(color(text)), luminance(color(ground))), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_a_visitor_is_offered_every_format_but_vast_ones() -> None:
+    from memorytalker.exports.registry import FORMATS
+    from memorytalker.page.animation_run import formats
+
+    assert {each.name for each in FORMATS} - set(formats()) == {"obj"}, "a minute of OBJ files is 1.6 GB"

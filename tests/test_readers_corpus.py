@@ -25,10 +25,10 @@ from memorytalker.corpus.landmarks import (
     fill_missing,
     read_landmark_clips,
 )
-from memorytalker.corpus.store import store_lines, stored_acoustics, stored_lines, stored_phones
+from memorytalker.corpus.store import stored_acoustics, stored_lines, stored_phones
 from memorytalker.face.array_files import ArrayFileError, open_arrays, opened_arrays
 from memorytalker.face.head import ARKIT_NAMES, load_head
-from memorytalker.files import read_lines
+from memorytalker.files import append_lines, read_lines
 from memorytalker.phones import ENGLISH
 
 FEWER = settings(STEADY, max_examples=40)
@@ -124,10 +124,10 @@ def test_a_store_gives_what_was_put_in(folder: Path, entries: list[dict]) -> Non
     path = folder / "store.jsonl"
     path.write_text("")
     half = len(entries) // 2
-    list(store_lines(path, entries[:half]))
+    list(append_lines(path, entries[:half]))
     path.write_bytes(path.read_bytes() + b'{"cut": "of')
     assert stored_lines(path) == entries[:half]
-    list(store_lines(path, entries[half:]))
+    list(append_lines(path, entries[half:]))
     assert stored_lines(path) == entries
 
 

@@ -147,7 +147,7 @@ def test_a_large_model_is_not_built_of_small_weights(
     monkeypatch.setattr(MemoryTalker, "__init__", noted)
     good = path.read_bytes()
     path.write_text(json.dumps({"model": to_dict(CONFIG) | {"coordinates": 3_000_000, "width": 8192}}))
-    with pytest.raises(TrainingError, match="weights of another model"):
+    with pytest.raises(TrainingError, match="other weights than run.json"):
         run.model()
     path.write_bytes(good)
     assert made == [{"meta"}]
@@ -302,7 +302,7 @@ def corpus(tmp_path_factory) -> Path:
 
 def test_features_are_read_as_they_were_stored_and_changed_a_little(corpus: Path) -> None:
     path, [clip] = corpus / "features" / "c0.npz", read_clips(corpus)[0]
-    space = MotionSpace(np.eye(1, 60, dtype=np.float32), np.ones((1, 1), np.float32), ("jawOpen",))
+    space = MotionSpace("toy", 20, np.eye(1, 60), np.ones((1, 1)), ("jawOpen",))
     arrays = dict(np.load(path))
 
     def load() -> Any:

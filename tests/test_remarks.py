@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from animation_case import planted_animation
 
 from memorytalker import Animation, Talker, Waveform, load_waveform
-from memorytalker.exports.take import Provenance
 from memorytalker.face.head import Landmarks
-from memorytalker.face.head_motion import HeadMotion
-from memorytalker.face.motion_space import vertex_space
 from memorytalker.page.insight import mouth_opening
 from memorytalker.remarks import remarks_on, speech_remark
 
@@ -35,10 +33,7 @@ def animation(tiny_talker: Talker, samples: np.ndarray, opened: float, resting: 
     address[:, silence] = np.arange(100) < 100 * resting
     address[:, silence - 1] = 1 - address[:, silence]
     waveform = Waveform(np.asarray(samples, np.float32))
-    offsets = (vertices - head.template).reshape(100, -1)
-    motion = HeadMotion(head, vertex_space(head.vertex_count), offsets, 30)
-    source = Provenance("planted", head.identity, "", "neutral", None)
-    return Animation(motion, address, np.ones(len(labels), np.float32), labels, waveform, source)
+    return planted_animation(head, vertices, address, np.ones(len(labels), np.float32), labels, waveform)
 
 
 @pytest.mark.parametrize(

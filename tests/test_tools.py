@@ -53,3 +53,12 @@ def test_mirrored_shapes_are_the_same_on_both_sides() -> None:
 @pytest.mark.parametrize("name", sorted(path.stem for path in (TOOLS / "head").glob("*.py")))
 def test_every_maker_of_the_head_can_be_imported(name: str) -> None:
     assert importlib.import_module(f"tools.head.{name}").__doc__
+
+
+def test_speech_of_any_length_is_voice_with_pauses() -> None:
+    from tools.long_sound import speech
+
+    made = speech(12.0, 3)
+    assert made.samples.shape == (192000,) and 0.1 < np.abs(made.samples).max() <= 1
+    quiet = np.abs(made.samples.reshape(-1, 1600)).max(axis=1) == 0
+    assert 0.01 < quiet.mean() < 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -79,8 +80,11 @@ def on_ray(
     import ray
 
     threads = max(1, _cores() // jobs) if address == "local" else 1
-    where = {"num_cpus": jobs * threads, "include_dashboard": False} if address == "local" else {"address": address}
-    ray.init(logging_level="error", log_to_driver=False, **where)
+    quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
+    if address == "local":
+        ray.init(num_cpus=jobs * threads, include_dashboard=False, **quiet)
+    else:
+        ray.init(address=address, **quiet)
     try:
         task = ray.remote(num_cpus=threads, max_retries=3)(run_clip)
         left, running = iter(clips), {}

@@ -83,7 +83,7 @@ def _take(
 ) -> Take:
     """What the format receives, at the frame rate of the file. A video needs no curves, so none are solved for it."""
     resampled = motion.resample(fps)
-    solved = resampled.solved if motion.has_curves and not chosen.video else None
+    solved = resampled.solve(progress) if motion.has_curves and not chosen.video else None
     return Take(
         curves=None if solved is None else solved.curves,
         frames=resampled,

@@ -108,6 +108,7 @@ class ExportFormat:
         write: writes the main file (its path is given and its folder exists) and the files beside it; each file appears
             when it is complete. Returns all files written, the main file first.
         video: whether it is rendered, at the frame rate of the render options; it needs no curves.
+        vast: whether a minute takes more than a gigabyte; the page does not offer it.
         extra: what of pyproject.toml installs the libraries it needs; None: nothing more.
     """
 
@@ -118,3 +119,4 @@ class ExportFormat:
     write: Callable[[Take, Path], tuple[Path, ...]]
     extra: str | None = None
     video: bool = False
+    vast: bool = False

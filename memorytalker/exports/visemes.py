@@ -69,6 +69,8 @@ def _write_list(take: Take, path: Path) -> tuple[Path, ...]:
 
 def _write_talking_head(take: Take, path: Path) -> tuple[Path, ...]:
     fit, cues = _found(take)
+    if cues[0].viseme == "sil":  # TalkingHead would hold the sound back by two thirds of it, to reach the pose in time
+        cues = cues[1:]
     edges = _edges(cues, fit.curves.duration, 0.001, 1)
     members = {
         "words": [],  # without them TalkingHead looks at no viseme

@@ -19,7 +19,8 @@ import numpy as np
 
 from memorytalker.exports.glb import GlbBuilder, add_times
 from memorytalker.exports.take import ExportError, ExportFormat, Take
-from memorytalker.face.motion import FaceCurves
+from memorytalker.face.head import load_head
+from memorytalker.face.motion import FaceCurves, eased
 from memorytalker.face.visemes import VRM_PRESETS, fit_visemes, vrm_presets
 from memorytalker.files import write_whole
 
@@ -35,6 +36,8 @@ FORBIDDEN = ("lookUp", "lookDown", "lookLeft", "lookRight")
 FULLY_OPEN, FULLY_WIDE = 0.5, 0.5
 #: Frames that are written at a time.
 BLOCK = 4096
+#: Lips this far apart, in metres, count as open.
+OPEN_LIPS = 0.0015
 
 
 def vowel_weights(curves: FaceCurves) -> np.ndarray:
@@ -49,7 +52,13 @@ def vowel_weights(curves: FaceCurves) -> np.ndarray:
     Raises:
         VisemeError: curves of no shape that the shipped head has.
     """
-    return vrm_presets(fit_visemes(curves).curves.weights)
+    head = load_head()
+    known = FaceCurves(curves.weights, curves.names, curves.fps).reordered(head.blendshape_names)
+    upper, lower = (head.landmarks[f"inner_lip_{side}"] for side in ("upper", "lower"))
+    opening = known.weights @ (head.blendshapes[:, upper, 1] - head.blendshapes[:, lower, 1])
+    # A vowel opens an avatar's mouth, which must close on p, b and m whatever the jaw does.
+    open_lips = eased(opening / OPEN_LIPS)[:, None].astype(np.float32)
+    return vrm_presets(fit_visemes(curves).curves.weights) * open_lips
 
 
 def expressions(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import overload
 
 import numpy as np
@@ -19,6 +18,7 @@ from memorytalker.face.motion import FaceCurves, MotionError, resampled
 from memorytalker.face.motion_space import BLOCK, MotionSpace
 from memorytalker.face.rigged_head import curves_for
 from memorytalker.face.solve import CurveSolver, SolvedCurves
+from memorytalker.progress import Progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,13 +111,28 @@ class HeadMotion:
         """Whether the motion can be given as curves of named blendshapes."""
         return self.driving is not None or bool(self.space.shapes)
 
-    @cached_property
+    @property
     def solved(self) -> SolvedCurves:
-        """The motion as curves of the head's blendshapes, with what they lose of it.
+        """The motion as curves of the head's blendshapes, with what they lose of it; see `solve`."""
+        return self.solve()
+
+    def solve(self, progress: Progress | None = None) -> SolvedCurves:
+        """Solve for the curves, once; an hour takes ten seconds.
+
+        Args:
+            progress: called as progress(frames done, frames in total, "curves"); what it raises cancels.
+
+        Returns:
+            The motion as curves of the head's blendshapes, with what they lose of it.
 
         Raises:
             HeadError: a head without blendshapes.
         """
+        if "_solved" not in self.__dict__:
+            object.__setattr__(self, "_solved", self._solve(progress))
+        return self.__dict__["_solved"]
+
+    def _solve(self, progress: Progress | None) -> SolvedCurves:
         if self.driving is not None:
             return SolvedCurves(self.driving, np.zeros(len(self), np.float32))
         if not self.has_curves:
@@ -125,7 +140,7 @@ class HeadMotion:
                 "This head has no blendshapes, so its motion cannot be given as curves; save it as .npz, or use the "
                 "shipped head."
             )
-        solved = CurveSolver(self.space, self.head.regions["lips"]).solve(self.coordinates, self.fps)
+        solved = CurveSolver(self.space, self.head.regions["lips"]).solve(self.coordinates, self.fps, progress)
         if self.expression is None:
             return solved
         weights = solved.curves.weights + self.expression.reordered(solved.curves.names).weights

@@ -10,9 +10,12 @@ from scipy.optimize import lsq_linear, nnls
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
 from memorytalker.face.motion_space import BLOCK, STILL, MotionSpace
+from memorytalker.progress import Progress
 
 #: How much more than every other vertex a lip vertex counts: what is lost of the motion should not be lost at the lips.
 LIPS_COUNT = 30.0
+#: Frames between two reports of progress, a tenth of a second of work.
+REPORTED = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,19 +56,22 @@ class CurveSolver:
         self.columns = np.flatnonzero([not name.startswith(STILL) for name in space.shapes])
         self.shapes = space.from_weights[self.columns].T  # (K, s): coordinates = shapes @ weights
 
-    def solve(self, coordinates: np.ndarray, fps: float) -> SolvedCurves:
+    def solve(self, coordinates: np.ndarray, fps: float, progress: Progress | None = None) -> SolvedCurves:
         """Solve for the curves of some frames.
 
         Args:
             coordinates: (T, K) in metres.
             fps: frames per second.
+            progress: called as progress(frames done, frames in total, "curves"); what it raises cancels.
 
         Returns:
             Curves (T, S) of all shapes of the space, and their residual.
         """
         system = self.root @ self.shapes
         weights = np.zeros((len(coordinates), len(self.space.shapes)))
-        for row, frame in zip(weights, coordinates.astype(np.float64), strict=True):
+        for done, (row, frame) in enumerate(zip(weights, coordinates.astype(np.float64), strict=True)):
+            if progress is not None and done % REPORTED == 0:
+                progress(done, len(weights), "curves")
             target = self.root @ frame  # frame by frame, so that its bits do not depend on the others
             found = nnls(system, target)[0]
             if found.max() > 1.0:  # rare, and slower

@@ -23,9 +23,9 @@ from memorytalker.remarks import remarks_on
 
 
 def formats() -> dict[str, ExportFormat]:
-    """The formats by name, but for those whose libraries are not installed here."""
+    """The formats by name, but for vast ones, and for those whose libraries are not installed here."""
     missing = {extra for module, extra in EXTRAS.items() if importlib.util.find_spec(module) is None}
-    return {each.name: each for each in FORMATS if each.extra not in missing}
+    return {each.name: each for each in FORMATS if each.extra not in missing and not each.vast}
 
 
 class Result:

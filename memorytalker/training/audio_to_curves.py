@@ -162,6 +162,7 @@ def _mouth_space(
 ) -> MouthSpace:
     """See `MouthSpace`; curves (T, S) of all captured clips, K `directions`."""
     mouth, marks = mouth_in_space(space, head), head.landmarks
+    assert space.from_weights is not None
     shapes = head.blendshapes[columns].astype(np.float64)  # (S, V, 3)
     parts = [
         space.from_weights[columns] @ mouth.lips.numpy(),

@@ -179,7 +179,7 @@ def check_fit(model: torch.nn.Module, state: Any, path: Path, part: str = "") ->
     own = {name: value.shape for name, value in model.state_dict().items() if name.startswith(part)}
     right = isinstance(state, dict) and all(isinstance(value, Tensor) for value in state.values())
     if not right or {name: value.shape for name, value in state.items()} != own:
-        raise TrainingError(f"{path} holds the weights of another model; delete it and train again.")
+        raise TrainingError(f"{path} holds other weights than run.json describes; delete it and train again.")
     if not all(torch.isfinite(value).all() for value in state.values()):
         raise TrainingError(f"{path} holds weights that are not finite; delete it and train again.")
 

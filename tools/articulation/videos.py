@@ -121,7 +121,7 @@ def contacts(
     """Shares of p b m with closed lips, of f v with the lip at the teeth, and of silent frames with a closed mouth."""
     labels = [frame_phones(clip.phones, len(clip.curves), FPS) for clip in clips]
     vowels = np.array(ENGLISH.indices(ENGLISH.vowels))
-    threshold = metrics.CLOSED_SHARE * metrics.vowel_gap(gaps, labels, vowels)
+    threshold = metrics.CLOSED_SHARE * metrics.vowel_median(gaps, labels, vowels)
     counts = np.zeros((3, 2))
     for number, clip in enumerate(clips):
         start, end, index = clip.phones.start, clip.phones.end, clip.phones.index
