@@ -15,7 +15,7 @@ from memorytalker.page.scripts import call_script
 
 INTRODUCTION = (
     "These change the face of the 3D head at once. The video and the files follow: make the head talk again, or "
-    "prepare a file under “Download”."
+    "prepare a file under “Download”. The curve of a shape becomes curve × gain + offset."
 )
 #: Strengths and gains go from 0 to this; offsets from minus `MOST_ADDED` to it.
 STRONGEST, MOST_ADDED = 2.0, 0.5
@@ -45,16 +45,21 @@ def build_adjust(head: HeadMesh, channel: str) -> Any:
             upper = _slider("Upper face", 0, STRONGEST, 1, "strength of brows and eyes", "upper-face")
             lower = _slider("Lower face", 0, STRONGEST, 1, "strength of mouth, jaw and cheeks", "lower-face")
         with gr.Row():
-            shape = gr.Dropdown(names, value=first, label="Shape", info="one of the face's curves", elem_id="shape")
-            gain = _slider("Gain", 0, STRONGEST, 1, "times its curve", "shape-gain")
-            offset = _slider("Offset", -MOST_ADDED, MOST_ADDED, 0, "added to its curve", "shape-offset")
+            shape = gr.Dropdown(names, value=first, label="Shape", elem_id="shape")
+            gain = _slider("Gain", 0, STRONGEST, 1, None, "shape-gain")
+            offset = _slider("Offset", -MOST_ADDED, MOST_ADDED, 0, None, "shape-offset")
         summary = gr.HTML("", label="Changed shapes", elem_id="face-summary")
         reset = gr.Button("Reset the face", size="sm", elem_id="reset-face")
     sliders = [upper, lower, shape, gain, offset]
     for slider in (upper, lower, gain, offset):
-        slider.input(
-            None, [changes, *sliders], [changes, summary], js=call_script("adjust.js", "changed", channel), **INSTANT
-        )
+        for moved in (slider.input, slider.release):  # its button "back" releases it, and gives no input
+            moved(
+                None,
+                [changes, *sliders],
+                [changes, summary],
+                js=call_script("adjust.js", "changed", channel),
+                **INSTANT,
+            )
     shape.change(None, [changes, shape], [gain, offset], js=call_script("adjust.js", "chosen"), **INSTANT)
     reset.click(
         None,
@@ -66,7 +71,7 @@ def build_adjust(head: HeadMesh, channel: str) -> Any:
     return changes
 
 
-def _slider(label: str, lowest: float, highest: float, value: float, info: str, elem_id: str) -> gr.Slider:
+def _slider(label: str, lowest: float, highest: float, value: float, info: str | None, elem_id: str) -> gr.Slider:
     return gr.Slider(lowest, highest, value=value, step=0.05, label=label, info=info, elem_id=elem_id, min_width=160)
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 
+from memorytalker.exports.take import ExportFormat
 from memorytalker.page.adjust import curve_options
 from memorytalker.page.animation_run import FileReady, formats, run_animation
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import PageError
 from memorytalker.page.request import AnimateRequest
-from memorytalker.page.run_controls import Updates, report_failures
+from memorytalker.page.run_controls import INSTANT, Updates, report_failures
 from memorytalker.page.status import status_html
 
 NO_FORMAT = "There is no such format; choose one of those shown."
@@ -40,12 +42,14 @@ def build_downloads(runner: JobRunner, last: gr.State, changes: Any, settings: d
         The event that makes the file.
     """
     offered = formats()
-    choices = [(f"{each.title}: {each.summary}", name) for name, each in offered.items()]
+    choices = [(each.title, name) for name, each in offered.items()]
     with gr.Accordion("Download", open=False, elem_id="downloads"):
         chosen = gr.Dropdown(choices, value=FIRST if FIRST in offered else None, label="Format", elem_id="format")
+        about = gr.HTML(_about(offered.get(FIRST)), label="About the format", elem_id="format-about")
         button = gr.Button("Prepare the file", elem_id="prepare")
         status = gr.HTML("", elem_id="download-status")
         file = gr.File(label="File", elem_id="download-file", interactive=False, height=80)
+    chosen.change(lambda name: _about(offered.get(name)), chosen, about, **INSTANT)
 
     def steps(
         animate_request: AnimateRequest | None, format: str, changes: str, request: gr.Request
@@ -71,3 +75,7 @@ def build_downloads(runner: JobRunner, last: gr.State, changes: Any, settings: d
         yield from report_failures(steps(animate_request, format, changes, request), failed, lambda: OURS)
 
     return button.click(prepare, [last, chosen, changes], [file, status], show_progress="hidden", **settings)
+
+
+def _about(chosen: ExportFormat | None) -> str:
+    return "" if chosen is None else f'<p class="small">{html.escape(chosen.summary)} ({chosen.suffix})</p>'

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from memorytalker.face.curve_files import read_curves
+from memorytalker.page.animation_run import formats
 from tools.page.browser import Visit
 
 SHOWN = "document.querySelector('#face-changes textarea, #face-changes input').value"
@@ -32,11 +34,12 @@ def weights(visit: Visit) -> dict[str, float]:
 
 def download(visit: Visit, words: str, path: Path) -> Path:
     """Choose the format whose text begins with `words`, and have its file made."""
-    visit.page.locator("#format input").click()
+    visit.page.focus("#format input")
     visit.page.locator(f"#format [role=option]:has-text('{words}')").first.click()
+    link = "document.querySelector('#download-file a[href]')?.href"
+    before = visit.page.evaluate(link)
     visit.page.click("#prepare")
-    visit.page.wait_for_selector("#download-file a[href]", state="attached")
-    address = visit.page.get_attribute("#download-file a[href]", "href")
+    address = visit.page.wait_for_function(f"before => {link} !== before && {link}", arg=before).json_value()
     with urllib.request.urlopen(address, timeout=30) as answer:
         path.write_bytes(answer.read())
     return path
@@ -67,6 +70,9 @@ def test_sliders_move_the_head_at_once_and_change_the_files(visit: Visit, short_
     assert after["jawOpen"] == pytest.approx(before["jawOpen"] / 4, abs=1e-3) and after["browInnerUp"] == 0.25
     assert not [url for url in asked if "/gradio_api/" in url and "heartbeat" not in url], asked
     page.click("#downloads button")
+    page.locator("#format input").click()
+    titles = page.locator("#format [role=option]").all_inner_texts()
+    assert [title.strip(" \n✓") for title in titles] == [each.title for each in formats().values()]
     written = read_curves(download(visit, "Live Link Face", tmp_path / "talk.csv")).curves
     frame = round(0.7 * written.fps)
     found = dict(zip(written.names, written.weights[frame], strict=True))
@@ -77,6 +83,24 @@ def test_sliders_move_the_head_at_once_and_change_the_files(visit: Visit, short_
     visit.head_ready()
     page.evaluate(f"{visit.player()}.seek(0.7)")
     assert weights(visit) == after and "face adjusted" in page.inner_text("#caption")
+    page.click("#lower-face button")  # back to 1
+    page.wait_for_function("document.querySelector('#lower-face input[type=number]').value === '1'")
+    assert weights(visit)["jawOpen"] == pytest.approx(before["jawOpen"] / 2, abs=1e-3)
+    slide(visit, "lower-face", 2)
     page.click("#reset-face")
     page.wait_for_function("document.querySelector('#lower-face input[type=number]').value === '1'")
     assert weights(visit) == before and page.inner_text("#face-summary").strip() == ""
+
+
+@pytest.mark.walk
+def test_every_format_can_be_downloaded(visit: Visit, short_clip: Path, tmp_path: Path) -> None:
+    visit.upload(short_clip)
+    visit.animated()
+    visit.page.click("#downloads button")
+    for each in formats().values():
+        file = download(visit, each.title, tmp_path / f"talk-{each.name}")
+        name = visit.page.get_attribute("#download-file a[href]", "download")
+        assert name in (f"talk{each.suffix}", "talk.zip") and file.stat().st_size > 20, each.name
+        if name == "talk.zip":
+            with zipfile.ZipFile(file) as archive:
+                assert archive.testzip() is None and f"talk{each.suffix}" in archive.namelist()

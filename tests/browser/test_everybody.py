@@ -58,6 +58,9 @@ def test_axe_finds_nothing_serious(enter: Callable[..., Visit], stub_site: Site,
     page.wait_for_selector("#slot-faces img")
     visit.upload(BLUE, "second-voice")
     page.wait_for_selector("#voices .bars")
+    for name in ("adjust", "downloads"):
+        page.click(f"#{name} button")
+    page.wait_for_selector("#shape-gain input[type=number]", state="visible")
     found["with results"] = findings(page)
     visit.upload(BLUE)
     page.locator("#seed input").fill("-1")
