@@ -116,4 +116,5 @@ OBJ = ExportFormat(
     "OBJ sequence",
     "One mesh a frame, numbered, for any 3D program; short motion only.",
     write_sequence,
+    beside=("",),
 )

@@ -109,6 +109,8 @@ class ExportFormat:
             when it is complete. Returns all files written, the main file first.
         video: whether it is rendered, at the frame rate of the render options; it needs no curves.
         extra: what of pyproject.toml installs the libraries it needs; None: nothing more.
+        beside: what may be written beside the main file, each as what follows its stem: "_sound.wav" is talk_sound.wav
+            for talk.glb, and "" is the folder talk.
     """
 
     name: str
@@ -118,3 +120,8 @@ class ExportFormat:
     write: Callable[[Take, Path], tuple[Path, ...]]
     extra: str | None = None
     video: bool = False
+    beside: tuple[str, ...] = ()
+
+    def places(self, path: Path) -> tuple[Path, ...]:
+        """Return the main file `path`, and every file or folder that may be written beside it."""
+        return (path, *(path.with_name(f"{path.stem}{end}") for end in self.beside))
