@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from memorytalker.batch import run
 from memorytalker.batch.clip_run import BatchSettings, ClipReport, run_clip
 from memorytalker.batch.clips import BatchClip, BatchError, find_clips
 from memorytalker.batch.run import MANIFEST, run_batch
+from memorytalker.files import PART
 from memorytalker.options import AnimateOptions, CurveOptions
 from memorytalker.sound.decode import Waveform, write_wav
 
@@ -68,6 +71,77 @@ def test_sounds_of_one_name_keep_apart_and_what_cannot_is_refused(tmp_path: Path
         BatchSettings(tmp_path, ("hologram",))
     with pytest.raises(BatchError, match="1 to 256"):
         run_batch([], BatchSettings(tmp_path, ("gltf",)), jobs=0)
+
+
+def test_outputs_and_hidden_files_are_no_sounds(sounds: Path, voice):
+    out = sounds / "out"
+    for name in ("out/a_sound.wav", "deep/._c.wav", ".trash/old.wav"):
+        (sounds / name).parent.mkdir(exist_ok=True)
+        write_wav(sounds / name, Waveform(voice(0.3)))
+    assert [clip.name for clip in find_clips(sounds, out)] == ["a", "b", "deep/c"]
+    with pytest.raises(BatchError, match="choose another folder"):
+        find_clips(sounds, sounds / "deep" / "..")
+
+
+def test_a_list_may_begin_with_a_mark_and_name_what_no_file_is_called(sounds: Path, tmp_path: Path, tiny_weights: Path):
+    (sounds / "list.txt").write_bytes("\ufeffa.wav\r\nnu\0l.wav\r\ndeep/c.wav\r\n".encode())
+    reports = run_batch(find_clips(sounds / "list.txt"), settings(tmp_path / "out", tiny_weights))
+    assert [report.error is None for report in reports] == [True, False, True]
+
+
+def test_no_output_overwrites_a_sound_or_another_output(sounds: Path, tmp_path: Path, tiny_weights: Path, voice):
+    write_wav(sounds / "b_sound.wav", Waveform(voice(0.3)))
+    (sounds / "list.txt").write_text("b.wav\nb_sound.wav\n")
+    before = (sounds / "b_sound.wav").read_bytes()
+    with pytest.raises(BatchError, match="b_sound.wav would be overwritten"):
+        run_batch(find_clips(sounds / "list.txt"), settings(sounds, tiny_weights, "gltf"))
+    assert (sounds / "b_sound.wav").read_bytes() == before
+    clips = [BatchClip("a", sounds / "a.wav"), BatchClip("a_lam", sounds / "b.wav")]
+    with pytest.raises(BatchError, match="a and a_lam"):
+        run_batch(clips, settings(tmp_path / "out", tiny_weights, "json", "lam"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--style", "none.wav"], "none.wav"),
+        (["--head", "none.glb"], "none.glb"),
+        (["--mapping", "none.json"], "--head"),
+        (["--identity", "nobody"], "nobody"),
+        (["--gain", "JawOpen=1"], "perhaps jawOpen is meant"),
+        (["--format", "mp4", "--transparent"], "webm"),
+    ],
+)
+def test_what_would_fail_for_every_clip_is_not_begun(sounds: Path, tmp_path: Path, flags: list[str], said: str, capsys):
+    out = tmp_path / "out"
+    assert cli.main(["batch", str(sounds), str(out), "--format", "livelink", *flags]) == cli.BAD_INPUT
+    assert said in (told := capsys.readouterr().err) and told.count("\n") == 1
+    assert not list(out.glob("*")) or not lines(out)
+
+
+def test_another_head_under_the_same_name_is_animated_anew(sounds: Path, tmp_path: Path, tiny_weights: Path):
+    head = Path(shutil.copy(ROOT / "assets" / "head" / "head.glb", tmp_path / "mine.glb"))
+    before = settings(tmp_path / "out", tiny_weights, head=head).digest
+    assert settings(tmp_path / "elsewhere", tiny_weights, head=head).digest == before
+    os.utime(head, ns=(1, 1))
+    assert settings(tmp_path / "out", tiny_weights, head=head).digest != before
+
+
+def test_what_a_killed_batch_left_unfinished_goes_with_the_next(sounds: Path, tmp_path: Path, tiny_weights: Path):
+    (out := tmp_path / "out").mkdir()
+    for name in (f"{PART}1-0a1b2c3d-a.csv", f"{PART}1-0a1b2c3d-mine.csv"):
+        (out / name).touch()
+    run_batch(find_clips(sounds), settings(out, tiny_weights))
+    assert [path.name for path in out.glob(f"{PART}*")] == [f"{PART}1-0a1b2c3d-mine.csv"]
+
+
+def test_a_full_disk_ends_a_batch_in_one_sentence(sounds: Path, tmp_path: Path, tiny_weights: Path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(run, "append_lines", full)
+    with pytest.raises(BatchError, match="make room, and run the same command again"):
+        run_batch(find_clips(sounds), settings(tmp_path / "out", tiny_weights))
 
 
 def test_every_clip_has_its_files_and_one_line(sounds: Path, tmp_path: Path, tiny_weights: Path):

@@ -168,7 +168,7 @@ def test_a_take_is_written_with_where_it_comes_from_and_progress(tmp_path: Path)
         curves=curves_for(head, take.curves),
         progress=lambda done, total, _: seen.append((done, total)),
     )
-    assert write_take(own, tmp_path / "talk.glb") == (tmp_path / "talk.glb",)
+    assert write_take(own, tmp_path / "talk.glb") == (tmp_path / "talk.glb", tmp_path / "talk_sound.wav")
     extras = read_gltf(tmp_path / "talk.glb").document["animations"][0]["extras"]
     assert extras["memorytalker:source"] == "planted.wav" and extras["fps"] == 30.0
     assert seen[-1] == (40, 40) and seen == sorted(seen)

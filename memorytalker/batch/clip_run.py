@@ -13,6 +13,8 @@ from typing import Any
 from memorytalker.batch.clips import BatchClip, BatchError
 from memorytalker.errors import MemoryTalkerError
 from memorytalker.exports.registry import FORMATS
+from memorytalker.exports.take import ExportFormat
+from memorytalker.exports.video import check_background
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
 
 #: Speaking styles beside a sound: that of each clip itself, and the neutral one.
@@ -50,17 +52,20 @@ class BatchSettings:
     render: RenderOptions = field(default_factory=RenderOptions)
 
     def __post_init__(self) -> None:
-        """Raise BatchError for formats that are not there."""
+        """Raise BatchError for formats that are not there, and ExportError for a transparent MP4."""
         known = [each.name for each in FORMATS]
         unknown = [name for name in self.formats if name not in known]
         if unknown or not self.formats:
             what = f"no format {', '.join(map(repr, unknown))}" if unknown else "no format"
             raise BatchError(f"A batch names {what}; choose of {', '.join(known)}.")
+        for each in FORMATS:
+            check_background(each, self.render.transparent and each.name in self.formats)
 
     @property
     def digest(self) -> str:
         """Changes with everything that changes an output, except the place where it is written."""
-        described = repr(dataclasses.replace(self, out=Path(), device=None))
+        inputs = [path for path in (self.head, self.mapping, Path(self.style)) if path is not None]
+        described = repr((dataclasses.replace(self, out=Path(), device=None), *map(_version, inputs)))
         return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 
@@ -126,9 +131,9 @@ def _animate(clip: BatchClip, settings: BatchSettings) -> dict[str, Any]:
     waveform = load_waveform(clip.sound)
     animation = talker.animate(waveform, style, options=settings.options).adjusted(settings.curves)
     files: list[str] = []
-    for name, path in _outputs(clip, settings).items():
+    for each, path in outputs_of(clip, settings).items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        written = animation.save(path, name, fps=settings.fps, render=settings.render)
+        written = animation.save(path, each.name, fps=settings.fps, render=settings.render)
         files += [str(one.relative_to(settings.out)) for one in written]
     curves = animation.motion.has_curves
     return {
@@ -140,15 +145,13 @@ def _animate(clip: BatchClip, settings: BatchSettings) -> dict[str, Any]:
     }
 
 
-def _outputs(clip: BatchClip, settings: BatchSettings) -> dict[str, Path]:
+def outputs_of(clip: BatchClip, settings: BatchSettings) -> dict[ExportFormat, Path]:
     """Format -> main file of a clip. Of formats that share a suffix all but the first put their name in it."""
-    paths: dict[str, Path] = {}
+    paths: dict[ExportFormat, Path] = {}
     for each in FORMATS:
         if each.name in settings.formats:
             path = settings.out / f"{clip.name}{each.suffix}"
-            paths[each.name] = (
-                path if path not in paths.values() else settings.out / f"{clip.name}_{each.name}{each.suffix}"
-            )
+            paths[each] = path if path not in paths.values() else settings.out / f"{clip.name}_{each.name}{each.suffix}"
     return paths
 
 
@@ -170,8 +173,39 @@ def _loaded(
 
 def fingerprint_of(clip: BatchClip, settings: BatchSettings) -> str:
     """Changes with the sound file and the settings; "missing" stands for a file that is not there."""
+    return f"{settings.digest}-{_version(clip.sound)}"
+
+
+def _version(path: Path) -> str:
     try:
-        about = clip.sound.stat()
-        return f"{settings.digest}-{about.st_size}-{about.st_mtime_ns}"
-    except OSError:
-        return f"{settings.digest}-missing"
+        about = path.stat()
+        return f"{about.st_size}-{about.st_mtime_ns}"
+    except (OSError, ValueError):  # a name that no file can have
+        return "missing"
+
+
+def check_settings(settings: BatchSettings) -> None:
+    """Read what all clips share, so that a batch of which every clip would fail is not begun.
+
+    Args:
+        settings: whose style, head, identity and corrections are checked.
+
+    Raises:
+        AudioError, HeadError, MotionError: as `Talker.animate` and `Animation.adjusted` would say it of each clip.
+    """
+    from memorytalker.face.adjust import check_curve_names
+    from memorytalker.face.head import ARKIT_NAMES, load_head
+    from memorytalker.face.own_head import RIGGED, load_own_head
+    from memorytalker.sound.decode import load_waveform
+
+    if settings.style not in (OWN, NEUTRAL):
+        load_waveform(Path(settings.style))
+    rigged = settings.head is not None and settings.head.suffix.lower() in RIGGED
+    if settings.weights is not None and not rigged:
+        return  # they may move another mesh, which is known when they are loaded
+    head = load_head()
+    if settings.head is not None:
+        head = load_own_head(settings.head, head.vertex_count, settings.mapping)
+    if settings.options.identity is not None:
+        head.with_identity(settings.options.identity)
+    check_curve_names(settings.curves, (*ARKIT_NAMES, *head.blendshape_names))

@@ -46,22 +46,23 @@ class BatchClip:
     sound: Path
 
 
-def find_clips(source: Path) -> tuple[BatchClip, ...]:
+def find_clips(source: Path, out: Path | None = None) -> tuple[BatchClip, ...]:
     """Find the sounds of a batch.
 
     Args:
         source: a folder, whose sounds are taken at any depth, or a text file with one path per line (relative to the
-            text file; empty lines and lines that begin with # are left out).
+            text file; empty lines and lines that begin with # are left out). Hidden files and folders, whose names
+            begin with a dot, are left out of a folder.
+        out: the output folder; what lies there, in a folder within `source`, is no sound of the batch.
 
     Returns:
         The clips in the order of their names. Outputs keep the folders of their sounds.
 
     Raises:
-        BatchError: no such source, no sounds in it, or too many.
+        BatchError: no such source, no sounds in it, too many, or an output folder that is the source itself.
     """
     if source.is_dir():
-        sounds = sorted(p for p in source.rglob("*") if p.suffix.lower() in SOUNDS and p.is_file())
-        named = {sound: sound.relative_to(source) for sound in sounds}
+        named = {sound: sound.relative_to(source) for sound in _sounds_below(source, out)}
     elif source.is_file():
         named = _listed(source)
     else:
@@ -82,10 +83,26 @@ def find_clips(source: Path) -> tuple[BatchClip, ...]:
     return tuple(clips)
 
 
+def _sounds_below(source: Path, out: Path | None) -> list[Path]:
+    results = None if out is None else out.resolve()
+    if results == source.resolve():
+        raise BatchError(
+            f"Outputs among the sounds of {source} would be taken for sounds; choose another folder for them."
+        )
+    return sorted(
+        path
+        for path in source.rglob("*")
+        if path.suffix.lower() in SOUNDS
+        and not any(part.startswith(".") for part in path.relative_to(source).parts)
+        and (results is None or results not in path.resolve().parents)
+        and path.is_file()
+    )
+
+
 def _listed(path: Path) -> dict[Path, Path]:
     """Sound -> name below the output folder, of the lines of a list."""
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError):
         raise BatchError(f"{path} is not a readable list; write one path per line, in UTF-8.") from None
     wanted = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]

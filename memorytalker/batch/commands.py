@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from memorytalker.exports.commands import check_mapping
 from memorytalker.exports.registry import FORMATS
 from memorytalker.flags import from_flags
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
@@ -39,6 +40,7 @@ def run_batch(chosen: argparse.Namespace, device: str | None, render: RenderOpti
     from memorytalker.batch import clip_run, run
     from memorytalker.batch.clips import find_clips
 
+    check_mapping(chosen)
     styles = {SELF: clip_run.OWN, NEUTRAL: clip_run.NEUTRAL}
     settings = clip_run.BatchSettings(
         out=chosen.out,
@@ -53,6 +55,7 @@ def run_batch(chosen: argparse.Namespace, device: str | None, render: RenderOpti
         curves=from_flags(CurveOptions, chosen),
         render=render,
     )
-    reports = run.run_batch(find_clips(chosen.source), settings, chosen.jobs, chosen.retry, chosen.ray, progress)
+    clips = find_clips(chosen.source, chosen.out)
+    reports = run.run_batch(clips, settings, chosen.jobs, chosen.retry, chosen.ray, progress)
     print(f"{chosen.out}: {run.summary(reports)}.")
     return not any(report.error for report in reports)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from memorytalker.batch.clip_run import BatchSettings, ClipReport, fingerprint_of, run_clip
+from memorytalker.batch.clip_run import (
+    BatchSettings,
+    ClipReport,
+    check_settings,
+    fingerprint_of,
+    outputs_of,
+    run_clip,
+)
 from memorytalker.batch.clips import BatchClip, BatchError
 from memorytalker.batch.workers import in_processes, on_ray
-from memorytalker.files import append_lines, read_lines
+from memorytalker.files import PART, append_lines, read_lines
 from memorytalker.progress import Progress
 
 MANIFEST = "manifest.jsonl"
@@ -40,11 +48,14 @@ def run_batch(
         One report per clip, in the order of `clips`.
 
     Raises:
-        BatchError: a number of jobs out of range, or an output folder that cannot be written to.
+        BatchError: a number of jobs out of range, an output folder that cannot be written to, or outputs that would
+            overwrite each other or a sound.
+        InputError: a style, a head or a correction that no clip could use.
         ModuleNotFoundError: Ray is asked for and not installed.
     """
     if not 1 <= jobs <= MOST_JOBS:
         raise BatchError(f"A batch runs with 1 to {MOST_JOBS} jobs, not {jobs}.")
+    _check_places(clips, settings)
     try:
         settings.out.mkdir(parents=True, exist_ok=True)
         known = {report.name: report for report in read_manifest_lines(settings.out)}
@@ -53,14 +64,52 @@ def run_batch(
         raise BatchError(f"{settings.out} cannot be written to ({error.strerror}); choose another folder.") from None
     reports = {clip.name: known[clip.name] for clip in clips if _is_done(clip, settings, known, retry)}
     waiting = [clip for clip in clips if clip.name not in reports]
+    if waiting:
+        check_settings(settings)
+        _remove_leftovers(waiting, settings)
     if progress is not None:
         progress(len(reports), len(clips), "batch")
     results = _results(waiting, settings, min(jobs, max(1, len(waiting))), ray_address)
-    for entry in append_lines(settings.out / MANIFEST, map(dataclasses.asdict, results)):
-        reports[entry["name"]] = _report(entry)
-        if progress is not None:
-            progress(len(reports), len(clips), "batch")
+    try:
+        for entry in append_lines(settings.out / MANIFEST, map(dataclasses.asdict, results)):
+            reports[entry["name"]] = _report(entry)
+            if progress is not None:
+                progress(len(reports), len(clips), "batch")
+    except OSError as error:
+        raise BatchError(
+            f"{settings.out / MANIFEST} cannot be written ({error.strerror or error}); make room, and run the same "
+            "command again."
+        ) from None
     return [reports[clip.name] for clip in clips]
+
+
+def _check_places(clips: Sequence[BatchClip], settings: BatchSettings) -> None:
+    """Raise BatchError if files of two clips would be the same, or one would be a sound of the batch."""
+    placed = dataclasses.replace(settings, out=settings.out.resolve())
+    sounds = {os.path.realpath(clip.sound) for clip in clips if "\0" not in str(clip.sound)}
+    written: dict[str, str] = {}
+    for clip in clips:
+        for each, main in outputs_of(clip, placed).items():
+            for place in map(str, each.places(main)):
+                if place in sounds:
+                    raise BatchError(f"The sound {place} would be overwritten; choose another output folder.")
+                if written.setdefault(place, clip.name) != clip.name:
+                    raise BatchError(
+                        f"The files of {written[place]} and {clip.name} would have the same names; rename one sound."
+                    )
+
+
+def _remove_leftovers(clips: Sequence[BatchClip], settings: BatchSettings) -> None:
+    """Remove the unfinished files of these clips that a killed process left."""
+    names: dict[Path, set[str]] = {}
+    for clip in clips:
+        for each, main in outputs_of(clip, settings).items():
+            for place in each.places(main):
+                names.setdefault(place.parent, set()).add(place.name)
+    for folder, wanted in names.items():
+        for part in folder.glob(f"{PART}*"):
+            if part.name.removeprefix(PART).partition("-")[2].partition("-")[2] in wanted:
+                part.unlink(missing_ok=True)
 
 
 def read_manifest_lines(out: Path) -> list[ClipReport]:

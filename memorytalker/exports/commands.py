@@ -9,6 +9,7 @@ from pathlib import Path
 from memorytalker.exports.registry import FORMATS, choose_format
 from memorytalker.exports.saving import check_path
 from memorytalker.exports.take import ExportError, ExportFormat, Provenance
+from memorytalker.exports.video import check_background
 from memorytalker.face.head import HeadMesh
 from memorytalker.flags import from_flags
 from memorytalker.options import CurveOptions, RenderOptions
@@ -38,14 +39,17 @@ def outputs_of(chosen: argparse.Namespace, default: Path, given: Sequence[Path])
     Args:
         chosen: the parsed command line.
         default: the file that is written if none is named.
-        given: input files, which must not be overwritten.
+        given: input files, which must not be overwritten; those of the head are added.
 
     Returns:
         Path and format of each output.
 
     Raises:
-        ExportError: a file that cannot be written, an unknown suffix, or another number of formats than of files.
+        ExportError: a file that cannot be written, an unknown suffix, another number of formats than of files, a
+            transparent MP4, or a mapping without the head that it is for.
     """
+    check_mapping(chosen)
+    inputs = [path for path in (*given, chosen.head, chosen.mapping) if path is not None and path.exists()]
     paths = chosen.output or [default]
     names: list[str | None] = list(chosen.format or [])
     if names and len(names) != len(paths):
@@ -53,14 +57,22 @@ def outputs_of(chosen: argparse.Namespace, default: Path, given: Sequence[Path])
     outputs = [
         (path, choose_format(path, name)) for path, name in zip(paths, names or [None] * len(paths), strict=True)
     ]
-    for path, _ in outputs:
+    for path, each in outputs:
         check_path(path)
-        for one in given:
-            if path.exists() and one.exists() and path.samefile(one):
+        check_background(each, chosen.transparent)
+        for one in inputs:
+            if path.exists() and path.samefile(one):
                 raise ExportError(f"{path} is also the input and would be overwritten; choose another name with -o.")
+            if any(_hits(place.resolve(), one.resolve(), each) for place in each.places(path)):
+                raise ExportError(f"Beside {path} the input {one} would be overwritten; choose another name with -o.")
     if len({path.resolve() for path, _ in outputs}) < len(outputs):
         raise ExportError("Two outputs have the same name; give each its own with -o.")
     return outputs
+
+
+def _hits(place: Path, given: Path, chosen: ExportFormat) -> bool:
+    """Whether a format that writes `place`, a file or the folder of a sequence, may overwrite the file `given`."""
+    return place == given or (given.suffix.lower() == chosen.suffix and place in given.parents)
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
@@ -118,6 +130,12 @@ def add_head(parser: argparse.ArgumentParser) -> None:
         "--mapping", type=Path, metavar="FILE",
         help='JSON that names the blendshapes of --head: {"their name": "jawOpen"} or {"their name": {"jawOpen": 0.8}}',
     )  # fmt: skip
+
+
+def check_mapping(chosen: argparse.Namespace) -> None:
+    """Raise ExportError for a mapping without the head whose shapes it names."""
+    if chosen.mapping is not None and chosen.head is None:
+        raise ExportError("--mapping names the blendshapes of a head of your own; name that file with --head.")
 
 
 def head_remarks(head: HeadMesh) -> tuple[str, ...]:

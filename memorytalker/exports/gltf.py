@@ -16,6 +16,7 @@ import numpy as np
 
 from memorytalker.exports.glb import COMPONENTS, TRIANGLES, VERTICES, GlbBuilder, add_times, bounds
 from memorytalker.exports.primitives import ROUGHNESS, Primitive, split_by_material
+from memorytalker.exports.rig import SOUND
 from memorytalker.exports.rig import write as write_rig
 from memorytalker.exports.take import ExportError, ExportFormat, Take
 from memorytalker.face.head import ARKIT_NAMES, HeadMesh
@@ -73,7 +74,7 @@ def write_glb(
     """
     head = take.head
     weights = take.need_curves().reordered(head.blendshape_names).weights
-    sound = path.with_name(f"{path.stem}_sound.wav") if take.waveform is not None else None
+    sound = path.with_name(f"{path.stem}{SOUND}") if take.waveform is not None else None
     targets = _targets(head, extra_targets)
     builder = GlbBuilder()
     document = {"asset": _asset(take, sound)} | _add_head(builder, head, targets)
@@ -270,4 +271,5 @@ GLTF = ExportFormat(
     title="glTF 2.0 binary",
     summary="The head with its blendshapes and their motion, for Blender, Unreal, Unity, Godot and three.js.",
     write=_write,
+    beside=(SOUND,),
 )

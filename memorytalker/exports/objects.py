@@ -117,4 +117,5 @@ OBJ = ExportFormat(
     "One mesh a frame, numbered, for any 3D program; short motion only.",
     write_sequence,
     vast=True,
+    beside=("",),
 )

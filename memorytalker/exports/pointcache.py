@@ -57,5 +57,10 @@ def _write_cache(take: Take, path: Path) -> None:
 
 
 PC2 = ExportFormat(
-    "pc2", ".pc2", "PC2 point cache", "Blender, Maya, 3ds Max and Houdini move the mesh beside it with it.", write_pc2
+    "pc2",
+    ".pc2",
+    "PC2 point cache",
+    "Blender, Maya, 3ds Max and Houdini move the mesh beside it with it.",
+    write_pc2,
+    beside=(".obj",),
 )

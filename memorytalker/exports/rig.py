@@ -13,7 +13,7 @@ import copy
 import dataclasses
 import json
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,13 +27,16 @@ from memorytalker.face.motion import FaceCurves
 from memorytalker.face.rig import HeadRig
 from memorytalker.face.rig_mesh import resting_weights
 from memorytalker.face.rigged_head import Visemes, drive, rig_of
-from memorytalker.files import write_whole
+from memorytalker.files import write_together
 from memorytalker.progress import Progress
+from memorytalker.sound.decode import Waveform, write_wav
 
 #: Frames that are written at once.
 BLOCK = 64
 #: Bytes that a .glb file can hold.
 MOST_BYTES = 2**32 - 1
+#: What the name of the sound beside a file ends in: talk_sound.wav for talk.glb.
+SOUND = "_sound.wav"
 #: Name of the animation.
 ANIMATION = "MemoryTalker"
 _WEIGHTS, _FLOAT = "weights", 5126
@@ -55,8 +58,9 @@ def export_rig(
     visemes: Visemes | None = None,
     about: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    waveform: Waveform | None = None,
 ) -> Path:
-    """Write a user's own head with its animation.
+    """Write a user's own head with its animation, and its sound beside it as NAME_sound.wav.
 
     Args:
         head: a head of `load_rigged_head`.
@@ -65,6 +69,7 @@ def export_rig(
         visemes: as in `rigged_head.drive`.
         about: what to store as extras of the animation, besides its frames per second.
         progress: called as progress(frames done, frames in total, stage); raises to cancel.
+        waveform: the sound; None: without sound.
 
     Returns:
         `path`.
@@ -103,7 +108,10 @@ def export_rig(
                 file.write(rows)
             file.write(bytes(-total % 4))
 
-    write_whole(path, save)
+    writers: dict[Path, Callable[[Path], object]] = {path: save}
+    if waveform is not None:
+        writers[path.with_name(f"{path.stem}{SOUND}")] = lambda part: write_wav(part, waveform)
+    write_together(writers)
     return path
 
 
@@ -112,7 +120,11 @@ def write(take: Take, path: Path) -> tuple[Path, ...]:
     if take.head.rig is None:
         raise ExportError("This format is for a head of your own; give one with --head, or choose another format.")
     about = {f"memorytalker:{key}": value for key, value in dataclasses.asdict(take.provenance).items()}
-    return (export_rig(take.head, take.need_curves(), path, about=about, progress=take.progress),)
+    sound = None if take.waveform is None else path.with_name(f"{path.stem}{SOUND}")
+    if sound is not None:
+        about["memorytalker:sound"] = sound.name
+    export_rig(take.head, take.need_curves(), path, about=about, progress=take.progress, waveform=take.waveform)
+    return (path,) if sound is None else (path, sound)
 
 
 def _packed(file: GltfFile) -> tuple[dict[str, Any], list[bytes | memoryview]]:

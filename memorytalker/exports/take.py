@@ -110,6 +110,8 @@ class ExportFormat:
         video: whether it is rendered, at the frame rate of the render options; it needs no curves.
         vast: whether a minute takes more than a gigabyte; the page does not offer it.
         extra: what of pyproject.toml installs the libraries it needs; None: nothing more.
+        beside: what may be written beside the main file, each as what follows its stem: "_sound.wav" is talk_sound.wav
+            for talk.glb, and "" is the folder talk.
     """
 
     name: str
@@ -120,3 +122,8 @@ class ExportFormat:
     extra: str | None = None
     video: bool = False
     vast: bool = False
+    beside: tuple[str, ...] = ()
+
+    def places(self, path: Path) -> tuple[Path, ...]:
+        """Return the main file `path`, and every file or folder that may be written beside it."""
+        return (path, *(path.with_name(f"{path.stem}{end}") for end in self.beside))

@@ -23,9 +23,14 @@ def write_mp4(take: Take, path: Path) -> tuple[Path, ...]:
         ExportError: a transparent background, which MP4 cannot hold.
         HeadError, RenderError, VideoError: as `rendering.render_frames` and `rendering.write_video`.
     """
-    if take.render.transparent:
-        raise ExportError("An MP4 video cannot be transparent; save it as .webm, or leave transparency out.")
+    check_background(MP4, take.render.transparent)
     return _write(take, path, take.render)
+
+
+def check_background(chosen: ExportFormat, transparent: bool) -> None:
+    """Raise ExportError for a transparent background in a format that cannot hold it."""
+    if transparent and chosen is MP4:
+        raise ExportError("An MP4 video cannot be transparent; save it as .webm, or leave transparency out.")
 
 
 def write_webm(take: Take, path: Path) -> tuple[Path, ...]:

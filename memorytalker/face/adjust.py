@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 import numpy as np
 
 from memorytalker.face.head_motion import HeadMotion, motion_of_curves
@@ -10,6 +13,16 @@ from memorytalker.options import CurveOptions
 
 #: Shapes whose names begin so belong to the upper face; the others to the lower face.
 UPPER_FACE = ("brow", "eye", "cheekSquint", "noseSneer")
+
+
+def check_curve_names(options: CurveOptions, names: Sequence[str]) -> None:
+    """Raise MotionError for a gain or an offset of a curve that is not among `names`."""
+    for wanted, _ in (*options.gains, *options.offsets):
+        if wanted not in names:
+            alike = {name.lower(): name for name in names}
+            near = difflib.get_close_matches(wanted.lower()[:60], alike, 1)
+            meant = f"perhaps {alike[near[0]]} is meant" if near else f"there are: {', '.join(names)}"
+            raise MotionError(f"There is no curve {wanted[:40]!r}; {meant}.")
 
 
 def adjusted_curves(curves: FaceCurves, options: CurveOptions) -> FaceCurves:
@@ -23,11 +36,9 @@ def adjusted_curves(curves: FaceCurves, options: CurveOptions) -> FaceCurves:
         The changed curves.
 
     Raises:
-        MotionError: a gain or an offset of a curve that is not there; the message lists those that are.
+        MotionError: a gain or an offset of a curve that is not there; the message names the nearest.
     """
-    unknown = sorted({name for name, _ in (*options.gains, *options.offsets)} - set(curves.names))
-    if unknown:
-        raise MotionError(f"There is no curve {', '.join(unknown)}; there are: {', '.join(curves.names)}.")
+    check_curve_names(options, curves.names)
     gains, offsets = dict(options.gains), dict(options.offsets)
     strength = [options.upper_face if name.startswith(UPPER_FACE) else options.lower_face for name in curves.names]
     gain = np.array([gains.get(name, 1.0) for name in curves.names]) * strength

@@ -1,0 +1,95 @@
+"""What a command may not write over: its inputs, wherever a format writes, and what is refused before any work."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import memorytalker
+from memorytalker import cli
+from memorytalker.face.head import ARKIT_NAMES
+from memorytalker.sound.decode import Waveform, write_wav
+
+HEAD = Path(__file__).resolve().parents[1] / "assets" / "head" / "head.glb"
+
+
+@pytest.fixture
+def take(tmp_path: Path) -> Path:
+    """Three frames of curves."""
+    names = np.array(ARKIT_NAMES)
+    np.savez(tmp_path / "take.npz", weights=np.full((3, len(names)), 0.1, np.float32), names=names, fps=np.array(30))
+    return tmp_path / "take.npz"
+
+
+@pytest.fixture
+def head(tmp_path: Path) -> Path:
+    return Path(shutil.copy(HEAD, tmp_path / "mine.glb"))
+
+
+@pytest.fixture
+def sound(tmp_path: Path, voice) -> Path:
+    write_wav(tmp_path / "talk_sound.wav", Waveform(voice(0.4)))
+    return tmp_path / "talk_sound.wav"
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    assert cli.main([str(one) for one in arguments]) == cli.BAD_INPUT
+    said = capsys.readouterr().err
+    assert said.startswith("memorytalker: ") and said.count("\n") == 1
+    return said
+
+
+def test_the_files_of_a_head_are_inputs_too(tmp_path: Path, take: Path, head: Path, capsys) -> None:
+    mapping = tmp_path / "names.json"
+    mapping.write_text('{"jawOpen": "jawOpen"}')
+    before = head.read_bytes(), mapping.read_bytes()
+    assert "also the input" in refused(capsys, "export", take, "--head", head, "-o", head)
+    assert "also the input" in refused(capsys, "export", take, "--head", head, "--mapping", mapping, "-o", mapping)
+    assert (head.read_bytes(), mapping.read_bytes()) == before
+
+
+def test_files_beside_an_output_overwrite_no_input(tmp_path: Path, take: Path, sound: Path, capsys) -> None:
+    mesh, frame = tmp_path / "face.obj", tmp_path / "run" / "run_0001.obj"
+    frame.parent.mkdir()
+    for path in (mesh, frame):
+        path.write_text("v 0 0 0\n")
+    before = sound.read_bytes()
+    for given, output in (
+        (["--sound", sound], "talk.glb"),
+        (["--head", mesh], "face.pc2"),
+        (["--head", frame], "run.obj"),
+    ):
+        said = refused(capsys, "export", take, *given, "-o", tmp_path / output)
+        assert "would be overwritten" in said and given[1].name in said
+    assert "would be overwritten" in refused(capsys, "animate", sound, "-o", tmp_path / "talk.glb")
+    assert sound.read_bytes() == before and mesh.read_text() == frame.read_text() == "v 0 0 0\n"
+
+
+def test_frames_may_go_where_other_inputs_lie(tmp_path: Path, take: Path) -> None:
+    (tmp_path / "run").mkdir()
+    moved = Path(shutil.move(take, tmp_path / "run" / "take.npz"))
+    assert cli.main(["export", str(moved), "-o", str(tmp_path / "run.obj")]) == cli.DONE
+    assert moved.exists() and len(list((tmp_path / "run").glob("run_*.obj"))) == 3
+
+
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    tmp_path: Path, take: Path, sound: Path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(memorytalker.Talker, "from_pretrained", lambda *_: pytest.fail("the model was loaded"))
+    before = sorted(tmp_path.iterdir())
+    outputs = ["-o", tmp_path / "one.json", "-o", tmp_path / "two.mp4", "--transparent"]
+    for command in (("export", take), ("animate", sound)):
+        assert "webm" in refused(capsys, *command, *outputs)
+        assert "--head" in refused(capsys, *command, "-o", tmp_path / "one.json", "--mapping", take)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_head_of_ones_own_has_its_sound_beside_it(tmp_path: Path, take: Path, head: Path, sound: Path) -> None:
+    assert (
+        cli.main(["export", str(take), "--head", str(head), "--sound", str(sound), "-o", str(tmp_path / "own.glb")])
+        == 0
+    )
+    assert (tmp_path / "own_sound.wav").read_bytes() == sound.read_bytes()
