@@ -109,7 +109,6 @@ def test_no_output_overwrites_a_sound_or_another_output(sounds: Path, tmp_path: 
         (["--mapping", "none.json"], "--head"),
         (["--identity", "nobody"], "nobody"),
         (["--gain", "JawOpen=1"], "perhaps jawOpen is meant"),
-        (["--format", "mp4", "--transparent"], "webm"),
     ],
 )
 def test_what_would_fail_for_every_clip_is_not_begun(sounds: Path, tmp_path: Path, flags: list[str], said: str, capsys):
