@@ -117,7 +117,7 @@ def test_an_mp4_shows_the_same_face_and_is_never_transparent(take: Take, tmp_pat
 
 def test_a_comparison_cannot_be_transparent(tmp_path: Path) -> None:
     chosen = argparse.Namespace(folder=tmp_path / "nothing")
-    with pytest.raises(InputError, match="leave out --transparent"):
+    with pytest.raises(InputError, match="leave transparency out"):
         run_compare(chosen, None, RenderOptions(transparent=True), lambda *_: None)
 
 

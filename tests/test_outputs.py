@@ -80,9 +80,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
 ) -> None:
     monkeypatch.setattr(memorytalker.Talker, "from_pretrained", lambda *_: pytest.fail("the model was loaded"))
     before = sorted(tmp_path.iterdir())
-    outputs = ["-o", tmp_path / "one.json", "-o", tmp_path / "two.mp4", "--transparent"]
     for command in (("export", take), ("animate", sound)):
-        assert "webm" in refused(capsys, *command, *outputs)
         assert "--head" in refused(capsys, *command, "-o", tmp_path / "one.json", "--mapping", take)
     assert sorted(tmp_path.iterdir()) == before
 

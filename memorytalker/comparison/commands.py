@@ -62,7 +62,7 @@ def is_motion(path: Path) -> bool:
 def run_compare(chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress) -> None:
     """Write the video for a file of ground truth, or for a sequence of a data set."""
     if options.transparent:
-        raise InputError("A comparison is an MP4 video, which cannot be transparent; leave out --transparent.")
+        raise InputError("A comparison is an MP4 video, which cannot be transparent; leave transparency out.")
     run = _compare_file if is_motion(chosen.folder) else _compare_sequence
     run(chosen, device, options, progress)
 

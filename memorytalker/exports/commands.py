@@ -9,7 +9,6 @@ from pathlib import Path
 from memorytalker.exports.registry import FORMATS, choose_format
 from memorytalker.exports.saving import check_path
 from memorytalker.exports.take import ExportError, ExportFormat, Provenance
-from memorytalker.exports.video import check_background
 from memorytalker.face.head import HeadMesh
 from memorytalker.flags import from_flags
 from memorytalker.options import CurveOptions, RenderOptions
@@ -45,8 +44,8 @@ def outputs_of(chosen: argparse.Namespace, default: Path, given: Sequence[Path])
         Path and format of each output.
 
     Raises:
-        ExportError: a file that cannot be written, an unknown suffix, another number of formats than of files, a
-            transparent MP4, or a mapping without the head that it is for.
+        ExportError: a file that cannot be written, an unknown suffix, another number of formats than of files, or
+            a mapping without the head that it is for.
     """
     check_mapping(chosen)
     inputs = [path for path in (*given, chosen.head, chosen.mapping) if path is not None and path.exists()]
@@ -59,7 +58,6 @@ def outputs_of(chosen: argparse.Namespace, default: Path, given: Sequence[Path])
     ]
     for path, each in outputs:
         check_path(path)
-        check_background(each, chosen.transparent)
         for one in inputs:
             if path.exists() and path.samefile(one):
                 raise ExportError(f"{path} is also the input and would be overwritten; choose another name with -o.")
