@@ -104,11 +104,11 @@ def run_export(chosen: argparse.Namespace, render: RenderOptions, fps: float | N
     from memorytalker.face.adjust import adjusted_curves
     from memorytalker.face.curve_files import read_curves
     from memorytalker.face.head_motion import motion_of_curves
-    from memorytalker.sound.decode import load_waveform
+    from memorytalker.sound.decode import LONGEST_SECONDS, load_waveform
 
     inputs = [path for path in (chosen.curves, chosen.sound) if path is not None]
     outputs = outputs_of(chosen, Path(f"{chosen.curves.stem}.glb"), inputs)
-    recorded = read_curves(chosen.curves, chosen.curves_fps)
+    recorded = read_curves(chosen.curves, chosen.curves_fps, LONGEST_SECONDS)
     waveform = None if chosen.sound is None else load_waveform(chosen.sound)
     head = export_head(chosen)
     motion = motion_of_curves(head, adjusted_curves(recorded.curves, from_flags(CurveOptions, chosen)))

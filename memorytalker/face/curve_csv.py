@@ -29,10 +29,10 @@ _TIME = "timecode"
 _LONGEST_LINE = 65_536
 
 
-def read_csv(path: Path, name: str) -> CurveTable:
+def read_csv(path: Path, name: str, longest_seconds: float = 0.0) -> CurveTable:
     """The table of the CSV file `path`, called `name` in messages. Raises CurveFileError in one sentence."""
     try:
-        rows = _rows(path, name)
+        rows = _rows(path, name, longest_seconds)
         header = next(rows, (0, []))[1]
         time = _time_column(name, header)
         used, shapes = shape_columns(name, header)
@@ -49,9 +49,9 @@ def read_csv(path: Path, name: str) -> CurveTable:
     return CurveTable(shapes, np.frombuffer(values).reshape(len(times), len(used)), seconds, None, "", remarks)
 
 
-def _rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(path: Path, name: str, longest_seconds: float) -> Iterator[tuple[int, list[str]]]:
     """Yield the line number and the cells of each line that is not empty; a cell never spans lines."""
-    data = text_bytes(path, name)
+    data = text_bytes(path, name, longest_seconds)
     with io.TextIOWrapper(io.BytesIO(data), encoding_of(data), newline=None) as file:
         number = 0
         while line := file.readline(_LONGEST_LINE + 1):

@@ -74,7 +74,7 @@ def read_curves(path: str | Path, fps: float | None = None, longest_seconds: flo
     path = Path(path)
     name = shown_name(path)
     readers: dict[str, Callable[[Path, str], CurveTable]] = {
-        ".csv": read_csv,
+        ".csv": partial(read_csv, longest_seconds=longest_seconds),
         ".json": read_json,
         ".npz": partial(_read_npz, fps=fps, longest_seconds=longest_seconds),
     }

@@ -14,8 +14,8 @@ from memorytalker.errors import InputError
 from memorytalker.face.head import ARKIT_NAMES
 from memorytalker.sound.decode import shown_name
 
-#: Bytes of a text file at the most: about a quarter of an hour of a phone's 60 rows a second.
-LARGEST_TEXT = 64_000_000
+#: Bytes of a text file at the most, whatever it may last, and of a table a second: 60 rows of a phone take 50,000.
+LARGEST_TEXT, LARGEST_SECOND = 64_000_000, 55_000
 #: Numbers (rows times columns) at the most: an hour of 61 columns at 60 rows a second. Rows: an hour at 240. Columns.
 MOST_VALUES, MOST_ROWS, MOST_COLUMNS = 16_000_000, 900_000, 512
 #: Rows a second, from slow to fast, that recorded curves may have.
@@ -109,15 +109,19 @@ def listed(names: Iterable[str], most: int = 4) -> str:
     return ", ".join(shown) + (", ..." if len(names) > most else "") if names else "nothing"
 
 
-def text_bytes(path: Path, name: str) -> bytes:
-    """The whole of a text file. Raises CurveFileError if it is larger than `LARGEST_TEXT`, or no file."""
+def text_bytes(path: Path, name: str, longest_seconds: float = 0.0) -> bytes:
+    """The whole of a text file, of a table that may last `longest_seconds`.
+
+    Raises CurveFileError if it is larger than `LARGEST_TEXT` and what these seconds take, or no file.
+    """
+    largest = max(LARGEST_TEXT, int(longest_seconds * LARGEST_SECOND))
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_TEXT + 1)
+            data = file.read(largest + 1)
     except (OSError, ValueError):
         raise CurveFileError(f"{name} cannot be opened; check that it may be read.") from None
-    if len(data) > LARGEST_TEXT:
-        raise CurveFileError(f"{name} is larger than {LARGEST_TEXT // 1_000_000} MB; cut it into shorter takes.")
+    if len(data) > largest:
+        raise CurveFileError(f"{name} is larger than {largest // 1_000_000} MB; cut it into shorter takes.")
     return data
 
 
