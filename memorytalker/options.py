@@ -179,7 +179,7 @@ class RenderOptions:
     antialias: bool = described(True, "smooth edges")
     background_top: str = described("#2b313b", "colour at the top", "#rrggbb")
     background_bottom: str = described("#14171c", "colour at the bottom", "#rrggbb")
-    transparent: bool = described(False, "leave the background out, which a .webm can hold and an .mp4 cannot")
+    transparent: bool = described(False, "leave the background out; a .webm always does, an .mp4 cannot")
 
     def __post_init__(self) -> None:
         """Raise ConfigError, in plain words, for frames that cannot be made."""
