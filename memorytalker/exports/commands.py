@@ -86,7 +86,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def run_export(chosen: argparse.Namespace, render: RenderOptions, fps: float | None, progress: Progress) -> list[str]:
-    """Write recorded curves in other formats.
+    """Write recorded curves in other formats, and say which files and how long they are.
 
     Args:
         chosen: the parsed command line.
@@ -117,6 +117,7 @@ def run_export(chosen: argparse.Namespace, render: RenderOptions, fps: float | N
         save_motion(
             motion, path, each.name, provenance=provenance, waveform=waveform, fps=fps, render=render, progress=progress
         )
+    print(f"{', '.join(str(path) for path, _ in outputs)}: {len(motion) / motion.fps:.1f} s of motion.")
     return [*recorded.remarks, *(() if waveform is None else waveform.remarks), *head_remarks(head)]
 
 
