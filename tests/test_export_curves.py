@@ -161,7 +161,7 @@ def test_provenance_rate_and_units_are_inside(tmp_path: Path, form: ExportFormat
         "source": "planted.wav", "head": "ada", "model": "0" * 64, "style": "own voice", "seed": 7,
         "generator": "MemoryTalker test", "fps": 30,
     }  # fmt: skip
-    assert "0 to 1" in inside["units"].values()
+    assert "0 to 1" in inside["units"].values() and inside["lip_residual_mm"] == 0.25
 
 
 def test_our_json_says_everything_before_the_weights_and_has_a_line_a_frame(tmp_path: Path) -> None:

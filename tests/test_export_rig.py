@@ -166,11 +166,13 @@ def test_a_take_is_written_with_where_it_comes_from_and_progress(tmp_path: Path)
         take,
         head=head,
         curves=curves_for(head, take.curves),
+        lip_residual_mm=0.25,
         progress=lambda done, total, _: seen.append((done, total)),
     )
     assert write_take(own, tmp_path / "talk.glb") == (tmp_path / "talk.glb", tmp_path / "talk_sound.wav")
     extras = read_gltf(tmp_path / "talk.glb").document["animations"][0]["extras"]
     assert extras["memorytalker:source"] == "planted.wav" and extras["fps"] == 30.0
+    assert extras["memorytalker:lipResidualMillimetres"] == 0.25
     assert seen[-1] == (40, 40) and seen == sorted(seen)
     with pytest.raises(ExportError, match="for a head of your own"):
         write_take(take, tmp_path / "talk.glb")

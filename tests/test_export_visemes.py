@@ -106,6 +106,7 @@ def test_rhubarb_json_has_its_layout_and_joins_like_shapes(tmp_path: Path) -> No
     assert [cue["end"] for cue in cues] == [cue["start"] for cue in cues[1:]] + [1.2]
     assert cues[0]["start"] == 0 and all(round(cue["start"], 2) == cue["start"] for cue in cues)
     assert values["provenance"]["model"] == "0" * 64
+    assert set(values["provenance"]["lip_residual_mm"]) == {"mean", "largest"}
 
 
 def test_rhubarb_tsv_is_the_same_cues_and_ends_at_rest(tmp_path: Path) -> None:

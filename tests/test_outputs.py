@@ -68,10 +68,11 @@ def test_files_beside_an_output_overwrite_no_input(tmp_path: Path, take: Path, s
     assert sound.read_bytes() == before and mesh.read_text() == frame.read_text() == "v 0 0 0\n"
 
 
-def test_frames_may_go_where_other_inputs_lie(tmp_path: Path, take: Path) -> None:
+def test_frames_may_go_where_other_inputs_lie(tmp_path: Path, take: Path, capsys) -> None:
     (tmp_path / "run").mkdir()
     moved = Path(shutil.move(take, tmp_path / "run" / "take.npz"))
     assert cli.main(["export", str(moved), "-o", str(tmp_path / "run.obj")]) == cli.DONE
+    assert capsys.readouterr().out == f"{tmp_path / 'run.obj'}: 0.1 s of motion.\n"
     assert moved.exists() and len(list((tmp_path / "run").glob("run_*.obj"))) == 3
 
 

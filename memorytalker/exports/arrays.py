@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from memorytalker.exports.take import ExportFormat, MemoryTrace, Take
-from memorytalker.exports.text import REPORTED, provenance, residual
+from memorytalker.exports.text import REPORTED, provenance
 from memorytalker.files import write_whole
 
 
@@ -68,7 +68,7 @@ def _memory(trace: MemoryTrace) -> dict[str, np.ndarray]:
 
 def _described(take: Take) -> str:
     units = {"weights": "0 to 1", "vertices": "metres", "offsets": "metres", "lip_residual_mm": "millimetres"}
-    return json.dumps({**provenance(take, units), "lip_residual_mm": residual(take)})
+    return json.dumps(provenance(take, units))
 
 
 CURVES_NPZ = ExportFormat(

@@ -84,7 +84,7 @@ def add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def run_export(chosen: argparse.Namespace, render: RenderOptions, fps: float | None, progress: Progress) -> list[str]:
-    """Write recorded curves in other formats.
+    """Write recorded curves in other formats, and say which files and how long they are.
 
     Args:
         chosen: the parsed command line.
@@ -102,11 +102,11 @@ def run_export(chosen: argparse.Namespace, render: RenderOptions, fps: float | N
     from memorytalker.face.adjust import adjusted_curves
     from memorytalker.face.curve_files import read_curves
     from memorytalker.face.head_motion import motion_of_curves
-    from memorytalker.sound.decode import load_waveform
+    from memorytalker.sound.decode import LONGEST_SECONDS, load_waveform
 
     inputs = [path for path in (chosen.curves, chosen.sound) if path is not None]
     outputs = outputs_of(chosen, Path(f"{chosen.curves.stem}.glb"), inputs)
-    recorded = read_curves(chosen.curves, chosen.curves_fps)
+    recorded = read_curves(chosen.curves, chosen.curves_fps, LONGEST_SECONDS)
     waveform = None if chosen.sound is None else load_waveform(chosen.sound)
     head = export_head(chosen)
     motion = motion_of_curves(head, adjusted_curves(recorded.curves, from_flags(CurveOptions, chosen)))
@@ -115,6 +115,7 @@ def run_export(chosen: argparse.Namespace, render: RenderOptions, fps: float | N
         save_motion(
             motion, path, each.name, provenance=provenance, waveform=waveform, fps=fps, render=render, progress=progress
         )
+    print(f"{', '.join(str(path) for path, _ in outputs)}: {len(motion) / motion.fps:.1f} s of motion.")
     return [*recorded.remarks, *(() if waveform is None else waveform.remarks), *head_remarks(head)]
 
 

@@ -120,6 +120,8 @@ def write(take: Take, path: Path) -> tuple[Path, ...]:
     if take.head.rig is None:
         raise ExportError("This format is for a head of your own; give one with --head, or choose another format.")
     about = {f"memorytalker:{key}": value for key, value in dataclasses.asdict(take.provenance).items()}
+    if take.lip_residual_mm is not None:
+        about["memorytalker:lipResidualMillimetres"] = take.lip_residual_mm
     sound = None if take.waveform is None else path.with_name(f"{path.stem}{SOUND}")
     if sound is not None:
         about["memorytalker:sound"] = sound.name

@@ -57,8 +57,9 @@ def number(value: float) -> int | float:
 
 
 def provenance(take: Take, units: Mapping[str, str]) -> dict[str, Any]:
-    """Return the provenance of a take, its frame rate and the units of a file as plain values for JSON."""
-    return {**dataclasses.asdict(take.provenance), "fps": number(take.fps), "units": dict(units)}
+    """Return the provenance of a take, its frame rate, units and lip residual as plain values for JSON."""
+    about = {**dataclasses.asdict(take.provenance), "fps": number(take.fps), "units": dict(units)}
+    return {**about, "lip_residual_mm": residual(take)}
 
 
 def residual(take: Take) -> float | None:

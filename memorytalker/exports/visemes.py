@@ -44,6 +44,11 @@ def _residual(fit: VisemeFit) -> dict[str, float]:
     return {"mean": round(fit.mean_mm, 3), "largest": round(fit.largest_mm, 3)}
 
 
+def _provenance(take: Take, fit: VisemeFit, units: Mapping[str, str]) -> dict[str, Any]:
+    """What `text.provenance` says, with what the visemes lose at the lips."""
+    return {**provenance(take, units), "lip_residual_mm": _residual(fit)}
+
+
 def _edges(cues: list[VisemeCue], duration: float, unit: float, decimals: int) -> list[float]:
     """The beginnings of the visemes and the end of the last, in units of `unit` seconds, rounded."""
     return [round(time / unit, decimals) for time in [*(cue.start for cue in cues), duration]]
@@ -61,7 +66,7 @@ def _write_list(take: Take, path: Path) -> tuple[Path, ...]:
         "duration": edges[-1],
         "units": dict(_UNITS),
         "lip_residual_mm": _residual(fit),
-        "provenance": provenance(take, _UNITS),
+        "provenance": _provenance(take, fit, _UNITS),
         "visemes": listed,
     }
     return _written(path, members)
@@ -79,7 +84,7 @@ def _write_talking_head(take: Take, path: Path) -> tuple[Path, ...]:
         "visemes": [cue.viseme for cue in cues],
         "vtimes": edges[:-1],
         "vdurations": [round(end - begin, 1) for begin, end in zip(edges[:-1], edges[1:], strict=True)],
-        "provenance": provenance(take, {"vtimes": "milliseconds", "vdurations": "milliseconds"}),
+        "provenance": _provenance(take, fit, {"vtimes": "milliseconds", "vdurations": "milliseconds"}),
     }
     return _written(path, members)
 
@@ -104,7 +109,7 @@ def _write_rhubarb(take: Take, path: Path) -> tuple[Path, ...]:
     listed = rhubarb_cues(cues, fit.curves.duration)
     members = {
         "metadata": {"soundFile": take.provenance.source, "duration": listed[-1][1]},
-        "provenance": provenance(take, {"start": "seconds", "end": "seconds"}),
+        "provenance": _provenance(take, fit, {"start": "seconds", "end": "seconds"}),
         "mouthCues": ({"start": begin, "end": end, "value": shape} for begin, end, shape in listed),
     }
     return _written(path, members)

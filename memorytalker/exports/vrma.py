@@ -147,7 +147,9 @@ def _document(
         channels.append({"sampler": len(samplers), "target": {"node": node, "path": "translation"}})
         samplers.append({"input": times, "interpolation": "LINEAR", "output": output})
     node_of = {name: {"node": node} for node, name in enumerate(curves, start=1)}
-    about = {"fps": take.fps, "provenance": dataclasses.asdict(take.provenance)}
+    about: dict[str, Any] = {"fps": take.fps, "provenance": dataclasses.asdict(take.provenance)}
+    if take.lip_residual_mm is not None:
+        about["lipResidualMillimetres"] = take.lip_residual_mm
     kinds = {
         kind: {name: node_of[name] for name in names}
         for kind, names in (("preset", presets), ("custom", custom))

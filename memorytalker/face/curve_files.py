@@ -164,7 +164,9 @@ def _on_even_times(
     steps = np.diff(times)
     step = float(np.median(steps))
     if step * RATES[0] > 1.0 + 1e-6:
-        raise CurveFileError(f"The rows of {name} are {step:g} s apart; give times in seconds and 5 rows in each.")
+        raise CurveFileError(
+            f"The rows of {name} are {step:g} s apart; export at least 5 a second, with times in seconds."
+        )
     fps = float(np.round(1.0 / step)) if step * (RATES[1] + 0.5) > 1.0 else np.inf
     if fps > RATES[1]:
         raise CurveFileError(
