@@ -261,7 +261,7 @@ def test_a_failure_leaves_no_file_and_keeps_the_old_one(
 ) -> None:
     from memorytalker import rendering
 
-    def breaking(*call):
+    def breaking(*call, **more):
         yield np.zeros((64, 64, 3), np.uint8)
         raise RuntimeError("the encoder broke")
 

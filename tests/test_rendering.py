@@ -336,3 +336,28 @@ def test_every_part_has_its_finish(head: HeadMesh) -> None:
     for part, vertices in head.parts.items():
         name = next((name for name in scene.FINISHES if part.startswith(name)), "skin")
         np.testing.assert_array_equal(finishes[vertices], np.tile(np.float32(scene.FINISHES[name]), (len(vertices), 1)))
+
+
+def test_long_motion_can_be_cancelled_before_its_first_frame(head: HeadMesh) -> None:
+    class Long:
+        """Motion of an hour, of which no more than a few blocks should ever be asked for."""
+
+        asked = 0
+
+        def __len__(self) -> int:
+            return 108_000
+
+        def __getitem__(self, span: slice) -> np.ndarray:
+            self.asked += 1
+            return np.repeat(head.template[None], min(span.stop, 108_000) - span.start, axis=0)
+
+    motion, calls = Long(), []
+
+    def cancel(*call: object) -> None:
+        calls.append(call)
+        if len(calls) == 3:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        next(render_frames(head, motion, SMALL, progress=cancel))  # type: ignore[arg-type]
+    assert calls[0] == (0, 108_000, "render") and motion.asked < 5

@@ -52,7 +52,7 @@ def write_webm(take: Take, path: Path) -> tuple[Path, ...]:
 def _write(take: Take, path: Path, options: RenderOptions) -> tuple[Path, ...]:
     from memorytalker.rendering import render_frames, write_video
 
-    frames = render_frames(take.head, take.frames, options)
+    frames = render_frames(take.head, take.frames, options, progress=take.progress)
     return (write_video(path, frames, take.fps, take.waveform, len(take.frames), take.progress),)
 
 

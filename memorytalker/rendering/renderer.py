@@ -14,7 +14,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from memorytalker.errors import ExecutionError
 from memorytalker.face.frames import Frames, blocks
 from memorytalker.face.head import HeadError, HeadMesh
 from memorytalker.options import RenderOptions
+from memorytalker.progress import Progress
 from memorytalker.rendering import scene, textures
 from memorytalker.rendering.dirty_rect import Box, moving_box
 from memorytalker.rendering.edges import soften_edges
@@ -68,7 +69,11 @@ class RenderError(ExecutionError):
 
 
 def render_frames(
-    head: HeadMesh, vertices: Frames, options: RenderOptions | None = None, paint: np.ndarray | None = None
+    head: HeadMesh,
+    vertices: Frames,
+    options: RenderOptions | None = None,
+    paint: np.ndarray | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """Render moving vertices. The same input gives the same frames.
 
@@ -80,6 +85,8 @@ def render_frames(
         options: size, camera, background; None: the defaults.
         paint: (T, V, 3) uint8 sRGB, colours with a meaning, which replace the head's in each frame. They are lit so
             that their hue stays, and are shown unchanged where the face looks at the camera.
+        progress: called as progress(0, T, "render") while the motion is read, before the first frame; what it raises
+            cancels.
 
     Returns:
         An iterator of T frames (H, W, 3) uint8 sRGB, or (H, W, 4) with alpha that is not premultiplied if
@@ -94,18 +101,22 @@ def render_frames(
         raise HeadError("This head has no triangles to draw; load it from its mesh file (.ply or .obj).")
     options = RenderOptions() if options is None else options
     scale = scene.natural_scale(head)
-    _check(head, vertices, paint, scale)
+    waiting = (lambda: None) if progress is None else functools.partial(progress, 0, len(vertices), "render")
+    _check(head, vertices, paint, scale, waiting)
     if scale == 1.0:
-        return _frames(head, vertices, options, paint)
+        return _frames(head, vertices, options, paint, waiting)
     scaled = dataclasses.replace(head, template=head.template * np.float32(scale))
-    return _frames(scaled, vertices, options, paint, scale)
+    return _frames(scaled, vertices, options, paint, waiting, scale)
 
 
-def _check(head: HeadMesh, vertices: Frames, paint: np.ndarray | None, scale: float) -> None:
+def _check(
+    head: HeadMesh, vertices: Frames, paint: np.ndarray | None, scale: float, waiting: Callable[[], None]
+) -> None:
     """Raise RenderError for motion or paint that cannot be drawn on the head."""
     middle = (head.template.min(axis=0) + head.template.max(axis=0)) / 2
     number = 0
     for block in blocks(vertices):
+        waiting()
         if block.shape[1:] != head.template.shape:
             raise RenderError(
                 f"The motion has the shape {(len(vertices), *block.shape[1:])}, but this head needs (frames, "
@@ -148,7 +159,12 @@ def _environment() -> dict[str, str]:
 
 
 def _frames(
-    head: HeadMesh, vertices: Frames, options: RenderOptions, paint: np.ndarray | None, scale: float = 1.0
+    head: HeadMesh,
+    vertices: Frames,
+    options: RenderOptions,
+    paint: np.ndarray | None,
+    waiting: Callable[[], None],
+    scale: float = 1.0,
 ) -> Iterator[np.ndarray]:
     """Start the drawing thread and yield its frames, until the end or until the reader closes this generator."""
     check_graphics()
@@ -165,7 +181,7 @@ def _frames(
     def draw() -> None:
         stage = None
         try:
-            stage = _Stage(head, options, vertices, scale, painted=paint is not None)
+            stage = _Stage(head, options, vertices, stop, scale, painted=paint is not None)
             every = (positions for block in blocks(vertices) for positions in block)
             for number, positions in enumerate(every):
                 if paint is not None:
@@ -186,7 +202,7 @@ def _frames(
     thread.start()
     whole: np.ndarray | None = None
     try:
-        while (item := drawn.get()) is not None:
+        while (item := _next(drawn, waiting)) is not None:
             if isinstance(item, RenderError):
                 raise item
             if isinstance(item, BaseException):
@@ -205,11 +221,25 @@ def _frames(
         thread.join()
 
 
+def _next(drawn: queue.Queue[Any], waiting: Callable[[], None]) -> Any:
+    """The next item of the queue; `waiting` is called every half second until it is there."""
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return drawn.get(timeout=0.5)
+        waiting()
+
+
 class _Stage:
     """One plotter with a head, for the frames (T, V, 3) times `scale`. It is created, used and closed in one thread."""
 
     def __init__(
-        self, head: HeadMesh, options: RenderOptions, frames: Frames, scale: float = 1.0, painted: bool = False
+        self,
+        head: HeadMesh,
+        options: RenderOptions,
+        frames: Frames,
+        stop: threading.Event,
+        scale: float = 1.0,
+        painted: bool = False,
     ) -> None:
         self.options, self.painted = options, painted
         self.channels = 4 if options.transparent else 3
@@ -228,7 +258,7 @@ class _Stage:
         # A third of a head never faces the camera; culling it saves a sixth of the time.
         # Without a background, what is seen from inside is drawn too; so are materials with two sides.
         self.two_sided = options.transparent or textures.is_two_sided(head)
-        seen, lowest, highest = _survey(self.surface, frames, np.array(self.camera.position) / scale)
+        seen, lowest, highest = _survey(self.surface, frames, np.array(self.camera.position) / scale, stop)
         first = np.asarray(frames[:1][0], np.float32) * np.float32(scale)
         self._add_head(first, attributes, self.surface.cut(seen | self.two_sided))
         self.lowest, self.highest = lowest * scale, highest * scale
@@ -343,11 +373,18 @@ class _Stage:
         self.plotter.close()
 
 
-def _survey(surface: Surface, frames: Frames, eye: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The triangles (F,) bool that face `eye` (3,) in any frame, and each vertex's lowest and highest place (V, 3)."""
+def _survey(
+    surface: Surface, frames: Frames, eye: np.ndarray, stop: threading.Event
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The triangles (F,) bool that face `eye` (3,) in any frame, and each vertex's lowest and highest place (V, 3).
+
+    When `stop` is set nobody waits for the rest.
+    """
     seen = np.zeros(len(surface.faces), bool)
     lowest = highest = np.asarray(frames[:1])[0]
     for block in blocks(frames):
+        if stop.is_set():
+            break
         seen |= surface.seen(block, eye)
         lowest, highest = np.minimum(lowest, block.min(axis=0)), np.maximum(highest, block.max(axis=0))
     return seen, lowest, highest
