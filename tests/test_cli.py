@@ -190,13 +190,13 @@ def test_our_own_faults_exit_with_1_and_leave_nothing(run, clip: Path, tmp_path:
     from memorytalker import rendering
     from memorytalker.rendering import RenderError
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise RenderError("No working OpenGL was found.")
 
     monkeypatch.setattr(rendering, "render_frames", broken)
     code, _, err = run("animate", clip, "-o", tmp_path / "talk.mp4")
     assert (code, err) == (cli.OUR_FAULT, "memorytalker: No working OpenGL was found.\n")
-    monkeypatch.setattr(rendering, "render_frames", lambda *_: 1 / 0)
+    monkeypatch.setattr(rendering, "render_frames", lambda *_, **__: 1 / 0)
     code, _, err = run("animate", clip, "-o", tmp_path / "talk.mp4")
     assert code == cli.OUR_FAULT and "ZeroDivisionError" in err and "Traceback" not in err
     with pytest.raises(ZeroDivisionError):
@@ -207,7 +207,7 @@ def test_our_own_faults_exit_with_1_and_leave_nothing(run, clip: Path, tmp_path:
 def test_stopping_leaves_nothing(run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from memorytalker import rendering
 
-    def stopped(head, vertices, options):
+    def stopped(head, vertices, options, progress):
         yield np.zeros((64, 64, 3), np.uint8)
         raise KeyboardInterrupt
 
