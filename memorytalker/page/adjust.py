@@ -50,17 +50,14 @@ def build_adjust(head: HeadMesh, channel: str) -> Any:
             offset = _slider("Offset", -MOST_ADDED, MOST_ADDED, 0, None, "shape-offset")
         summary = gr.HTML("", label="Changed shapes", elem_id="face-summary")
         reset = gr.Button("Reset the face", size="sm", elem_id="reset-face")
-    sliders = [upper, lower, shape, gain, offset]
-    for slider in (upper, lower, gain, offset):
-        for moved in (slider.input, slider.release):  # its button "back" releases it, and gives no input
-            moved(
-                None,
-                [changes, *sliders],
-                [changes, summary],
-                js=call_script("adjust.js", "changed", channel),
-                **INSTANT,
-            )
-    shape.change(None, [changes, shape], [gain, offset], js=call_script("adjust.js", "chosen"), **INSTANT)
+    # Events of change, which come after the value; others may bring the value before.
+    for field, slider in (("upper_face", upper), ("lower_face", lower)):
+        script = call_script("adjust.js", "strengthened", channel, field)
+        slider.change(None, slider, [changes, summary], js=script, **INSTANT)
+    for field, slider in (("gains", gain), ("offsets", offset)):
+        script = call_script("adjust.js", "reshaped", channel, first, field)
+        slider.change(None, slider, [changes, summary], js=script, **INSTANT)
+    shape.change(None, shape, [gain, offset], js=call_script("adjust.js", "chosen", channel), **INSTANT)
     reset.click(
         None,
         None,

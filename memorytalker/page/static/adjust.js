@@ -2,44 +2,53 @@
 
 import { UNCHANGED } from "./playback.js";
 
+/** Channel of a player -> its changes, and -> the shape that gain and offset belong to. */
+const present = new Map(), shapes = new Map();
+
 /**
- * Take over the sliders' values.
+ * Take over the strength of half a face.
  * @param {string} channel of the player
- * @param {string} text JSON of the changes so far, as `Curves.adjust` takes them; "" for none
- * @param {number} upper strength of the upper face
- * @param {number} lower strength of the lower face
- * @param {string} shape that gain and offset belong to
- * @param {number} gain
- * @param {number} offset
- * @returns {string[]} the changes as JSON, and in words as HTML
+ * @param {string} field "upper_face" or "lower_face"
+ * @param {number} value
+ * @returns {string[]} all changes as JSON, as `Curves.adjust` takes them, and in words as HTML
  */
-export function changed(channel, text, upper, lower, shape, gain, offset) {
-  const changes = withShape({ ...read(text), upper_face: upper, lower_face: lower }, shape, gain, offset);
-  tell(channel, changes);
-  return [JSON.stringify(changes), words(changes)];
+export function strengthened(channel, field, value) {
+  return tell(channel, { ...changesOf(channel), [field]: value });
 }
 
-/** Gain and offset of a shape that was chosen. */
-export function chosen(text, shape) {
-  const { gains, offsets } = read(text);
+/**
+ * Take over gain or offset of the chosen shape.
+ * @param {string} channel of the player
+ * @param {string} first shape that is chosen at first
+ * @param {string} field "gains" or "offsets"
+ * @param {number} value
+ * @returns {string[]} as `strengthened`
+ */
+export function reshaped(channel, first, field, value) {
+  return tell(channel, withShape(changesOf(channel), field, shapes.get(channel) ?? first, value));
+}
+
+/** Choose a shape: its gain and offset. */
+export function chosen(channel, shape) {
+  shapes.set(channel, shape);
+  const { gains, offsets } = changesOf(channel);
   return [gains[shape] ?? 1, offsets[shape] ?? 0];
 }
 
 /** Undo all changes; the values of the changes, their words and the four sliders. */
 export function reset(channel) {
-  tell(channel, UNCHANGED);
-  return ["", "", 1, 1, 1, 0];
+  return [...tell(channel, UNCHANGED), 1, 1, 1, 0];
 }
 
-/** The changes with gain and offset of one shape; what changes nothing is left out. */
-export function withShape(changes, shape, gain, offset) {
-  const gains = { ...changes.gains }, offsets = { ...changes.offsets };
-  delete gains[shape];
-  delete offsets[shape];
-  if (gain !== 1) gains[shape] = gain;
-  if (offset !== 0) offsets[shape] = offset;
-  return { ...changes, gains, offsets };
+/** The changes with another gain or offset of one shape; what changes nothing is left out. */
+export function withShape(changes, field, shape, value) {
+  const values = { ...changes[field] };
+  if (value === UNCHANGING[field]) delete values[shape];
+  else values[shape] = value;
+  return { ...changes, [field]: values };
 }
+
+const UNCHANGING = { gains: 1, offsets: 0 };
 
 /** The changed shapes in words, as HTML: names of shapes are plain letters. */
 export function words({ gains, offsets }) {
@@ -52,10 +61,12 @@ export function words({ gains, offsets }) {
   return parts.length ? `<p class="small">Changed shapes: ${parts.join(", ")}.</p>` : "";
 }
 
-function read(text) {
-  return text ? JSON.parse(text) : UNCHANGED;
+function changesOf(channel) {
+  return present.get(channel) ?? UNCHANGED;
 }
 
 function tell(channel, changes) {
+  present.set(channel, changes);
   document.dispatchEvent(new CustomEvent("memorytalker:adjust", { detail: { channel, changes } }));
+  return [JSON.stringify(changes), words(changes)];
 }
