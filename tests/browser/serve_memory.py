@@ -6,7 +6,6 @@ With the argument "real" the shipped weights talk, else a stub with planted numb
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,9 +13,10 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import gradio as gr  # noqa: E402
+from animation_case import planted_animation  # noqa: E402
 
 from memorytalker import Animation, Talker, load_head, load_waveform  # noqa: E402
 from memorytalker.page.jobs import JobRunner  # noqa: E402
@@ -51,7 +51,7 @@ class Planted:
         opening = np.linspace(0, 1, 120)[:, None, None] * self.head.blendshape("jawOpen")
         weights = np.ones(40, np.float32) if style is None else self.style_of(sound)
         waveform = load_waveform(sound)
-        return Animation(self.head.template + opening, 30, address, weights, ENGLISH.phones, waveform, self.head)
+        return planted_animation(self.head, self.head.template + opening, address, weights, ENGLISH.phones, waveform)
 
 
 if __name__ == "__main__":
@@ -73,7 +73,9 @@ if __name__ == "__main__":
             vertices = np.repeat(animation.vertices, times, axis=0)
             address = np.repeat(animation.memory_address, times, axis=0)
             head = animation.head.with_identity(request.identity)
-            animation = replace(animation, vertices=vertices, memory_address=address, head=head)
+            animation = planted_animation(
+                head, vertices, address, animation.style_weights, animation.slot_labels, animation.waveform
+            )
             return [value(animation, request) for value in shown.values()]
 
         own.click(talk, None, list(shown))
