@@ -10,7 +10,7 @@ import io
 import json
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ import numpy as np
 from PIL import Image
 from scipy.spatial import cKDTree
 
-from memorytalker.face.head import load_head
+from memorytalker.face.gltf_scene import read_scene
+from memorytalker.face.head import HeadMesh, load_head
+from memorytalker.face.rig_mesh import add_targets, summed
+from memorytalker.face.rigged_head import rig_of
 
 
 @dataclass
@@ -195,3 +198,16 @@ def vrm_head(version: int, custom: Mapping[str, str] | None = None) -> Glb:
         glb.document["extensions"] = {"VRM": {"blendShapeMaster": {"blendShapeGroups": groups}}}
     glb.document["extensionsUsed"] = list(glb.document["extensions"])
     return glb
+
+
+def own_shapes_head(head: HeadMesh) -> HeadMesh:
+    """The head with its own shapes as blendshapes, so that `offsets` takes the weights of `drive`."""
+    rig = rig_of(head)
+    parts = read_scene(rig.file)
+    total = sum(len(part.vertices) for part in parts)
+    shapes = np.zeros((len(rig.controls), head.vertex_count, 3), np.float32)
+    for k, control in enumerate(rig.controls):
+        moved = np.zeros((total, 3), np.float32)
+        add_targets(moved, rig.file, parts, summed((b.mesh, b.target, b.gain) for b in control.binds), rig.turned)
+        shapes[k] = moved[rig.kept] * np.float32(rig.scale)
+    return replace(head, blendshape_names=tuple(control.name for control in rig.controls), blendshapes=shapes)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from glb_case import Glb, build, painted, vrm_head, write
+from glb_case import Glb, build, own_shapes_head, painted, vrm_head, write
 from take_case import planted_take
 
 from memorytalker.exports.rig import export_rig
@@ -19,7 +19,7 @@ from memorytalker.exports.take import ExportError
 from memorytalker.face.gltf_file import GltfFile, read_gltf
 from memorytalker.face.head import ARKIT_NAMES, HeadError, HeadMesh, load_head
 from memorytalker.face.motion import FaceCurves
-from memorytalker.face.rigged_head import curves_for, drive, load_rigged_head, own_shapes_head
+from memorytalker.face.rigged_head import curves_for, drive, load_rigged_head
 
 NAMES = {"tongueOut": "tongueOut", "jawOpen": "JawOpen", "mouthSmileLeft": "mouthSmileLeft", "browInnerUp": "Nose size"}
 

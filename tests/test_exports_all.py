@@ -44,3 +44,9 @@ def test_progress_is_told_to_the_end_and_cancelling_leaves_nothing(
     with pytest.raises(Cancelled):
         form.write(dataclasses.replace(take, progress=cancel), away / path.name)
     assert not list(away.iterdir())
+
+
+def test_only_formats_whose_programs_read_the_name_ask_for_one() -> None:
+    names = {each.name: each.file_name("my_voice.wav") for each in FORMATS}
+    assert names.pop("livelink") == "memorytalker_1_my-voice.csv"
+    assert names == {each.name: f"talk{each.suffix}" for each in FORMATS if each.name in names}

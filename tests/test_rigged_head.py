@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from glb_case import Glb, Piece, build, pieces, vrm_head, write
+from glb_case import Glb, Piece, build, own_shapes_head, pieces, vrm_head, write
 
 from memorytalker.face.head import ARKIT_NAMES, HeadError, HeadMesh, load_head
 from memorytalker.face.motion import FaceCurves
@@ -18,7 +18,6 @@ from memorytalker.face.rigged_head import (
     drive,
     load_rigged_head,
     lost_curves,
-    own_shapes_head,
 )
 
 ARKIT = {name: name for name in ARKIT_NAMES}
@@ -109,7 +108,8 @@ def test_a_mapping_file_gives_names_and_gains(tmp_path: Path) -> None:
     np.testing.assert_allclose(head.blendshape("mouthSmileRight"), 0.25 * planted("mouthSmileLeft"), atol=1e-6)
     # The mapping rules: a morph target called mouthPucker is left out where the mapping makes that shape.
     np.testing.assert_allclose(head.blendshape("mouthPucker"), 0.5 * planted("eyeBlinkLeft"), atol=1e-6)
-    assert [place[:2] for place in head.rig.targets_of("jawOpen")] == [(mesh, 0) for mesh in range(4)]
+    jaw = next(control for control in head.rig.controls if "jawOpen" in control.recipe)
+    assert [(bind.mesh, bind.target) for bind in jaw.binds] == [(mesh, 0) for mesh in range(4)]
     for content, words in (
         ({"mouth": "jawOpen"}, "names 'mouth', but the shapes of mine.glb are mouth_open, smile, mouthPucker, wink"),
         (

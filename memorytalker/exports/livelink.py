@@ -76,4 +76,5 @@ LIVE_LINK = ExportFormat(
     title="Live Link Face (CSV)",
     summary="Unreal Engine, and the plugins of Blender, Maya, Houdini and Unity.",
     write=_write,
+    named=unreal_file_name,
 )

@@ -112,6 +112,7 @@ class ExportFormat:
         extra: what of pyproject.toml installs the libraries it needs; None: nothing more.
         beside: what may be written beside the main file, each as what follows its stem: "_sound.wav" is talk_sound.wav
             for talk.glb, and "" is the folder talk.
+        named: the file name by which its programs know what they open, from any name; None: any name will do.
     """
 
     name: str
@@ -123,6 +124,11 @@ class ExportFormat:
     video: bool = False
     vast: bool = False
     beside: tuple[str, ...] = ()
+    named: Callable[[str], str] | None = None
+
+    def file_name(self, source: str) -> str:
+        """Return the name of the main file for a sound called `source`: talk and the suffix, or as `named` wants it."""
+        return f"talk{self.suffix}" if self.named is None else self.named(Path(source).stem)
 
     def places(self, path: Path) -> tuple[Path, ...]:
         """Return the main file `path`, and every file or folder that may be written beside it."""

@@ -85,15 +85,6 @@ class HeadRig:
     missing: tuple[str, ...]
     remarks: tuple[str, ...]
 
-    def targets_of(self, shape: str) -> tuple[tuple[int, int, float], ...]:
-        """Return what an ARKit shape moves: (mesh, target, gain), indices in the document."""
-        found: dict[tuple[int, int], float] = {}
-        for control in self.controls:
-            for bind in control.binds if shape in control.recipe else ():
-                place = bind.mesh, bind.target
-                found[place] = found.get(place, 0.0) + bind.gain * control.recipe[shape]
-        return tuple((mesh, target, gain) for (mesh, target), gain in found.items())
-
 
 def material_of(file: GltfFile, part: ScenePart) -> tuple[RigMaterial, np.ndarray]:
     """Return the material of a part of the scene, and its texture coordinates (V, 2)."""

@@ -20,7 +20,6 @@ from memorytalker.face.motion import FaceCurves
 from memorytalker.face.rig import HeadRig
 from memorytalker.face.rig_mesh import (
     FARTHEST_OFFSET,
-    MOST_NUMBERS,
     add_targets,
     around_face,
     check_room,
@@ -31,7 +30,6 @@ from memorytalker.face.rig_mesh import (
     resting_targets,
     scale_of,
     stand,
-    summed,
 )
 from memorytalker.face.shape_names import VISEME_NAMES, VISEMES, find_controls
 
@@ -145,26 +143,6 @@ def curves_for(head: HeadMesh, curves: FaceCurves) -> FaceCurves:
 def lost_curves(head: HeadMesh, curves: FaceCurves) -> tuple[str, ...]:
     """Return the names of the curves that move something, but not this head."""
     return tuple(name for name in curves.names if name not in head.blendshape_names and curves.curve(name).any())
-
-
-def own_shapes_head(head: HeadMesh) -> HeadMesh:
-    """Return the head with its own shapes as blendshapes, so that `offsets` takes the weights of `drive`.
-
-    Raises:
-        HeadError: a head without a rig, or with more shapes than may be held.
-    """
-    rig = rig_of(head)
-    if len(rig.controls) * head.vertex_count * 3 > MOST_NUMBERS:
-        raise HeadError("This head has too many shapes and vertices to be moved by each; reduce it.")
-    parts = read_scene(rig.file)
-    total = sum(len(part.vertices) for part in parts)
-    shapes = np.zeros((len(rig.controls), head.vertex_count, 3), np.float32)
-    for k, control in enumerate(rig.controls):
-        moved = np.zeros((total, 3), np.float32)
-        add_targets(moved, rig.file, parts, summed((b.mesh, b.target, b.gain) for b in control.binds), rig.turned)
-        shapes[k] = moved[rig.kept] * np.float32(rig.scale)
-    shapes.setflags(write=False)
-    return replace(head, blendshape_names=tuple(control.name for control in rig.controls), blendshapes=shapes)
 
 
 def describe_missing(head: HeadMesh) -> str:

@@ -113,10 +113,10 @@ def _saved(
     animation: Animation, request: AnimateRequest, chosen: ExportFormat, folder: Path, progress: Progress
 ) -> Path:
     progress(0, 0, "render" if chosen.video else "export")
-    path = folder / f"talk{chosen.suffix}"
+    path = folder / chosen.file_name(animation.provenance.source)
     render = RenderOptions(camera=request.camera)
     files = animation.adjusted(request.curves).save(path, chosen.name, render=render, progress=progress)
-    return path if len(files) == 1 else _zipped(folder / "talk.zip", files, progress)
+    return path if len(files) == 1 else _zipped(path.with_suffix(".zip"), files, progress)
 
 
 def _zipped(path: Path, files: Sequence[Path], progress: Progress) -> Path:
