@@ -1,6 +1,6 @@
 """Measure what long sounds and many sounds cost: time per minute, largest memory, and what a second worker saves.
 
-python -m tools.long_sound [--minutes 1 10 60] [--video 10] [--clips 40]
+python -m tools.long_sound [--minutes 10 30 60] [--video 10] [--clips 40]
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> None:
     """Measure and print; exit with 1 if a goal is missed."""
     parser = argparse.ArgumentParser(description="Measure what long sounds and many sounds cost.")
     parser.add_argument(
-        "--minutes", type=float, nargs="*", default=[5, 20, 60], help="lengths of speech that become CSV and GLB"
+        "--minutes", type=float, nargs="*", default=[10, 30, 60], help="lengths of speech that become CSV and GLB"
     )
     parser.add_argument("--video", type=float, default=10, help="minutes of speech that become an MP4; 0: none")
     parser.add_argument("--clips", type=int, default=40, help="clips of the batch; 0: no batch")
@@ -74,7 +74,12 @@ def _lengths(lengths: list[float], folder: Path) -> bool:
         return True
     rates, most = [], 0.0
     write_wav(folder / "short.wav", speech(2.0))
-    start, _ = _run("animate", folder / "short.wav", "-o", folder / "short.csv", "-o", folder / "short.glb")
+    # The first start reads the libraries from disk; the others find them in memory, as the runs after them do.
+    starts = [
+        _run("animate", folder / "short.wav", "-o", folder / "short.csv", "-o", folder / "short.glb")[0]
+        for _ in range(3)
+    ]
+    start = min(starts[1:])
     for minutes in lengths:
         write_wav(folder / "long.wav", speech(60 * minutes))
         seconds, memory = _run("animate", folder / "long.wav", "-o", folder / "long.csv", "-o", folder / "long.glb")
