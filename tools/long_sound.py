@@ -1,6 +1,6 @@
 """Measure what long sounds and many sounds cost: time per minute, largest memory, and what a second worker saves.
 
-python -m tools.long_sound [--minutes 10 30 60] [--video 10] [--clips 40]
+python -m tools.long_sound [--minutes 10 30 60] [--video 10] [--clips 120]
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> None:
         "--minutes", type=float, nargs="*", default=[10, 30, 60], help="lengths of speech that become CSV and GLB"
     )
     parser.add_argument("--video", type=float, default=10, help="minutes of speech that become an MP4; 0: none")
-    parser.add_argument("--clips", type=int, default=40, help="clips of the batch; 0: no batch")
+    parser.add_argument("--clips", type=int, default=120, help="clips of the batch; 0: no batch")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         met = [_lengths(chosen.minutes, Path(folder)), _video(chosen.video, Path(folder))]

@@ -63,9 +63,15 @@ def _pool(jobs: int) -> ProcessPoolExecutor:
 
 
 def _set_threads(threads: int) -> None:
+    """Limit the threads of this process: those of torch, and of the linear algebra that NumPy was built with.
+
+    Without the second limit every worker starts a thread for every core, and they wait for one another.
+    """
+    import threadpoolctl
     import torch
 
     torch.set_num_threads(threads)
+    threadpoolctl.threadpool_limits(threads)  # for as long as the process lives
 
 
 def _cores() -> int:
