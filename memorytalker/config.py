@@ -201,7 +201,8 @@ class SpeechConfig:
     frozen: bool = True  # train no pretrained weights; the paper freezes only HuBERT's convolutions
     initialise_from: str | None = None  # folder or owner/name@commit of the pretrained weights for a new model
     mixed_layers: int = 0  # average this many last layers, each normalised; 0: take the last layer as it is
-    normalise: float = 0.0  # added to the standard deviation when states are normalised per clip; 0: no normalisation
+    normalise: float = 0.0  # added to the standard deviation when states are normalised; 0: no normalisation
+    normalise_by: str = "clip"  # the mean and deviation of each "clip", or of the training "corpus"
     target_level: float = 0.1  # r.m.s. that loud frames of a waveform are scaled to; 0: unit variance (paper)
 
     def __post_init__(self) -> None:
@@ -211,6 +212,8 @@ class SpeechConfig:
             state_rate=(1, 1000), head_channels=(0, 8192), head_layers=(0, 64), mixed_layers=(0, 128),
             normalise=(0, 1000), target_level=(0, 1),
         )  # fmt: skip
+        if self.normalise_by not in ("clip", "corpus"):
+            raise ConfigError(f'SpeechConfig.normalise_by is {shown(self.normalise_by)}; choose "clip" or "corpus".')
         if self.hidden_size % self.heads:
             raise ConfigError(
                 f"SpeechConfig.hidden_size is {self.hidden_size}; choose a multiple of its {self.heads} heads."

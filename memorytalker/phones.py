@@ -38,6 +38,7 @@ class PhoneSet:
         labiodentals: phones that bring the lower lip to the upper teeth.
         sibilants: phones with the teeth close together.
         vowels: voiced phones with an open mouth.
+        wide: phones that are seen by how wide the mouth is: rounded or spread.
         groups: all phones by what a viewer sees, in the order of display.
     """
 
@@ -49,6 +50,7 @@ class PhoneSet:
     labiodentals: tuple[str, ...]
     sibilants: tuple[str, ...]
     vowels: tuple[str, ...]
+    wide: tuple[str, ...]
     groups: tuple[PhoneGroup, ...]
 
     def index(self, phone: str) -> int:
@@ -98,6 +100,7 @@ ENGLISH = PhoneSet(
     labiodentals=("f", "v"),
     sibilants=("s", "z", "sh", "zh", "ch", "jh"),
     vowels=("aa", "ae", "ah", "ao", "aw", "ay", "eh", "er", "ey", "ih", "iy", "ow", "oy", "uh", "uw"),
+    wide=tuple("w r er uw uh ow oy sh zh ch jh y iy ih ey".split()),
     groups=(
         PhoneGroup("silence", "stays closed in", ("sil",)),
         PhoneGroup("lips closed", "closes the lips for", ("p", "b", "m")),

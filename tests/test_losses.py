@@ -16,6 +16,7 @@ from memorytalker.models.style import StyleOutput
 from memorytalker.models.talker import GivenMotion, TalkerOutput
 from memorytalker.training.losses import (
     MouthVertices,
+    SlotGroups,
     align_loss,
     estimated_style,
     lip_loss,
@@ -247,3 +248,14 @@ def test_the_shown_pass_counts_as_the_general_one_does() -> None:
     with_shown = memorizing_loss(output, motion, mask, weights, 1.0, None, mouth, styled=offsets)
     torch.testing.assert_close(with_shown.parts["style_consistency"], without.total)
     torch.testing.assert_close(with_shown.total, 1.5 * without.total)
+
+
+def test_a_slots_weight_is_measured_by_the_movement_of_its_group() -> None:
+    """Where one group of measures is doubled and the other halved, every slot gets the factor of its own group."""
+    generator = torch.Generator().manual_seed(3)
+    address = F.one_hot(torch.randint(3, (1, 900), generator=generator), 3).float()
+    general = torch.randn(1, 900, 4, generator=generator)
+    motion = general * torch.tensor([2.0, 2.0, 0.5, 0.5])
+    measures = torch.eye(4)[:, :2], torch.eye(4)[:, 2:]
+    weights = estimated_style(address, general, motion, groups=SlotGroups(measures, torch.tensor([0, 1, 0])))
+    torch.testing.assert_close(weights, torch.tensor([[2.0, 0.5, 2.0]]), atol=0.05, rtol=0)

@@ -23,6 +23,7 @@ from memorytalker.articulation.coarticulation import (
     frame_phones,
     with_contacts,
 )
+from memorytalker.articulation.gains import Gains, rescaled
 from memorytalker.articulation.speaker import ArticulationStyle
 from memorytalker.articulation.visemes import VisemeTable, load_visemes
 from memorytalker.config import shown
@@ -247,27 +248,30 @@ def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | No
         save_clip(folder, clip, curves, labels)
         clips.append(clip)
         if clip.split == "train":
-            clips += _voice_augmented(context, root / sound, clip, curves, labels)
+            clips += _voice_augmented(context, root / sound, clip, curves, labels, geometry)
     return clips
 
 
 def _recorded(context: BuildContext, head: HeadMesh) -> list[Clip]:
     """Make clips of a user's own takes; they have no transcript."""
-    clips, folder = [], context.folder
+    clips, folder, geometry = [], context.folder, mouth_geometry(head, head.blendshape_names)
     assert context.recordings is not None  # see `build_corpus`
     for take in recorded_clips(context.recordings, head):
         clip, labels = keep_recording(take, folder), np.full(len(take.curves.weights), -1)
         save_clip(folder, clip, take.curves, labels)
         clips.append(clip)
         if clip.split == "train":
-            clips += _voice_augmented(context, folder / clip.sound, clip, take.curves, labels)
+            clips += _voice_augmented(context, folder / clip.sound, clip, take.curves, labels, geometry)
     return clips
 
 
 def _voice_augmented(
-    context: BuildContext, sound: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray
+    context: BuildContext, sound: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray, geometry: MouthGeometry
 ) -> list[Clip]:
-    """Make versions of a captured clip with other pitch and formants, but the same motion and timing."""
+    """Make versions of a captured clip with other pitch and formants, and with larger and smaller motion.
+
+    The timing stays. What a network hears does not tell how large the motion is, so it learns to be shown that.
+    """
     folder, config = context.folder, context.config
     (folder / "voices").mkdir(exist_ok=True)
     own = load_waveform(sound)
@@ -281,7 +285,11 @@ def _voice_augmented(
         if not (folder / path).is_file():
             write_wav(folder / path, shifted_voice(own, float(np.clip(wanted / median_pitch, lowest, highest))))
         clips.append(replace(clip, name=f"{clip.name}{VOICE_MARK}{number}", sound=path, base="corpus"))
-        save_clip(folder, clips[-1], curves, labels)
+        drawn = Gains(
+            *(float(np.exp(random.uniform(*np.log(ends)))) for ends in (config.jaw_gains, config.width_gains))
+        )
+        moved = rescaled(curves.weights, drawn.style, geometry, curves.fps)
+        save_clip(folder, clips[-1], replace(curves, weights=moved), labels)
     return clips
 
 
@@ -308,9 +316,7 @@ def _synthesised(context: BuildContext, head: HeadMesh, rows: list[dict], phones
         assert times is not None  # sentences that could not be aligned are left out above
         if context.curves is not None:
             regressed = read_saved_curves(context.curves, clip_name(row), len(loud))
-        clip, curves, labels = synthesise(
-            row, loud, times, table, geometry, head, style, regressed, config.regressed_share
-        )
+        clip, curves, labels = synthesise(row, loud, times, table, geometry, head, style, config, regressed)
         save_clip(folder, clip, curves, labels)
         clips.append(clip)
         context.tell(done, len(rows), "articulate")
@@ -324,7 +330,7 @@ def clip_name(row: dict) -> str:
 
 def synthesise(
     row: dict, loud: np.ndarray, times: list, table: VisemeTable, geometry: MouthGeometry, head: HeadMesh,
-    style: ArticulationStyle, regressed: np.ndarray | None = None, share: float = 0.0,
+    style: ArticulationStyle, config: CorpusConfig, regressed: np.ndarray | None = None,
 ) -> tuple[Clip, FaceCurves, np.ndarray]:  # fmt: skip
     """Make one clip of synthesised motion.
 
@@ -336,18 +342,21 @@ def synthesise(
         geometry: of the head, over the table's shapes.
         head: the head.
         style: articulation style of the speaker.
+        config: how the two sources of motion are blended.
         regressed: (T, S) curves from the curve regressor, over the table's shapes; None: phone times alone.
-        share: of `regressed` in the motion.
 
     Returns:
         The clip, its curves, and its phone in each frame (T,).
     """
     phones, frames = TimedPhones.of(times), len(loud)
-    mouth = articulate(phones, table, geometry, frames, FPS, np.asarray(loud), style if regressed is None else None)
+    mouth = articulate(phones, table, geometry, frames, FPS, np.asarray(loud))
+    mouth = Gains(*config.rule_gains).style.apply(mouth, table.shapes, FPS)
     if regressed is not None:
+        share = config.regressed_share
+        regressed = rescaled(regressed, Gains(*config.regressed_gains).style, geometry, FPS)
         mouth = (1 - share) * mouth + share * regressed
-        mouth = style.apply(mouth, table.shapes, FPS)
-        mouth = with_contacts(mouth, phones, geometry, FPS)
+    mouth = style.apply(mouth, table.shapes, FPS)
+    mouth = with_contacts(mouth, phones, geometry, FPS)
     weights = np.zeros((frames, len(head.blendshape_names)), np.float32)
     weights[:, [head.blendshape_names.index(name) for name in table.shapes]] = mouth
     clip = Clip(clip_name(row), row["speaker"], row["split"], row["source"], "synthesised", row["sound"], frames, FPS,

@@ -58,6 +58,10 @@ class CorpusConfig:
     regressed_share: float  # of synthesised mouth motion from the curve regressor; the rest is from phone times
     synthetic_speaker_clips: int  # of each training speaker, spoken again by a synthetic speaker
     silent_clips: int  # of silence and noise with a still face
+    jaw_gains: tuple[float, ...] = (1.0, 1.0)  # range from which a voice-augmented version draws how far it opens ...
+    width_gains: tuple[float, ...] = (1.0, 1.0)  # ... and how much it rounds and spreads, against the recorded motion
+    regressed_gains: tuple[float, ...] = (1.0, 1.0)  # jaw and width of the curve regressor, made as large as people's
+    rule_gains: tuple[float, ...] = (1.0, 1.0)  # the same of motion from phone times, whose rules are one man's
     sources: tuple[CaptureSource, ...] = ()  # of captured motion; those that the source folder lacks are left out
 
     def __post_init__(self) -> None:
@@ -66,7 +70,10 @@ class CorpusConfig:
             self, seed=(0, LARGEST_SEED), augmented_voices=(0, 1000), voice_pitches=(1, 10_000),
             voice_shifts=(0.01, 100), synthetic_speaker_clips=(0, 1e6), silent_clips=(0, 1e6),
         )  # fmt: skip
-        for name in ("voice_pitches", "voice_shifts"):
+        for name in ("regressed_gains", "rule_gains"):
+            if len(gains := getattr(self, name)) != 2 or min(gains) <= 0:
+                raise ConfigError(f"CorpusConfig.{name} needs two positive numbers, jaw and width, not {list(gains)}.")
+        for name in ("voice_pitches", "voice_shifts", "jaw_gains", "width_gains"):
             if len(ends := getattr(self, name)) != 2 or not 0 < ends[0] <= ends[1]:
                 raise ConfigError(f"CorpusConfig.{name} needs two positive numbers, smallest first, not {list(ends)}.")
         for name in ("augmented_share", "regressed_share"):

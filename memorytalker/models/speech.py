@@ -16,7 +16,13 @@ from torch.nn.utils.rnn import pad_sequence
 
 from memorytalker.config import ConfigError, ModelConfig
 from memorytalker.models.layers import length_mask, mask_lengths, sample_between, stretch
-from memorytalker.models.states import instance_normalise, keep_output, kept_outputs, mean_of_layers
+from memorytalker.models.states import (
+    corpus_normalise,
+    instance_normalise,
+    keep_output,
+    kept_outputs,
+    mean_of_layers,
+)
 from memorytalker.sound.mel import normalise_level, speech_log_mel
 
 if TYPE_CHECKING:
@@ -68,6 +74,8 @@ class SpeechEncoder(nn.Module):
     """
 
     encoder: nn.Module
+    state_mean: Tensor  # (hidden,) of the training speech, where the configuration normalises by it
+    state_spread: Tensor  # (hidden,) its standard deviation
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -77,6 +85,9 @@ class SpeechEncoder(nn.Module):
         self.head = SlotHead(
             speech.hidden_size, config.slot_count, speech.head_channels, speech.head_layers, config.dropout
         )
+        if speech.normalise and speech.normalise_by == "corpus":
+            self.register_buffer("state_mean", torch.zeros(speech.hidden_size))
+            self.register_buffer("state_spread", torch.ones(speech.hidden_size))
 
     def states(
         self,
@@ -119,7 +130,9 @@ class SpeechEncoder(nn.Module):
         Raises:
             ValueError: states that were resampled "before" to another number of frames.
         """
-        if self.config.normalise:
+        if self.config.normalise and self.config.normalise_by == "corpus":
+            states = corpus_normalise(states, self.state_mean, self.state_spread, mask, self.config.normalise)
+        elif self.config.normalise:
             states = instance_normalise(states, mask, self.config.normalise)
         logits = self.head(states, mask)
         if self.config.resample == "before":
@@ -208,25 +221,34 @@ class WhisperSpeech(SpeechEncoder):
         frames: Tensor | None = None,
     ) -> Tensor:
         """See `SpeechEncoder.states`; at most 30 s. Raises ValueError beyond."""
+        return self.states_from(0, waveform, lengths, levels)
+
+    def states_from(
+        self, first: int, waveform: Tensor, lengths: Tensor | None = None, levels: Tensor | None = None
+    ) -> Tensor:
+        """Compute states as if the sound began `first` states into the encoder's window, after nothing.
+
+        Whisper tells times apart by absolute positions; training on sound at all of them makes the head ignore them.
+        """
         mels = []
         for clip in self._clips(waveform, lengths, levels):
             padded = F.pad(clip, (0, self.state_count(len(clip)) * self.STATE_SAMPLES - len(clip)))
             mels.append(speech_log_mel(padded[None], self.config.mel_bins)[0].T)  # (2 S_i, mel_bins)
         counts = torch.tensor([len(mel) // 2 for mel in mels], device=waveform.device)
         limit = int(self.encoder.embed_positions.num_embeddings)
-        if int(counts.max()) > limit:
+        if first + int(counts.max()) > limit:
             seconds = limit // self.config.state_rate
             raise ValueError(f"The speech encoder takes at most {seconds} s at once; give it shorter windows.")
-        return self._encode(pad_sequence(mels, batch_first=True), counts)
+        return self._encode(pad_sequence(mels, batch_first=True), counts, first)
 
-    def _encode(self, mel: Tensor, counts: Tensor) -> Tensor:
+    def _encode(self, mel: Tensor, counts: Tensor, first: int = 0) -> Tensor:
         """Log-mel (B, 2 S, mel_bins) -> states (B, S, hidden), of which `counts` (B,) are valid; padding is masked.
 
         The convolutions need no mask: they see no further than the zero padding after an item.
         """
         encoder, size = self.encoder, mel.shape[1] // 2
         x = F.gelu(encoder.conv1(mel.transpose(1, 2)))
-        x = F.gelu(encoder.conv2(x)).transpose(1, 2) + encoder.embed_positions.weight[:size]
+        x = F.gelu(encoder.conv2(x)).transpose(1, 2) + encoder.embed_positions.weight[first : first + size]
         closed = ~length_mask(counts, size)[:, None, None].expand(-1, 1, size, -1)  # (B, 1, S, S)
         attention_mask = torch.zeros(closed.shape, device=x.device, dtype=x.dtype)
         attention_mask = attention_mask.masked_fill(closed, torch.finfo(x.dtype).min)

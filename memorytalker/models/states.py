@@ -84,6 +84,26 @@ def instance_normalise(states: Tensor, mask: Tensor | None, floor: float) -> Ten
     return centred / (spread + floor)
 
 
+def corpus_normalise(states: Tensor, mean: Tensor, spread: Tensor, mask: Tensor | None, floor: float) -> Tensor:
+    """Normalise states by the mean and standard deviation of the training speech.
+
+    Unlike `instance_normalise` it takes nothing away from a sound that is steady, such as a sung vowel, and a frame's
+    states do not depend on the rest of the clip.
+
+    Args:
+        states: (B, S, hidden).
+        mean: (hidden,).
+        spread: (hidden,) standard deviation.
+        mask: (B, S), True on valid states; None: all are valid.
+        floor: added to the standard deviation.
+
+    Returns:
+        (B, S, hidden); zeros where the mask is False.
+    """
+    normalised = (states - mean) / (spread + floor)
+    return normalised if mask is None else normalised * mask.unsqueeze(-1).to(states)
+
+
 #: The list that this thread's call fills; calls of other threads through the same layers have their own.
 _KEPT: ContextVar[list[Tensor] | None] = ContextVar("kept", default=None)
 

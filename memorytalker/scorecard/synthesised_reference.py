@@ -85,8 +85,8 @@ def reference_clips(
         assert spoken is not None  # rows that could not be aligned were dropped above
         effort = np.asarray(prosody[row["sound"]]["effort"])
         _, curves, _ = synthesise(
-            row, effort, spoken, table, geometry, head, style,
-            None if regressed is None else regressed(root / row["sound"], len(effort)), config.regressed_share,
+            row, effort, spoken, table, geometry, head, style, config,
+            None if regressed is None else regressed(root / row["sound"], len(effort)),
         )  # fmt: skip
         phones = TimedPhones.of(spoken)
         clips.append(

@@ -6,14 +6,17 @@ speakers have tracked motion. Training motion for recordings without video is a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from memorytalker.articulation.gains import Gains, rescaled
 from memorytalker.config import LARGEST_SEED, CurveRegressorConfig, ModelConfig, check_ranges
-from memorytalker.corpus.clips import Clip, load_clip, read_clips
+from memorytalker.corpus.build import mouth_geometry
+from memorytalker.corpus.clips import AUGMENTED_MARK, VOICE_MARK, Clip, load_clip, read_clips
 from memorytalker.evaluation.metrics import correlation
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion_space import MotionSpace
@@ -22,6 +25,9 @@ from memorytalker.progress import Progress
 from memorytalker.training.cache import cached_states
 from memorytalker.training.data import TrainingError
 from memorytalker.training.space import mouth_in_space
+
+#: The motion of a speaker is made at most this many times larger or smaller.
+LARGEST_GAIN = 2.5
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,9 @@ def train_curve_regressor(
 ) -> CurveRegressor:
     """Train on the captured training clips of a corpus that have a transcript, with all their augmented versions.
 
+    The motion of every speaker is made as large as the average speaker's first, and speakers with few clips are drawn
+    more often than their share.
+
     Args:
         folder: the corpus; the states of all its clips must be cached (`cache.cache_features`).
         space: the motion space of `head`.
@@ -106,15 +115,61 @@ def train_curve_regressor(
     clips = regressor_clips(read_clips(folder)[0])
     if not clips:
         raise TrainingError("No captured training clip has a transcript; leave the curve regressor out.")
-    pairs = [_pair(folder, clip, columns) for clip in clips]
+    gains, geometry = average_gains(folder, clips, head), mouth_geometry(head, head.blendshape_names)
+    styles = {speaker: gain.style for speaker, gain in gains.items()}
+    pairs = []
+    for clip in clips:
+        recorded = load_clip(folder, _as_recorded(clip))[0]
+        moved = rescaled(recorded, styles[clip.speaker], geometry, config.fps)[:, columns].astype(np.float32)
+        pairs.append((cached_states(folder, clip), moved))
+    counts = Counter(clip.speaker for clip in clips)
+    shares = np.array([counts[clip.speaker] ** -0.5 for clip in clips])
     tracked = _mouth_space(space, head, columns, np.concatenate([curves for _, curves in pairs]), config.directions)
     pairs = [(states, ((curves - tracked.mean) @ tracked.projection).astype(np.float32)) for states, curves in pairs]
     regressor = CurveRegressor(config)
     regressor.mean.copy_(torch.from_numpy(tracked.mean))
     regressor.directions.copy_(torch.from_numpy(tracked.directions))
     for member in range(config.members):
-        _train(regressor, member, pairs, training, progress)
+        _train(regressor, member, pairs, shares / shares.sum(), training, progress)
     return regressor.eval()
+
+
+def average_gains(folder: Path, clips: list[Clip], head: HeadMesh) -> dict[str, Gains]:
+    """Measure by what every captured speaker's motion is to be multiplied to be as large as the average speaker's.
+
+    How much a speaker moves is the standard deviation over time of the lip opening, and of the lip width, over all
+    clips; the average speaker is the geometric mean.
+
+    Args:
+        folder: the corpus.
+        clips: captured clips.
+        head: the head that the curves move.
+
+    Returns:
+        Gains by speaker, at most `LARGEST_GAIN` and at least its inverse.
+    """
+    gap, width = _rows(head)
+    moved: dict[str, list[np.ndarray]] = defaultdict(list)
+    for clip in clips:
+        if clip.as_recorded:
+            curves = load_clip(folder, clip)[0]
+            moved[clip.speaker].append(np.array([np.maximum(curves @ gap, 0).var(), (curves @ width).var()]))
+    sizes = {speaker: np.sqrt(np.mean(own, axis=0)).clip(1e-5) for speaker, own in moved.items()}
+    average = np.exp(np.mean([np.log(size) for size in sizes.values()], axis=0))
+    limits = 1 / LARGEST_GAIN, LARGEST_GAIN
+    return {speaker: Gains(*np.clip(average / size, *limits).tolist()) for speaker, size in sizes.items()}
+
+
+def _as_recorded(clip: Clip) -> Clip:
+    """The clip of which this one is a version."""
+    return replace(clip, name=clip.name.split(VOICE_MARK)[0].split(AUGMENTED_MARK)[0])
+
+
+def _rows(head: HeadMesh) -> tuple[np.ndarray, np.ndarray]:
+    """Lip opening and lip width in metres per unit of each of the head's shapes, (S,) each."""
+    shapes, marks = head.blendshapes, head.landmarks
+    gap = shapes[:, marks["inner_lip_upper"], 1] - shapes[:, marks["inner_lip_lower"], 1]
+    return gap, shapes[:, marks["mouth_left"], 0] - shapes[:, marks["mouth_right"], 0]
 
 
 def regressor_clips(clips: list[Clip]) -> list[Clip]:
@@ -132,12 +187,11 @@ def agreement(regressor: CurveRegressor, folder: Path, head: HeadMesh) -> dict[s
 
     Returns:
         For each capture source: the number of clips, and the median over clips of the correlation of the lip opening
-        ("gap") and of the lip width ("width").
+        ("gap") and of the lip width ("width"), and of the ratios of their standard deviations over time, predicted to
+        recorded ("gap_size", "width_size").
     """
-    columns, marks = [head.blendshape_names.index(name) for name in regressor.config.shapes], head.landmarks
-    shapes = head.blendshapes[columns]
-    gap = shapes[:, marks["inner_lip_upper"], 1] - shapes[:, marks["inner_lip_lower"], 1]
-    width = shapes[:, marks["mouth_left"], 0] - shapes[:, marks["mouth_right"], 0]
+    columns = [head.blendshape_names.index(name) for name in regressor.config.shapes]
+    gap, width = (row[columns] for row in _rows(head))
     rows: dict[str, list[tuple[float, ...]]] = {}
     for clip in read_clips(folder)[0]:
         if clip.kind != "captured" or clip.split != "test" or not clip.text:
@@ -145,11 +199,12 @@ def agreement(regressor: CurveRegressor, folder: Path, head: HeadMesh) -> dict[s
         states, curves = _pair(folder, clip, columns)
         predicted = regressor.curves(states, len(curves))
         pairs = [(np.maximum(predicted @ gap, 0), np.maximum(curves @ gap, 0)), (predicted @ width, curves @ width)]
-        rows.setdefault(clip.source, []).append(tuple(correlation(*pair) for pair in pairs))
-    medians = {source: np.median(values, axis=0).round(3).tolist() for source, values in rows.items()}
+        sizes = [one.std() / max(float(other.std()), 1e-9) for one, other in pairs]
+        rows.setdefault(clip.source, []).append((*(correlation(*pair) for pair in pairs), *sizes))
+    names = ("gap", "width", "gap_size", "width_size")
     return {
-        source: {"clips": len(rows[source]), "gap": gap_median, "width": width_median}
-        for source, (gap_median, width_median) in medians.items()
+        source: {"clips": len(values), **dict(zip(names, np.median(values, axis=0).round(3).tolist(), strict=True))}
+        for source, values in rows.items()
     }
 
 
@@ -184,10 +239,11 @@ def _train(
     regressor: CurveRegressor,
     number: int,
     pairs: list[tuple[np.ndarray, np.ndarray]],
+    shares: np.ndarray,
     training: CurveRegressorTraining,
     progress: Progress | None,
 ) -> None:
-    """Train one member on pairs of states (N, hidden) and coordinates (T, K)."""
+    """Train one member on pairs of states (N, hidden) and coordinates (T, K), drawn by their `shares`."""
     seed = training.seed + number
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
@@ -198,7 +254,7 @@ def _train(
     rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, training.learning_rate, steps + 1)
     member.train()
     for step in range(1, steps + 1):
-        chosen = [pairs[i] for i in random.integers(len(pairs), size=training.batch_size)]
+        chosen = [pairs[i] for i in random.choice(len(pairs), training.batch_size, p=shares)]
         frames = min(len(target) for _, target in chosen)
         count = min(round(frames * per_frame), *(len(states) for states, _ in chosen))
         states = torch.from_numpy(np.stack([states[:count] for states, _ in chosen]).astype(np.float32))

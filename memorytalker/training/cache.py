@@ -26,6 +26,7 @@ from memorytalker.datasets.sequences import Sequence as FaceSequence
 from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.face.motion_space import MotionSpace
 from memorytalker.files import read_json, write_whole
+from memorytalker.models.speech import WhisperSpeech
 from memorytalker.models.states import states_in_windows
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
@@ -128,6 +129,7 @@ def encode(
     frames: int | None = None,
     states: bool = True,
     window_seconds: float = 28.0,
+    place: float = 0.0,
 ) -> tuple[np.ndarray | None, np.ndarray]:
     """Compute the hidden states and the log-mel of a sound.
 
@@ -137,6 +139,8 @@ def encode(
         frames: number of motion frames; needed by an encoder that resamples to them.
         states: whether to compute the states.
         window_seconds: Whisper takes 30 s at most, so longer sound is encoded in windows of this length.
+        place: where in a window of Whisper the sound begins, from 0 (at its start) to 1 (so that it ends with it); see
+            `WhisperSpeech.states_from`. Only for sound that fits into one window.
 
     Returns:
         States (S, hidden) float16, None without `states`, and log-mel (M, 80) float16.
@@ -151,7 +155,12 @@ def encode(
     if config.speech.form != "whisper":
         wanted = None if frames is None else torch.tensor([frames * config.text_frames], device=device)
         return model.speech.states(sound, frames=wanted)[0].cpu().numpy().astype(np.float16), mel
-    hidden = states_in_windows(model.speech, sound, config.sample_rate, window_seconds)
+    room = round(window_seconds * config.speech.state_rate) - model.speech.state_count(len(samples))
+    if place and room > 0:
+        assert isinstance(model.speech, WhisperSpeech)
+        hidden = model.speech.states_from(int(place * room), sound)[0]
+    else:
+        hidden = states_in_windows(model.speech, sound, config.sample_rate, window_seconds)
     return hidden.cpu().numpy().astype(np.float16), mel
 
 
@@ -180,7 +189,7 @@ def cache_features(
     _claim(model, folder, root, [clip for clip in clips if _path(folder, clip).is_file()])
 
     def cache(clip: Clip) -> None:
-        states, mel = encode(model, clip_samples(root, folder, clip))
+        states, mel = encode(model, clip_samples(root, folder, clip), place=_place(clip))
         assert states is not None
         write_whole(_path(folder, clip), lambda part: np.savez(part, states=states, mel=mel))
 
@@ -189,6 +198,14 @@ def cache_features(
         for done, _ in enumerate(pool.map(cache, missing), start=1):
             if progress:
                 progress(done, len(missing), "features")
+
+
+def _place(clip: Clip) -> float:
+    """Where in the encoder's window a clip is heard: at its start as recorded, anywhere in another version.
+
+    A sound of which the beginning is cut off is heard elsewhere in the window, and its motion must not change.
+    """
+    return 0.0 if clip.as_recorded else float(np.random.default_rng([*clip.name.encode(), 1]).random())
 
 
 @contextmanager
@@ -213,7 +230,7 @@ def _claim(model: MemoryTalker, folder: Path, root: Path, found: list[Clip]) -> 
     else:
         shortest = min(found, key=lambda clip: clip.frames)
         known = cached_states(folder, shortest).astype(np.float32)
-        again, _ = encode(model, clip_samples(root, folder, shortest))
+        again, _ = encode(model, clip_samples(root, folder, shortest), place=_place(shortest))
         assert again is not None
         ours = known.shape == again.shape and bool(np.allclose(known, again, atol=0.05, rtol=0.02))
     if not ours:

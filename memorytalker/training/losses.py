@@ -120,14 +120,32 @@ def opening_loss(
     return _clip_mean(error.unsqueeze(-1), mask).mean()
 
 
+@dataclass(frozen=True)
+class SlotGroups:
+    """What the style weight of each slot tells of a face: how large its movement is in some measures.
+
+    Attributes:
+        measures: of each group, (coordinates, R) from a motion to R measures in metres, such as the lip width.
+        of_slot: (n,) the group of each slot.
+    """
+
+    measures: tuple[Tensor, ...]
+    of_slot: Tensor
+
+
 def estimated_style(
-    key_address: Tensor, general: Tensor, motion: Tensor, mask: Tensor | None = None, prior_frames: float = 6.0
+    key_address: Tensor,
+    general: Tensor,
+    motion: Tensor,
+    mask: Tensor | None = None,
+    prior_frames: float = 6.0,
+    groups: SlotGroups | None = None,
 ) -> Tensor:
     """Estimate style weights from reference motion: how much larger it is than the general motion, slot by slot.
 
-    A slot's weight is the least squares factor from `general` to `motion` over the frames that address the slot. It is
-    shrunk towards the factor of the whole clip with a prior of `prior_frames` frames, and that factor towards 1 with a
-    prior five times as strong. Not in the paper; gradients do not flow through it.
+    A slot's weight is the least squares factor from `general` to `motion` over the frames that address the slot, in the
+    measures of its group. It is shrunk towards the factor of the whole clip with a prior of `prior_frames` frames, and
+    that factor towards 1 with a prior five times as strong. Not in the paper; gradients do not flow through it.
 
     Args:
         key_address: (B, T, n).
@@ -135,12 +153,21 @@ def estimated_style(
         motion: (B, T, coordinates) reference motion, in the unit of `general`.
         mask: (B, T), True on valid frames.
         prior_frames: weight of the prior, in frames.
+        groups: what each slot's weight is measured by; None: the whole motion.
 
     Returns:
         Style weights (B, n).
     """
     key, general, motion = key_address.detach(), general.detach(), motion.detach()
     valid = torch.ones_like(key[..., 0]) if mask is None else mask.to(key)
+    if groups is None:
+        return _factors(key, general, motion, valid, prior_frames)
+    weights = [_factors(key, general @ rows, motion @ rows, valid, prior_frames) for rows in groups.measures]
+    return torch.stack(weights)[groups.of_slot, :, torch.arange(key.shape[-1])].T
+
+
+def _factors(key: Tensor, general: Tensor, motion: Tensor, valid: Tensor, prior_frames: float) -> Tensor:
+    """The style weights (B, n) that one set of measures gives; see `estimated_style`."""
     product, power = (general * motion).sum(-1) * valid, general.square().sum(-1) * valid  # (B, T)
     usual = power.sum(1, keepdim=True) / valid.sum(1, keepdim=True).clamp_min(1.0)
     usual = usual.clamp_min(torch.finfo(key.dtype).tiny) * prior_frames  # (B, 1)
@@ -170,6 +197,7 @@ class MouthVertices:
         lip_to_teeth: (coordinates,) row that turns a motion into the metres by which the lower lip moves down from the
             upper teeth; None without landmarks.
         lip_to_teeth_rest: that distance in the template, metres.
+        groups: what the style weight of each slot is measured by; None: the whole motion.
     """
 
     lips: Tensor
@@ -177,6 +205,7 @@ class MouthVertices:
     softness: float = 0.001
     lip_to_teeth: Tensor | None = None
     lip_to_teeth_rest: float = 0.0
+    groups: SlotGroups | None = None
 
 
 def memorizing_loss(

@@ -34,6 +34,7 @@ def memorize(model: MemoryTalker, inputs: StageInputs, config: TrainingConfig) -
     model.style.requires_grad_(False)
     freeze_speech(model)
     device = next(model.parameters()).device
+    set_state_statistics(model, clips)
     frames = round(config.crop_seconds * model.config.fps)
     trainer = Trainer(model, inputs, config, Sampler(clips, config))
 
@@ -50,6 +51,26 @@ def memorize(model: MemoryTalker, inputs: StageInputs, config: TrainingConfig) -
         )  # fmt: skip
 
     trainer.run(step, validate, lambda: set_slot_logits(model, clips))
+
+
+@torch.no_grad()
+def set_state_statistics(model: MemoryTalker, clips: Sequence[AnyClip], count: int = 1000) -> None:
+    """Set the mean and the standard deviation by which a model normalises states, from its training speech.
+
+    Args:
+        model: whose buffers `state_mean` and `state_spread` are set; one without them is left as it is.
+        clips: the training clips, with states.
+        count: how many of them are used, at most.
+    """
+    if not hasattr(model.speech, "state_mean"):
+        return
+    order = np.random.default_rng(0).permutation(len(clips))[:count]
+    states = [loaded.states.double() for i in order if (loaded := clips[i].load()).states is not None]
+    total = sum(len(one) for one in states)
+    mean = sum(one.sum(0) for one in states) / total
+    spread = (sum((one - mean).square().sum(0) for one in states) / total).sqrt()
+    model.speech.state_mean.copy_(mean)
+    model.speech.state_spread.copy_(spread)
 
 
 @torch.no_grad()
@@ -126,7 +147,8 @@ def memorizing(model: MemoryTalker, batch: Batch, mouth: MouthVertices | None, c
     logits = batch_logits(model, batch)
     output, styled = in_full(model(logits, batch.mask, motion=batch.motion)), None
     if config.losses.style_consistency and model.config.use_memory:
-        weights = estimated_style(output.key_address, output.offsets, batch.motion, batch.mask)
+        groups = None if mouth is None else mouth.groups
+        weights = estimated_style(output.key_address, output.offsets, batch.motion, batch.mask, groups=groups)
         styled = model(logits, batch.mask, weights).offsets.float()
     with torch.autocast(batch.motion.device.type, enabled=False):
         return memorizing_loss(

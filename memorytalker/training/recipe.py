@@ -187,7 +187,7 @@ def make_weights(context: WeightsContext, out: Path) -> None:
     model.to(device)
     clips = load_training_clips(corpus, "train", space, model.config, _speaking)
     validation = load_training_clips(corpus, "validation", space, model.config, _speaking)
-    mouth = mouth_on(mouth_in_space(space, head), torch.device(device))
+    mouth = mouth_on(mouth_in_space(space, head, model.config.slots), torch.device(device))
     provenance = {"corpus": _digest(corpus / "clips.jsonl"), "head": _digest_head(head), "seed": recipe.seed}
     inputs = StageInputs(clips, validation, mouth, work / "memorize", provenance, progress)
     memorize(model, inputs, recipe.memorize)

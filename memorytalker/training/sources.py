@@ -24,7 +24,7 @@ from memorytalker.face.motion_space import MotionSpace, speech_space, vertex_spa
 from memorytalker.phones import ENGLISH
 from memorytalker.training.cache import LONGEST_PIECE, StateCache
 from memorytalker.training.data import AnyClip, StoredClip, TrainingClip, TrainingError, split_long
-from memorytalker.training.losses import MouthVertices
+from memorytalker.training.losses import MouthVertices, SlotGroups
 from memorytalker.training.space import mouth_in_space
 
 #: motion (T, D) metres and slot labels (T,), -1 unknown, of a whole sequence
@@ -132,6 +132,8 @@ def mouth_on(mouth: MouthVertices | None, device: torch.device) -> MouthVertices
     if mouth is None:
         return None
     moved: dict[str, Any] = {k: v.to(device) for k, v in vars(mouth).items() if isinstance(v, Tensor)}
+    if (groups := mouth.groups) is not None:
+        moved["groups"] = SlotGroups(tuple(one.to(device) for one in groups.measures), groups.of_slot.to(device))
     return dataclasses.replace(mouth, **moved)
 
 
@@ -148,7 +150,8 @@ def _corpus_source(dataset: FaceDataset, slots: tuple[str, ...]) -> Source:
     by_name = {clip.name: clip for clip in clips}
     captured = frozenset(name for name, clip in by_name.items() if clip.kind == "captured")
     read = partial(_read_curves, dataset, by_name, space, slots == ENGLISH.phones)
-    return Source(dataset, space, mouth_in_space(space, head), read, captured)
+    mouth = mouth_in_space(space, head, slots if slots == ENGLISH.phones else ())
+    return Source(dataset, space, mouth, read, captured)
 
 
 def _read_curves(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ import torch
 from memorytalker.config import ModelConfig
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion_space import MotionSpace
-from memorytalker.training.losses import MouthVertices
+from memorytalker.phones import ENGLISH
+from memorytalker.training.losses import MouthVertices, SlotGroups
 
 
 def in_space(config: ModelConfig, space: MotionSpace) -> ModelConfig:
@@ -18,12 +20,14 @@ def in_space(config: ModelConfig, space: MotionSpace) -> ModelConfig:
     return replace(config, coordinates=space.coordinates, basis=space.name)
 
 
-def mouth_in_space(space: MotionSpace, head: HeadMesh) -> MouthVertices:
+def mouth_in_space(space: MotionSpace, head: HeadMesh, slots: Sequence[str] = ()) -> MouthVertices:
     """Return the mouth of a head in the coordinates of a motion space.
 
     Args:
         space: of the head's speech shapes.
         head: the head.
+        slots: labels of the memory slots, if they are phones: the style weights of rounded and spread ones are then
+            measured by the width of the mouth and how far the lips come forward, the others by how far it opens.
 
     Returns:
         Matrices from coordinates to lips, lip opening and lip-to-teeth distance, in metres.
@@ -40,7 +44,18 @@ def mouth_in_space(space: MotionSpace, head: HeadMesh) -> MouthVertices:
         torch.from_numpy(opening.copy()).float(),
         lip_to_teeth=torch.from_numpy(lip_to_teeth.copy()).float(),
         lip_to_teeth_rest=float(head.template[teeth, 1] - head.template[lower, 1]),
+        groups=_slot_groups(vertices, head, slots) if slots else None,
     )
+
+
+def _slot_groups(vertices: np.ndarray, head: HeadMesh, slots: Sequence[str]) -> SlotGroups:
+    """See `mouth_in_space`; vertices (coordinates, V, 3) are those that one metre of each coordinate moves."""
+    marks = ("inner_lip_upper", "inner_lip_lower", "chin", "mouth_left", "mouth_right")
+    upper, lower, chin, left, right = (vertices[:, head.landmarks[name]] for name in marks)
+    opening = [upper[:, 1] - lower[:, 1], chin[:, 1]]
+    width = [left[:, 0] - right[:, 0], upper[:, 2]]  # the lower lip also moves back with the jaw
+    measures = tuple(torch.from_numpy(np.stack(rows, axis=1)).float() for rows in (opening, width))
+    return SlotGroups(measures, torch.tensor([int(label in ENGLISH.wide) for label in slots]))
 
 
 def _compressed(rows: np.ndarray) -> np.ndarray:

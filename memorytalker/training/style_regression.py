@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -79,12 +79,11 @@ class StyleRegression:
 
 
 def style_clips(clips: Sequence[AnyClip]) -> list[AnyClip]:
-    """Select the clips of stage 2: those with a voice.
+    """Select the clips of stage 2: those in which a voice speaks as it moves.
 
-    Voice-augmented versions of a captured speaker count as another speaker.
+    A voice-augmented version of a captured speaker has neither this speaker's voice nor the size of their motion.
     """
-    spoken = [clip for clip in clips if clip.speaker != NOBODY]
-    return [replace(c, speaker=c.speaker + VOICE_MARK) if VOICE_MARK in c.name else c for c in spoken]
+    return [clip for clip in clips if clip.speaker != NOBODY and VOICE_MARK not in clip.name]
 
 
 def fit_style_encoder(
