@@ -71,6 +71,7 @@ class Puppet:
             template=template,
             landmarks={name: index for index, name in enumerate(names)},
             regions={"lips": np.array([0, 1])},
+            parts={},
             blendshapes=np.zeros((1, len(template), 3), np.float32),
             blendshape_names=("jawOpen",),
         )

@@ -2,7 +2,8 @@
 
 Every phone pulls the mouth towards its target with a strength that rises before it and falls after it, less if the
 phone is short; the mouth follows the normalised sum. Contacts are enforced afterwards: the lips meet on p b m, the
-lower lip meets the upper teeth on f v, and the mouth is closed in silence, whatever the neighbouring phones are.
+lower lip meets the upper teeth on f v under a raised upper lip, and the mouth is closed in silence, whatever the
+neighbouring phones are.
 """
 
 from __future__ import annotations
@@ -27,6 +28,19 @@ CLOSING, OPENING, SILENCE_LEAD = 0.12, 0.06, 0.035
 ROUNDING_LEAD = 0.12
 #: A pause shorter than this keeps its coarticulation.
 SHORT_PAUSE = 0.16
+#: How a lip at the teeth is seen: the upper lip rises by these weights, so that two millimetres of teeth show, and the
+#: lower lip rolls in; it ends this many metres above the teeth's edge.
+UPPER_LIP_RAISED, LOWER_LIP_ROLLED, EDGE_COVERED = 0.45, 0.6, 0.0003
+#: Shapes that would hide the teeth, press the lip away from them, or hang it below them.
+_OFF_THE_TEETH = (
+    "mouthFunnel mouthPucker mouthClose mouthRollUpper mouthShrugLower mouthShrugUpper mouthLowerDownLeft "
+    "mouthLowerDownRight mouthPressLeft mouthPressRight mouthUpperUpLeft mouthUpperUpRight tongueOut".split()
+)
+#: Shapes that would part closed lips, or show between them.
+_OPEN_LIPS = (
+    "mouthFunnel mouthShrugUpper mouthUpperUpLeft mouthUpperUpRight mouthLowerDownLeft mouthLowerDownRight "
+    "tongueOut".split()
+)
 
 
 @dataclass(frozen=True)
@@ -179,10 +193,28 @@ def with_contacts(
     gate = np.repeat(1.0 - rest[:, None], len(names), axis=1)
     gate[:, rounded] = 1.0 - _silence(phones, frames, fps, ROUNDING_LEAD)[:, None]
     curves = curves * gate
-    bilabial = _window(phones, lips, frames, fps)
-    labiodental = np.minimum(_window(phones, teeth, frames, fps), 1.0 - bilabial)
-    curves = _lip_to_teeth(curves, labiodental, geometry)
+    bilabial = contact_window(phones, lips, frames, fps)
+    curves = with_lip_to_teeth(curves, phones, geometry, fps, lips, teeth)
     return np.clip(_closed(curves, bilabial, geometry), 0.0, 1.0)
+
+
+def with_lip_to_teeth(
+    curves: np.ndarray,
+    phones: TimedPhones,
+    geometry: MouthGeometry,
+    fps: float,
+    lips: Contact = LIPS_MEET,
+    teeth: Contact = LIP_MEETS_TEETH,
+) -> np.ndarray:
+    """Bring the lower lip to the upper teeth on f v, the teeth seen above it; closed lips beside them come first.
+
+    Arguments and result as `with_contacts`.
+    """
+    frames = len(curves)
+    labiodental = np.minimum(
+        contact_window(phones, teeth, frames, fps), 1.0 - contact_window(phones, lips, frames, fps)
+    )
+    return np.clip(_lip_to_teeth(curves, labiodental, geometry), 0.0, 1.0)
 
 
 def _silence(phones: TimedPhones, frames: int, fps: float, lead: float) -> np.ndarray:
@@ -203,8 +235,8 @@ def _silence(phones: TimedPhones, frames: int, fps: float, lead: float) -> np.nd
     return rest
 
 
-def _window(phones: TimedPhones, contact: Contact, frames: int, fps: float) -> np.ndarray:
-    """(T,) 1 while a contact of the phones is held, easing to 0 within a ramp outside it."""
+def contact_window(phones: TimedPhones, contact: Contact, frames: int, fps: float) -> np.ndarray:
+    """(T,) 1 while the contact is held on one of its phones, easing to 0 within a ramp outside it."""
     times = frame_times(frames, fps)
     window = np.zeros(frames)
     shortest = max(contact.shortest, 1.0 / fps)  # a contact shorter than a frame would fall between frames
@@ -220,7 +252,7 @@ def _closed(curves: np.ndarray, window: np.ndarray, geometry: MouthGeometry) -> 
     """Close the lips by `window`: the jaw opens less, and `mouthClose` closes what remains."""
     curves = curves.copy()
     names = geometry.shapes
-    for name in ("mouthFunnel", "mouthUpperUpLeft", "mouthUpperUpRight", "mouthLowerDownLeft", "mouthLowerDownRight"):
+    for name in _OPEN_LIPS:
         if name in names:
             curves[:, names.index(name)] *= 1.0 - window
     jaw, close = names.index("jawOpen"), names.index("mouthClose")
@@ -236,18 +268,21 @@ def _closed(curves: np.ndarray, window: np.ndarray, geometry: MouthGeometry) -> 
 
 
 def _lip_to_teeth(curves: np.ndarray, window: np.ndarray, geometry: MouthGeometry) -> np.ndarray:
-    """Bring the lower lip to the upper teeth by `window`: the lip rolls in, and the jaw opens less."""
-    curves = curves.copy()
-    names = geometry.shapes
-    for name in ("mouthFunnel", "mouthPucker", "mouthLowerDownLeft", "mouthLowerDownRight", "mouthClose"):
+    """Bring the lower lip to the edge of the upper teeth by `window`: it rolls in, and the jaw moves as needed."""
+    names, jaw = geometry.shapes, geometry.shapes.index("jawOpen")
+    pose = curves.copy()
+    pose[:, [names.index(name) for name in _OFF_THE_TEETH if name in names]] = 0.0
+    for name, weight in (
+        ("mouthUpperUpLeft", UPPER_LIP_RAISED),
+        ("mouthUpperUpRight", UPPER_LIP_RAISED),
+        ("mouthRollLower", LOWER_LIP_ROLLED),
+    ):
         if name in names:
-            curves[:, names.index(name)] *= 1.0 - window
-    jaw, roll = names.index("jawOpen"), names.index("mouthRollLower")
-    curves[:, roll] = np.maximum(curves[:, roll], 0.35 * window)
-    # The lip ends at the edge of the teeth, so that they stay visible.
-    below = np.maximum(curves @ geometry.lip_to_teeth + geometry.lip_to_teeth_rest, 0.0)
-    curves[:, jaw] -= window * np.minimum(curves[:, jaw], below / geometry.lip_to_teeth[jaw])
-    return curves
+            pose[:, names.index(name)] = weight
+    pose[:, jaw] = 0.0
+    below = pose @ geometry.lip_to_teeth + geometry.lip_to_teeth_rest  # with the jaw shut
+    pose[:, jaw] = np.maximum(-EDGE_COVERED - below, 0.0) / geometry.lip_to_teeth[jaw]
+    return curves + window[:, None] * (pose - curves)
 
 
 def _ease(value: np.ndarray) -> np.ndarray:

@@ -21,11 +21,11 @@ from memorytalker.articulation.coarticulation import (
     TimedPhones,
     articulate,
     frame_phones,
-    with_contacts,
 )
 from memorytalker.articulation.gains import Gains, rescaled
 from memorytalker.articulation.speaker import ArticulationStyle
 from memorytalker.articulation.visemes import VisemeTable, load_visemes
+from memorytalker.articulation.visible import speaking_mouth, with_unseen_contacts
 from memorytalker.config import shown
 from memorytalker.corpus.align import Aligner, AlignmentError
 from memorytalker.corpus.augmentation import training_noises, training_rooms
@@ -218,11 +218,11 @@ def mouth_geometry(head: HeadMesh, shapes: tuple[str, ...]) -> MouthGeometry:
     """Measure how far each shape opens a head's lips and moves its lower lip from the upper teeth, in metres."""
     upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
     teeth = head.landmarks["upper_teeth"]
-    rows = np.stack([head.blendshape(name)[:, 1] for name in shapes])  # (S, V) rise of every vertex
+    up, low = (np.array([head.blendshape(name)[lip, 1] for name in shapes]) for lip in (upper, lower))  # (S,) rise
     return MouthGeometry(
         shapes=shapes,
-        gap=rows[:, upper] - rows[:, lower],
-        lip_to_teeth=-rows[:, lower],
+        gap=up - low,
+        lip_to_teeth=-low,
         lip_to_teeth_rest=float(head.template[teeth, 1] - head.template[lower, 1]),
     )
 
@@ -243,13 +243,21 @@ def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | No
         frames = len(curves.weights)
         labels = np.full(frames, -1) if times is None else frame_phones(TimedPhones.of(times), frames, FPS)
         labels = with_breaths(labels, curves.weights, geometry)
+        spoken = None if times is None else TimedPhones.of(times)
         clip = Clip(row["name"], row["speaker"], row["split"], row["source"], "captured", sound, frames, FPS,
                     text=row.get("text") or "")  # fmt: skip
-        save_clip(folder, clip, curves, labels)
+        save_clip(folder, clip, _with_unseen(curves, spoken, geometry), labels)
         clips.append(clip)
         if clip.split == "train":
-            clips += _voice_augmented(context, root / sound, clip, curves, labels, geometry)
+            clips += _voice_augmented(context, root / sound, clip, curves, labels, geometry, spoken)
     return clips
+
+
+def _with_unseen(curves: FaceCurves, phones: TimedPhones | None, geometry: MouthGeometry) -> FaceCurves:
+    """Add what a tracker does not see to recorded curves, if the phones are known."""
+    if phones is None:
+        return curves
+    return replace(curves, weights=with_unseen_contacts(curves.weights, phones, geometry, FPS).astype(np.float32))
 
 
 def _recorded(context: BuildContext, head: HeadMesh) -> list[Clip]:
@@ -266,8 +274,9 @@ def _recorded(context: BuildContext, head: HeadMesh) -> list[Clip]:
 
 
 def _voice_augmented(
-    context: BuildContext, sound: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray, geometry: MouthGeometry
-) -> list[Clip]:
+    context: BuildContext, sound: Path, clip: Clip, curves: FaceCurves, labels: np.ndarray, geometry: MouthGeometry,
+    phones: TimedPhones | None = None,
+) -> list[Clip]:  # fmt: skip
     """Make versions of a captured clip with other pitch and formants, and with larger and smaller motion.
 
     The timing stays. What a network hears does not tell how large the motion is, so it learns to be shown that.
@@ -356,9 +365,10 @@ def synthesise(
         regressed = rescaled(regressed, Gains(*config.regressed_gains).style, geometry, FPS)
         mouth = (1 - share) * mouth + share * regressed
     mouth = style.apply(mouth, table.shapes, FPS)
-    mouth = with_contacts(mouth, phones, geometry, FPS)
-    weights = np.zeros((frames, len(head.blendshape_names)), np.float32)
+    weights = np.zeros((frames, len(head.blendshape_names)))
     weights[:, [head.blendshape_names.index(name) for name in table.shapes]] = mouth
+    whole = mouth_geometry(head, head.blendshape_names)
+    weights = speaking_mouth(weights, phones, whole, FPS, style).astype(np.float32)
     clip = Clip(clip_name(row), row["speaker"], row["split"], row["source"], "synthesised", row["sound"], frames, FPS,
                 base=row.get("base", "root"), text=row["text"])  # fmt: skip
     return clip, FaceCurves(weights, head.blendshape_names, FPS), frame_phones(phones, frames, FPS)

@@ -40,6 +40,19 @@ OPEN_MOUTH = MappingProxyType(
         "mouthStretchRight": 0.4,
     }
 )
+#: The mouth with the tongue between the teeth, for the light on the tongue alone, and the share of it that counts: all
+#: of it would make a tongue that lies deep in the mouth as bright as the lips.
+TONGUE_LIT = 0.6
+TONGUE_OUT = MappingProxyType(
+    {
+        "jawOpen": 0.2,
+        "tongueOut": 0.55,
+        "mouthUpperUpLeft": 0.5,
+        "mouthUpperUpRight": 0.5,
+        "mouthLowerDownLeft": 0.6,
+        "mouthLowerDownRight": 0.6,
+    }
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +80,8 @@ def find_light(head: HeadMesh, surface: Surface, azimuths: tuple[float, ...]) ->
     """Compute the light that reaches every vertex of a head.
 
     A share is the larger of that of the neutral face and, if the head can open it, that of an open mouth. So teeth
-    and the inside of the lips are dark because they lie deep, and not because closed lips cover them.
+    and the inside of the lips are dark because they lie deep, and not because closed lips cover them. A tongue gets
+    at least `TONGUE_LIT` of the light that it has between the teeth.
 
     Args:
         head: the head, in metres.
@@ -79,19 +93,24 @@ def find_light(head: HeadMesh, surface: Surface, azimuths: tuple[float, ...]) ->
     """
     cone = [light_direction(KEY[0] + a, KEY[1] + e) for a, e in ((0, 0), (12, 0), (-12, 0), (0, 10), (0, -10), (7, 7))]
     around = sphere_directions(32)
-    poses = [(head.template, around)]
-    opening = {name: weight for name, weight in OPEN_MOUTH.items() if name in head.blendshape_names}
-    if opening:
-        opened = sum(np.float32(weight) * head.blendshape(name) for name, weight in opening.items())
-        poses.append((head.template + opened, around[around[:, 2] > 0]))
+    everything = np.arange(head.vertex_count)
+    poses = [(head.template, around, everything, 1.0)]
+    tongue = head.parts.get("tongue", everything[:0])
+    for pose, lit, share in ((OPEN_MOUTH, everything, 1.0), (TONGUE_OUT, tongue, TONGUE_LIT)):
+        weights = {name: weight for name, weight in pose.items() if name in head.blendshape_names}
+        if weights and len(lit):
+            opened = sum(np.float32(weight) * head.blendshape(name) for name, weight in weights.items())
+            poses.append((head.template + opened, around[around[:, 2] > 0], lit, share))
     sky, keys = np.zeros(head.vertex_count, np.float32), np.zeros((len(azimuths), head.vertex_count), np.float32)
-    for vertices, directions in poses:
+    for vertices, directions, lit, share in poses:
         normals = surface.normals(vertices)
-        sky = np.maximum(sky, visibility(vertices, head.faces, normals, directions))
+        seen = visibility(vertices, head.faces, normals, directions)
+        sky[lit] = np.maximum(sky[lit], share * seen[lit])
         for key, azimuth in zip(keys, azimuths, strict=True):
             turn = math.radians(azimuth)
             to_world = np.array([[math.cos(turn), 0, math.sin(turn)], [0, 1, 0], [-math.sin(turn), 0, math.cos(turn)]])
-            np.maximum(key, visibility(vertices, head.faces, normals, np.array(cone) @ to_world.T), out=key)
+            seen = visibility(vertices, head.faces, normals, np.array(cone) @ to_world.T)
+            key[lit] = np.maximum(key[lit], share * seen[lit])
     for part in LOOSE_PARTS:  # a depth map does not resolve the small distance from hair or cloth to the skin below
         loose = head.parts.get(part, np.zeros(0, int))
         sky[loose] = np.maximum(sky[loose], 0.3)

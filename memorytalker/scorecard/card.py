@@ -44,6 +44,10 @@ class Scorecard:
     lips_closed: Goal | None = None  # on p b m
     lip_to_teeth: Goal | None = None  # on f v
     closed_when_quiet: Goal | None = None
+    teeth_seen: Goal | None = None  # and the lower lip at them, on f v
+    rounding: Goal | None = None  # lip width of uw against iy, as a share of that in video
+    protrusion_mm: Goal | None = None  # of the lips on uw against iy
+    tongue_seen: Goal | None = None  # between the teeth, on th dh
     lag_ms: Goal | None = None  # behind phone times
     jaw: Goal | None = None  # of captured takes
     error_lowered: Goal | None = None  # percent, by the style of unseen speakers ...

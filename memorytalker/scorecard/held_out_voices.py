@@ -19,6 +19,7 @@ from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.goals import Figure, Goal
 from memorytalker.scorecard.mouth import Mouth, mouth_of, mouth_of_curves
 from memorytalker.scorecard.synthesised_reference import ReferenceClip, source_note
+from memorytalker.scorecard.visible import VisibleMouth, visible_mouth, visible_mouth_of_curves
 from memorytalker.sound.acoustics import RATE, loudness_contour
 from memorytalker.sound.decode import load_waveform
 
@@ -32,7 +33,8 @@ class PredictedClip:
 
     own, neutral: the predicted mouth in the style of the clip's own voice (stages 1 and 2) and in the neutral style
     (stage 1). true: the mouth of the synthesised motion. own_error, neutral_error: LVE, maximum form, in square metres
-    against that motion. style: (n,) style weights. quiet: (T,) whether the frame's sound is quiet.
+    against that motion. style: (n,) style weights. quiet: (T,) whether the frame's sound is quiet. seen, true_seen:
+    what a viewer sees of the mouths `own` and `true`.
     """
 
     clip: ReferenceClip
@@ -43,6 +45,8 @@ class PredictedClip:
     neutral_error: float
     style: np.ndarray
     quiet: np.ndarray
+    seen: VisibleMouth | None = None
+    true_seen: VisibleMouth | None = None
 
 
 def predict_all(
@@ -62,7 +66,7 @@ def predict(talker: Talker, clip: ReferenceClip) -> PredictedClip:
     head, lips = talker.head, talker.head.regions["lips"]
     waveform = load_waveform(clip.sound)
     true = head.template[lips] + np.einsum("ts,svc->tvc", clip.weights, head.blendshapes[:, lips])
-    mouths, errors, styles = [], [], []
+    mouths, errors, styles, seen = [], [], [], []
     for animation in (talker.animate(waveform), talker.animate(waveform, style=None)):
         if animation.fps != clip.fps or len(animation.vertices) != len(true):
             raise EvaluationError(
@@ -70,11 +74,15 @@ def predict(talker: Talker, clip: ReferenceClip) -> PredictedClip:
                 f"but its motion has {len(true)} at {clip.fps:g}; only a model at {clip.fps:g} fps can be compared."
             )
         mouths.append(mouth_of(head, animation.vertices, animation.fps))
+        seen.append(visible_mouth(head, animation.vertices, animation.fps))
         errors.append(lip_vertex_error(animation.vertices[:, lips], true, np.arange(len(lips))))
         styles.append(animation.style_weights)
     mouth = mouth_of_curves(head, clip.weights, clip.fps)
     quiet = quiet_frames(waveform.samples, len(true), clip.fps)
-    return PredictedClip(clip, mouths[0], mouths[1], mouth, errors[0], errors[1], styles[0], quiet)
+    return PredictedClip(
+        clip, mouths[0], mouths[1], mouth, errors[0], errors[1], styles[0], quiet, seen[0],
+        visible_mouth_of_curves(head, clip.weights, clip.fps),
+    )  # fmt: skip
 
 
 def quiet_frames(samples: np.ndarray, frames: int, fps: float) -> np.ndarray:

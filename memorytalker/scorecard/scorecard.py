@@ -17,10 +17,12 @@ from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.held_out_takes import take_figures
 from memorytalker.scorecard.held_out_videos import compare_videos, face_figures, tracked_videos
 from memorytalker.scorecard.held_out_voices import contact_figures, predict_all, timing_figure
+from memorytalker.scorecard.mouth import eye_distance
 from memorytalker.scorecard.robustness import condition_figures, conditions
 from memorytalker.scorecard.speech_modes import CLIPS_EACH, imitation_figures
 from memorytalker.scorecard.synthesised_reference import ReferenceClip, reference_clips, subsample
 from memorytalker.scorecard.unseen_speakers import unseen_speaker_figures
+from memorytalker.scorecard.visible_phones import visible_figures
 
 
 def evaluate_open(
@@ -53,6 +55,7 @@ def evaluate_open(
     clips = reference_clips(root, work, talker.head, config, limit, progress)
     predicted = predict_all(talker, clips, progress)
     figures = [*contact_figures(predicted, card), timing_figure(predicted, card)]
+    figures += visible_figures(predicted, card, eye_distance(talker.head))
     compared = {folder: compare_videos(talker, own, folder, progress) for folder, own in videos.items()}
     for video in card.videos:
         figures += face_figures(video, compared[video.folder], card)
