@@ -94,7 +94,7 @@ def test_source_folder_gives_the_open_figures(tmp_path: Path, tiny_weights: Path
     def measure_people(talker, weights, people, device, progress) -> Iterator[Person]:
         assert weights == tiny_weights and device == "cpu"
         for name in people:
-            yield Person(name, 2, 150, *2 * [MouthAgreement(0.8, 0.5, 0.9, 0.4, 0.04)], judged_by="somehow")
+            yield Person(name, 2, 150, *2 * [MouthAgreement(0.8, 0.5, 0.9, 0.4, 0.04, 0.03)], judged_by="somehow")
 
     asked: list[tuple] = []
     monkeypatch.setattr(scorecard, "evaluate_open", evaluate_open)
@@ -107,7 +107,7 @@ def test_source_folder_gives_the_open_figures(tmp_path: Path, tiny_weights: Path
     printed = capsys.readouterr().out
     assert "| lips closed on p b m | 0.900 | >= 0.85 | yes | 3 phones |" in printed
     assert "| 0.900 | 0.9 to 1.1 | yes | 5 people, 10 clips, 750 video frames; somehow |" in printed
-    assert "| mean of 5 | neutral | 0.80 | 0.50 | 0.90 | 0.40 | 0.0400 |  |" in printed
+    assert "| mean of 5 | neutral | 0.80 | 0.50 | 0.90 | 0.40 | 0.0400 | 0.0300 |  |" in printed
     figures = json.loads(out.read_text())
     assert figures[0]["value"] == 0.9 and {"grid_s2, neutral: width"} < {figure["name"] for figure in figures}
     assert asked == [(tmp_path, tiny_weights.parent / "left_out", 3)]

@@ -61,6 +61,7 @@ def test_amplitude_is_a_ratio_of_movement_and_error_counts_the_offset(sound: Pat
     assert plain.gap_error == pytest.approx(0.5 * np.sqrt(np.mean(film**2)), rel=0.01)
     shifted = people.compare_person(Actor(0.5), "p", [video(sound, offset=0.01)]).own
     assert shifted.gap_amplitude == pytest.approx(plain.gap_amplitude)
+    assert shifted.gap_residual == pytest.approx(plain.gap_residual) == pytest.approx(0.5 * np.std(film), rel=0.01)
     assert shifted.gap_error == pytest.approx(np.sqrt(np.mean((0.5 * film + 0.01) ** 2)), rel=0.01)
 
 
@@ -75,8 +76,8 @@ def test_clips_are_pooled_by_power_and_people_alike(sound: Path) -> None:
 
 def made(name: str, own: float, neutral: float = 0.04, fitted: float | None = None) -> Person:
     """A person with errors of the lip opening."""
-    values = [MouthAgreement(0.9, 0.6, 1.0, 0.5, error) for error in (own, neutral)]
-    tried = None if fitted is None else people.FittedStyle(MouthAgreement(0.9, 0.6, 1.0, 0.9, fitted), 4)
+    values = [MouthAgreement(0.9, 0.6, 1.0, 0.5, error, 0.02) for error in (own, neutral)]
+    tried = None if fitted is None else people.FittedStyle(MouthAgreement(0.9, 0.6, 1.0, 0.9, fitted, 0.02), 4)
     return Person(name, 4, 300, values[0], values[1], tried, "leave-one-person-out")
 
 

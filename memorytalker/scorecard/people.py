@@ -33,6 +33,8 @@ class MouthAgreement:
         width_amplitude: the same of the lip width.
         gap_error: root mean square difference of the lip openings over all frames, in eye distances. The tracked
             opening is taken as it is: a tracker gives closed lips 0.005 to 0.012, and the head 0.
+        gap_residual: the same without the mean difference over all of the person's frames. Somebody whose lips are
+            apart at rest has an error of level that no movement can change.
     """
 
     gap: float
@@ -40,6 +42,7 @@ class MouthAgreement:
     gap_amplitude: float
     width_amplitude: float
     gap_error: float
+    gap_residual: float
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,7 @@ def agreement(compared: Sequence[Compared]) -> MouthAgreement:
         gap_amplitude=_amplitude([one.gap for one in compared], [one.video.gap for one in compared]),
         width_amplitude=_amplitude([one.width for one in compared], [one.video.width for one in compared]),
         gap_error=float(np.sqrt(np.mean(errors**2))),
+        gap_residual=float(np.std(errors)),
     )
 
 
@@ -166,6 +170,7 @@ def people_figures(people: Sequence[Person], goals: PeopleGoals) -> list[Figure]
         ("gap_amplitude", "lip opening, amplitude ratio to video", goals.gap_amplitude),
         ("width_amplitude", "lip width, amplitude ratio to video", goals.width_amplitude),
         ("gap_error", "lip opening, r.m.s. error in eye distances", goals.gap_error),
+        ("gap_residual", "the same without each person's mean difference", None),
     )
     figures = [Figure(f"people: {words}", getattr(own, name), count, goal) for name, words, goal in rows]
     figures += [Figure(f"people, neutral style: {words}", getattr(neutral, name), count) for name, words, _ in rows]
@@ -216,7 +221,8 @@ def person_rows(people: Sequence[Person]) -> list[Figure]:
 
 def people_table(people: Sequence[Person]) -> str:
     """Format a Markdown table with a row for each person and style, and the averages in its last rows."""
-    head = ("person", "style", "gap r", "width r", "gap amplitude", "width amplitude", "gap error", "against neutral")
+    head = ("person", "style", "gap r", "width r", "gap amplitude", "width amplitude", "gap error", "without its mean",
+            "gap error against neutral")  # fmt: skip
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for person in people:
         lines.append(_row(f"{person.name}, {person.clips} clips", "neutral", person.neutral))
@@ -231,5 +237,6 @@ def people_table(people: Sequence[Person]) -> str:
 
 
 def _row(name: str, style: str, values: MouthAgreement, change: float | None = None) -> str:
-    cells = [f"{getattr(values, field.name):.{4 if field.name == 'gap_error' else 2}f}" for field in fields(values)]
+    digits = {"gap_error": 4, "gap_residual": 4}
+    cells = [f"{getattr(values, field.name):.{digits.get(field.name, 2)}f}" for field in fields(values)]
     return f"| {' | '.join([name, style, *cells, '' if change is None else f'{change:+.1f} %'])} |"
