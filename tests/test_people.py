@@ -55,7 +55,9 @@ def test_a_face_that_does_as_the_film_gets_full_marks_in_both_styles(sound: Path
 
 def test_amplitude_is_a_ratio_of_movement_and_error_counts_the_offset(sound: Path) -> None:
     """Half as wide: ratio 1/2, correlation 1. An offset of the tracker changes the error alone."""
-    plain = people.compare_person(Actor(0.5), "p", [video(sound)]).own
+    person = people.compare_person(Actor(own=0.5), "p", [video(sound)])
+    plain = person.own
+    assert person.neutral.gap_amplitude == pytest.approx(1, abs=2e-3), "the neutral style is not that of the voice"
     assert (plain.gap, plain.gap_amplitude, plain.width_amplitude) == pytest.approx((1, 0.5, 0.5), abs=2e-3)
     film = wave(middles(100, 25)) / EYES
     assert plain.gap_error == pytest.approx(0.5 * np.sqrt(np.mean(film**2)), rel=0.01)

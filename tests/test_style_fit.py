@@ -90,6 +90,10 @@ def test_only_what_is_measured_must_agree(model, sounds, planted) -> None:
     few = dataclasses.replace(EASY, steps=30)
     assert np.array_equal(fit_style(model, sounds, true, measure, few), fit_style(model, sounds, other, measure, few))
     assert not np.array_equal(fit_style(model, sounds, true, None, few), fit_style(model, sounds, other, None, few))
+    scaled = measure * torch.tensor([1024.0, 1, 1, 1, 1])  # in another unit: a measure counts over its own variance
+    assert fit_style(model, sounds, true, scaled, few) == pytest.approx(
+        fit_style(model, sounds, true, measure, few), abs=1e-3
+    )
 
 
 def test_amplitude_is_kept_where_least_squares_would_damp_it(model, sounds, planted) -> None:

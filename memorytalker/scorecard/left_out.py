@@ -14,7 +14,7 @@ from memorytalker.progress import Progress
 from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.held_out_videos import TrackedVideo, tracked_videos
 from memorytalker.scorecard.people import Person, compare_person
-from memorytalker.scorecard.style_fit import FEWEST_CLIPS, StyleFit, StyleFitError, fitted_halves
+from memorytalker.scorecard.style_fit import StyleFit, StyleFitError, fitted_halves
 from memorytalker.weights import CONFIG_FILE
 
 BY_FOLD, BY_HELD_OUT = "leave-one-person-out", "never trained on"
@@ -93,7 +93,6 @@ def measure_people(
         judged_by = BY_HELD_OUT if person.fold is None else BY_FOLD
         name, videos = person.source.folder, person.videos
         measured = compare_person(own, name, videos, judged_by, progress)
-        if len(videos) >= FEWEST_CLIPS:
-            with suppress(StyleFitError):  # clips that are too short: there is no fit to tell of
-                measured = replace(measured, fitted=fitted_halves(own, videos, settings, progress))
+        with suppress(StyleFitError):  # too few or too short clips: there is no fit to tell of
+            measured = replace(measured, fitted=fitted_halves(own, videos, settings, progress))
         yield measured
