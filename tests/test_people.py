@@ -10,6 +10,7 @@ import pytest
 from test_evaluation import EYES, Puppet, middles, wave
 
 from memorytalker.corpus.corpus_config import CaptureSource
+from memorytalker.evaluation.evaluate import EvaluationError
 from memorytalker.pipeline import OWN_VOICE
 from memorytalker.scorecard import held_out_videos, left_out, people
 from memorytalker.scorecard.card import PeopleGoals, PersonGoals, Scorecard, read_scorecard
@@ -21,6 +22,8 @@ from memorytalker.sound.decode import Waveform, write_wav
 
 class Actor(Puppet):
     """A puppet that speaks `own` times as wide in the style of the voice, and `neutral` times in the neutral style."""
+
+    config = "toy"
 
     def __init__(self, own: float = 1.0, neutral: float = 1.0) -> None:
         super().__init__(wave)
@@ -165,6 +168,11 @@ def test_everybody_is_judged_by_their_own_weights(folders: Path, sound: Path, mo
     assert [one.judged_by for one in found] == [left_out.BY_FOLD, left_out.BY_HELD_OUT]
     assert [one.own.gap_amplitude for one in found] == pytest.approx([0.5, 1.0], abs=2e-3)
     assert [one.fitted for one in found] == [None, None], "three clips are too few for a fit"
+    monkeypatch.setattr(Actor, "config", "newer")
+    judged = Actor()
+    judged.config = "toy"
+    with pytest.raises(EvaluationError, match="b is another network than open; make it again with train folds, or"):
+        list(left_out.measure_people(judged, Path("open"), group, "cpu"))
 
 
 def test_the_shipped_scorecard_names_its_people() -> None:

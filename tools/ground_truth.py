@@ -72,6 +72,8 @@ def tracked(root: Path, folder: str) -> list[dict]:
         for number, clip in enumerate(clips)
         if source.holds_out(clip.name, number, len(clips)) and fill_missing(clip.points, clip.fps) is not None
     ]
+    if not held_out:
+        raise SystemExit(f"Every clip of {folder} is trained on; hold one out in the recipe (held_out_last).")
     chosen = {held_out[round(share * (len(held_out) - 1))] for share in shares}
     entries = []
     for clip in captured_clips(root, [source], only=chosen):

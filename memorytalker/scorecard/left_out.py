@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memorytalker.corpus.corpus_config import CaptureSource
+from memorytalker.evaluation.evaluate import EvaluationError
 from memorytalker.folds import fold_talker
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
@@ -87,9 +88,15 @@ def measure_people(
 
     Raises:
         WeightsError: a fold that cannot be used.
+        EvaluationError: a fold with another configuration than the judged weights, of which it is none.
     """
     for person in people:
         own = talker if person.fold is None else fold_talker(person.fold, weights, device)
+        if own.config != talker.config:
+            raise EvaluationError(
+                f"{person.fold} is another network than {weights}; make it again with train folds, or name the folds of "
+                "these weights with --left-out."
+            )
         judged_by = BY_HELD_OUT if person.fold is None else BY_FOLD
         name, videos = person.source.folder, person.videos
         measured = compare_person(own, name, videos, judged_by, progress)
