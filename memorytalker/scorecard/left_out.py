@@ -94,8 +94,8 @@ def measure_people(
         own = talker if person.fold is None else fold_talker(person.fold, weights, device)
         if own.config != talker.config:
             raise EvaluationError(
-                f"{person.fold} is another network than {weights}; make it again with train folds, or name the folds of "
-                "these weights with --left-out."
+                f"{person.fold} is another network than {weights}; make it again with train folds, or name the folds "
+                "of these weights with --left-out."
             )
         judged_by = BY_HELD_OUT if person.fold is None else BY_FOLD
         name, videos = person.source.folder, person.videos
