@@ -1,4 +1,4 @@
-# make install | demo | lint | test | quick | walks | bench | bench-long | weights | evaluate-open | experiments.  A fresh machine needs only Python 3.11 or 3.12 and make.
+# make install | demo | lint | test | quick | walks | bench | bench-long | weights | folds | evaluate-open | experiments.  A fresh machine needs only Python 3.11 or 3.12 and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 export VTK_DEFAULT_OPENGL_WINDOW := vtkEGLRenderWindow
 
-.PHONY: install install-test graphics browser demo test quick walks lint bench bench-long screenshots weights evaluate-open experiments clean
+.PHONY: install install-test graphics browser demo test quick walks lint bench bench-long screenshots weights folds evaluate-open experiments clean
 
 install: $(VENV)/.installed
 
@@ -76,6 +76,10 @@ screenshots: install-test browser
 
 weights: install-test
 	$(BIN)/python -m memorytalker train weights $(SOURCE) --work $(WORK) --out weights/open
+
+# The weights once more for each person of the recipe's folds, with that person left out; evaluate-open judges by them.
+folds: install-test
+	$(BIN)/python -m memorytalker train folds $(SOURCE) --work $(WORK) --out weights/left_out
 
 evaluate-open: install-test
 	$(BIN)/python -m memorytalker evaluate $(SOURCE) --work $(WORK)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import torch
@@ -138,7 +139,7 @@ def load_weights(source: str | Path | None = None) -> MemoryTalker:
     """
     folder = find_weights(source)
     manifest = read_manifest(folder)
-    return _filled(lambda: MemoryTalker(manifest.model), folder, manifest.sha256).eval()
+    return filled(lambda: MemoryTalker(manifest.model), folder, manifest.sha256).eval()
 
 
 def load_curve_regressor(folder: str | Path | None = None) -> CurveRegressor:
@@ -155,7 +156,7 @@ def load_curve_regressor(folder: str | Path | None = None) -> CurveRegressor:
     """
     folder = WEIGHTS_FOLDER / CURVE_REGRESSOR_NAME if folder is None else Path(folder)
     manifest = _read(CurveRegressorManifest, folder, "a curve regressor")
-    return _filled(lambda: CurveRegressor(manifest.curve_regressor), folder, manifest.sha256).eval()
+    return filled(lambda: CurveRegressor(manifest.curve_regressor), folder, manifest.sha256).eval()
 
 
 def find_weights(source: str | Path | None = None) -> Path:
@@ -311,8 +312,13 @@ def _read(kind: type[_AnyManifest], folder: Path, what: str) -> _AnyManifest:
     return manifest
 
 
-def _filled(build: Callable[[], _Network], folder: Path, sha256: str) -> _Network:
-    """Build a network and fill it with the tensors of a folder; memory is allocated only if the tensors fit."""
+def filled(
+    build: Callable[[], _Network], folder: Path, sha256: str, shared: Mapping[str, Tensor] = MappingProxyType({})
+) -> _Network:
+    """Build a network and fill it with the tensors of a folder, and with `shared` ones that lie elsewhere.
+
+    Memory is allocated only if the tensors fit. Raises WeightsError otherwise, or if the file has another sha256.
+    """
     try:
         with torch.device("meta"):  # names and shapes, without the numbers
             outline = build()
@@ -322,7 +328,7 @@ def _filled(build: Callable[[], _Network], folder: Path, sha256: str) -> _Networ
             raise
         raise WeightsError(f"No network can be built as {folder / CONFIG_FILE} says; fetch it again.") from None
     largest = sum(value.numel() * value.element_size() for value in own.values()) + LARGEST_HEADER
-    state = _tensors(folder, sha256, largest)
+    state = {**_tensors(folder, sha256, largest), **shared}
     _check_fit(own, state, str(folder))
     for name, value in state.items():
         if not torch.isfinite(value).all():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +14,10 @@ from memorytalker.config import ConfigError
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.datasets import opening
 from memorytalker.datasets.sequences import FaceDataset, FaceRegions, Sequence
-from memorytalker.scorecard import scorecard
+from memorytalker.scorecard import left_out, scorecard
 from memorytalker.scorecard.card import Scorecard, VideoGoals, read_scorecard
 from memorytalker.scorecard.goals import Figure, Goal
+from memorytalker.scorecard.people import MouthAgreement, Person
 from memorytalker.sound.decode import Waveform
 from memorytalker.training.open_recipe import read_recipe
 from memorytalker.weights import read_manifest, save_weights
@@ -86,24 +87,43 @@ def test_source_folder_gives_the_open_figures(tmp_path: Path, tiny_weights: Path
         calls.append((root, work, card, config, limit))
         return [Figure("lips closed on p b m", 0.9, "3 phones", Goal(least=0.85))]
 
+    def left_out_people(root, card, known, folds, limit) -> list[str]:
+        asked.append((root, folds, limit))
+        return [goals.folder for goals in card.people.videos]
+
+    def measure_people(talker, weights, people, device, progress) -> Iterator[Person]:
+        assert weights == tiny_weights and device == "cpu"
+        for name in people:
+            yield Person(name, 2, 150, *2 * [MouthAgreement(0.8, 0.5, 0.9, 0.4, 0.04, 0.03)], judged_by="somehow")
+
+    asked: list[tuple] = []
     monkeypatch.setattr(scorecard, "evaluate_open", evaluate_open)
+    monkeypatch.setattr(left_out, "left_out_people", left_out_people)
+    monkeypatch.setattr(left_out, "measure_people", measure_people)
     out = tmp_path / "figures.json"
     line = ["evaluate", str(tmp_path), "--work", str(tmp_path / "work"), "--weights", str(tiny_weights)]
     assert main([*line, "--device", "cpu", "--limit", "3", "--json", str(out)]) == 0
     assert calls == [(tmp_path, tmp_path / "work", read_scorecard(), read_recipe().corpus, 3)]
-    assert "| lips closed on p b m | 0.900 | >= 0.85 | yes | 3 phones |" in capsys.readouterr().out
-    assert json.loads(out.read_text())[0]["value"] == 0.9
+    printed = capsys.readouterr().out
+    assert "| lips closed on p b m | 0.900 | >= 0.85 | yes | 3 phones |" in printed
+    assert "| 0.900 | 0.9 to 1.1 | yes | 5 people, 10 clips, 750 video frames; somehow |" in printed
+    assert "| mean of 5 | neutral | 0.80 | 0.50 | 0.90 | 0.40 | 0.0400 | 0.0300 |  |" in printed
+    figures = json.loads(out.read_text())
+    assert figures[0]["value"] == 0.9 and {"grid_s2, neutral: width"} < {figure["name"] for figure in figures}
+    assert asked == [(tmp_path, tiny_weights.parent / "left_out", 3)]
 
     (tmp_path / "mine.json").write_text('{"videos": [{"folder": "my_videos", "gap": {"least": 0.5}}]}')
     (tmp_path / "recipe.json").write_text('{"corpus": {"sources": [{"folder": "my_videos", "kind": "landmarks"}]}}')
     own = ["--scorecard", str(tmp_path / "mine.json"), "--recipe", str(tmp_path / "recipe.json")]
     assert main([*line, "--device", "cpu", *own]) == 0
+    assert main([*line, "--device", "cpu", *own, "--left-out", str(tmp_path / "folds")]) == 0
+    assert asked[-1][1] == tmp_path / "folds"
     card, config = calls[-1][2:4]
     assert [video.folder for video in card.videos] == [source.folder for source in config.sources] == ["my_videos"]
     assert card.videos[0].gap == Goal(least=0.5) and card.lips_closed is None
     capsys.readouterr()
     (tmp_path / "mine.json").write_text('{"movies": []}')
-    assert main([*line, "--device", "cpu", *own]) == 2 and len(calls) == 2
+    assert main([*line, "--device", "cpu", *own]) == 2 and len(calls) == 3
     assert "Unknown key 'movies' in Scorecard; valid keys: closed_when_quiet," in capsys.readouterr().err
 
 

@@ -17,6 +17,7 @@ from memorytalker.config import ConfigError, from_dict, read, to_dict, write
 from memorytalker.corpus.corpus_config import CaptureSource, CorpusConfig
 from memorytalker.experiments import plan as plans
 from memorytalker.files import parse_json, read_json
+from memorytalker.folds import FoldManifest
 from memorytalker.options import AnimateOptions, RenderOptions
 from memorytalker.scorecard.card import SHIPPED, Scorecard, read_scorecard
 from memorytalker.scorecard.goals import Goal
@@ -33,7 +34,7 @@ GOOD = (
     configs.LossConfig(), configs.TrainingConfig(), RenderOptions(), AnimateOptions(), RECIPE, RECIPE.corpus,
     RECIPE.curve_regressor, RECIPE.style_regression, CaptureSource("grid", "curves"), Goal(0.1, 0.2), read_scorecard(),
     plans.load_plan("open"), plans.load_plan("paper"), plans.Budget(), MemorizeSettings(), StylizeSettings(),
-    Manifest(configs.ModelConfig(), "0" * 64),
+    Manifest(configs.ModelConfig(), "0" * 64), FoldManifest(configs.ModelConfig(), "grid_s4", "0" * 64, "0" * 64),
     read(CurveRegressorManifest, WEIGHTS_FOLDER / "audio_to_curves" / "config.json"),
 )  # fmt: skip
 NAMES = [f"{number}-{type(good).__name__}" for number, good in enumerate(GOOD)]
@@ -61,7 +62,9 @@ def test_any_field_may_hold_any_value(good: Any, absurd: Any) -> None:
         number = getattr(made, field.name, None)
         if isinstance(number, float) and not isinstance(good, Goal):
             assert -1e10 < number < 1e10, field.name
-        if isinstance(number, int) and not isinstance(good, (AnimateOptions, Manifest, CurveRegressorManifest)):
+        if isinstance(number, int) and not isinstance(
+            good, (AnimateOptions, Manifest, FoldManifest, CurveRegressorManifest)
+        ):
             assert 0 <= number < 1e10, field.name
 
 

@@ -158,7 +158,7 @@ def test_the_shipped_recipe_says_everything_itself() -> None:
     [
         (
             '{"memorise": {}}',
-            "Unknown key 'memorise' in Recipe; valid keys: about, corpus, curve_regressor, memorize,",
+            "Unknown key 'memorise' in Recipe; valid keys: about, corpus, curve_regressor, folds, memorize,",
         ),
         ('{"model": {"style": {"bank": 1}}}', "Unknown key 'bank' in StyleConfig; valid keys: channels,"),
         ('{"corpus": {"voices": 1}}', "Unknown key 'voices' in CorpusConfig; valid keys: augmented_share,"),

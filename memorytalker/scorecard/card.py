@@ -31,13 +31,49 @@ class VideoGoals:
 
 
 @dataclass(frozen=True)
+class PersonGoals:
+    """A folder with the video of one person, and the person's goals.
+
+    gap, width: mean correlation of lip opening and lip width with the video. fitted_error: percent of the neutral
+    style's error in a style fitted to half of the clips, on the other half; fitted_width: amplitude ratio in it.
+    """
+
+    folder: str
+    gap: Goal | None = None
+    width: Goal | None = None
+    fitted_error: Goal | None = None
+    fitted_width: Goal | None = None
+
+
+@dataclass(frozen=True)
+class PeopleGoals:
+    """People in video whom the weights that judge them never saw, and the goals of their figures.
+
+    gap, width: correlations; gap_amplitude, width_amplitude: ratios to the video; gap_error: eye distances; all are
+    averages over persons. own_voice, own_voice_worst: change of the gap's error from the neutral style to that of the
+    own voice in percent, on average and of the worst person.
+    """
+
+    videos: tuple[PersonGoals, ...] = ()
+    gap: Goal | None = None
+    width: Goal | None = None
+    gap_amplitude: Goal | None = None
+    width_amplitude: Goal | None = None
+    gap_error: Goal | None = None
+    own_voice: Goal | None = None
+    own_voice_worst: Goal | None = None
+
+
+@dataclass(frozen=True)
 class Scorecard:
     """The folders and goals of the table that `evaluate` prints; docs/metrics.md defines the figures.
 
-    robust: the folder of `videos` whose clips are also measured in noise and reverberation; None for none.
+    people: measured leave-one-person-out. robust: the folder of `videos` whose clips are also measured in noise and
+    reverberation; None for none.
     """
 
     videos: tuple[VideoGoals, ...] = ()
+    people: PeopleGoals = PeopleGoals()
     robust: str | None = None
     video_lag_ms: Goal | None = None
     video_jitter: Goal | None = None

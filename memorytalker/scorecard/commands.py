@@ -31,6 +31,12 @@ def add_scorecard(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="JSON recipe the weights were trained with, as for 'train weights' (default: the shipped one)",
     )
+    group.add_argument(
+        "--left-out",
+        type=Path,
+        metavar="FOLDER",
+        help="weights that never saw one person each, from 'train folds' (default: left_out beside the weights)",
+    )
 
 
 def is_source_folder(folder: Path) -> bool:
@@ -50,14 +56,23 @@ def measure(
         progress: called with (done, total, stage).
 
     Returns:
-        The table as Markdown and the figures as JSON.
+        The table and that of people as Markdown, and the figures as JSON.
     """
+    from memorytalker.folds import FOLDS_NAME
     from memorytalker.pipeline import Talker
     from memorytalker.scorecard.card import read_scorecard
     from memorytalker.scorecard.goals import markdown, to_json
+    from memorytalker.scorecard.left_out import left_out_people, measure_people
+    from memorytalker.scorecard.people import people_figures, people_table, person_rows
     from memorytalker.scorecard.scorecard import evaluate_open
+    from memorytalker.weights import find_weights
 
-    card = read_scorecard(chosen.scorecard)
-    talker = Talker.from_pretrained(chosen.weights, device)
+    card, weights = read_scorecard(chosen.scorecard), find_weights(chosen.weights)
+    talker = Talker.from_pretrained(weights, device)
+    folds = chosen.left_out or weights.parent / FOLDS_NAME
+    left_out = left_out_people(chosen.folder, card, config.sources, folds, chosen.limit)
+    people = list(measure_people(talker, weights, left_out, device, progress=progress))  # a minute; the rest takes many
     figures = evaluate_open(talker, chosen.folder, chosen.work, card, config, chosen.limit, progress)
-    return markdown(figures), to_json(figures)
+    figures += people_figures(people, card.people)
+    table = f"\n\n{people_table(people)}" if people else ""
+    return markdown(figures) + table, to_json([*figures, *person_rows(people)])

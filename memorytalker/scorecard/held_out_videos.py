@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter1d
 from memorytalker.corpus.capture import video_openings
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation import metrics
-from memorytalker.pipeline import Talker
+from memorytalker.pipeline import OWN_VOICE, StyleSource, Talker
 from memorytalker.progress import Progress
 from memorytalker.scorecard.card import Scorecard, VideoGoals
 from memorytalker.scorecard.goals import Figure, Goal
@@ -83,9 +83,21 @@ def compare_videos(
     return compared
 
 
-def compare_video(talker: Talker, video: TrackedVideo, waveform: Waveform) -> Compared:
-    """Predict the mouth from `waveform`, the video's own sound or an augmented version of it."""
-    animation = talker.animate(waveform)
+def compare_video(
+    talker: Talker, video: TrackedVideo, waveform: Waveform, style: np.ndarray | StyleSource | None = OWN_VOICE
+) -> Compared:
+    """Predict the mouth from `waveform`, the video's own sound or an augmented version of it.
+
+    Args:
+        talker: the model.
+        video: the tracked clip.
+        waveform: the sound to animate.
+        style: as `Talker.animate` takes it: that of the sound itself, None for neutral, or style weights (n,).
+
+    Returns:
+        Both mouths.
+    """
+    animation = talker.animate(waveform, style)
     mouth, eyes, frames = mouth_of(talker.head, animation.vertices, animation.fps), eye_distance(talker.head), video.gap
     curves = (at_frames(c / eyes, mouth.fps, len(frames), video.fps) for c in (mouth.gap, mouth.width, mouth.jaw))
     gap, width, jaw = curves

@@ -60,6 +60,21 @@ def _add_weights(what: argparse._SubParsersAction) -> None:
     )
     _add_corpus(corpus)
     corpus.set_defaults(what="corpus")
+    folds = what.add_parser(
+        "folds",
+        help="the open weights once more for each person, with that person left out",
+        description="Train weights that never see one person, for each of the recipe's folds.people, so that "
+        "'evaluate' can judge the model on people it does not know. The corpus in WORK is shared. Repeat the command "
+        "to resume an interrupted run.",
+    )
+    _add_corpus(folds)
+    folds.add_argument(
+        "--out", type=Path, default=Path("weights/left_out"), help="folder for the folds (default: %(default)s)"
+    )
+    folds.add_argument(
+        "--weights", metavar="PATH", help="the weights whose speech encoder the folds share (default: the shipped ones)"
+    )
+    folds.set_defaults(what="folds")
 
 
 def _add_corpus(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +110,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 def run_train(chosen: argparse.Namespace, progress: Progress) -> None:
     """Carry out `train`."""
-    runs = {"weights": _run_weights, "corpus": _run_corpus, "memorize": _run_stage, "stylize": _run_stage}
+    runs = {
+        "weights": _run_weights, "corpus": _run_corpus, "folds": _run_folds, "memorize": _run_stage,
+        "stylize": _run_stage,
+    }  # fmt: skip
     runs[chosen.what](chosen, progress)
 
 
@@ -127,6 +145,13 @@ def _run_corpus(chosen: argparse.Namespace, progress: Progress) -> None:
     context = _context(chosen, progress)
     make_corpus(context)
     print(f"{context.corpus}: {len(read_clips(context.corpus)[0])} clips.")
+
+
+def _run_folds(chosen: argparse.Namespace, progress: Progress) -> None:
+    from memorytalker.training.folds import make_folds
+
+    for folder in make_folds(_context(chosen, progress), chosen.out, chosen.weights):
+        print(f"{folder}: weights written that never saw {folder.name}.")
 
 
 def _context(chosen: argparse.Namespace, progress: Progress) -> WeightsContext:

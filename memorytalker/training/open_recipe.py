@@ -9,12 +9,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from memorytalker.config import LARGEST_SEED, ModelConfig, TrainingConfig, check_ranges, from_dict, merged, read_values
+from memorytalker.config import (
+    LARGEST_SEED,
+    ModelConfig,
+    TrainingConfig,
+    check_names,
+    check_ranges,
+    from_dict,
+    merged,
+    read_values,
+)
 from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.training.audio_to_curves import CurveRegressorTraining
 from memorytalker.training.style_regression import StyleRegression
 
 OPEN_RECIPE = Path(__file__).with_name("open_recipe.json")
+
+
+@dataclass(frozen=True)
+class FoldSettings:
+    """Weights that never see one person, to judge the model on that person (`folds.py`).
+
+    Attributes:
+        people: folders of landmark sources; each is left out once.
+        epochs: of stage 1 in a fold; None: as many as for the weights themselves.
+    """
+
+    people: tuple[str, ...] = ()
+    epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for names that repeat and a number of epochs that cannot be."""
+        check_names(self, "people")
+        if self.epochs is not None:
+            check_ranges(self, epochs=(0, 1e6))
 
 
 @dataclass(frozen=True)
@@ -29,6 +57,7 @@ class Recipe:
         memorize: stage 1.
         style_regression: stage 2.
         seed: of the untrained model.
+        folds: weights that never see one person.
     """
 
     about: str
@@ -38,6 +67,7 @@ class Recipe:
     memorize: TrainingConfig
     style_regression: StyleRegression
     seed: int = 0
+    folds: FoldSettings = FoldSettings()
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a seed that cannot be one."""
