@@ -294,11 +294,9 @@ def _voice_augmented(
         if not (folder / path).is_file():
             write_wav(folder / path, shifted_voice(own, float(np.clip(wanted / median_pitch, lowest, highest))))
         clips.append(replace(clip, name=f"{clip.name}{VOICE_MARK}{number}", sound=path, base="corpus"))
-        drawn = Gains(
-            *(float(np.exp(random.uniform(*np.log(ends)))) for ends in (config.jaw_gains, config.width_gains))
-        )
-        moved = rescaled(curves.weights, drawn.style, geometry, curves.fps)
-        save_clip(folder, clips[-1], replace(curves, weights=moved), labels)
+        jaw, width = (float(np.exp(random.uniform(*np.log(ends)))) for ends in (config.jaw_gains, config.width_gains))
+        moved = replace(curves, weights=rescaled(curves.weights, Gains(jaw, width).style, geometry, curves.fps))
+        save_clip(folder, clips[-1], _with_unseen(moved, phones, geometry), labels)
     return clips
 
 
