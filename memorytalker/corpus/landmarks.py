@@ -113,11 +113,6 @@ class Neutral:
     rest: np.ndarray
     closed_level: float
 
-    @property
-    def mouth_width(self) -> float:
-        """Distance between the mouth corners at rest, in eye distances."""
-        return float(_distance(self.rest[0], self.index, LIP_CORNERS))
-
     def place(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Align points, and compute the rest face at the same turn of the head.
 
