@@ -137,6 +137,8 @@ def test_points_come_back_in_pixels_of_the_image() -> None:
     assert face.presence == pytest.approx(1 / (1 + math.exp(-5)))
     assert found._detector.seen.shape == (1, 128, 128, 3) and found._detector.seen.max() == pytest.approx(1.0)
     assert found._landmarks.seen.shape == (1, 256, 256, 3) and found._landmarks.seen.max() == pytest.approx(1.0)
+    found.track(np.zeros((128, 128, 3), np.uint8))
+    assert found._detector.seen.max() == pytest.approx(-1.0) and found._landmarks.seen.max() == 0
 
 
 def test_no_face_is_none_and_a_missing_frame() -> None:
