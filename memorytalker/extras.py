@@ -23,6 +23,7 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
         "tensorboard": "train",
         "pxr": "usd",
         "ray": "ray",
+        "ai_edge_litert": "film",
     }
 )
 

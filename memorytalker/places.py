@@ -14,7 +14,10 @@ _INSTALLED = "_data"
 
 
 def assets_folder(name: str) -> Path:
-    """The folder `assets/<name>`, whether or not it is there; `name` is "head", "light", "speech" or "ground_truth"."""
+    """The folder `assets/<name>`, whether or not it is there.
+
+    `name` is "head", "light", "speech", "tracking" or "ground_truth".
+    """
     return _root() / "assets" / name
 
 

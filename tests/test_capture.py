@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -44,6 +45,30 @@ def test_planted_motion_is_recovered_under_pose_and_noise(head, basis) -> None:
         assert np.sqrt((error**2).mean()) < tolerance, name
     gap = landmarks.openings(points, basis.index)[0]
     assert np.corrcoef(gap, head_gap(head, curves))[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("wider", [0.75, 1.0, 1.3])
+def test_lips_widen_by_as_many_eye_distances_as_in_the_video(head, basis, wider: float) -> None:
+    """Also those of somebody whose mouth is wider or narrower at rest than the head's."""
+    rest = basis.neutral.copy()
+    rest[landmarks.columns(basis.index, landmarks.LIPS), 0] *= wider
+    neutral = dataclasses.replace(rest_of(basis), reference=rest, rest=rest[None])
+    points = tracked_video(rest + basis.displacements(planted(basis)), noise=0.05)
+    curves = landmark_solver.solve_landmarks(points, basis, neutral)
+    solved, tracked = capture.head_openings(head, curves)[1], landmarks.openings(points, basis.index)[1]
+    assert np.corrcoef(solved, tracked)[0, 1] > 0.98
+    assert solved.std() / tracked.std() == pytest.approx(1.0, abs=0.06)
+
+
+def test_rounding_and_spreading_do_not_cancel_each_other(basis) -> None:
+    """A mouth of constant width could be both at once; it should be as little of both as the lips allow."""
+    weights, names = np.zeros((30, len(landmark_solver.CONTROLS))), list(landmark_solver.CONTROLS)
+    weights[:, names.index("funnel")], weights[:, names.index("stretch")] = 0.4, 0.4
+    points = tracked_video(basis.neutral + basis.displacements(weights), noise=0.05)
+    curves = landmark_solver.solve_landmarks(points, basis, rest_of(basis))
+    rounded = curves.curve("mouthFunnel") + curves.curve("mouthPucker")
+    spread = sum(curves.curve(f"mouth{name}Left") for name in ("Smile", "Stretch", "Dimple", "Press"))
+    assert np.minimum(rounded, spread).mean() < 0.15
 
 
 def test_the_head_opens_as_far_as_the_video(head, basis) -> None:
@@ -111,6 +136,20 @@ def test_shapes_of_the_basis_are_matched_by_name(head, basis) -> None:
         )
 
 
+def test_shapes_tracked_together_are_used_as_they_were_tracked(head, basis) -> None:
+    names = head.blendshape_names
+    moved = np.random.default_rng(0).normal(0, 0.01, (len(names) + 1, *basis.neutral.shape))
+    together = landmark_solver.make_basis(
+        basis.index, basis.neutral, (*names, "jawOpen+mouthClose"), moved, moved / 3, head
+    )
+    row = list(landmark_solver.CONTROLS).index("jawClosed")
+    np.testing.assert_allclose(together.full[row], landmark_solver.symmetric(moved[-1], basis.mirror))
+    np.testing.assert_allclose(together.half[row], together.full[row] / 3)
+    smile = list(landmark_solver.CONTROLS).index("smile")
+    both = moved[names.index("mouthSmileLeft")] + moved[names.index("mouthSmileRight")]
+    np.testing.assert_allclose(together.full[smile], landmark_solver.symmetric(both, basis.mirror))
+
+
 def write_folder(folder: Path, basis: landmark_solver.Basis, clips: int = 3) -> None:
     """A capture root with a tracker basis and landmark clips, the last of which lost the face for long."""
     source, arrays, lines = folder / "grid_s1", {"index": basis.index}, []
@@ -173,6 +212,16 @@ def test_recorded_lips_match_on_the_head(head) -> None:
         assert np.corrcoef(gap, clip.tracked_gap)[0, 1] > 0.95, clip.name
         assert np.abs(gap[clip.tracked_gap < 0.005]).max(initial=0.0) < 1e-3, clip.name
         assert len(gap) == 90
+
+
+@needs_shared
+@pytest.mark.parametrize("person", ["grid_s26", "grid_s2", "grid_s23", "grid_s30"])
+def test_recorded_lips_move_as_far_on_the_head(head, person: str) -> None:
+    clips = list(capture.captured_clips(SHARED, [CaptureSource(person, "landmarks")], head))
+    for number, tracked in enumerate(("tracked_gap", "tracked_width")):
+        pairs = [(capture.head_openings(head, clip.curves)[number], getattr(clip, tracked)) for clip in clips]
+        assert np.mean([solved.std() / seen.std() for solved, seen in pairs]) == pytest.approx(1.0, abs=0.1), tracked
+        assert np.mean([np.corrcoef(solved, seen)[0, 1] for solved, seen in pairs]) > 0.95, tracked
 
 
 @needs_shared

@@ -29,7 +29,7 @@ PINNED = [
 DISTRIBUTIONS = {
     "PIL": "pillow", "sklearn": "scikit-learn", "huggingface_hub": "huggingface-hub",
     "imageio_ffmpeg": "imageio-ffmpeg", "vtkmodules": "pyvista",
-    "pxr": "usd-core",
+    "pxr": "usd-core", "ai_edge_litert": "ai-edge-litert",
 }  # fmt: skip
 #: Imported where it happens to be: a Space brings it.
 NOT_OURS = {"spaces"}
@@ -68,7 +68,7 @@ def test_the_table_of_extras_is_that_of_the_project() -> None:
         assert name in names(extras[extra]), f"{extra} does not bring {name}"
         assert name not in names(PROJECT["dependencies"]), f"{name} is there anyway"
     known = {DISTRIBUTIONS.get(module, module) for module in EXTRAS}
-    assert set().union(*(names(extras[extra]) for extra in ("page", "data", "train", "usd", "ray"))) == known
+    assert set().union(*(names(extras[extra]) for extra in ("page", "data", "train", "usd", "ray", "film"))) == known
     (everything,) = map(Requirement, extras["all"])
     assert everything.extras == {"page", "data", "train", "usd"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from toy_tracker import planted, toy_basis, tracked_video, turned
@@ -52,6 +54,34 @@ def test_a_mouth_that_never_closes_has_no_rest_face(basis) -> None:
     weights[:, 0] = 0.4
     with pytest.raises(CaptureError, match="never closed"):
         landmarks.find_neutral([tracked_video(basis.neutral + basis.displacements(weights))], basis.index)
+
+
+def test_lips_that_are_tracked_as_open_when_they_are_closed_have_a_rest_face(basis) -> None:
+    """As under a dark moustache: never below 0.014, at rest neither."""
+    time = np.arange(120)
+    weights = np.zeros((120, len(landmark_solver.CONTROLS)))
+    weights[:, landmark_solver._JAW] = 0.4 * np.abs(np.sin(time * np.pi / 12)) * (time < 96)
+    lower, closed = landmarks.columns(basis.index, (14,)), landmarks.openings(basis.neutral[None], basis.index)[0][0]
+    clips = []
+    for seed in range(3):
+        points = basis.neutral + basis.displacements(weights)
+        points[:, lower, 1] += (0.014 + 0.002 * (time % 2))[:, None] - closed
+        clips.append(tracked_video(points, noise=0.02, seed=seed))
+    neutral = landmarks.find_neutral(clips, basis.index)
+    assert 0.016 < neutral.closed_level < 0.035
+    assert landmarks.refine_neutral(neutral, clips[0]).closed_level == neutral.closed_level
+    gap = landmarks.openings(clips[0], basis.index)[0]
+    assert (landmark_solver.open_gap(gap, neutral.closed_level)[time > 97] == 0).all()
+
+
+def test_a_clip_gives_the_points_that_are_asked_for(basis) -> None:
+    points = np.arange(2.0 * 3 * 2).reshape(2, 3, 2)
+    clip = landmarks.LandmarkClip("a", "b", points, np.array([13, 14, 61]), 25.0, Path("a.wav"))
+    other = clip.at(np.array([61, 13]))
+    np.testing.assert_array_equal(other.points, points[:, [2, 0]])
+    assert other.index.tolist() == [61, 13]
+    with pytest.raises(CaptureError, match=r"lack the points \[291\]"):
+        clip.at(np.array([61, 291]))
 
 
 def test_the_closed_level_is_that_of_the_lips_between_open_sounds(basis) -> None:

@@ -16,7 +16,7 @@ ABOVE = re.compile(r"parents\[[12]\]|__file__\)[.\w()]*\.parent\.parent")
 
 def test_a_clone_has_its_folders_beside_the_package() -> None:
     assert places.weights_folder() == PACKAGE.parent / "weights"
-    for name in ("head", "light", "speech", "ground_truth"):
+    for name in ("head", "light", "speech", "tracking", "ground_truth"):
         assert places.assets_folder(name) == PACKAGE.parent / "assets" / name
         assert places.assets_folder(name).is_dir()
 

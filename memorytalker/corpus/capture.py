@@ -35,6 +35,7 @@ from memorytalker.corpus.takes import find_takes, read_take
 from memorytalker.face.curve_files import CurveFileError, read_curves
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.face.motion import FaceCurves, MotionError, resampled
+from memorytalker.face.tracker import BASIS_FILE
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import SAMPLE_RATE, Waveform, load_waveform, write_wav
 
@@ -77,6 +78,7 @@ def captured_clips(
     sources: Sequence[CaptureSource],
     head: HeadMesh | None = None,
     only: Collection[str] | None = None,
+    basis: Basis | None = None,
 ) -> Iterator[CapturedClip]:
     """Yield the clips of capture sources; a clip in which the face is lost for long is left out.
 
@@ -85,6 +87,7 @@ def captured_clips(
         sources: which folders.
         head: whose lips should match the tracked ones, by default the shipped head.
         only: names of the clips to solve; the rest face still comes from all clips of a speaker.
+        basis: how `head` looks to the tracker, by default the shipped basis.
 
     Yields:
         Clips at 30 fps.
@@ -97,7 +100,7 @@ def captured_clips(
         if source.kind == "curves":
             yield from _curve_clips(root / source.folder, source, head, only)
         else:
-            basis = read_basis(root / "tracker_basis.npz", head)
+            basis = basis or read_basis(BASIS_FILE, head)
             yield from _landmark_clips(root / source.folder, source, basis, only)
 
 
@@ -222,7 +225,7 @@ def _landmark_clips(
     folder: Path, source: CaptureSource, basis: Basis, only: Collection[str] | None = None
 ) -> Iterator[CapturedClip]:
     clips, dropped = [], 0
-    all_clips = list(read_landmark_clips(folder))
+    all_clips = [clip.at(basis.index) for clip in read_landmark_clips(folder)]
     for number, clip in enumerate(all_clips):
         points = fill_missing(clip.points, clip.fps)
         if points is None:

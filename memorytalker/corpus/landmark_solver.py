@@ -48,22 +48,25 @@ CONTROLS: dict[str, Control] = {
     "rollLower": Control(("mouthRollLower",), 0.6, 1.5e-4),
     "rollUpper": Control(("mouthRollUpper",), 0.6, 1.5e-4),
     "shrugLower": Control(("mouthShrugLower",), 0.5, 2.0e-4),
-    "shrugUpper": Control(("mouthShrugUpper",), 0.3, 3.0e-4),
+    "shrugUpper": Control(("mouthShrugUpper",), 0.3, 6.0e-4),
     "smile": _both("mouthSmile", 0.7, 1.0e-4),
     "frown": _both("mouthFrown", 0.4, 2.0e-4),
     "dimple": _both("mouthDimple", 0.3, 3.0e-4),
     "stretch": _both("mouthStretch", 0.6, 1.0e-4),
     "press": _both("mouthPress", 0.5, 2.0e-4),
     "lowerDown": _both("mouthLowerDown", 0.8, 1.0e-4),
-    "upperUp": _both("mouthUpperUp", 0.7, 1.0e-4),
+    "upperUp": _both("mouthUpperUp", 0.9, 1.5e-4),
 }
 _JAW, _CLOSED = list(CONTROLS).index("jawOpen"), list(CONTROLS).index("jawClosed")
+#: Controls that round the lips, and controls that spread them: who rounds his lips does not spread them.
+ROUNDING, SPREADING = ("funnel", "pucker"), ("smile", "stretch", "dimple", "press")
+_OPPOSED = 5e-4  # cost of a rounding weight times a spreading weight; without it the two cancel each other's width
 _LIMITS = np.array([control.limit for control in CONTROLS.values()])
 _COSTS = np.array([control.cost for control in CONTROLS.values()])
 _LINEAR_SHARE = 0.1  # the cost per unit of weight (sparsity), as a share of the cost of squared weights
 _RIDGE = 1e-4  # added to the cost of squared weights of every control
 _SMOOTHNESS = 2e-4  # cost of a squared change of weight from frame to frame
-_GAP_WEIGHT, _WIDTH_WEIGHT = 6.0, 1.0  # squared misfit of these distances against the mean squared misfit of the points
+_GAP_WEIGHT, _WIDTH_WEIGHT = 6.0, 4.0  # squared misfit of these distances against the mean squared misfit of the points
 _PARTING = 0.002  # a control parts the lips when it opens them by more than this, in eye distances
 _BEND = 0.7  # how far the shapes measured at half weight are believed against straight lines
 #: No point of a basis lies or moves further than this, in eye distances.
@@ -129,7 +132,7 @@ def read_basis(path: str | Path, head: HeadMesh) -> Basis:
     """Read a tracker basis and join it to a head.
 
     Args:
-        path: an npz with index, neutral, full, half and shapes.
+        path: an npz with index, neutral, full, half and shapes, as `tools/tracking/basis.py` writes it.
         head: the head that was tracked.
 
     Returns:
@@ -170,7 +173,7 @@ def make_basis(
     Args:
         index: (P,) MediaPipe numbers.
         neutral: (P, 2) points of the neutral head, in eye distances.
-        shapes: names of the n tracked shapes.
+        shapes: names of the n tracked shapes; those joined by "+" were tracked together.
         full: (n, P, 2) displacements at weight 1, in eye distances.
         half: (n, P, 2) displacements at weight 0.5.
         head: the head that was tracked.
@@ -187,7 +190,7 @@ def make_basis(
     seen = {name: np.stack([full[row], half[row]]) for row, name in enumerate(shapes)}
     seen["mouthClose"] = _closing(seen["jawOpen"], index, neutral, head)
     mirror = np.linalg.norm(neutral * [-1, 1] - neutral[:, None], axis=-1).argmin(1)
-    displacements = np.stack([sum(seen[shape] for shape in control.shapes) for control in CONTROLS.values()], 1)
+    displacements = np.stack([_together(seen, control.shapes) for control in CONTROLS.values()], 1)
     mixing = np.zeros((len(CONTROLS), len(head.blendshape_names)))
     for row, control in enumerate(CONTROLS.values()):
         mixing[row, [head.blendshape_names.index(shape) for shape in control.shapes]] = 1.0
@@ -195,6 +198,11 @@ def make_basis(
     full, half = symmetric(displacements, mirror)
     names = head.blendshape_names
     return Basis(index, neutral, full, half, mirror, _emphasis(index), mixing, names, gap, width)
+
+
+def _together(seen: dict[str, np.ndarray], shapes: tuple[str, ...]) -> np.ndarray:
+    """(2, P, 2) what shapes do at once: as tracked, else the sum of what each does."""
+    return seen["+".join(shapes)] if "+".join(shapes) in seen else np.sum([seen[shape] for shape in shapes], axis=0)
 
 
 def symmetric(displacements: np.ndarray, mirror: np.ndarray) -> np.ndarray:
@@ -237,10 +245,9 @@ def solve_landmarks(
     tracked, width, _ = openings(points, basis.index)
     gap = open_gap(tracked, neutral.closed_level) if gap is None else gap
     left, right = columns(basis.index, LIP_CORNERS)
-    # People's mouths differ: sideways motion is scaled to the head's mouth. Heights stay in eye distances, as tracked.
-    scale = float(np.linalg.norm(basis.neutral[left] - basis.neutral[right])) / neutral.mouth_width
-    moved = symmetric(aligned - rest, basis.mirror) * [scale, 1.0]
-    widened = (width - np.linalg.norm(rest[:, left] - rest[:, right], axis=-1)) * scale
+    # Motion keeps its size in eye distances, as lips are measured, however wide the mouth is at rest.
+    moved = symmetric(aligned - rest, basis.mirror)
+    widened = width - np.linalg.norm(rest[:, left] - rest[:, right], axis=-1)
     weights = _exact_gap(_fit(moved, gap, widened, basis), gap, basis)
     return FaceCurves(np.clip(weights @ basis.mixing, 0.0, 1.0), basis.names, fps)
 
@@ -263,15 +270,25 @@ def _fit(moved: np.ndarray, gap: np.ndarray, widened: np.ndarray, basis: Basis) 
     share = np.sqrt(basis.emphasis / basis.emphasis.sum() / 2)[:, None]
     target = (moved * share).reshape(len(moved), -1, 1)
     weights = np.zeros((len(moved), len(CONTROLS)))
+    costs = _cost_matrix()
     for _ in range(_ROUNDS):
         shapes = (basis.secants(weights) * share).reshape(*weights.shape, -1)
-        square = shapes @ shapes.transpose(0, 2, 1) + np.diag(_COSTS + _RIDGE)
+        square = shapes @ shapes.transpose(0, 2, 1) + costs
         linear = (shapes @ target)[..., 0] - _LINEAR_SHARE * _COSTS
         for row, goal, weight in ((basis.gap, gap, _GAP_WEIGHT), (basis.width, widened, _WIDTH_WEIGHT)):
             square += weight * np.outer(row, row)
             linear += weight * goal[:, None] * row
         weights = _descend(square, linear, weights)
     return weights
+
+
+def _cost_matrix() -> np.ndarray:
+    """(K, K) cost of pairs of weights, beside the misfit."""
+    costs, names = np.diag(_COSTS + _RIDGE), list(CONTROLS)
+    rounding, spreading = ([names.index(name) for name in group] for group in (ROUNDING, SPREADING))
+    costs[np.ix_(rounding, spreading)] += _OPPOSED
+    costs[np.ix_(spreading, rounding)] += _OPPOSED
+    return costs
 
 
 def _descend(square: np.ndarray, linear: np.ndarray, start: np.ndarray) -> np.ndarray:

@@ -47,6 +47,9 @@ _CLOSED_FOR_REST = 0.012
 _OPEN_BETWEEN, _VALLEY = 0.03, 0.02
 #: Least and greatest closed level.
 _CLOSED_LEVELS = (0.005, 0.012)
+#: Under a dark moustache closed lips are tracked as open, so these bounds rise to so many times the smallest opening of
+#: the speaker's clips (their median), but not beyond the second (eye distances).
+_FLOOR_RATIO, _HIGHEST_FLOOR = 2.0, 0.035
 #: A mode of the rigid points is a turn of the head, and not noise, above this size (r.m.s., eye distances).
 _TURN_SIZE = 0.002
 #: So many closed frames of a clip weigh as much as all the speaker's other clips in the clip's own rest face.
@@ -79,6 +82,18 @@ class LandmarkClip:
     sound: Path
     text: str | None = None
 
+    def at(self, index: np.ndarray) -> LandmarkClip:
+        """Return the clip with other points, or in another order.
+
+        Args:
+            index: (P',) MediaPipe numbers of the points that are wanted.
+
+        Raises:
+            CaptureError: one of the points was not tracked.
+        """
+        kept = columns(self.index, tuple(index.tolist()))
+        return dataclasses.replace(self, points=self.points[:, kept], index=self.index[kept])
+
 
 @dataclass(frozen=True)
 class Neutral:
@@ -97,11 +112,6 @@ class Neutral:
     turns: np.ndarray
     rest: np.ndarray
     closed_level: float
-
-    @property
-    def mouth_width(self) -> float:
-        """Distance between the mouth corners at rest, in eye distances."""
-        return float(_distance(self.rest[0], self.index, LIP_CORNERS))
 
     def place(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Align points, and compute the rest face at the same turn of the head.
@@ -288,14 +298,15 @@ def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
     _, sizes, modes = np.linalg.svd(shift - shift.mean(0), full_matrices=False)
     kept = int(np.sum(sizes[:2] / np.sqrt(shift.size) > _TURN_SIZE))
     turns = modes[:kept]
-    resting = _resting(clips, gap, index)
+    gaps = [openings(clip, index)[0] for clip in clips]
+    resting = _resting(clips, gap, index, max(_CLOSED_FOR_REST, _floor(gaps)))
     if resting.sum() < 5:
         raise CaptureError("The lips are never closed in these clips; include a pause in which the mouth is closed.")
     regressors = np.concatenate([np.ones((resting.sum(), 1)), shift[resting] @ turns.T], 1)
     rest = _robust_fit(regressors, (aligned - reference)[resting].reshape(resting.sum(), -1))
     rest = rest.reshape(1 + kept, len(index), 2)
     rest[0] += reference
-    level = _closed_level([openings(clip, index)[0] for clip in clips])
+    level = _closed_level(gaps)
     return Neutral(index, reference, turns.reshape(kept, len(rigid), 2), rest, level)
 
 
@@ -310,7 +321,7 @@ def refine_neutral(neutral: Neutral, points: np.ndarray) -> Neutral:
         The rest face for this clip.
     """
     gap = openings(points, neutral.index)[0]
-    resting = _resting([points], gap, neutral.index)
+    resting = _resting([points], gap, neutral.index, max(_CLOSED_FOR_REST, neutral.closed_level))
     if not resting.any():
         return neutral
     aligned, rest = neutral.place(points)
@@ -325,22 +336,29 @@ def _closed_level(gaps: list[np.ndarray]) -> float:
 
     A tracker does not report 0 for closed lips, and its value differs between speakers.
     """
-    valleys = [gap[find_peaks(-gap, prominence=_OPEN_BETWEEN)[0]] for gap in gaps]
+    valleys, floor = [gap[find_peaks(-gap, prominence=_OPEN_BETWEEN)[0]] for gap in gaps], _floor(gaps)
     closures = np.concatenate(valleys)
-    closures = closures[closures < _VALLEY]
+    closures = closures[closures < max(_VALLEY, floor)]
     if len(closures) < 5:  # too little speech to judge by
         closures = np.array([gap.min() for gap in gaps])
-    return float(np.clip(1.2 * np.percentile(closures, 75), *_CLOSED_LEVELS))
+    least, greatest = _CLOSED_LEVELS
+    return float(np.clip(1.2 * np.percentile(closures, 75), least, max(greatest, floor)))
 
 
-def _resting(clips: list[np.ndarray], gap: np.ndarray, index: np.ndarray) -> np.ndarray:
+def _floor(gaps: list[np.ndarray]) -> float:
+    """A lip opening below which a speaker's lips may be closed, from those of the clips; 0 where they never are."""
+    floor = _FLOOR_RATIO * float(np.median([gap.min() for gap in gaps]))
+    return floor if floor <= _HIGHEST_FLOOR else 0.0
+
+
+def _resting(clips: list[np.ndarray], gap: np.ndarray, index: np.ndarray, level: float) -> np.ndarray:
     """(T of all clips,) True where the lips are closed and chin and lips hardly move."""
     speeds = []
     for clip in clips:
         size = np.stack(openings(clip, index), 1)
         speeds.append(np.abs(np.gradient(size, axis=0)).sum(1) if len(clip) > 1 else np.zeros(len(clip)))
     speed = np.concatenate(speeds)
-    closed = gap < _CLOSED_FOR_REST
+    closed = gap < level
     return closed & (speed <= np.median(speed[closed])) if closed.any() else closed
 
 

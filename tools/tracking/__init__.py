@@ -1,0 +1,1 @@
+"""Makers and measures of what joins tracked faces to the open head; run by hand."""
