@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -238,6 +239,29 @@ def test_a_broken_off_batch_goes_on_without_redoing_or_losing_a_clip(tmp_path: P
     assert sorted(line["name"] for line in lines(out)) == [f"{number:03}" for number in range(12)]
     assert len(list(out.glob("[0-9]*.csv"))) == 12
     assert all(path.stat().st_mtime_ns == before for path, before in times.items())
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="the children of a process are read in /proc")
+def test_the_workers_of_a_killed_batch_leave_too(sounds: Path, tmp_path: Path, tiny_weights: Path):
+    command = [sys.executable, "-m", "memorytalker", "batch", sounds, tmp_path / "out", "--format", "livelink"]
+    command += ["--weights", tiny_weights, "--device", "cpu", "--jobs", "2"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        await_(lambda: len(children.read_text().split()) > 2)  # two workers, and what keeps their shared resources
+        time.sleep(0.5)
+        workers = children.read_text().split()
+    finally:
+        process.kill()
+        process.wait()
+    await_(lambda: not any(Path(f"/proc/{number}").exists() for number in workers))
+
+
+def await_(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_the_command_says_how_it_ended(sounds: Path, tmp_path: Path, tiny_weights: Path, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -59,7 +60,20 @@ def _finished(running: dict[Future, BatchClip]) -> Iterator[ClipReport]:
 def _pool(jobs: int) -> ProcessPoolExecutor:
     threads = max(1, _cores() // jobs)
     # Not forked: libraries with threads of their own do not survive a fork.
-    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _set_threads, (threads,))
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _prepare_worker, (threads,))
+
+
+def _prepare_worker(threads: int) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _set_threads(threads)
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent process is gone: a pool whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _set_threads(threads: int) -> None:
