@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,6 +60,19 @@ def middles(frames: int = FRAMES, fps: float = FPS) -> np.ndarray:
     return (np.arange(frames) + 0.5) / fps
 
 
+class Points:
+    """A motion given by its vertices (T, V, 3)."""
+
+    def __init__(self, vertices: np.ndarray) -> None:
+        self.vertices = vertices
+
+    def __len__(self) -> int:
+        return len(self.vertices)
+
+    def at(self, vertices: list[int] | np.ndarray) -> np.ndarray:
+        return self.vertices[:, vertices]
+
+
 class Puppet:
     """A talker whose lip opening is given as a function of time in metres; the neutral style opens it by `neutral`."""
 
@@ -86,7 +100,7 @@ class Puppet:
         vertices[:, at["upper_teeth"], 1] = self.lip_to_teeth(times) - gap
         vertices[:, at["mouth_left"], 0] = 0.03 + gap
         vertices[:, at["chin"], 1] = -0.1 - gap
-        return SimpleNamespace(vertices=vertices, fps=FPS, style_weights=np.ones(3))
+        return SimpleNamespace(motion=Points(vertices), fps=FPS, style_weights=np.ones(3))
 
 
 @pytest.fixture
@@ -239,7 +253,7 @@ def test_only_what_was_kept_out_of_training_is_compared(tmp_path: Path, monkeypa
     monkeypatch.setattr(held_out_videos, "video_openings", lambda root, which: {f"clip{n}": curves for n in range(100)})
     names = [one.sound.stem for one in held_out_videos.tracked_videos(tmp_path, SOURCES["grid_s1"])]
     assert names == [f"clip{n}" for n in range(9, 100)]
-    assert len(held_out_videos.tracked_videos(tmp_path, SOURCES["grid_s4"])) == 100
+    assert len(held_out_videos.tracked_videos(tmp_path, dataclasses.replace(SOURCES["grid_s4"], train=False))) == 100
     assert len(held_out_videos.tracked_videos(tmp_path, SOURCES["grid_s1"], limit=7)) == 7
 
 
@@ -306,7 +320,7 @@ def test_a_whisper_has_no_voice_and_a_song_one_note() -> None:
 def test_mouth_of_curves_is_that_of_the_vertices() -> None:
     head = load_head()
     weights = np.random.default_rng(0).uniform(0, 0.5, (3, 52))
-    mine, other = mouth_of_curves(head, weights, 30), mouth_of(head, head.template + head.offsets(weights), 30)
+    mine, other = mouth_of_curves(head, weights, 30), mouth_of(head, Points(head.template + head.offsets(weights)), 30)
     for name in ("gap", "width", "jaw", "lip_to_teeth"):
         assert getattr(mine, name) == pytest.approx(getattr(other, name), abs=1e-6)
     still = mouth_of_curves(head, np.zeros((1, 52)), 30)

@@ -98,7 +98,7 @@ def compare_video(
         Both mouths.
     """
     animation = talker.animate(waveform, style)
-    mouth, eyes, frames = mouth_of(talker.head, animation.vertices, animation.fps), eye_distance(talker.head), video.gap
+    mouth, eyes, frames = mouth_of(talker.head, animation.motion, animation.fps), eye_distance(talker.head), video.gap
     curves = (at_frames(c / eyes, mouth.fps, len(frames), video.fps) for c in (mouth.gap, mouth.width, mouth.jaw))
     gap, width, jaw = curves
     contour = gaussian_filter1d(loudness_contour(waveform.samples), LOUDNESS_SMOOTHING * RATE)

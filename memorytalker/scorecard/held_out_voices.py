@@ -68,14 +68,14 @@ def predict(talker: Talker, clip: ReferenceClip) -> PredictedClip:
     true = head.template[lips] + np.einsum("ts,svc->tvc", clip.weights, head.blendshapes[:, lips])
     mouths, errors, styles, seen = [], [], [], []
     for animation in (talker.animate(waveform), talker.animate(waveform, style=None)):
-        if animation.fps != clip.fps or len(animation.vertices) != len(true):
+        if animation.fps != clip.fps or len(animation.motion) != len(true):
             raise EvaluationError(
-                f"The model predicts {len(animation.vertices)} frames at {animation.fps:g} fps for {clip.sound.name}, "
+                f"The model predicts {len(animation.motion)} frames at {animation.fps:g} fps for {clip.sound.name}, "
                 f"but its motion has {len(true)} at {clip.fps:g}; only a model at {clip.fps:g} fps can be compared."
             )
-        mouths.append(mouth_of(head, animation.vertices, animation.fps))
-        seen.append(visible_mouth(head, animation.vertices, animation.fps))
-        errors.append(lip_vertex_error(animation.vertices[:, lips], true, np.arange(len(lips))))
+        mouths.append(mouth_of(head, animation.motion, animation.fps))
+        seen.append(visible_mouth(head, animation.motion, animation.fps))
+        errors.append(lip_vertex_error(animation.motion.at(lips), true, np.arange(len(lips))))
         styles.append(animation.style_weights)
     mouth = mouth_of_curves(head, clip.weights, clip.fps)
     quiet = quiet_frames(waveform.samples, len(true), clip.fps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from scipy.interpolate import make_interp_spline
@@ -30,9 +31,17 @@ class Mouth:
     lip_to_teeth: np.ndarray
 
 
-def mouth_of(head: HeadMesh, vertices: np.ndarray, fps: float) -> Mouth:
-    """Measure the mouth on vertices (T, V, 3) in metres. Raises KeyError if the head lacks one of `MARKS`."""
-    return _mouth(vertices[:, [head.landmarks[name] for name in MARKS]], fps)
+class HasPoints(Protocol):
+    """The part of `face.head_motion.HeadMotion` that is measured here."""
+
+    def at(self, vertices: list[int] | np.ndarray) -> np.ndarray:
+        """Positions (T, n, 3) in metres of `n` vertices."""
+        ...
+
+
+def mouth_of(head: HeadMesh, motion: HasPoints, fps: float) -> Mouth:
+    """Measure the mouth on a motion, without its other vertices. Raises KeyError if the head lacks one of `MARKS`."""
+    return _mouth(motion.at([head.landmarks[name] for name in MARKS]), fps)
 
 
 def mouth_of_curves(head: HeadMesh, weights: np.ndarray, fps: float) -> Mouth:

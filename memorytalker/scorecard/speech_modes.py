@@ -121,7 +121,7 @@ def _ratio(value: float, base: float) -> float:
 
 def _gap(talker: Talker, samples: np.ndarray) -> np.ndarray:
     animation = talker.animate(Waveform(samples.astype(np.float32)))
-    return mouth_of(talker.head, animation.vertices, animation.fps).gap
+    return mouth_of(talker.head, animation.motion, animation.fps).gap
 
 
 def _with_envelope(samples: np.ndarray, source: np.ndarray) -> np.ndarray:

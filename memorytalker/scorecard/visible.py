@@ -13,6 +13,7 @@ import numpy as np
 from memorytalker.articulation.coarticulation import TimedPhones
 from memorytalker.face.head import HeadMesh
 from memorytalker.phones import ENGLISH
+from memorytalker.scorecard.mouth import HasPoints
 
 #: Share of a phone, around its middle, over which it is measured.
 MIDDLE = 0.5
@@ -60,10 +61,10 @@ class VisibleMouth:
         return (self.tongue >= -TONGUE_REACHES) & (self.gap >= LIPS_APART)
 
 
-def visible_mouth(head: HeadMesh, vertices: np.ndarray, fps: float) -> VisibleMouth:
-    """Measure the mouth on vertices (T, V, 3) in metres. Raises HeadError if the head lacks a landmark of the mouth."""
+def visible_mouth(head: HeadMesh, motion: HasPoints, fps: float) -> VisibleMouth:
+    """Measure the mouth on a motion, without its other vertices. Raises HeadError for a head without its landmarks."""
     marks, tongue = _vertices(head)
-    return _mouth(vertices[:, marks], vertices[:, tongue], fps)
+    return _mouth(motion.at(marks), motion.at(tongue), fps)
 
 
 def visible_mouth_of_curves(head: HeadMesh, weights: np.ndarray, fps: float) -> VisibleMouth:
