@@ -20,11 +20,10 @@ from memorytalker.articulation.speaker import ArticulationStyle
 from memorytalker.articulation.visemes import VisemeTable
 from memorytalker.phones import ENGLISH
 
-#: Vowels that are held with a clearly open mouth.
-OPEN_VOWELS = ("aa", "ae", "ah", "ao", "aw", "ay", "eh")
-#: Metres of lip opening of held vowels, least and most: open vowels, the others. Chosen, not measured: in film of
-#: speech the open ones pass 6 mm, and who holds a vowel does not open less.
-OPEN_GAP, OTHER_GAP = (0.007, 0.020), (0.003, 0.010)
+#: Vowels that are held with a clearly open mouth, and those with a narrow one.
+OPEN_VOWELS, CLOSE_VOWELS = ("aa", "ae", "ah", "ao", "aw", "ay", "eh"), ("ih", "iy", "uh", "uw")
+#: Metres of lip opening of held vowels, least and most: open ones, close ones, all others. Chosen, not measured.
+OPEN_GAP, CLOSE_GAP, OTHER_GAP = (0.007, 0.020), (0.003, 0.008), (0.003, 0.012)
 #: Factor of the lip opening for ten decibels of effort; chosen.
 WIDER = 1.3
 #: Seconds in which the opening of a held vowel is reached, and left again where speech goes on.
@@ -87,7 +86,7 @@ def _pose(
     if label not in ENGLISH.vowels:
         return pose
     jaw = geometry.shapes.index("jawOpen")
-    least, most = OPEN_GAP if label in OPEN_VOWELS else OTHER_GAP
+    least, most = OPEN_GAP if label in OPEN_VOWELS else CLOSE_GAP if label in CLOSE_VOWELS else OTHER_GAP
     gap = float(pose[0] @ geometry.gap)
     wanted = np.clip(np.clip(gap, least, most) * WIDER ** np.clip(effort, -1.5, 1.5), least, most)
     pose[:, jaw] += (wanted - gap) / geometry.gap[jaw]

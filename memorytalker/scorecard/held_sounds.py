@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,7 +34,7 @@ HUM = "m"
 #: Seconds before the end of a held sound in which the mouth may begin to close.
 LEAVING = 0.05
 #: Recorded phones that are tried until one is steady.
-TRIES = 10
+TRIES = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,16 +74,17 @@ def held_clips(clips: Sequence[ReferenceClip], fps: float, limit: int = 0) -> li
         The sounds, the same in every run; fewer where the recordings have no steady phones.
     """
     wanted = [(label, kind, number) for label in (*ENGLISH.vowels, HUM) for kind in KINDS for number in range(EACH)]
-    spoken = _by_label(clips)
-    made = []
-    for turn, (label, kind, number) in subsample(list(enumerate(wanted)), limit):
-        random = np.random.default_rng([turn, *f"{label} {kind} {number}".encode()])
+    spoken, made, heard = _by_label(clips), [], Counter[tuple[str, str]]()
+    for label, kind, number in subsample(wanted, limit):
+        random = np.random.default_rng([*f"{label} {kind} {number}".encode()])
         tune, place = KINDS[kind]
-        seconds = float(random.uniform(*SECONDS))
-        tries = spoken.get(label, [])
-        for clip, at in (tries[turn % len(tries) :] + tries[: turn % len(tries)])[:TRIES] if tries else []:
-            sound = held_sound(recording_of(clip), at, HeldPlan(place, tune, seconds), fps, random)
+        plan = HeldPlan(place, tune, float(random.uniform(*SECONDS)))
+        # Who has held this phone least often comes first, and then who has held anything least often.
+        turns = {speaker: (heard[label, speaker], heard["", speaker]) for speaker in {clip.speaker for clip in clips}}
+        for clip, at in sorted(spoken.get(label, []), key=lambda one: turns[one[0].speaker])[:TRIES]:
+            sound = held_sound(recording_of(clip), at, plan, fps, random)
             if sound is not None:
+                heard.update([(label, clip.speaker), ("", clip.speaker)])
                 made.append(HeldClip(label, kind, clip.speaker, sound))
                 break
     return made
