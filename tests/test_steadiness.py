@@ -66,6 +66,7 @@ def test_a_mouth_that_follows_the_sound_is_open_and_one_that_stays_shut_is_not()
     assert np.isnan(follows[": spoken, alone"]) and not any("iy" in name for name in follows)
     shut = held_figures(Listener(lambda frame: 0.0), clips, CARD)
     assert shut[0].value == 0.0 and shut[0].reached is False
+    assert shut[0].count == "385 frames, 7 sounds, 1 speakers", "iy need not open"
     assert {figure.count for figure in shut[1:8]} == {"55 frames, 1 sounds, 1 speakers"}  # from 0.6 to 2.45 s
 
 

@@ -15,7 +15,7 @@ PITCHES = (65.0, 450.0)
 #: mean) of a part that is called steady.
 VOICED, STEADY = 0.6, 0.12
 #: By how much a lag of twice the length must be more alike to be taken for the period.
-OCTAVE_COST = 0.06
+OCTAVE_COST = 0.12
 #: Seconds of a frame in which the pitch is measured, and between frames of the analysis.
 PITCH_SECONDS, HOP_SECONDS = 0.04, 0.005
 #: Points of the spectra; a frame has three periods, at most 46 ms.
