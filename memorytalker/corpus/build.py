@@ -41,6 +41,7 @@ from memorytalker.corpus.clips import (
     write_clips,
 )
 from memorytalker.corpus.corpus_config import CorpusConfig
+from memorytalker.corpus.held_vowels import held_vowel_clips
 from memorytalker.corpus.silence import silent_clips
 from memorytalker.corpus.speakers import articulation_styles, in_parallel, measure_acoustics, speaker_voices
 from memorytalker.corpus.store import source_lines, stored_phones
@@ -108,6 +109,7 @@ def build_corpus(context: BuildContext, head: HeadMesh) -> dict[str, int]:
     clips = _captured(context, head, phones)
     clips += _recorded(context, head) if context.recordings else []
     clips += _synthesised(context, head, rows, phones)
+    clips += _held(context, head, rows, phones)
     clips += _augmented(context, clips)
     clips += silent_clips(root, folder, head.blendshape_names, FPS, context.config.seed, context.config.silent_clips)
     write_clips(folder, clips, head.blendshape_names)
@@ -328,6 +330,15 @@ def _synthesised(context: BuildContext, head: HeadMesh, rows: list[dict], phones
         clips.append(clip)
         context.tell(done, len(rows), "articulate")
     return clips
+
+
+def _held(context: BuildContext, head: HeadMesh, rows: list[dict], phones: dict[str, list | None]) -> list[Clip]:
+    """Make clips of held and sung vowels, which need the styles that `_synthesised` wrote."""
+    table = load_visemes()
+    return held_vowel_clips(
+        context.root, context.folder, rows, phones, context.config, table, mouth_geometry(head, table.shapes), head,
+        FPS, context.workers, context.progress,
+    )  # fmt: skip
 
 
 def clip_name(row: dict) -> str:

@@ -63,17 +63,20 @@ class CorpusConfig:
     regressed_gains: tuple[float, ...] = (1.0, 1.0)  # jaw and width of the curve regressor, made as large as people's
     rule_gains: tuple[float, ...] = (1.0, 1.0)  # the same of motion from phone times, whose rules are one man's
     sources: tuple[CaptureSource, ...] = ()  # of captured motion; those that the source folder lacks are left out
+    held_vowel_clips: int = 0  # of held and sung vowels, hums and held fricatives ...
+    held_vowel_seconds: tuple[float, ...] = (0.5, 10.0)  # ... which are held for a time in this range
 
     def __post_init__(self) -> None:
         """Raise ConfigError for an empty range, or a share outside 0 to 1."""
         check_ranges(
             self, seed=(0, LARGEST_SEED), augmented_voices=(0, 1000), voice_pitches=(1, 10_000),
             voice_shifts=(0.01, 100), synthetic_speaker_clips=(0, 1e6), silent_clips=(0, 1e6),
+            held_vowel_clips=(0, 1e6), held_vowel_seconds=(0.2, 60),
         )  # fmt: skip
         for name in ("regressed_gains", "rule_gains"):
             if len(gains := getattr(self, name)) != 2 or min(gains) <= 0:
                 raise ConfigError(f"CorpusConfig.{name} needs two positive numbers, jaw and width, not {list(gains)}.")
-        for name in ("voice_pitches", "voice_shifts", "jaw_gains", "width_gains"):
+        for name in ("voice_pitches", "voice_shifts", "jaw_gains", "width_gains", "held_vowel_seconds"):
             if len(ends := getattr(self, name)) != 2 or not 0 < ends[0] <= ends[1]:
                 raise ConfigError(f"CorpusConfig.{name} needs two positive numbers, smallest first, not {list(ends)}.")
         for name in ("augmented_share", "regressed_share"):

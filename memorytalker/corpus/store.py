@@ -41,6 +41,18 @@ def stored_acoustics(path: Path) -> dict[str, dict]:
     return {entry["sound"]: entry for entry in entries}
 
 
+def stored_held(path: Path) -> dict[str, dict]:
+    """Held sounds by clip name, as `held_vowels.make_held` returns them. Raises CorpusError likewise."""
+    entries = stored_lines(path, {"name": str, "sound": str})
+    for entry in entries:
+        phones, holds, effort = (entry.get(name) for name in ("phones", "holds", "effort"))
+        kept = [values for values in (phones, holds, effort) if isinstance(values, list)]
+        right = len(kept) == 3 and (all(kept) or not entry["sound"])
+        if not right or not all(map(_is_timed, kept[0] + kept[1])) or not all(map(is_number, kept[2])):
+            raise CorpusError(f"{path} does not say what {shown(entry['name'])} holds; delete it to make it again.")
+    return {entry["name"]: entry for entry in entries}
+
+
 def _is_timed(phone: Any) -> bool:
     """Whether a value is [start, end, label]."""
     if not isinstance(phone, list) or len(phone) != 3:

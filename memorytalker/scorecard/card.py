@@ -94,6 +94,10 @@ class Scorecard:
     imitation_acceleration: Goal | None = None
     imitation_movement: Goal | None = None
     imitation_steady: Goal | None = None
+    held_open: Goal | None = None  # share of frames of every open vowel that is held
+    held_on_silence: Goal | None = None  # share of loud voiced frames
+    crop_correlation: Goal | None = None
+    crop_distance_mm: Goal | None = None
 
     def __post_init__(self) -> None:
         """Raise ConfigError if `robust` is not one of the named video folders."""

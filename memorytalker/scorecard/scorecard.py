@@ -13,10 +13,12 @@ from memorytalker.corpus.corpus_config import CorpusConfig
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
 from memorytalker.scorecard.card import Scorecard
+from memorytalker.scorecard.cropping import crop_figures, long_clips
 from memorytalker.scorecard.goals import Figure
 from memorytalker.scorecard.held_out_takes import take_figures
 from memorytalker.scorecard.held_out_videos import compare_videos, face_figures, tracked_videos
 from memorytalker.scorecard.held_out_voices import contact_figures, predict_all, timing_figure
+from memorytalker.scorecard.held_sounds import held_clips, held_figures
 from memorytalker.scorecard.mouth import eye_distance
 from memorytalker.scorecard.robustness import condition_figures, conditions
 from memorytalker.scorecard.speech_modes import CLIPS_EACH, imitation_figures
@@ -63,6 +65,8 @@ def evaluate_open(
     figures += unseen_speaker_figures(predicted, card)
     if card.robust:
         figures += condition_figures(talker, compared[card.robust], kinds, card, progress)
+    figures += held_figures(talker, held_clips(clips, talker.config.fps, limit), card, progress)
+    figures += crop_figures(talker, long_clips(clips, limit), card, progress)
     return figures + imitation_figures(talker, [clip.sound for clip in imitated(clips, limit)], card, progress)
 
 
