@@ -22,6 +22,7 @@ from torch import Tensor
 
 from memorytalker.config import LARGEST_SEED, LossConfig, check_ranges
 from memorytalker.corpus.clips import AUGMENTED_MARK, VOICE_MARK
+from memorytalker.corpus.held_vowels import HELD_MARK
 from memorytalker.datasets.corpus import NOBODY
 from memorytalker.files import write_whole
 from memorytalker.models.style import GLOBAL_STATISTICS, LARGEST_DEVIATION, StyleEncoder
@@ -81,9 +82,11 @@ class StyleRegression:
 def style_clips(clips: Sequence[AnyClip]) -> list[AnyClip]:
     """Select the clips of stage 2: those in which a voice speaks as it moves.
 
-    A voice-augmented version of a captured speaker has neither this speaker's voice nor the size of their motion.
+    A voice-augmented version of a captured speaker has neither this speaker's voice nor the size of their motion, and
+    a held vowel says nothing of a style.
     """
-    return [clip for clip in clips if clip.speaker != NOBODY and VOICE_MARK not in clip.name]
+    unlike = (VOICE_MARK, HELD_MARK)
+    return [clip for clip in clips if clip.speaker != NOBODY and not any(mark in clip.name for mark in unlike)]
 
 
 def fit_style_encoder(
