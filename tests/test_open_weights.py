@@ -14,6 +14,7 @@ from memorytalker.config import to_dict
 from memorytalker.evaluation.metrics import lip_gap
 from memorytalker.face.head_motion import motion_of_curves
 from memorytalker.phones import ENGLISH
+from memorytalker.scorecard.mouth import mouth_of
 from memorytalker.training.audio_to_curves import curve_regressor_for
 from memorytalker.training.open_recipe import OPEN_RECIPE, read_recipe
 from memorytalker.weights import read_manifest
@@ -149,3 +150,16 @@ def test_the_recipe_is_that_of_the_shipped_curve_regressor_and_notes() -> None:
     assert notes["seed"] == recipe.seed
     made = curve_regressor_for(recipe.model, tuple(written["curve_regressor"]["shapes"]))
     assert to_dict(made) == written["curve_regressor"]
+
+
+def test_style_weights_of_one_group_of_slots_move_that_group(talker: Talker) -> None:
+    """Doubling the rounded and spread slots widens the movement of the width and hardly opens more, and the reverse."""
+    wide = np.isin(ENGLISH.phones, ENGLISH.wide)
+    spans = {}
+    for name, chosen in (("neutral", np.zeros_like(wide)), ("wide", wide), ("open", ~wide)):
+        motion = talker.animate(SPEECH / "woman_blue.wav", style=np.where(chosen, 2.0, 1.0).astype(np.float32)).motion
+        mouth = mouth_of(talker.head, motion, 30)
+        spans[name] = np.array([mouth.width.std(), mouth.gap.std()])
+    widened, opened = spans["wide"] / spans["neutral"], spans["open"] / spans["neutral"]
+    assert widened[0] > 1.3 and widened[0] > 1.2 * widened[1], widened
+    assert opened[1] > 1.3 and opened[1] > 1.2 * opened[0], opened
