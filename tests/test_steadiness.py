@@ -38,7 +38,8 @@ class Listener:
         vertices[:, self.head.landmarks["inner_lip_lower"], 1] = [-self.gap(frame) for frame in frames]
         address = np.zeros((count, len(ENGLISH.phones)), np.float32)
         address[np.arange(count), [ENGLISH.index(self.label(frame)) for frame in frames]] = 1.0
-        return SimpleNamespace(vertices=vertices, fps=FPS, memory_address=address, slot_labels=ENGLISH.phones)
+        motion = SimpleNamespace(vertices=vertices, at=lambda marks: vertices[:, marks])
+        return SimpleNamespace(motion=motion, fps=FPS, memory_address=address, slot_labels=ENGLISH.phones)
 
 
 def loudness(frame: np.ndarray) -> float:
@@ -141,9 +142,10 @@ def test_a_mouth_that_depends_on_what_was_cut_off_is_not() -> None:
 
     def counts(waveform: Waveform, style: object = "own") -> SimpleNamespace:
         animation = plain(waveform)
-        size = len(animation.vertices)
+        size = len(animation.motion.vertices)
         seen.append(size)
-        animation.vertices[:, whole.head.landmarks["inner_lip_lower"], 1] = -0.01 * (1 + np.sin(np.arange(size) / 4))
+        gap = 0.01 * (1 + np.sin(np.arange(size) / 4))
+        animation.motion.vertices[:, whole.head.landmarks["inner_lip_lower"], 1] = -gap
         return animation
 
     whole.animate = counts

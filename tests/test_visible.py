@@ -23,6 +23,7 @@ from memorytalker.corpus.build import mouth_geometry, synthesise
 from memorytalker.face.head import load_head
 from memorytalker.scorecard.mouth import eye_distance
 from memorytalker.scorecard.visible import VisibleMouth, visible_mouth_of_curves
+from memorytalker.training.open_recipe import read_recipe
 
 FPS = 30.0
 HEAD = load_head()
@@ -33,6 +34,8 @@ STYLES = {
     "wide": ArticulationStyle(jaw=1.8, rounding=0.6, spreading=0.7, lifting=0.6, lowering=1.6),
     "small": ArticulationStyle(jaw=0.5, rounding=1.7, spreading=1.6, lifting=1.4, lowering=0.6, lean=0.1),
 }
+#: The rules as they were fitted, and a regressor that has the whole share where there is one.
+RULES = replace(read_recipe().corpus, regressed_share=1.0, regressed_gains=(1.0, 1.0), rule_gains=(1.0, 1.0))
 #: Seconds of every phone of `word`.
 LONG = 0.13
 
@@ -57,7 +60,7 @@ def spoken(
     if regressed is not None:
         regressed[:, table.shapes.index("jawOpen")] = 0.4
     geometry = mouth_geometry(HEAD, table.shapes)
-    _, curves, _ = synthesise(row, loud, times, table, geometry, HEAD, style, regressed, share=1.0)
+    _, curves, _ = synthesise(row, loud, times, table, geometry, HEAD, style, RULES, regressed)
     return curves.weights, visible_mouth_of_curves(HEAD, curves.weights, FPS)
 
 

@@ -86,7 +86,7 @@ def crops_of(talker: Talker, samples: np.ndarray, style: np.ndarray | None = Non
     def gap(part: np.ndarray) -> tuple[np.ndarray, float]:
         waveform = Waveform(np.ascontiguousarray(part, np.float32))
         animation = talker.animate(waveform) if style is None else talker.animate(waveform, style)
-        return mouth_of(talker.head, animation.vertices, animation.fps).gap, animation.fps
+        return mouth_of(talker.head, animation.motion, animation.fps).gap, animation.fps
 
     whole, fps = gap(samples)
     needed = (SETTLED + SHORTEST_COMPARED) * fps

@@ -119,7 +119,7 @@ def held_mouth(talker: Talker, clip: HeldClip) -> HeldMouth:
     """Animate a held sound, in the style of its own voice, and keep what matters."""
     samples = clip.sound.samples
     animation = talker.animate(Waveform(samples))
-    gap = mouth_of(talker.head, animation.vertices, animation.fps).gap
+    gap = mouth_of(talker.head, animation.motion, animation.fps).gap
     slots = np.asarray(animation.slot_labels)[animation.memory_address.argmax(axis=1)]
     times = (np.arange(len(gap)) + 0.5) / animation.fps
     start, end, _ = clip.sound.holds[0]
