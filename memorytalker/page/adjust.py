@@ -44,8 +44,8 @@ def build_adjust(head: HeadMesh, channel: str) -> Any:
         with gr.Row():
             upper = _slider("Upper face", 0, STRONGEST, 1, "strength of brows and eyes", "upper-face")
             lower = _slider("Lower face", 0, STRONGEST, 1, "strength of mouth, jaw and cheeks", "lower-face")
-        with gr.Row():
-            shape = gr.Dropdown(names, value=first, label="Shape", elem_id="shape")
+        shape = gr.Dropdown(names, value=first, label="Shape", elem_id="shape")
+        with gr.Row():  # without the list beside them, which leaves the ends of their scales no room
             gain = _slider("Gain", 0, STRONGEST, 1, None, "shape-gain")
             offset = _slider("Offset", -MOST_ADDED, MOST_ADDED, 0, None, "shape-offset")
         summary = gr.HTML("", label="Changed shapes", elem_id="face-summary")
