@@ -251,6 +251,7 @@ def test_the_workers_of_a_killed_batch_leave_too(sounds: Path, tmp_path: Path, t
         await_(lambda: len(children.read_text().split()) > 2)  # two workers, and what keeps their shared resources
         time.sleep(0.5)
         workers = children.read_text().split()
+        assert len(workers) > 2
     finally:
         process.kill()
         process.wait()
