@@ -187,8 +187,8 @@ def test_curves_of_every_style_are_weights() -> None:
         assert curves.min() >= 0 and curves.max() <= 1
 
 
-def test_captured_curves_gain_teeth_and_tongue_and_nothing_else() -> None:
-    """A tracked mouth that hangs half open: changed on f and th, and to the bit as it was on all other phones."""
+def test_captured_curves_gain_teeth_tongue_and_forward_lips_and_nothing_else() -> None:
+    """A tracked mouth that hangs half open: changed on f, uw and th, and to the bit as it was on all other phones."""
     tracked = np.zeros((90, 52))
     tracked[:, NAMES.index("jawOpen")], tracked[:, NAMES.index("mouthPucker")] = 0.3, 0.1
     said = word("aa", "f", "aa", "b", "uw", "s", "aa", "th", "aa")
@@ -196,7 +196,11 @@ def test_captured_curves_gain_teeth_and_tongue_and_nothing_else() -> None:
     mouth = visible_mouth_of_curves(HEAD, seen, FPS)
     assert mouth.bites[middle(1)] and mouth.shows_tongue[middle(7)]
     moved = np.abs(seen - tracked).max(axis=1) > 0
-    assert moved[during(1)].any() and not moved[: middle(0)].any() and not moved[middle(2) + 1 : middle(6)].any()
+    assert moved[during(1)].any() and not moved[: middle(0)].any() and not moved[middle(2) + 1 : middle(3)].any()
+    assert not moved[middle(5) : middle(6)].any()
+    before = visible_mouth_of_curves(HEAD, tracked, FPS)
+    assert mouth.forward[middle(4)] - before.forward[middle(4)] > 0.002
+    assert np.abs(mouth.width - before.width)[middle(3) : middle(5)].max() < 1e-6, "forward, but as wide as it was seen"
     assert seen[middle(7), NAMES.index("jawOpen")] == 0.3, "a mouth open enough stays as it was tracked"
     shut = with_unseen_contacts(np.zeros((90, 52)), TimedPhones.of(said), GEOMETRY, FPS)
     assert visible_mouth_of_curves(HEAD, shut, FPS).shows_tongue[middle(7)], "a shut one opens for the tongue"

@@ -30,7 +30,7 @@ ROUNDING_LEAD = 0.12
 SHORT_PAUSE = 0.16
 #: How a lip at the teeth is seen: the upper lip rises by these weights, so that two millimetres of teeth show, and the
 #: lower lip rolls in; it ends this many metres above the teeth's edge.
-UPPER_LIP_RAISED, LOWER_LIP_ROLLED, EDGE_COVERED = 0.45, 0.6, 0.0003
+UPPER_LIP_RAISED, LOWER_LIP_ROLLED, EDGE_COVERED = 0.55, 0.6, 0.0003
 #: Shapes that would hide the teeth, press the lip away from them, or hang it below them.
 _OFF_THE_TEETH = (
     "mouthFunnel mouthPucker mouthClose mouthRollUpper mouthShrugLower mouthShrugUpper mouthLowerDownLeft "
@@ -90,12 +90,14 @@ class MouthGeometry:
         gap: (S,) metres between the inner lips per unit of weight.
         lip_to_teeth: (S,) metres by which the lower lip moves down from the upper teeth per unit of weight.
         lip_to_teeth_rest: that distance in the neutral face, metres; negative: the lip covers the teeth's edge.
+        width: (S,) metres between the corners of the mouth per unit of weight.
     """
 
     shapes: tuple[str, ...]
     gap: np.ndarray
     lip_to_teeth: np.ndarray
     lip_to_teeth_rest: float
+    width: np.ndarray
 
 
 def frame_times(frames: int, fps: float) -> np.ndarray:

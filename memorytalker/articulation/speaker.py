@@ -102,10 +102,10 @@ def style_from_voice(voice: Voice, seed: int) -> ArticulationStyle:
     """
     draw = np.random.default_rng(seed).standard_normal(len(fields(ArticulationStyle)) + 1)
     loud, fast, high, wide, bright = z_scores(voice)
-    jaw = float(np.clip(0.20 * bright - 0.14 * fast + 0.10 * loud + 0.10 * wide + 0.08 * draw[0], -0.65, 0.65))
-    width = 0.18 * draw[7]  # of rounding and spreading alike; no measure of the voice is known to tell it
+    jaw = float(np.clip(0.23 * bright - 0.16 * fast + 0.11 * loud + 0.11 * wide + 0.06 * draw[0], -0.75, 0.75))
+    width = 0.14 * draw[7]  # of rounding and spreading alike; no measure of the voice is known to tell it
     return ArticulationStyle(
-        jaw=float(np.exp(jaw - 0.05)),
+        jaw=float(np.exp(jaw - 0.06)),
         rounding=float(np.exp(width - 0.12 * fast + 0.10 * wide + 0.10 * draw[1] - 0.03)),
         spreading=float(np.exp(width + 0.15 * high + 0.08 * wide + 0.10 * draw[2] - 0.03)),
         lifting=float(np.exp(0.12 * bright + 0.12 * draw[3])),

@@ -63,7 +63,7 @@ _FREE = {"mouthClose": 0.0, "mouthRollUpper": 0.0, "mouthRollLower": 0.0, "mouth
 #: it moves it forward, so corners and jaw give a part back. The lower lip hides the lower teeth.
 ROUNDED = (
     Pose(_timing("uw"), _shapes(
-        **_FREE, jawOpen=0.14, mouthPucker=0.38, mouthFunnel=0.13, mouthSmile=0.0, mouthStretch=0.2, jawForward=0.12,
+        **_FREE, jawOpen=0.14, mouthPucker=0.4, mouthFunnel=0.13, mouthSmile=0.0, mouthStretch=0.25, jawForward=0.12,
         mouthShrugLower=0.3, mouthUpperUp=0.0, mouthLowerDown=0.0,
     )),
     Pose(_timing("w", share=0.7), _shapes(
@@ -85,7 +85,7 @@ ROUNDED = (
 #: Corners wide, teeth near: the lips part and not the jaw.
 SPREAD = (
     Pose(_timing("iy"), _shapes(
-        **_FREE, jawOpen=0.15, mouthPucker=0.0, mouthFunnel=0.0, mouthSmile=0.06, mouthStretch=0.03, jawForward=0.0,
+        **_FREE, jawOpen=0.15, mouthPucker=0.0, mouthFunnel=0.0, mouthSmile=0.03, mouthStretch=0.02, jawForward=0.0,
         mouthShrugLower=0.0, mouthUpperUp=0.33, mouthLowerDown=0.55,
     )),
     Pose(_timing("ey"), _shapes(
@@ -114,6 +114,11 @@ TONGUE = (
         per_jaw=_WITH_JAW,
         styled=False,
     ),
+)
+#: How far the lips come forward on rounded phones, as a weight of the pucker, where a tracker has seen only their
+#: width; the corners give back what the pucker narrows.
+FORWARD = tuple(
+    (pose.timing, pose.strength * pose.shapes["mouthPucker"]) for pose in ROUNDED if "mouthPucker" in pose.shapes
 )
 #: What a tracker does not see of these: the tongue, and a mouth open enough to show it.
 UNSEEN = tuple(
@@ -146,7 +151,9 @@ def speaking_mouth(
 
 
 def with_unseen_contacts(curves: np.ndarray, phones: TimedPhones, geometry: MouthGeometry, fps: float) -> np.ndarray:
-    """Add to captured curves what a tracker does not see: the lip at the teeth on f v, and the tongue on th dh l.
+    """Add to captured curves what a tracker does not see from the front.
+
+    The lip at the teeth on f v, the tongue on th dh l, and how far rounded lips come forward.
 
     Args:
         curves: (T, S) over `geometry.shapes`, in [0, 1].
@@ -157,7 +164,35 @@ def with_unseen_contacts(curves: np.ndarray, phones: TimedPhones, geometry: Mout
     Returns:
         Curves (T, S) in [0, 1]; all other phones as they were.
     """
-    return with_lip_to_teeth(with_poses(curves, geometry.shapes, phones, fps, UNSEEN), phones, geometry, fps)
+    forward = with_forward_lips(curves, phones, geometry, fps)
+    return with_lip_to_teeth(with_poses(forward, geometry.shapes, phones, fps, UNSEEN), phones, geometry, fps)
+
+
+def with_forward_lips(curves: np.ndarray, phones: TimedPhones, geometry: MouthGeometry, fps: float) -> np.ndarray:
+    """Bring the lips forward on rounded phones by more pucker, and keep the mouth as wide as it was by its corners.
+
+    Args:
+        curves: (T, S) over `geometry.shapes`, in [0, 1].
+        phones: the phones of the utterance.
+        geometry: of the head; without a pucker or stretched corners nothing changes.
+        fps: motion frames per second.
+
+    Returns:
+        Curves (T, S) in [0, 1].
+    """
+    shapes, corners = geometry.shapes, ("mouthStretchLeft", "mouthStretchRight")
+    if "mouthPucker" not in shapes or not set(corners) <= set(shapes):
+        return curves
+    curves, frames = curves.copy(), len(curves)
+    free = 1.0 - contact_window(phones, LIPS_MEET, frames, fps)
+    least = [weight * np.minimum(contact_window(phones, timing, frames, fps), free) for timing, weight in FORWARD]
+    pucker, stretched = shapes.index("mouthPucker"), [shapes.index(name) for name in corners]
+    more = np.maximum(np.max(least, axis=0) - curves[:, pucker], 0.0)
+    per_corner = -geometry.width[pucker] / geometry.width[stretched].sum()
+    more = np.minimum(more, (1.0 - curves[:, stretched].max(axis=1)) / per_corner)  # as far as the corners can follow
+    curves[:, pucker] += more
+    curves[:, stretched] += (per_corner * more)[:, None]
+    return curves
 
 
 def with_poses(

@@ -219,13 +219,14 @@ def synthesised_shapes() -> tuple[str, ...]:
 def mouth_geometry(head: HeadMesh, shapes: tuple[str, ...]) -> MouthGeometry:
     """Measure how far each shape opens a head's lips and moves its lower lip from the upper teeth, in metres."""
     upper, lower = head.landmarks["inner_lip_upper"], head.landmarks["inner_lip_lower"]
-    teeth = head.landmarks["upper_teeth"]
+    teeth, left, right = (head.landmarks[name] for name in ("upper_teeth", "mouth_left", "mouth_right"))
     up, low = (np.array([head.blendshape(name)[lip, 1] for name in shapes]) for lip in (upper, lower))  # (S,) rise
     return MouthGeometry(
         shapes=shapes,
         gap=up - low,
         lip_to_teeth=-low,
         lip_to_teeth_rest=float(head.template[teeth, 1] - head.template[lower, 1]),
+        width=np.array([head.blendshape(name)[left, 0] - head.blendshape(name)[right, 0] for name in shapes]),
     )
 
 
@@ -248,6 +249,9 @@ def _captured(context: BuildContext, head: HeadMesh, phones: dict[str, list | No
         spoken = None if times is None else TimedPhones.of(times)
         clip = Clip(row["name"], row["speaker"], row["split"], row["source"], "captured", sound, frames, FPS,
                     text=row.get("text") or "")  # fmt: skip
+        if clip.split == "train":
+            larger = Gains(*context.config.captured_gains).style
+            curves = replace(curves, weights=rescaled(curves.weights, larger, geometry, curves.fps))
         save_clip(folder, clip, _with_unseen(curves, spoken, geometry), labels)
         clips.append(clip)
         if clip.split == "train":

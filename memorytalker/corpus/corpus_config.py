@@ -60,6 +60,8 @@ class CorpusConfig:
     silent_clips: int  # of silence and noise with a still face
     jaw_gains: tuple[float, ...] = (1.0, 1.0)  # range from which a voice-augmented version draws how far it opens ...
     width_gains: tuple[float, ...] = (1.0, 1.0)  # ... and how much it rounds and spreads, against the recorded motion
+    captured_gains: tuple[float, ...] = (1.0, 1.0)  # jaw and width of all captured training motion, enlarged because a
+    # network that cannot foresee a movement shows a smaller one
     regressed_gains: tuple[float, ...] = (1.0, 1.0)  # jaw and width of the curve regressor, made as large as people's
     rule_gains: tuple[float, ...] = (1.0, 1.0)  # the same of motion from phone times, whose rules are one man's
     sources: tuple[CaptureSource, ...] = ()  # of captured motion; those that the source folder lacks are left out
@@ -73,7 +75,7 @@ class CorpusConfig:
             voice_shifts=(0.01, 100), synthetic_speaker_clips=(0, 1e6), silent_clips=(0, 1e6),
             held_vowel_clips=(0, 1e6), held_vowel_seconds=(0.2, 60),
         )  # fmt: skip
-        for name in ("regressed_gains", "rule_gains"):
+        for name in ("captured_gains", "regressed_gains", "rule_gains"):
             if len(gains := getattr(self, name)) != 2 or min(gains) <= 0:
                 raise ConfigError(f"CorpusConfig.{name} needs two positive numbers, jaw and width, not {list(gains)}.")
         for name in ("voice_pitches", "voice_shifts", "jaw_gains", "width_gains", "held_vowel_seconds"):

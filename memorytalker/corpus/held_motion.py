@@ -23,7 +23,7 @@ from memorytalker.phones import ENGLISH
 #: Vowels that are held with a clearly open mouth, and those with a narrow one.
 OPEN_VOWELS, CLOSE_VOWELS = ("aa", "ae", "ah", "ao", "aw", "ay", "eh"), ("ih", "iy", "uh", "uw")
 #: Metres of lip opening of held vowels, least and most: open ones, close ones, all others. Chosen, not measured.
-OPEN_GAP, CLOSE_GAP, OTHER_GAP = (0.007, 0.020), (0.003, 0.008), (0.003, 0.012)
+OPEN_GAP, CLOSE_GAP, OTHER_GAP = (0.009, 0.020), (0.003, 0.008), (0.003, 0.012)
 #: Factor of the lip opening for ten decibels of effort; chosen.
 WIDER = 1.3
 #: Seconds in which the opening of a held vowel is reached, and left again where speech goes on.

@@ -199,7 +199,7 @@ def make_weights(context: WeightsContext, out: Path) -> None:
         "training_hours": round(hours, 2),
         "training_speakers": len({clip.speaker for clip in spoken if VOICE_MARK not in clip.speaker}),
         "motion": "synthesised from phone times and by a curve regressor trained on video-tracked motion; "
-        "a video-tracked man, a motion-captured woman",
+        "video-tracked people, a motion-captured woman",
         "curve_regressor": _digest(work / CURVE_REGRESSOR_NAME / TENSOR_FILE)
         if (work / CURVE_REGRESSOR_NAME).is_dir()
         else None,
