@@ -159,7 +159,7 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (root / "speech" / "manifest.jsonl").write_text("\n".join(map(json.dumps, rows)))
     times = [[0.0, 0.2, "sil"], [0.2, 0.4, "m"], [0.4, 0.8, "aa"], [0.8, 1.0, "sil"]]
     monkeypatch.setattr(build, "_align_one", lambda job: {"sound": job[1], "phones": times if job[2] == "ma" else None})
-    context = BuildContext(root, out, replace(CORPUS, held_vowel_clips=0), workers=1)
+    context = BuildContext(root, out, replace(CORPUS, held_vowel_clips=0, silent_clips=6), workers=1)
     counts = build.build_corpus(context, load_head())
     assert counts["synthesised train"] == 2 * 3 and counts["not aligned"] == 1
     clips, names = read_clips(out)
@@ -189,7 +189,9 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         build.save_curves(
             out / "curves", clip.name, np.tile(np.eye(len(build.synthesised_shapes()))[0], (clip.frames, 1))
         )
-    again = replace(context, config=replace(CORPUS, augmented_share=1.0, silent_clips=3, held_vowel_clips=0), curves=out / "curves")
+    again = replace(
+        context, config=replace(CORPUS, augmented_share=1.0, silent_clips=3, held_vowel_clips=0), curves=out / "curves"
+    )
     with pytest.raises(CorpusError, match=f"no curves of the clip {spoken[0].name}; delete the folder"):
         build.build_corpus(again, load_head())
     wide = np.tile(np.eye(len(build.synthesised_shapes()))[0], (spoken[0].frames, 1))

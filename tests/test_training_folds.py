@@ -36,7 +36,9 @@ def recipe() -> Recipe:
         CaptureSource("takes", "curves"),
         CaptureSource("out", "landmarks", train=False),
     )
-    corpus = dataclasses.replace(shipped.corpus, sources=sources, silent_clips=2, augmented_voices=1)
+    corpus = dataclasses.replace(
+        shipped.corpus, sources=sources, silent_clips=2, augmented_voices=1, held_vowel_clips=3
+    )
     return dataclasses.replace(shipped, corpus=corpus, folds=FoldSettings(PEOPLE, epochs=2))
 
 
