@@ -325,7 +325,7 @@ def test_arrays_are_read_as_numpy_reads_them(tmp_path) -> None:
 
 def test_the_bundled_clips_are_those_of_their_readme_and_fit_every_head(head) -> None:
     clips = bundled.bundled_clips()
-    assert len(clips) == 7 and {clip.kind for clip in clips} == {"tracked", "captured"}
+    assert len(clips) == 9 and {clip.kind for clip in clips} == {"tracked", "captured"}
     readme = (bundled.FOLDER / "README.md").read_text(encoding="utf-8")
     stated = dict(line.split("  ")[::-1] for line in readme.split("```")[1].strip().splitlines())
     for path in bundled.FOLDER.iterdir():
