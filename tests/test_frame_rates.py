@@ -30,12 +30,12 @@ def lip_millimetres(head: HeadMesh, one: FaceCurves, other: FaceCurves) -> float
 
 
 @pytest.mark.parametrize("clip", CLIPS, ids=lambda path: path.stem)
-def test_recorded_speech_returns_from_sixty_frames_within_a_fifth_of_a_millimetre(head: HeadMesh, clip: Path) -> None:
+def test_recorded_speech_returns_from_sixty_frames_within_a_third_of_a_millimetre(head: HeadMesh, clip: Path) -> None:
     recorded = read_curves(clip).curves.reordered(head.blendshape_names)
     for slow, fast in ((24, 60), (30, 60), (24, 48), (25, 50)):
         start = at_frame_rate(recorded, slow)
         back = at_frame_rate(at_frame_rate(start, fast), slow)
-        assert lip_millimetres(head, start, back) < 0.2, (slow, fast)
+        assert lip_millimetres(head, start, back) < 0.3, (slow, fast)
     start = at_frame_rate(recorded, 25)  # of near rates the slower one cannot hold all, but nothing may grow
     assert lip_millimetres(head, start, at_frame_rate(at_frame_rate(start, 24), 25)) < 1.3
 
