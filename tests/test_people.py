@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from test_evaluation import EYES, Puppet, middles, wave
 
+from memorytalker.articulation.coarticulation import TimedPhones
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation.evaluate import EvaluationError
 from memorytalker.pipeline import OWN_VOICE
-from memorytalker.scorecard import held_out_videos, left_out, people
+from memorytalker.scorecard import held_out_videos, left_out, people, words
 from memorytalker.scorecard.card import PeopleGoals, PersonGoals, Scorecard, read_scorecard
 from memorytalker.scorecard.goals import Goal, markdown
-from memorytalker.scorecard.held_out_videos import TrackedVideo
+from memorytalker.scorecard.held_out_videos import Compared, TrackedVideo
 from memorytalker.scorecard.people import MouthAgreement, Person
 from memorytalker.sound.decode import Waveform, write_wav
 
@@ -178,3 +179,36 @@ def test_everybody_is_judged_by_their_own_weights(folders: Path, sound: Path, mo
 def test_the_shipped_scorecard_names_its_people() -> None:
     named = [goals.folder for goals in read_scorecard().people.videos]
     assert named == ["grid_s4", "grid_s26", "grid_s2", "grid_s23", "grid_s30"]
+
+
+def said(labels: str, film: list[float], predicted: list[float]) -> Compared:
+    """A clip of 0.2 s phones whose mouth is that of the phone throughout, at 25 fps; its opening is twice its width."""
+    phones = TimedPhones.of([(0.2 * n, 0.2 * (n + 1), label) for n, label in enumerate(labels.split())])
+    filmed, shown = np.repeat(film, 5), np.repeat(predicted, 5)
+    clip = TrackedVideo(Path("a.wav"), 25.0, 2 * filmed, filmed, filmed, phones)
+    return Compared(clip, 2 * shown, shown, shown, shown)
+
+
+def test_words_are_compared_with_the_film_by_their_vowels() -> None:
+    """uw of "two" 0.3 narrower than iy of "three" in the film and half as much in the prediction; "six", no "at"."""
+    clip = said("sil t uw th r iy s ih k s", [9, 9, 0.1, 9, 9, 0.4, 9, 0.2, 9, 9], [5, 5, 0.2, 5, 5, 0.35, 5, 1, 5, 5])
+    found = words.word_contrast([clip, dataclasses.replace(clip, video=dataclasses.replace(clip.video, phones=None))])
+    assert found.width == pytest.approx((-0.15, -0.3)) and found.gap is None
+    both = words.word_contrast([clip, said("ae t", [0.5, 9], [0.6, 9])])
+    assert both.gap == pytest.approx((2 * (0.6 - 1), 2 * (0.5 - 0.2)))
+    assert words.share_of_film([found.width, None, (-0.05, -0.1)]) == pytest.approx(0.5)
+    assert np.isnan(words.share_of_film([None])) and np.isnan(words.share_of_film([]))
+
+
+def test_words_are_in_the_table_with_their_goal() -> None:
+    one = dataclasses.replace(made("a", 0.04), words=words.WordContrast((-0.02, -0.04), None))
+    other = dataclasses.replace(made("b", 0.04), words=words.WordContrast((-0.03, 0.0), None))
+    figures = {
+        figure.name: figure for figure in people.people_figures([one, other], PeopleGoals(word_width=Goal(0.8, 1.2)))
+    }
+    width = figures["people: lip width of two blue soon against three green please, as a share of that in video"]
+    assert width.value == pytest.approx(1.25) and width.reached is False, "the mean over people, not that of ratios"
+    assert width.count == "2 people; in video -0.0200 eye distances"
+    assert (
+        figures["people: lip opening of at again against six please, as a share of that in video"].count == "0 people"
+    )

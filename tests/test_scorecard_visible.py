@@ -25,6 +25,7 @@ from memorytalker.scorecard.visible import (
     visible_mouth_of_curves,
 )
 from memorytalker.scorecard.visible_phones import visible_figures
+from memorytalker.scorecard.words import vowel_words
 
 CARD, FPS, EYES = read_scorecard(), 30.0, 0.09
 TIMES = [(0.0, 0.5, "sil"), (0.5, 0.7, "uw"), (0.7, 0.8, "f"), (0.8, 1.0, "iy"), (1.0, 1.1, "th"), (1.1, 1.3, "aa"),
@@ -146,11 +147,11 @@ def filmed(film: ModuleType, person: str, labels: str, widths: list[float]):
     return film.FilmedClip(person, phones, width, 2 * width, 25.0)
 
 
-def test_words_are_found_by_their_phones(film: ModuleType) -> None:
+def test_words_are_found_by_their_phones() -> None:
     said = "sil b l uw ae t th r iy s uw n t uw ah g eh n".split()
     phones = TimedPhones.of([(n, n + 1, label) for n, label in enumerate(said)])
-    assert [word for word in film.vowel_words(phones) if word] == ["blue", "at", "three", "soon", "two", "again"]
-    assert film.vowel_words(phones)[3] == "blue"
+    assert [word for word in vowel_words(phones) if word] == ["blue", "at", "three", "soon", "two", "again"]
+    assert vowel_words(phones)[3] == "blue"
 
 
 def test_a_person_is_measured_against_their_own_mean_over_speech(film: ModuleType) -> None:

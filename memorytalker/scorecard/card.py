@@ -50,8 +50,9 @@ class PeopleGoals:
     """People in video whom the weights that judge them never saw, and the goals of their figures.
 
     gap, width: correlations; gap_amplitude, width_amplitude: ratios to the video; gap_error: eye distances; all are
-    averages over persons. own_voice, own_voice_worst: change of the gap's error from the neutral style to that of the
-    own voice in percent, on average and of the worst person.
+    averages over persons. word_width, word_gap: contrasts between words as a share of those in video. own_voice,
+    own_voice_worst: change of the gap's error from the neutral style to that of the own voice in percent, on average
+    and of the worst person.
     """
 
     videos: tuple[PersonGoals, ...] = ()
@@ -60,6 +61,8 @@ class PeopleGoals:
     gap_amplitude: Goal | None = None
     width_amplitude: Goal | None = None
     gap_error: Goal | None = None
+    word_width: Goal | None = None
+    word_gap: Goal | None = None
     own_voice: Goal | None = None
     own_voice_worst: Goal | None = None
 

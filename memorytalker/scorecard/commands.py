@@ -70,7 +70,8 @@ def measure(
     card, weights = read_scorecard(chosen.scorecard), find_weights(chosen.weights)
     talker = Talker.from_pretrained(weights, device)
     folds = chosen.left_out or weights.parent / FOLDS_NAME
-    left_out = left_out_people(chosen.folder, card, config.sources, folds, chosen.limit)
+    store = chosen.work / "evaluation"
+    left_out = left_out_people(chosen.folder, card, config.sources, folds, chosen.limit, store)
     people = list(measure_people(talker, weights, left_out, device, progress=progress))  # a minute; the rest takes many
     figures = evaluate_open(talker, chosen.folder, chosen.work, card, config, chosen.limit, progress)
     figures += people_figures(people, card.people)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from memorytalker.articulation.coarticulation import TimedPhones
 from memorytalker.corpus.capture import video_openings
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation import metrics
@@ -27,13 +29,17 @@ LOUDNESS_SMOOTHING = 0.05
 
 @dataclass(frozen=True)
 class TrackedVideo:
-    """A tracked clip: its sound, and the mouth as curves (T,) in eye distances at the video's frame rate."""
+    """A tracked clip: its sound, and the mouth as curves (T,) in eye distances at the video's frame rate.
+
+    phones: what is said; None where it is not known.
+    """
 
     sound: Path
     fps: float
     gap: np.ndarray
     width: np.ndarray
     jaw: np.ndarray
+    phones: TimedPhones | None = None
 
 
 @dataclass(frozen=True)
@@ -52,13 +58,16 @@ class Compared:
         return metrics.correlation(self.gap, self.video.gap)
 
 
-def tracked_videos(root: Path, source: CaptureSource, limit: int = 0) -> list[TrackedVideo]:
+def tracked_videos(
+    root: Path, source: CaptureSource, limit: int = 0, phones: Mapping[str, TimedPhones] = MappingProxyType({})
+) -> list[TrackedVideo]:
     """Read the held-out clips of a source below `root`/capture.
 
     Args:
         root: the source folder.
         source: the recipe's source of landmarks.
         limit: about this many clips, evenly chosen; 0 for all.
+        phones: of clips by name, where they are known.
 
     Returns:
         The clips.
@@ -68,7 +77,8 @@ def tracked_videos(root: Path, source: CaptureSource, limit: int = 0) -> list[Tr
     """
     tracked, folder = video_openings(root / "capture", (source.folder,)), root / "capture" / source.folder
     held = [name for number, name in enumerate(tracked) if source.holds_out(name, number, len(tracked))]
-    return subsample([TrackedVideo(folder / f"{name}.opus", *tracked[name]) for name in held], limit)
+    videos = [TrackedVideo(folder / f"{name}.opus", *tracked[name], phones.get(name)) for name in held]
+    return subsample(videos, limit)
 
 
 def compare_videos(

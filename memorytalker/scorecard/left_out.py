@@ -16,6 +16,7 @@ from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.held_out_videos import TrackedVideo, tracked_videos
 from memorytalker.scorecard.people import Person, compare_person
 from memorytalker.scorecard.style_fit import StyleFit, StyleFitError, fitted_halves
+from memorytalker.scorecard.words import filmed_phones
 from memorytalker.weights import CONFIG_FILE
 
 BY_FOLD, BY_HELD_OUT = "leave-one-person-out", "never trained on"
@@ -37,7 +38,7 @@ class LeftOutPerson:
 
 
 def left_out_people(
-    root: Path, card: Scorecard, known: Sequence[CaptureSource], folds: Path, limit: int = 0
+    root: Path, card: Scorecard, known: Sequence[CaptureSource], folds: Path, limit: int = 0, store: Path | None = None
 ) -> list[LeftOutPerson]:
     """List the scorecard's people for whom there are weights that never saw them; the others are left out.
 
@@ -50,6 +51,7 @@ def left_out_people(
         known: the recipe's sources.
         folds: folder with one folder for each fold.
         limit: about this many clips each, evenly chosen; 0 for all.
+        store: folder where the phone times of what they say are kept; None: they are not needed.
 
     Returns:
         The people in the scorecard's order.
@@ -58,14 +60,14 @@ def left_out_people(
         CaptureError: if a person's folder is missing or damaged.
     """
     trained = {source.folder for source in known if source.train}
+    own = {goals.folder: folds / goals.folder for goals in card.people.videos}
+    own = {name: fold for name, fold in own.items() if (fold / CONFIG_FILE).is_file() or name not in trained}
+    phones = {} if store is None else filmed_phones(root, store, list(own))
     people = []
-    for goals in card.people.videos:
-        fold = folds / goals.folder
-        has_fold = (fold / CONFIG_FILE).is_file()
-        if has_fold or goals.folder not in trained:
-            source = CaptureSource(goals.folder, "landmarks", train=False)
-            videos = tuple(tracked_videos(root, source, limit))
-            people.append(LeftOutPerson(source, videos, fold if has_fold else None))
+    for name, fold in own.items():
+        source = CaptureSource(name, "landmarks", train=False)
+        videos = tuple(tracked_videos(root, source, limit, phones))
+        people.append(LeftOutPerson(source, videos, fold if (fold / CONFIG_FILE).is_file() else None))
     return [person for person in people if person.videos]
 
 

@@ -18,6 +18,7 @@ from memorytalker.progress import Progress
 from memorytalker.scorecard.card import PeopleGoals, PersonGoals
 from memorytalker.scorecard.goals import Figure, Goal
 from memorytalker.scorecard.held_out_videos import Compared, TrackedVideo, compare_video
+from memorytalker.scorecard.words import NARROW, OPEN, ROUNDED, SPREAD, WordContrast, share_of_film, word_contrast
 from memorytalker.sound.decode import load_waveform
 
 
@@ -70,6 +71,7 @@ class Person:
         neutral: in the neutral style.
         fitted: in fitted style weights; None for too few clips.
         judged_by: which weights, in a few words.
+        words: how the vowels of some words differ, in the style of the own voice.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Person:
     neutral: MouthAgreement
     fitted: FittedStyle | None = None
     judged_by: str = ""
+    words: WordContrast = WordContrast(None, None)
 
     @property
     def change(self) -> float:
@@ -118,7 +121,7 @@ def compare_person(
         if progress:
             progress(done, len(videos), name)
     frames = sum(len(video.gap) for video in videos)
-    return Person(name, len(videos), frames, agreement(own), agreement(neutral), judged_by=judged_by)
+    return Person(name, len(videos), frames, agreement(own), agreement(neutral), None, judged_by, word_contrast(own))
 
 
 def agreement(compared: Sequence[Compared]) -> MouthAgreement:
@@ -174,6 +177,14 @@ def people_figures(people: Sequence[Person], goals: PeopleGoals) -> list[Figure]
     )
     figures = [Figure(f"people: {words}", getattr(own, name), count, goal) for name, words, goal in rows]
     figures += [Figure(f"people, neutral style: {words}", getattr(neutral, name), count) for name, words, _ in rows]
+    figures += [
+        Figure(f"people: lip {what} of {' '.join(first)} against {' '.join(second)}, as a share of that in video",
+               share_of_film(pairs), _said(pairs), goal)
+        for what, first, second, pairs, goal in (
+            ("width", ROUNDED, SPREAD, [person.words.width for person in people], goals.word_width),
+            ("opening", OPEN, NARROW, [person.words.gap for person in people], goals.word_gap),
+        )
+    ]  # fmt: skip
     change, worst = own_against_neutral(people), max(people, key=lambda person: person.change)
     figures += [
         Figure("people: error of lip opening, own voice against neutral in %", change.value,
@@ -185,6 +196,13 @@ def people_figures(people: Sequence[Person], goals: PeopleGoals) -> list[Figure]
     for person in people:
         figures += _person_figures(person, by_name.get(person.name, PersonGoals(person.name)))
     return figures
+
+
+def _said(pairs: Sequence[tuple[float, float] | None]) -> str:
+    """For how many people a contrast is known, and the filmed one."""
+    known = [pair for pair in pairs if pair is not None]
+    filmed = f"; in video {np.mean([pair[1] for pair in known]):+.4f} eye distances" if known else ""
+    return f"{len(known)} people{filmed}"
 
 
 def _person_figures(person: Person, goals: PersonGoals) -> list[Figure]:

@@ -21,16 +21,10 @@ from memorytalker.corpus.landmarks import read_landmark_clips
 from memorytalker.phones import ENGLISH
 from memorytalker.scorecard.synthesised_reference import subsample
 from memorytalker.scorecard.visible import phone_means
+from memorytalker.scorecard.words import ROUNDED, SPREAD, vowel_words
 
 #: Folders of people tracked in video.
 PEOPLE = ("grid_s1", "grid_s4", "grid_s26", "grid_s2", "grid_s23", "grid_s30")
-#: Words of the corpus: their phones, and the number of the vowel that is measured.
-WORDS = {
-    "two": ("t uw", 1), "blue": ("b l uw", 2), "soon": ("s uw n", 1),
-    "three": ("th r iy", 2), "green": ("g r iy n", 2), "please": ("p l iy z", 2),
-    "at": ("ae t", 0), "again": ("ah g eh n", 2), "six": ("s ih k s", 1),
-}  # fmt: skip
-ROUNDED, SPREAD = ("two", "blue", "soon"), ("three", "green", "please")
 
 
 @dataclass(frozen=True)
@@ -84,18 +78,6 @@ def by_phone(clips: Sequence[FilmedClip]) -> dict[str, dict[str, dict[str, tuple
 def by_word(clips: Sequence[FilmedClip]) -> dict[str, dict[str, dict[str, tuple[float, int]]]]:
     """The same for the vowels of `WORDS`."""
     return _grouped(clips, lambda clip: vowel_words(clip.phones))
-
-
-def vowel_words(phones: TimedPhones) -> list[str]:
-    """(N,) the word of `WORDS` whose measured vowel each phone is; "" for none."""
-    spoken = [ENGLISH.phones[index] for index in phones.index]
-    words = [""] * len(spoken)
-    for word, (sequence, vowel) in WORDS.items():
-        wanted = sequence.split()
-        for first in range(len(spoken) - len(wanted) + 1):
-            if spoken[first : first + len(wanted)] == wanted:
-                words[first + vowel] = word
-    return words
 
 
 def _grouped(clips: Sequence[FilmedClip], name_of) -> dict[str, dict[str, dict[str, tuple[float, int]]]]:  # noqa: ANN001
