@@ -87,7 +87,7 @@ def test_source_folder_gives_the_open_figures(tmp_path: Path, tiny_weights: Path
         calls.append((root, work, card, config, limit))
         return [Figure("lips closed on p b m", 0.9, "3 phones", Goal(least=0.85))]
 
-    def left_out_people(root, card, known, folds, limit) -> list[str]:
+    def left_out_people(root, card, known, folds, limit, store) -> list[str]:
         asked.append((root, folds, limit))
         return [goals.folder for goals in card.people.videos]
 
