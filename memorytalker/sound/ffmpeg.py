@@ -24,7 +24,8 @@ from memorytalker.sound.mixing import BLOCK_SECONDS, ChannelLevels
 
 T = TypeVar("T")
 SAMPLE_RATE = 16000  # Hz
-DECODE_TIMEOUT_SECONDS = 600.0
+#: Decoding may take `SHORTEST_TIMEOUT_SECONDS` and as long as the accepted sound lasts, but never more than the first.
+DECODE_TIMEOUT_SECONDS, SHORTEST_TIMEOUT_SECONDS = 600.0, 30.0
 #: Bytes of the log that are kept; the facts are at its beginning.
 LONGEST_LOG = 1 << 20
 #: Largest allocation of ffmpeg in bytes; a broken header asks for gigabytes.
@@ -88,7 +89,7 @@ class Decoder:
     def __init__(self, source: IO[bytes] | bytes, longest_seconds: float, given: tuple[str, ...] = ()) -> None:
         self._source, self._longest = source, longest_seconds
         self._given = given or ("-format_whitelist", ",".join(CONTAINERS))
-        self._deadline = time.monotonic() + DECODE_TIMEOUT_SECONDS
+        self._deadline = time.monotonic() + min(DECODE_TIMEOUT_SECONDS, SHORTEST_TIMEOUT_SECONDS + longest_seconds)
 
     def track(self, number: int = 0, channel: int | None = None) -> Decoded:
         """Decode a sound track.
