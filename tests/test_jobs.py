@@ -354,11 +354,13 @@ def test_work_that_reports_nothing_is_interrupted_when_it_was_closed(worker, mon
     job = Job(worker, stuck)
     assert until(lambda: steps)
     job.close()
-    with Job(worker, lambda progress: threading.get_ident()) as following:
-        assert following.wait(10), "the next job runs"
-        assert following.result == job._thread, "in the same thread"
-    assert until(lambda: not job.folder.exists())
-    go.set()
+    try:
+        with Job(worker, lambda progress: threading.get_ident()) as following:
+            assert following.wait(10), "the next job runs"
+            assert following.result == job._thread, "in the same thread"
+        assert until(lambda: not job.folder.exists())
+    finally:
+        go.set()
 
 
 def test_work_that_ends_as_it_is_interrupted_has_ended(worker):
@@ -395,4 +397,5 @@ def test_work_that_ends_in_time_is_not_interrupted(worker, monkeypatch):
     go.set()
     assert job.wait(10)
     with Job(worker, lambda progress: time.sleep(0.1) or "whole") as following:
+        job._interrupt()  # by a timer that was late
         assert following.wait(10) and following.result == "whole"
