@@ -397,5 +397,6 @@ def test_work_that_ends_in_time_is_not_interrupted(worker, monkeypatch):
     go.set()
     assert job.wait(10)
     with Job(worker, lambda progress: time.sleep(0.1) or "whole") as following:
+        assert until(lambda: following.begun)
         job._interrupt()  # by a timer that was late
         assert following.wait(10) and following.result == "whole"
