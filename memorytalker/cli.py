@@ -22,8 +22,10 @@ from memorytalker.evaluation import commands as evaluation
 from memorytalker.experiments import commands as experiments
 from memorytalker.exports import commands as exports
 from memorytalker.extras import missing_extra
+from memorytalker.files import write_whole
 from memorytalker.flags import add_flags, from_flags
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
+from memorytalker.outputs import check_output
 from memorytalker.page import commands as page
 from memorytalker.progress import progress_bar
 from memorytalker.scorecard import commands as scorecard
@@ -176,7 +178,9 @@ def run_animate(chosen: argparse.Namespace) -> None:
 
     options, render = from_flags(AnimateOptions, chosen), render_options(chosen)
     curves = from_flags(CurveOptions, chosen)
-    outputs = exports.outputs_of(chosen, Path(f"{chosen.sound.stem}.mp4"), (chosen.sound, Path(chosen.style)))
+    outputs = exports.outputs_of(
+        chosen, Path(f"{chosen.sound.stem}.mp4"), (chosen.sound, chosen.style, chosen.weights, chosen.data)
+    )
     waveform = load_waveform(chosen.sound)
     styles = {SELF: OWN_VOICE, NEUTRAL: None}
     style = styles[chosen.style] if chosen.style in styles else load_waveform(Path(chosen.style))
@@ -262,13 +266,13 @@ def run_bench(chosen: argparse.Namespace) -> None:
     """Print where the time goes from a sound to a video."""
     from memorytalker.benchmark import measure
 
-    if chosen.json is not None and not chosen.json.parent.is_dir():
-        raise CommandError(f"There is no folder {chosen.json.parent}; make it first.")
+    if chosen.json is not None:
+        check_output(chosen.json, (chosen.sound, chosen.weights))
     device = None if chosen.device == "auto" else chosen.device
     timings = measure(chosen.seconds, chosen.sound, chosen.weights, device, render_options(chosen))
     print(timings.table())
     if chosen.json is not None:
-        chosen.json.write_text(timings.json(), encoding="utf-8")
+        write_whole(chosen.json, lambda part: part.write_text(timings.json(), encoding="utf-8"))
 
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:
