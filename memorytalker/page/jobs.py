@@ -6,12 +6,9 @@ import contextvars
 import functools
 import inspect
 import os
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 try:
@@ -26,6 +23,7 @@ from memorytalker.page.limits import KEEP_SECONDS
 from memorytalker.page.session_files import SessionFiles
 from memorytalker.page.worker import Worker, in_worker, raise_in, without_frames
 from memorytalker.progress import Progress
+from memorytalker.scratch import Scratch
 
 T = TypeVar("T")
 #: Seconds that closed work may go on without a report before it is interrupted wherever it is.
@@ -93,7 +91,8 @@ class Job(Generic[T]):
                 if it has a parameter `folder`, also with the job's folder.
             small: as in `Worker.submit`.
         """
-        self.folder = Path(tempfile.mkdtemp(prefix="memorytalker-"))
+        self._scratch = Scratch()
+        self.folder = self._scratch.path
         self.progress: tuple[int, int, str] = (0, 0, "")
         self._worker = worker
         self._stage_began = time.monotonic()
@@ -157,7 +156,7 @@ class Job(Generic[T]):
                     self._interrupter.start()
                 return
             self._ended.set()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._scratch.close()
 
     def __enter__(self) -> Job[T]:
         return self
@@ -191,7 +190,7 @@ class Job(Generic[T]):
             self._ended.set()
         value = failure = None
         if self._closed:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._scratch.close()
 
     def _leave(self) -> None:
         """From here on the work is not interrupted any more."""

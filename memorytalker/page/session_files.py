@@ -6,7 +6,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pathlib import Path
 import gradio as gr
 
 from memorytalker.page import gradio_private
+from memorytalker.scratch import Scratch
 
 #: Results kept per session; the oldest is removed for a new one.
 RESULTS_KEPT = 6
@@ -41,8 +41,8 @@ class SessionFiles:
 
     def __init__(self, keep_seconds: float) -> None:
         self.keep_seconds = keep_seconds
-        self._temporary = tempfile.TemporaryDirectory(prefix="sessions-", ignore_cleanup_errors=True)
-        self.root = Path(self._temporary.name).resolve()
+        self._scratch = Scratch("memorytalker.sessions-")
+        self.root = self._scratch.path
         self._names: dict[str, str] = {}  # session -> folder
         self._lock = threading.Lock()
         self._sweeper: threading.Thread | None = None
@@ -54,7 +54,7 @@ class SessionFiles:
         """Move a finished file into the folder of the request's session; return its new path."""
         session = getattr(request, "session_hash", None) or secrets.token_hex(16)
         with self._lock:
-            folder = self.root / self._names.setdefault(session, secrets.token_hex(16))
+            folder = self._scratch.remade() / self._names.setdefault(session, secrets.token_hex(16))
             folder.mkdir(exist_ok=True)
             results = sorted(folder.iterdir(), key=lambda result: result.stat().st_mtime_ns)
             for result in results[: max(0, len(results) - RESULTS_KEPT + 1)]:
@@ -66,6 +66,10 @@ class SessionFiles:
                 self._sweeper = threading.Thread(target=self._sweep_while_needed, name="session-files", daemon=True)
                 self._sweeper.start()
         return str(kept)
+
+    def close(self) -> None:
+        """Remove the files of all sessions."""
+        self._scratch.close()
 
     def leave(self, request: gr.Request, demo: gr.Blocks | None = None) -> None:
         """Remove the files of a session that has ended, and the component values that `demo` keeps of it."""
@@ -83,13 +87,15 @@ class SessionFiles:
         """Remove results older than `keep_seconds`; return whether any are left."""
         oldest = time.time() - self.keep_seconds
         with self._lock:
-            for result in self.root.glob("*/*"):
-                if result.stat().st_mtime < oldest:
-                    shutil.rmtree(result, ignore_errors=True)
-            for folder in self.root.iterdir():
-                with contextlib.suppress(OSError):  # not empty
-                    os.rmdir(folder)
-            left = {folder.name for folder in self.root.iterdir()}
+            left: set[str] = set()
+            with contextlib.suppress(OSError):  # somebody else has removed the folder, or something in it
+                for result in self.root.glob("*/*"):
+                    if result.stat().st_mtime < oldest:
+                        shutil.rmtree(result, ignore_errors=True)
+                for folder in self.root.iterdir():
+                    with contextlib.suppress(OSError):  # not empty
+                        os.rmdir(folder)
+                left = {folder.name for folder in self.root.iterdir()}
             self._names = {session: name for session, name in self._names.items() if name in left}
             if not left:
                 self._sweeper = None
@@ -97,5 +103,5 @@ class SessionFiles:
 
     def _sweep_while_needed(self) -> None:
         """Sweep until nothing is left, then end: an idle page has no sweeping thread."""
-        while self.root.exists() and self.sweep():
+        while self.sweep():
             time.sleep(max(0.5, min(30.0, self.keep_seconds / 6)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import tempfile
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from memorytalker.errors import ExecutionError
 from memorytalker.files import write_whole
 from memorytalker.progress import Progress
 from memorytalker.rendering.alpha import extend_colors
+from memorytalker.scratch import Scratch
 
 #: The stage that `progress` is called with.
 STAGE = "render"
@@ -78,8 +78,8 @@ def write_video(
     path = Path(path)
     _check(path, fps, total)
     try:
-        with tempfile.TemporaryDirectory(prefix="memorytalker-") as folder:
-            write_whole(path, lambda part: _encode(part, frames, fps, sound, total, progress, Path(folder)))
+        with Scratch() as folder:
+            write_whole(path, lambda part: _encode(part, frames, fps, sound, total, progress, folder))
     except OSError as error:
         raise VideoError(f"{path} cannot be written ({error.strerror or error}); choose another folder.") from None
     finally:
