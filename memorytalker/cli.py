@@ -1,6 +1,7 @@
 """The command line: one command with sub-commands, `python -m memorytalker <command> --help`.
 
-Exit codes: 0 success, 2 input that cannot be used (one sentence on standard error), 1 an internal error.
+Exit codes: 0 success, 2 input that cannot be used (one sentence on standard error), 1 an internal error, 130 and 143
+stopped by Ctrl-C and by SIGTERM.
 """
 
 from __future__ import annotations
@@ -29,10 +30,11 @@ from memorytalker.outputs import check_output
 from memorytalker.page import commands as page
 from memorytalker.progress import progress_bar
 from memorytalker.scorecard import commands as scorecard
+from memorytalker.termination import Terminated, raised_on_sigterm
 from memorytalker.training import checkpoint
 from memorytalker.training import commands as training
 
-DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
+DONE, OUR_FAULT, BAD_INPUT, STOPPED, TERMINATED = 0, 1, 2, 130, 143
 DEVICES = ("auto", "cpu", "cuda", "mps")
 SELF, NEUTRAL = "self", "neutral"
 
@@ -64,7 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         own.set_defaults(run=command.run, extra=command.extra)
     chosen = parser.parse_args(arguments)
     try:
-        return chosen.run(chosen) or DONE
+        with raised_on_sigterm():
+            return chosen.run(chosen) or DONE
+    except Terminated:
+        return TERMINATED
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return STOPPED

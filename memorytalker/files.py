@@ -18,8 +18,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from memorytalker.scratch import is_abandoned, lock_of
+
 #: How the names of files begin that are being written.
 PART = ".part-"
+#: A file that was changed within so many seconds may still be written, by a process whose lock cannot be seen.
+YOUNG = 60.0
 #: Bytes of a JSON file at the most, and how deep lists and objects may lie in each other.
 LARGEST_JSON, DEEPEST_JSON = 64_000_000, 50
 #: Bytes of a file of JSON lines at the most, and numbers in it beyond this are none of ours.
@@ -182,16 +186,27 @@ def remove_unfinished(folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left of writing `path`. What another process still writes is left alone."""
+    with contextlib.suppress(OSError):
+        for part in list(path.parent.glob(f"{PART}*")):
+            if part.name.split("-", 3)[3:] == [path.name] and is_abandoned(part, YOUNG):
+                part.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def _part(path: Path) -> Iterator[Path]:
     """A new empty file beside `path`, gone afterwards unless it was moved."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{PART}{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
     part.open("xb").close()
+    lock = lock_of(part)  # by which others see that this process lives
     try:
         yield part
     finally:
         part.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
 
 
 def _settle(folder: Path) -> None:

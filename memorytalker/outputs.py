@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from memorytalker.errors import InputError
+from memorytalker.files import remove_leftovers
 
 #: Bytes of a file's name at the most. Systems take 255, and a file has a longer name while it is written.
 LONGEST_NAME = 200
@@ -17,7 +18,9 @@ class OutputError(InputError):
 
 
 def check_output(path: Path, inputs: Iterable[Path | str | None] = ()) -> None:
-    """Refuse a file that cannot be written, or that is an input of the same command.
+    """Refuse a file that cannot be written, or that is an input of the same command; else tidy its place.
+
+    What killed processes left of writing it is removed.
 
     Args:
         path: the file. It need not exist; if it does, it will be replaced.
@@ -32,6 +35,7 @@ def check_output(path: Path, inputs: Iterable[Path | str | None] = ()) -> None:
         _check_place(path)
         if path.exists():
             _check_inputs(path, inputs)
+        remove_leftovers(path)
     except OutputError:
         raise
     except (OSError, ValueError):  # a name that is too long somewhere, a loop of links, a null byte

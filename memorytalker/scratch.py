@@ -21,8 +21,6 @@ except ImportError:  # not POSIX: then there are no locks, and nothing is swept
 
 #: How the names of all temporary folders begin, and of those of jobs.
 OURS, JOB = "memorytalker", "memorytalker-"
-#: Seconds for which a folder or file without a lock is left alone: it may just have been made.
-YOUNG = 60.0
 
 
 class Scratch:
@@ -36,8 +34,9 @@ class Scratch:
         """Make the folder, and the folder of temporary files if it is gone; its name begins with `prefix`."""
         parent = Path(tempfile.gettempdir())
         parent.mkdir(parents=True, exist_ok=True)
-        self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).resolve()
-        self._locks = [lock_of(self.path)]
+        made = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=parent)).resolve()
+        self._locks = [lock_of(made)]
+        self.path = made.rename(made.with_name(made.name.removeprefix(".")))  # a sweep never meets it without its lock
         self._finalizer = weakref.finalize(self, _remove, self.path, self._locks)
 
     def remade(self) -> Path:
@@ -72,14 +71,17 @@ def _swept(path: Path) -> bool:
     return not path.exists()
 
 
-def is_abandoned(path: Path) -> bool:
-    """Return whether `path` is an old file or folder of this user on which no process holds a lock."""
+def is_abandoned(path: Path, young: float = 0.0) -> bool:
+    """Return whether `path` is a file or folder of this user on which no process holds a lock.
+
+    One that was changed within the last `young` seconds is not: it may just have been made.
+    """
     try:
         about = path.lstat()
     except OSError:
         return False
     own = not hasattr(os, "getuid") or about.st_uid == os.getuid()
-    if not own or time.time() - about.st_mtime < YOUNG:
+    if not own or time.time() - about.st_mtime < young:
         return False
     held = lock_of(path)
     if held is None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from memorytalker import scratch
 from memorytalker.scratch import JOB, Scratch, is_abandoned, sweep
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(scratch, "YOUNG", 0.0)
     return tmp_path.resolve()
 
 
@@ -72,12 +70,11 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(temporary: Path) -
             process.stdout and process.stdout.close()
 
 
-def test_what_has_just_been_made_is_left_alone(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scratch, "YOUNG", 60.0)
-    young, old = temporary / f"{JOB}young", temporary / f"{JOB}old"
-    young.mkdir(), old.mkdir()
+def test_what_has_just_been_made_can_be_left_alone(temporary: Path) -> None:
+    young, old = temporary / "young", temporary / "old"
+    young.touch(), old.touch()
     os.utime(old, (0, 0))
-    assert not is_abandoned(young) and sweep() == [old] and young.is_dir()
+    assert not is_abandoned(young, 60) and is_abandoned(young) and is_abandoned(old, 60)
 
 
 def test_nothing_is_swept_where_there_is_no_folder(monkeypatch: pytest.MonkeyPatch, temporary: Path) -> None:

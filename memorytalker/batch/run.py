@@ -75,6 +75,9 @@ def run_batch(
             reports[entry["name"]] = _report(entry)
             if progress is not None:
                 progress(len(reports), len(clips), "batch")
+    except KeyboardInterrupt:
+        _remove_leftovers(waiting, settings)
+        raise
     except OSError as error:
         raise BatchError(
             f"{settings.out / MANIFEST} cannot be written ({error.strerror or error}); make room, and run the same "

@@ -9,6 +9,7 @@ from pathlib import Path
 from memorytalker.exports.registry import FORMATS, choose_format
 from memorytalker.exports.take import ExportError, ExportFormat, Provenance
 from memorytalker.face.head import HeadMesh
+from memorytalker.files import remove_leftovers
 from memorytalker.flags import from_flags
 from memorytalker.options import CurveOptions, RenderOptions
 from memorytalker.outputs import OutputError, check_distinct, check_output, is_file
@@ -59,6 +60,8 @@ def outputs_of(chosen: argparse.Namespace, default: Path, given: Sequence[Path |
     ]
     for path, each in outputs:
         check_output(path, inputs)
+        for place in each.places(path):
+            remove_leftovers(place)
         for one in filter(is_file, inputs):
             if any(_hits(place.resolve(), one.resolve(), each) for place in each.places(path)):
                 raise OutputError(f"Beside {path} the input {one} would be overwritten; choose another name with -o.")

@@ -8,6 +8,7 @@ import inspect
 import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -232,6 +233,7 @@ class JobRunner:
         self.session_files = SessionFiles(keep_seconds)
         # A graphics context belongs to one thread, and one thing at a time keeps memory in bounds.
         self._worker = Worker()
+        self._jobs: weakref.WeakSet[Job[Any]] = weakref.WeakSet()
         calls = ("animate", "style_of", "slot_face")
         self._network: Mapping[str, Callable[..., Any]] = {name: _on_gpu(getattr(talker, name)) for name in calls}
 
@@ -245,7 +247,20 @@ class JobRunner:
         Returns:
             The job; close it when it is no longer needed.
         """
-        return Job(self._worker, work, *arguments, small=small, **options)
+        job = Job(self._worker, work, *arguments, small=small, **options)
+        self._jobs.add(job)
+        return job
+
+    def stop(self) -> None:
+        """Stop all jobs, without waiting for them."""
+        for job in list(self._jobs):
+            job.close()
+
+    def close(self) -> None:
+        """Stop all jobs, wait for the one at work to notice, and remove the files of all sessions."""
+        self.stop()
+        self._worker.close()
+        self.session_files.close()
 
     @in_worker
     def animate(self, sound: Any, progress: Progress | None = None, **options: Any) -> Animation:

@@ -63,8 +63,8 @@ class Worker:
             self._next_small = ended + (ended - began)
 
     def close(self) -> None:
-        """End the thread when its queue is done."""
-        self._pool.shutdown()
+        """End the thread when the running call is done; those that wait are not begun."""
+        self._pool.shutdown(cancel_futures=True)
 
     def _do_small(self) -> bool:
         try:
