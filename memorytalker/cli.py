@@ -23,6 +23,7 @@ from memorytalker.evaluation import commands as evaluation
 from memorytalker.experiments import commands as experiments
 from memorytalker.exports import commands as exports
 from memorytalker.extras import missing_extra
+from memorytalker.faults import machine_fault
 from memorytalker.files import write_whole
 from memorytalker.flags import add_flags, from_flags
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
@@ -85,6 +86,10 @@ def _tell(error: Exception, extra: str | None = None) -> int:
     if sentence is not None:
         print(f"memorytalker: {sentence}", file=sys.stderr)
         return BAD_INPUT if isinstance(error, (InputError, ImportError)) else OUR_FAULT
+    fault = machine_fault(error)
+    if fault is not None:
+        print(f"memorytalker: {fault}", file=sys.stderr)
+        return OUR_FAULT
     words = " ".join(str(error).split())
     print(f"memorytalker: something broke inside ({type(error).__name__}: {words}).", file=sys.stderr)
     print("Run 'python -m memorytalker --debug ...' to see where, and please report it.", file=sys.stderr)
@@ -178,6 +183,8 @@ def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
 def run_animate(chosen: argparse.Namespace) -> None:
     """Animate a sound. Bad input is refused before the model is loaded."""
     from memorytalker import OWN_VOICE, Talker, load_waveform
+    from memorytalker.face.adjust import check_choices
+    from memorytalker.pipeline import choose_device
     from memorytalker.remarks import remarks_on
     from memorytalker.rendering import check_graphics
 
@@ -191,9 +198,12 @@ def run_animate(chosen: argparse.Namespace) -> None:
     style = styles[chosen.style] if chosen.style in styles else load_waveform(Path(chosen.style))
     drawn = any(each.video for _, each in outputs)
     head = chosen_head(chosen, drawn)
+    check_choices(head, options, curves)
+    device = None if chosen.device == "auto" else chosen.device
+    choose_device(device)
     if drawn:
         check_graphics()
-    talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device, head)
+    talker = Talker.from_pretrained(chosen.weights, device, head)
     with progress_bar() as progress:
         animation = talker.animate(waveform, style, options=options, progress=progress)
         for remark in (*remarks_on(animation, style), *exports.head_remarks(animation.head)):

@@ -12,11 +12,12 @@ import contextlib
 import json
 import os
 import secrets
+import stat
 import types
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from memorytalker.scratch import is_abandoned, lock_of
 
@@ -83,16 +84,32 @@ def read_json(path: Path) -> Any:
 
 
 def read_bounded(path: Path, largest: int) -> bytes:
-    """The bytes of a file. Raises OSError, and ValueError in a few words for more bytes than `largest`."""
-    with path.open("rb") as file:
+    """The bytes of a file. Raises OSError, and ValueError in a few words for more bytes than `largest`, or a device."""
+    with open_plain(path) as file:
         data = file.read(largest + 1)
     if len(data) > largest:
         raise ValueError(f"it is larger than {largest // 1_000_000} MB")
     return data
 
 
+def open_plain(path: Path) -> IO[bytes]:
+    """Open an ordinary file for reading. Raises OSError, and ValueError for a folder, a pipe or a device.
+
+    Opening a pipe would wait for its other end, and reading a device might never end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError("it is no ordinary file")
+    return open(descriptor, "rb")
+
+
 def check_unpacked(path: Path) -> None:
-    """Raise ValueError for a zip archive that is compressed, which none of torch's is: it might grow without bound."""
+    """Raise ValueError for a zip archive that is compressed, which none of torch's is: it might grow without bound.
+
+    Raises OSError, and ValueError for what is no ordinary file.
+    """
+    open_plain(path).close()
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:

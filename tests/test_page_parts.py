@@ -248,6 +248,32 @@ def test_a_visitor_keeps_the_newest_results(files, tmp_path):
     assert [path.exists() for path in paths] == [False] * 3 + [True] * session_files.RESULTS_KEPT
 
 
+def test_results_have_a_total_for_a_visitor_and_for_the_server(files, tmp_path, monkeypatch):
+    """A minute of vertices takes 200 MB, and each was kept for an hour, whoever asked."""
+    monkeypatch.setattr(session_files, "LARGEST_SESSION", 250)
+    monkeypatch.setattr(session_files, "LARGEST_TOTAL", 1000)
+    moment = time.time() - 1000
+
+    def aged(name: str | None, size: int) -> Path:
+        nonlocal moment
+        (tmp_path / "talk.npz").write_bytes(bytes(size))
+        path = Path(files.keep(tmp_path / "talk.npz", visitor(name) if name else None))
+        moment += 1
+        os.utime(path.parent, (moment, moment))
+        return path
+
+    first, second, third = (aged("ann", 100) for _ in range(3))
+    assert not first.exists() and second.exists() and third.exists()
+    others = [aged(None, 100) for _ in range(8)]  # programs without a session
+    assert second.exists() and third.exists() and all(path.exists() for path in others)
+    latest = aged("bob", 240)
+    assert latest.exists() and not second.exists() and not third.exists() and not others[0].exists()
+    assert sum(path.stat().st_size for path in files.root.glob("*/*/*")) == 940
+    monkeypatch.setattr(session_files.shutil, "disk_usage", lambda _: SimpleNamespace(free=60))
+    aged("eve", 100)
+    assert sum(path.stat().st_size for path in files.root.glob("*/*/*")) <= 500, "half of what the disk has for us"
+
+
 def test_results_are_swept_by_age_and_an_idle_page_has_no_sweeper(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     files = SessionFiles(keep_seconds=1)

@@ -60,7 +60,7 @@ def outputs_of(chosen: argparse.Namespace, default: Path, given: Sequence[Path |
     ]
     for path, each in outputs:
         check_output(path, inputs)
-        for place in each.places(path):
+        for place in each.places(path)[1:]:
             remove_leftovers(place)
         for one in filter(is_file, inputs):
             if any(_hits(place.resolve(), one.resolve(), each) for place in each.places(path)):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from memorytalker.page.examples import SPEECH_FOLDER
 from memorytalker.page.head_files import heads_route
 from memorytalker.page.limits import LARGEST_MEGABYTES
 from memorytalker.page.scripts import SCRIPTS_FOLDER, call_script, scripts_route
+from memorytalker.page.upload_limit import UploadLimit
 
 FONT = (
     "system-ui",
@@ -95,5 +97,6 @@ def launch_options() -> dict[str, Any]:
         "max_file_size": f"{LARGEST_MEGABYTES}mb",
         "show_error": False, "run_history": False, "enable_monitoring": False, "footer_links": ["api", "settings"],
         "ssr_mode": False, "allowed_paths": [str(SPEECH_FOLDER)],
-        "app_kwargs": {"routes": [scripts_route(), heads_route()]}, "state_session_capacity": SESSIONS_REMEMBERED,
+        "app_kwargs": {"routes": [scripts_route(), heads_route()], "middleware": [Middleware(UploadLimit)]},
+        "state_session_capacity": SESSIONS_REMEMBERED,
     }  # fmt: skip
