@@ -92,12 +92,12 @@ def check_ranges(config: typing.Any, **ranges: tuple[float, float]) -> None:
 
 def check_names(config: typing.Any, name: str, fewest: int = 0) -> None:
     """Raise ConfigError unless the names in the tuple `config.name` are distinct, printable, `fewest` to 10000."""
-    names = getattr(config, name)
+    names = tuple(map(str, getattr(config, name)))
     if not fewest <= len(names) <= MOST_NAMES or len(set(names)) < len(names):
         raise ConfigError(
             f"{type(config).__name__}.{name} has {len(names)} names; give {fewest} to {MOST_NAMES}, each only once."
         )
-    odd = next((one for one in names if not one.isprintable() or not 1 <= len(one) <= LONGEST_NAME), None)
+    odd = next((one for one in names if not (1 <= len(one) <= LONGEST_NAME and one.isprintable())), None)
     if odd is not None:
         raise ConfigError(
             f"{type(config).__name__}.{name} has the name {shown(odd)}; give names of 1 to {LONGEST_NAME} letters."
