@@ -84,7 +84,9 @@ def _tell(error: Exception, extra: str | None = None) -> int:
     """Say on standard error what went wrong, and return the exit code for it."""
     sentence = str(error) if isinstance(error, MemoryTalkerError) else missing_extra(error, extra)
     if sentence is not None:
-        print(f"memorytalker: {sentence}", file=sys.stderr)
+        # A file's name may hold what moves the cursor or begins a line.
+        shown = "".join(letter if letter.isprintable() else "_" for letter in sentence)
+        print(f"memorytalker: {shown}", file=sys.stderr)
         return BAD_INPUT if isinstance(error, (InputError, ImportError)) else OUR_FAULT
     fault = machine_fault(error)
     if fault is not None:

@@ -86,7 +86,8 @@ def read_json(path: Path) -> Any:
 def read_bounded(path: Path, largest: int) -> bytes:
     """The bytes of a file. Raises OSError, and ValueError in a few words for more bytes than `largest`, or a device."""
     with open_plain(path) as file:
-        data = file.read(largest + 1)
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(min(size, largest) + 1)  # reading takes the memory that it is asked for
     if len(data) > largest:
         raise ValueError(f"it is larger than {largest // 1_000_000} MB")
     return data

@@ -75,7 +75,7 @@ def _check_place(path: Path) -> None:
 
 def _check_inputs(path: Path, inputs: Iterable[Path | str | None]) -> None:
     place = path.resolve()
-    for given in map(Path, filter(None, inputs)):
+    for given in (Path(one) for one in inputs if one):
         if given.is_file() and path.samefile(given):
             raise OutputError(f"{path} is also the input and would be overwritten; choose another name.")
         if given.is_dir() and given.resolve() in place.parents:

@@ -235,7 +235,8 @@ class Talker:
         slots = self.config.slot_count
         if sound.shape != (slots,) or sound.dtype.kind not in "fiu" or not (np.abs(sound) <= LARGEST_WEIGHT).all():
             raise TalkerError(
-                f"Style weights are {slots} numbers of at most {LARGEST_WEIGHT:g}; a sound is given as (samples, rate)."
+                f"Style weights are {slots} finite numbers of at most {LARGEST_WEIGHT:g}; a sound is "
+                "given as (samples, rate)."
             )
         return sound.astype(np.float32)
 

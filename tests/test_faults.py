@@ -156,7 +156,7 @@ def test_choices_are_refused_before_the_model_is_loaded(voice_file: Path, tmp_pa
     "weights", [np.full(40, np.nan), np.full(40, 1e30), np.full(40, np.inf), np.array(["a"] * 40), np.ones(40, complex)]
 )
 def test_styles_that_are_none_are_refused(tiny_talker: Talker, weights: np.ndarray) -> None:
-    with pytest.raises(TalkerError, match="^Style weights are 40 numbers of at most 100"):
+    with pytest.raises(TalkerError, match="^Style weights are 40 finite numbers of at most 100"):
         tiny_talker.style_of(weights)
     assert tiny_talker.style_of(np.ones(40, int)).dtype == np.float32
 

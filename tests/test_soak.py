@@ -80,7 +80,7 @@ def test_a_soak_goes_on_where_it_was_broken_off_and_keeps_what_went_wrong(tmp_pa
     assert [row["number"] for row in first + rest] == list(range(10)) and results(tmp_path) == first + rest
     assert list(soaked(10, 5, tmp_path, command)) == []
     wrong = [row for row in results(tmp_path) if is_wrong(row)]
-    assert {row["kind"] for row in wrong} >= {"sound"} and all("ended with 4" in row["outcome"] for row in wrong)
+    assert wrong and all("ended with 4" in row["outcome"] for row in wrong)
     for row in wrong:
         kept = tmp_path / WRONG / f"5-{row['number']}{KINDS[row['kind']][0]}"
         assert kept.read_bytes() == broken(5, row["number"])[2]

@@ -29,6 +29,8 @@ WATCHED = MappingProxyType(
     }
 )  # fmt: skip
 READ = "read"
+#: Endings of files that visitors of the page may give.
+PAGE = (".wav", ".csv", ".npz", ".npy")
 
 
 def readers() -> Mapping[str, Callable[[Path], Any]]:
@@ -71,7 +73,8 @@ def outcome(read: Callable[[Path], Any], path: Path) -> str:
     try:
         read(path)
     except MemoryTalkerError as error:
-        said = str(error)
+        # The command line names a file as it was given, and prints it on one line; on the page no name may hold markup.
+        said = str(error) if path.suffix in PAGE else str(error).replace(path.name, "FILE")
         plain = said.endswith((".", "?")) and "\n" not in said and len(said) < 1000 and "<" not in said
         inside = re.search(r"Traceback|\w+Error\b|object at 0x", said)
         return said if plain and not inside else f"WRONG sentence: {said[:300]!r}"

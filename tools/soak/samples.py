@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
 import json
@@ -91,7 +92,8 @@ def _ply() -> bytes:
     return head.encode() + struct.pack("<9f", 0, 0, 0, 0.2, 0, 0, 0, 0.2, 0.1) + struct.pack("<B3i", 3, 0, 1, 2)
 
 
-def _glb() -> bytes:
+def _scene() -> tuple[dict, bytes]:
+    """A triangle with one morph target: the document and its buffer."""
     positions = np.array([[0, 0, 0], [0.2, 0, 0], [0, 0.2, 0]], "<f4")
     buffer = positions.tobytes() + (positions * 0.01).tobytes()
     bounds = {"min": [0, 0, 0], "max": [0.2, 0.2, 0]}
@@ -107,6 +109,17 @@ def _glb() -> bytes:
             {"bufferView": k, "componentType": 5126, "count": 3, "type": "VEC3", **bounds} for k in range(2)
         ],
     }  # fmt: skip
+    return document, buffer
+
+
+def _gltf() -> bytes:
+    document, buffer = _scene()
+    document["buffers"][0]["uri"] = "data:application/octet-stream;base64," + base64.b64encode(buffer).decode()
+    return json.dumps(document).encode()
+
+
+def _glb() -> bytes:
+    document, buffer = _scene()
     text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
     chunks = struct.pack("<II", len(text), 0x4E4F534A) + text + struct.pack("<II", len(buffer), 0x004E4942) + buffer
@@ -125,18 +138,18 @@ def _clips() -> bytes:
 KINDS: Mapping[str, tuple[str, Callable[[], bytes]]] = MappingProxyType(
     {
         "sound": (".wav", _sound),
-        "clip": (".wav", lambda: sorted(assets_folder("speech").glob("*.wav"))[0].read_bytes()[:60_000]),
+        "clip": (".wav", lambda: sorted(assets_folder("speech").glob("*.wav"))[0].read_bytes()),
         "curves-csv": (".csv", _csv),
         "curves-json": (".json", _json),
         "curves-npz": (".npz", _curves_npz),
         "bomb": (".npz", _bomb),
         "head-glb": (".glb", _glb),
-        "head-gltf": (".gltf", lambda: _glb()[20:]),
+        "head-gltf": (".gltf", _gltf),
         "mesh-obj": (".obj", _obj),
         "mesh-ply": (".ply", _ply),
         "weights": (".json", _config),
         "tensors": (".safetensors", lambda: save({"a": np.zeros((4, 4), np.float32), "b": np.ones(3, np.float32)})),
-        "mapping": (".json", lambda: b'{"mouth_open": "jawOpen", "smile": {"mouthSmileLeft": 0.8}}'),
+        "mapping": (".json", lambda: b'{"jawOpen": {"jawOpen": 0.8, "mouthFunnel": 0.1}}'),
         "recipe": (".json", lambda: b'{"stage": "memorize", "epochs": 3, "losses": {"motion": 1.0}}'),
         "batch": (".txt", _clips),
     }
