@@ -12,11 +12,9 @@ try:
 except ImportError:
     spaces = None
 
-from memorytalker.page.demo import create_demo
-from memorytalker.page.malloc import tune_malloc
-from memorytalker.page.theme import launch_options
+from memorytalker.page.demo import create_demo, serve
 
-__all__ = ["create_demo"]
+__all__ = ["create_demo", "serve"]
 
 
 def parsed_options() -> argparse.Namespace:
@@ -31,7 +29,5 @@ if __name__ == "__main__":
     from memorytalker import Talker
 
     options = parsed_options()
-    tune_malloc()
-    # At module scope and before the launch: `spaces` moves the model to the borrowed GPU here.
-    demo = create_demo(Talker.from_pretrained(options.weights, device=options.device))
-    demo.launch(**launch_options())
+    # Before the launch: `spaces` moves the model to the borrowed GPU here.
+    serve(Talker.from_pretrained(options.weights, device=options.device))

@@ -79,6 +79,7 @@ def measure(
     from memorytalker.rendering import render_frames
 
     options = RenderOptions() if options is None else options
+    _check_seconds(seconds)
     began = time.perf_counter()
     talker = Talker.from_pretrained(weights, device)
     next(render_frames(talker.head, talker.head.template[None], options))  # loads the graphics library
@@ -163,7 +164,10 @@ def _example() -> Path:
     return clips[0]
 
 
-def _of_length(waveform: Waveform, seconds: float) -> Waveform:
+def _check_seconds(seconds: float) -> None:
     if not 0.1 <= seconds <= 3600:
         raise AudioError(f"{seconds} s cannot be measured; choose 0.1 to 3600.")
+
+
+def _of_length(waveform: Waveform, seconds: float) -> Waveform:
     return Waveform(np.resize(waveform.samples, round(seconds * SAMPLE_RATE)), SAMPLE_RATE)

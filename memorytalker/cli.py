@@ -1,6 +1,7 @@
 """The command line: one command with sub-commands, `python -m memorytalker <command> --help`.
 
-Exit codes: 0 success, 2 input that cannot be used (one sentence on standard error), 1 an internal error.
+Exit codes: 0 success, 2 input that cannot be used (one sentence on standard error), 1 an internal error, 130 and 143
+stopped by Ctrl-C and by SIGTERM.
 """
 
 from __future__ import annotations
@@ -22,15 +23,19 @@ from memorytalker.evaluation import commands as evaluation
 from memorytalker.experiments import commands as experiments
 from memorytalker.exports import commands as exports
 from memorytalker.extras import missing_extra
+from memorytalker.faults import machine_fault
+from memorytalker.files import write_whole
 from memorytalker.flags import add_flags, from_flags
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
+from memorytalker.outputs import check_output
 from memorytalker.page import commands as page
 from memorytalker.progress import progress_bar
 from memorytalker.scorecard import commands as scorecard
+from memorytalker.termination import Terminated, raised_on_sigterm
 from memorytalker.training import checkpoint
 from memorytalker.training import commands as training
 
-DONE, OUR_FAULT, BAD_INPUT, STOPPED = 0, 1, 2, 130
+DONE, OUR_FAULT, BAD_INPUT, STOPPED, TERMINATED = 0, 1, 2, 130, 143
 DEVICES = ("auto", "cpu", "cuda", "mps")
 SELF, NEUTRAL = "self", "neutral"
 
@@ -62,7 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         own.set_defaults(run=command.run, extra=command.extra)
     chosen = parser.parse_args(arguments)
     try:
-        return chosen.run(chosen) or DONE
+        with raised_on_sigterm():
+            return chosen.run(chosen) or DONE
+    except Terminated:
+        return TERMINATED
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return STOPPED
@@ -76,8 +84,14 @@ def _tell(error: Exception, extra: str | None = None) -> int:
     """Say on standard error what went wrong, and return the exit code for it."""
     sentence = str(error) if isinstance(error, MemoryTalkerError) else missing_extra(error, extra)
     if sentence is not None:
-        print(f"memorytalker: {sentence}", file=sys.stderr)
+        # A file's name may hold what moves the cursor or begins a line.
+        shown = "".join(letter if letter.isprintable() else "_" for letter in sentence)
+        print(f"memorytalker: {shown}", file=sys.stderr)
         return BAD_INPUT if isinstance(error, (InputError, ImportError)) else OUR_FAULT
+    fault = machine_fault(error)
+    if fault is not None:
+        print(f"memorytalker: {fault}", file=sys.stderr)
+        return OUR_FAULT
     words = " ".join(str(error).split())
     print(f"memorytalker: something broke inside ({type(error).__name__}: {words}).", file=sys.stderr)
     print("Run 'python -m memorytalker --debug ...' to see where, and please report it.", file=sys.stderr)
@@ -171,20 +185,27 @@ def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
 def run_animate(chosen: argparse.Namespace) -> None:
     """Animate a sound. Bad input is refused before the model is loaded."""
     from memorytalker import OWN_VOICE, Talker, load_waveform
+    from memorytalker.face.adjust import check_choices
+    from memorytalker.pipeline import choose_device
     from memorytalker.remarks import remarks_on
     from memorytalker.rendering import check_graphics
 
     options, render = from_flags(AnimateOptions, chosen), render_options(chosen)
     curves = from_flags(CurveOptions, chosen)
-    outputs = exports.outputs_of(chosen, Path(f"{chosen.sound.stem}.mp4"), (chosen.sound, Path(chosen.style)))
+    outputs = exports.outputs_of(
+        chosen, Path(f"{chosen.sound.stem}.mp4"), (chosen.sound, chosen.style, chosen.weights, chosen.data)
+    )
     waveform = load_waveform(chosen.sound)
     styles = {SELF: OWN_VOICE, NEUTRAL: None}
     style = styles[chosen.style] if chosen.style in styles else load_waveform(Path(chosen.style))
     drawn = any(each.video for _, each in outputs)
     head = chosen_head(chosen, drawn)
+    check_choices(head, options, curves)
+    device = None if chosen.device == "auto" else chosen.device
+    choose_device(device)
     if drawn:
         check_graphics()
-    talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device, head)
+    talker = Talker.from_pretrained(chosen.weights, device, head)
     with progress_bar() as progress:
         animation = talker.animate(waveform, style, options=options, progress=progress)
         for remark in (*remarks_on(animation, style), *exports.head_remarks(animation.head)):
@@ -262,13 +283,13 @@ def run_bench(chosen: argparse.Namespace) -> None:
     """Print where the time goes from a sound to a video."""
     from memorytalker.benchmark import measure
 
-    if chosen.json is not None and not chosen.json.parent.is_dir():
-        raise CommandError(f"There is no folder {chosen.json.parent}; make it first.")
+    if chosen.json is not None:
+        check_output(chosen.json, (chosen.sound, chosen.weights))
     device = None if chosen.device == "auto" else chosen.device
     timings = measure(chosen.seconds, chosen.sound, chosen.weights, device, render_options(chosen))
     print(timings.table())
     if chosen.json is not None:
-        chosen.json.write_text(timings.json(), encoding="utf-8")
+        write_whole(chosen.json, lambda part: part.write_text(timings.json(), encoding="utf-8"))
 
 
 def add_doctor(parser: argparse.ArgumentParser) -> None:

@@ -27,6 +27,8 @@ if typing.TYPE_CHECKING:
 LARGEST_SEED = 2**32 - 1
 #: Names in one list of a configuration at the most; and numbers of JSON beyond this are infinite.
 MOST_NAMES, LARGEST_NUMBER = 10_000, 1e308
+#: Letters of such a name at the most.
+LONGEST_NAME = 200
 
 C = typing.TypeVar("C", bound="DataclassInstance")
 
@@ -89,11 +91,16 @@ def check_ranges(config: typing.Any, **ranges: tuple[float, float]) -> None:
 
 
 def check_names(config: typing.Any, name: str, fewest: int = 0) -> None:
-    """Raise ConfigError unless the names in the tuple `config.name` are distinct, at least `fewest`, at most 10000."""
-    names = getattr(config, name)
+    """Raise ConfigError unless the names in the tuple `config.name` are distinct, printable, `fewest` to 10000."""
+    names = tuple(map(str, getattr(config, name)))
     if not fewest <= len(names) <= MOST_NAMES or len(set(names)) < len(names):
         raise ConfigError(
             f"{type(config).__name__}.{name} has {len(names)} names; give {fewest} to {MOST_NAMES}, each only once."
+        )
+    odd = next((one for one in names if not (1 <= len(one) <= LONGEST_NAME and one.isprintable())), None)
+    if odd is not None:
+        raise ConfigError(
+            f"{type(config).__name__}.{name} has the name {shown(odd)}; give names of 1 to {LONGEST_NAME} letters."
         )
 
 

@@ -12,14 +12,19 @@ import contextlib
 import json
 import os
 import secrets
+import stat
 import types
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from memorytalker.scratch import is_abandoned, lock_of
 
 #: How the names of files begin that are being written.
 PART = ".part-"
+#: A file that was changed within so many seconds may still be written, by a process whose lock cannot be seen.
+YOUNG = 60.0
 #: Bytes of a JSON file at the most, and how deep lists and objects may lie in each other.
 LARGEST_JSON, DEEPEST_JSON = 64_000_000, 50
 #: Bytes of a file of JSON lines at the most, and numbers in it beyond this are none of ours.
@@ -79,16 +84,33 @@ def read_json(path: Path) -> Any:
 
 
 def read_bounded(path: Path, largest: int) -> bytes:
-    """The bytes of a file. Raises OSError, and ValueError in a few words for more bytes than `largest`."""
-    with path.open("rb") as file:
-        data = file.read(largest + 1)
+    """The bytes of a file. Raises OSError, and ValueError in a few words for more bytes than `largest`, or a device."""
+    with open_plain(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        data = file.read(min(size, largest) + 1)  # reading takes the memory that it is asked for
     if len(data) > largest:
         raise ValueError(f"it is larger than {largest // 1_000_000} MB")
     return data
 
 
+def open_plain(path: Path) -> IO[bytes]:
+    """Open an ordinary file for reading. Raises OSError, and ValueError for a folder, a pipe or a device.
+
+    Opening a pipe would wait for its other end, and reading a device might never end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ValueError("it is no ordinary file")
+    return open(descriptor, "rb")
+
+
 def check_unpacked(path: Path) -> None:
-    """Raise ValueError for a zip archive that is compressed, which none of torch's is: it might grow without bound."""
+    """Raise ValueError for a zip archive that is compressed, which none of torch's is: it might grow without bound.
+
+    Raises OSError, and ValueError for what is no ordinary file.
+    """
+    open_plain(path).close()
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
@@ -182,16 +204,27 @@ def remove_unfinished(folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left of writing `path`. What another process still writes is left alone."""
+    with contextlib.suppress(OSError):
+        for part in list(path.parent.glob(f"{PART}*")):
+            if part.name.split("-", 3)[3:] == [path.name] and is_abandoned(part, YOUNG):
+                part.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def _part(path: Path) -> Iterator[Path]:
     """A new empty file beside `path`, gone afterwards unless it was moved."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{PART}{os.getpid()}-{secrets.token_hex(4)}-{path.name}")
     part.open("xb").close()
+    lock = lock_of(part)  # by which others see that this process lives
     try:
         yield part
     finally:
         part.unlink(missing_ok=True)
+        if lock is not None:
+            os.close(lock)
 
 
 def _settle(folder: Path) -> None:

@@ -49,6 +49,11 @@ class StyleSource(enum.Enum):
     OWN_VOICE = "own voice"
 
 
+#: Largest style weight that is accepted; those of voices lie around 1.
+LARGEST_WEIGHT = 100.0
+#: What no face does: an offset of a vertex, and a coordinate in the head's basis, both in metres. A wide open jaw has a
+#: coordinate of about a metre.
+LARGEST_OFFSET, LARGEST_COORDINATE = 10.0, 100.0
 OWN_VOICE = StyleSource.OWN_VOICE  # the animated sound; in a stream, its first window
 
 
@@ -221,16 +226,19 @@ class Talker:
         Raises:
             AudioError: a sound that cannot be used.
             ConfigError: a model that knows its speakers by label and has no style encoder.
-            TalkerError: style weights of the wrong shape, or not finite.
+            TalkerError: style weights of the wrong shape, not finite or absurdly large.
         """
         if sound is None:
             return np.ones(self.config.slot_count, np.float32)
         if not isinstance(sound, np.ndarray):
             return self._style_of_samples(load_waveform(sound).samples)
-        weights, slots = np.asarray(sound, np.float32), self.config.slot_count
-        if weights.shape != (slots,) or not np.isfinite(weights).all():
-            raise TalkerError(f"Style weights are {slots} finite numbers; a sound is given as (samples, rate).")
-        return weights
+        slots = self.config.slot_count
+        if sound.shape != (slots,) or sound.dtype.kind not in "fiu" or not (np.abs(sound) <= LARGEST_WEIGHT).all():
+            raise TalkerError(
+                f"Style weights are {slots} finite numbers of at most {LARGEST_WEIGHT:g}; a sound is "
+                "given as (samples, rate)."
+            )
+        return sound.astype(np.float32)
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
         """Return the face that a memory slot stores: the head while speech addresses that slot.
@@ -261,7 +269,13 @@ class Talker:
         weights = _blended(self._style_of_samples(first.samples) if style is None else style, blend)
         given = None if (weights == 1).all() else torch.tensor(weights, device=self.device)[None]
         tracked = layers.track(itertools.chain([first], windows))
+        largest = LARGEST_COORDINATE if self.config.basis else LARGEST_OFFSET
         for frame, coordinates, address in faded_motion(self.model, tracked, given):
+            if not (np.abs(coordinates) <= largest).all():  # nan is not
+                raise TalkerError(
+                    "These weights move the face by metres, or by no number at all; they are damaged or of other "
+                    "units, so fetch them again."
+                )
             coordinates, expression = layers.apply(frame, coordinates)
             motion = self._on(head, coordinates, expression)
             yield MotionPiece(frame, motion, address, weights)

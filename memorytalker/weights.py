@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from memorytalker.config import ConfigError, CurveRegressorConfig, ModelConfig, read, write
 from memorytalker.errors import InputError
-from memorytalker.files import check_unpacked, write_together
+from memorytalker.files import check_unpacked, read_bounded, write_together
 from memorytalker.hub import HubError, fetch, hub_address
 from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.models.layers import periodic_positions
@@ -212,7 +212,7 @@ def initialise_speech(model: MemoryTalker, source: str | Path | None = None) -> 
     try:
         if (folder := Path(source)).is_dir() and not (folder / CONFIG_FILE).is_file():
             found = sorted(folder.glob("*.safetensors"))
-            if len(found) != 1:
+            if len(found) != 1 or not found[0].is_file():
                 raise WeightsError(f"{folder} needs a {CONFIG_FILE} or one .safetensors file; it has {len(found)}.")
             state = load_file(found[0])
         else:
@@ -343,11 +343,12 @@ def filled(
 def _tensors(folder: Path, sha256: str, largest: int) -> dict[str, Tensor]:
     """Read the tensors of a folder as float32. Refuses another sha256, or more bytes than `largest`."""
     try:
-        if (folder / TENSOR_FILE).stat().st_size > largest:
-            raise WeightsError(
-                f"{folder / TENSOR_FILE} is larger than the network that {CONFIG_FILE} describes; fetch both again."
-            )
-        data = (folder / TENSOR_FILE).read_bytes()
+        data = read_bounded(folder / TENSOR_FILE, largest)
+    except ValueError:
+        raise WeightsError(
+            f"{folder / TENSOR_FILE} is larger than the network that {CONFIG_FILE} describes, or no ordinary file; "
+            "fetch both again."
+        ) from None
     except OSError:
         raise WeightsError(f"{folder} has no readable {TENSOR_FILE} beside its {CONFIG_FILE}; fetch both.") from None
     if hashlib.sha256(data).hexdigest() != sha256:

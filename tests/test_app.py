@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -12,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import imageio_ffmpeg
@@ -68,7 +71,7 @@ class Page:
 
     def results(self) -> set[Path]:
         """Files that are kept for visitors."""
-        return {path for path in self.folder.glob("sessions-*/*/*/*") if path.is_file()}
+        return {path for path in self.folder.glob("memorytalker.sessions-*/*/*/*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +219,27 @@ def test_the_health_probe_goes_through_network_and_renderer(page: Page):
     page.talker.fails = "network"
     with pytest.raises(AppError, match="on our side"):
         page.visitor().predict(api_name="/health")
+
+
+def test_a_page_that_can_write_no_video_is_not_healthy(page: Page, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("pyvista")
+    full = OSError(errno.ENOSPC, "No space left on device")
+    for fault in ({"return_value": "/bin/false"}, {"side_effect": full}):
+        with monkeypatch.context() as broken:
+            broken.setattr(imageio_ffmpeg, "get_ffmpeg_exe", Mock(**fault))
+            with pytest.raises(AppError, match="on our side"):
+                page.visitor().predict(api_name="/health")
+    assert page.visitor().predict(api_name="/health")["healthy"] is True
+
+
+def test_a_page_outlives_a_cleaner_of_temporary_folders(page: Page):
+    """A cleaner of /tmp took the folder of the results: every later job failed, and /health said healthy."""
+    visitor = page.visitor()
+    visitor.predict(handle_file(CLIP), api_name="/animate")
+    for path in page.folder.iterdir():
+        shutil.rmtree(path, ignore_errors=True)
+    video, _ = visitor.predict(handle_file(CLIP), api_name="/animate")
+    assert Path(video).stat().st_size > 0
 
 
 def test_an_endpoint_that_has_no_answer_in_time_says_so(page: Page, monkeypatch: pytest.MonkeyPatch):
@@ -501,7 +525,7 @@ def test_uploads_and_results_are_deleted_by_age(monkeypatch: pytest.MonkeyPatch,
         visitor.predict(handle_file(CLIP), api_name="/animate")
 
         def files() -> set[str]:
-            places = [tmp_path / "kept", *tmp_path.glob("sessions-*")]
+            places = [tmp_path / "kept", *tmp_path.glob("memorytalker.sessions-*")]
             return {path.name for place in places for path in place.rglob("*") if path.is_file()}
 
         assert {"talk.mp4", "woman_farming.wav"} <= files()

@@ -13,8 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from memorytalker.comparison.ground_truth import GroundTruthError, read_ground_truth
 from memorytalker.face.array_files import ArrayFileError, open_arrays
+from memorytalker.face.curve_json import CurveFileError, _unique
 from memorytalker.face.head import load_head
+from memorytalker.sound.decode import Waveform
 
 ROOT = Path(__file__).resolve().parents[1]
 #: What reads every file of a folder with both readers, in an address space that may grow by 1 GB.
@@ -151,3 +154,34 @@ def test_the_directory_of_an_archive_is_believed_in_its_plain_form_alone(tmp_pat
         (tmp_path / "wrong.npz").write_bytes(wrong)
         with pytest.raises(ArrayFileError):
             open_arrays(tmp_path / "wrong.npz").read("weights")
+
+
+class Counted(str):
+    """A name that counts how often it is compared."""
+
+    compared = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return str.__eq__(self, other)
+
+
+def test_a_name_given_twice_is_found_without_comparing_all_with_all() -> None:
+    """A minute of the page's one worker went into 60,000 names, the last of them twice."""
+    pairs = [(Counted(f"k{number}"), 0.0) for number in range(2_000)] + [(Counted("k1999"), 0.0)]
+    with pytest.raises(CurveFileError, match="names k1999 twice"):
+        _unique("take.json")(pairs)
+    assert Counted.compared < 3 * len(pairs)
+
+
+def test_vertices_at_a_great_rate_are_as_bounded_as_curves(tmp_path: Path) -> None:
+    """Motion of 3 s may hold 3,000 frames, which take a gigabyte while they are compared."""
+    head = load_head()
+    archive(
+        tmp_path / "fast.npz", vertices=("<f2", (1_300, head.vertex_count, 3), b"\0"),
+        template=("<f2", (head.vertex_count, 3), b"\0"), fps=("<f4", (), np.float32(500).tobytes()),
+    )  # fmt: skip
+    sound = Waveform(np.zeros(16_000 * 26 // 10, np.float32))
+    with pytest.raises(GroundTruthError, match="has 1300 frames where 1200 are accepted; save it with at most 60"):
+        read_ground_truth(tmp_path / "fast.npz", sound, head, None, 20.0)

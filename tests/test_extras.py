@@ -167,7 +167,8 @@ def test_a_port_that_does_not_exist_is_refused(port: str, capsys: pytest.Capture
     assert capsys.readouterr().err == f"memorytalker: There is no port {port}; choose one from 1 to 65535.\n"
 
 
-def test_a_port_that_is_taken_is_refused() -> None:
+@pytest.mark.parametrize("by", ["flag", "environment"])
+def test_a_port_that_is_taken_is_refused(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from stub_talker import StubTalker
 
     from memorytalker.page.demo import serve
@@ -176,5 +177,16 @@ def test_a_port_that_is_taken_is_refused() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        with pytest.raises(PageError, match="choose another --host or --port"):
-            serve(StubTalker(), "127.0.0.1", taken.getsockname()[1])
+        port = taken.getsockname()[1]
+        if by == "environment":  # where a host that has opened this port alone would wait for ever
+            monkeypatch.setenv("GRADIO_SERVER_PORT", str(port))
+        with pytest.raises(PageError, match=f"at port {port} .* choose another --host or --port"):
+            serve(StubTalker(), "127.0.0.1", port if by == "flag" else None)
+
+
+@pytest.mark.parametrize("asked", ["abc", "70000", "0", "7860 ", "٧"])
+def test_a_port_of_the_environment_that_is_none_is_refused(asked: str, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("GRADIO_SERVER_PORT", asked)
+    assert cli.main(["page"]) == cli.BAD_INPUT
+    said = capsys.readouterr().err
+    assert said.startswith("memorytalker: There is no port '") and "GRADIO_SERVER_PORT asks; choose one" in said

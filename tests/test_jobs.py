@@ -19,7 +19,7 @@ from memorytalker.page import jobs as module
 from memorytalker.page.jobs import Job, JobRunner, NotDone, Stopped
 from memorytalker.page.limits import PageError
 from memorytalker.page.status import stream_progress
-from memorytalker.page.worker import Worker, in_worker
+from memorytalker.page.worker import Worker, in_worker, raise_in
 
 
 @pytest.fixture
@@ -340,3 +340,63 @@ def test_a_stopped_job_frees_its_arrays_at_once(worker, no_collection):
     assert watched[-1]() is None
     with pytest.raises(Stopped):
         _ = finished.result
+
+
+def test_work_that_reports_nothing_is_interrupted_when_it_was_closed(worker, monkeypatch):
+    """A visitor's file once kept the one worker for a minute, while all others waited."""
+    monkeypatch.setattr(module, "GRACE_SECONDS", 0.05)
+    steps, go = [], threading.Event()
+
+    def stuck(progress: Callable) -> None:
+        while not go.is_set():
+            steps.append(time.monotonic())
+
+    job = Job(worker, stuck)
+    assert until(lambda: steps)
+    job.close()
+    try:
+        with Job(worker, lambda progress: threading.get_ident()) as following:
+            assert following.wait(10), "the next job runs"
+            assert following.result == job._thread, "in the same thread"
+        assert until(lambda: not job.folder.exists())
+    finally:
+        go.set()
+
+
+def test_work_that_ends_as_it_is_interrupted_has_ended(worker):
+    begun, go = threading.Event(), threading.Event()
+
+    def work(progress: Callable) -> str:
+        begun.set()
+        go.wait(10)
+        return "done"
+
+    job = Job(worker, work)
+    assert begun.wait(10)
+    with job._lock:
+        go.set()
+        time.sleep(0.1)  # the work ends and waits for the lock
+        raise_in(job._thread, Stopped)
+    assert job.wait(10)
+    with Job(worker, lambda progress: "next") as following:
+        assert following.wait(10) and following.result == "next"
+    job.close()
+
+
+def test_work_that_ends_in_time_is_not_interrupted(worker, monkeypatch):
+    monkeypatch.setattr(module, "GRACE_SECONDS", 0.05)
+    begun, go = threading.Event(), threading.Event()
+
+    def work(progress: Callable) -> None:
+        begun.set()
+        go.wait(10)
+
+    job = Job(worker, work)
+    assert begun.wait(10)
+    job.close()
+    go.set()
+    assert job.wait(10)
+    with Job(worker, lambda progress: time.sleep(0.1) or "whole") as following:
+        assert until(lambda: following.begun)
+        job._interrupt()  # by a timer that was late
+        assert following.wait(10) and following.result == "whole"

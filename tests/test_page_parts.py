@@ -6,6 +6,7 @@ import gc
 import os
 import shutil
 import sys
+import tempfile
 import threading
 import time
 import weakref
@@ -31,13 +32,14 @@ from memorytalker.options import CurveOptions  # noqa: E402
 from memorytalker.page import session_files  # noqa: E402
 from memorytalker.page.adjust import curve_options  # noqa: E402
 from memorytalker.page.animation_run import AnimationReady, FileReady, Note, PlayerReady, Result, run_animation  # noqa: E402
-from memorytalker.page.jobs import JobRunner  # noqa: E402
+from memorytalker.page.jobs import Job, JobRunner  # noqa: E402
 from memorytalker.page.limits import PageError  # noqa: E402
 from memorytalker.page.player import player_value  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, THIS_VOICE, AnimateRequest  # noqa: E402
 from memorytalker.page.session_files import SessionFiles  # noqa: E402
 from memorytalker.page.status import status_html, stream_progress  # noqa: E402
 from memorytalker.page.theme import Calm  # noqa: E402
+from memorytalker.page.worker import Worker  # noqa: E402
 
 CLIP, OTHER = (str(ROOT / "assets" / "speech" / name) for name in ("woman_farming.wav", "man_dove.wav"))
 
@@ -213,7 +215,7 @@ def test_captions_name_every_setting():
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SessionFiles]:
-    monkeypatch.setattr(session_files.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     yield SessionFiles(keep_seconds=3600)
 
 
@@ -246,14 +248,59 @@ def test_a_visitor_keeps_the_newest_results(files, tmp_path):
     assert [path.exists() for path in paths] == [False] * 3 + [True] * session_files.RESULTS_KEPT
 
 
+def test_results_have_a_total_for_a_visitor_and_for_the_server(files, tmp_path, monkeypatch):
+    """A minute of vertices takes 200 MB, and each was kept for an hour, whoever asked."""
+    monkeypatch.setattr(session_files, "LARGEST_SESSION", 250)
+    monkeypatch.setattr(session_files, "LARGEST_TOTAL", 1000)
+    moment = time.time() - 1000
+
+    def aged(name: str | None, size: int) -> Path:
+        nonlocal moment
+        (tmp_path / "talk.npz").write_bytes(bytes(size))
+        path = Path(files.keep(tmp_path / "talk.npz", visitor(name) if name else None))
+        moment += 1
+        os.utime(path.parent, (moment, moment))
+        return path
+
+    first, second, third = (aged("ann", 100) for _ in range(3))
+    assert not first.exists() and second.exists() and third.exists()
+    others = [aged(None, 100) for _ in range(8)]  # programs without a session
+    assert second.exists() and third.exists() and all(path.exists() for path in others)
+    latest = aged("bob", 240)
+    assert latest.exists() and not second.exists() and not third.exists() and not others[0].exists()
+    assert sum(path.stat().st_size for path in files.root.glob("*/*/*")) == 940
+    monkeypatch.setattr(session_files.shutil, "disk_usage", lambda _: SimpleNamespace(free=60))
+    aged("eve", 100)
+    assert sum(path.stat().st_size for path in files.root.glob("*/*/*")) <= 500, "half of what the disk has for us"
+
+
 def test_results_are_swept_by_age_and_an_idle_page_has_no_sweeper(tmp_path, monkeypatch):
-    monkeypatch.setattr(session_files.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     files = SessionFiles(keep_seconds=1)
     path = kept(files, tmp_path, "ann")
     assert any(thread.name == "session-files" for thread in threading.enumerate())
     assert path.exists() and until(lambda: not path.exists())
     assert until(lambda: not any(files.root.iterdir()))
     assert until(lambda: files._sweeper is None and not files._names)
+
+
+def test_a_cleaner_of_temporary_folders_stops_no_visitor(tmp_path, monkeypatch):
+    """Planted: somebody removes everything temporary while the page is served."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    files = SessionFiles(keep_seconds=3600)
+    first = kept(files, tmp_path, "ann")
+    shutil.rmtree(tmp_path / "tmp", ignore_errors=True)  # its own sweep may be at work there
+    assert not files.sweep() and files._sweeper is None and not files._names
+    worker = Worker()
+    with Job(worker, lambda folder, progress: (folder / "talk.mp4").write_text("drawn")) as job:
+        assert job.wait(10) and job.result == 5 and job.folder.parent == (tmp_path / "tmp").resolve()
+    worker.close()
+    second = kept(files, tmp_path, "ann")
+    assert second.read_text() == "video" and second.is_relative_to(files.root) and not first.exists()
+    assert files._sweeper is not None, "and it will be swept"
+    files.close()
+    assert not files.root.exists()
 
 
 def test_the_sweep_of_uploads_survives_an_upload_in_the_middle_of_it():

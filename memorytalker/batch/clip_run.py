@@ -15,6 +15,7 @@ from memorytalker.errors import MemoryTalkerError
 from memorytalker.exports.registry import FORMATS
 from memorytalker.exports.take import ExportFormat
 from memorytalker.exports.video import check_background
+from memorytalker.faults import machine_fault
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
 
 #: Speaking styles beside a sound: that of each clip itself, and the neutral one.
@@ -119,6 +120,8 @@ def run_clip(clip: BatchClip, settings: BatchSettings) -> ClipReport:
     except MemoryTalkerError as error:
         return report(error=str(error))
     except Exception as error:  # one clip must not end the batch
+        if (fault := machine_fault(error)) is not None:
+            return report(error=fault)
         words = " ".join(str(error).split())
         return report(error=f"Something broke inside ({type(error).__name__}: {words}); please report it.")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memorytalker.errors import InputError
+from memorytalker.files import read_bounded
 
 #: Suffixes of files in a folder that are taken for sounds; a list may name any file.
 SOUNDS = (
@@ -25,8 +26,8 @@ SOUNDS = (
     ".aif",
     ".aiff",
 )
-#: Clips of one batch, at the most.
-MOST_CLIPS = 1_000_000
+#: Clips of one batch, and bytes of a list of them, at the most.
+MOST_CLIPS, LARGEST_LIST = 1_000_000, 200_000_000
 
 
 class BatchError(InputError):
@@ -102,8 +103,8 @@ def _sounds_below(source: Path, out: Path | None) -> list[Path]:
 def _listed(path: Path) -> dict[Path, Path]:
     """Sound -> name below the output folder, of the lines of a list."""
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = read_bounded(path, LARGEST_LIST).decode("utf-8-sig").splitlines()
+    except (OSError, ValueError):
         raise BatchError(f"{path} is not a readable list; write one path per line, in UTF-8.") from None
     wanted = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     named: dict[Path, Path] = {}

@@ -75,6 +75,9 @@ def run_batch(
             reports[entry["name"]] = _report(entry)
             if progress is not None:
                 progress(len(reports), len(clips), "batch")
+    except KeyboardInterrupt:
+        _remove_leftovers(waiting, settings)
+        raise
     except OSError as error:
         raise BatchError(
             f"{settings.out / MANIFEST} cannot be written ({error.strerror or error}); make room, and run the same "
@@ -84,15 +87,16 @@ def run_batch(
 
 
 def _check_places(clips: Sequence[BatchClip], settings: BatchSettings) -> None:
-    """Raise BatchError if files of two clips would be the same, or one would be a sound of the batch."""
+    """Raise BatchError if files of two clips would be the same, or one would be an input of the batch."""
     placed = dataclasses.replace(settings, out=settings.out.resolve())
-    sounds = {os.path.realpath(clip.sound) for clip in clips if "\0" not in str(clip.sound)}
+    shared = [str(path) for path in (settings.head, settings.mapping, settings.style) if path is not None]
+    inputs = {os.path.realpath(path) for path in (*(str(clip.sound) for clip in clips), *shared) if "\0" not in path}
     written: dict[str, str] = {}
     for clip in clips:
         for each, main in outputs_of(clip, placed).items():
             for place in map(str, each.places(main)):
-                if place in sounds:
-                    raise BatchError(f"The sound {place} would be overwritten; choose another output folder.")
+                if place in inputs:
+                    raise BatchError(f"The input {place} would be overwritten; choose another output folder.")
                 if written.setdefault(place, clip.name) != clip.name:
                     raise BatchError(
                         f"The files of {written[place]} and {clip.name} would have the same names; rename one sound."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
@@ -26,7 +27,7 @@ def in_processes(
     while True:
         running: dict[Future, BatchClip] = {}
         try:
-            with _pool(jobs) as pool:
+            with _pool(jobs) as pool, _ended_with_us():
                 for clip in left:
                     suspects.append(clip)  # until it has been handed over
                     running[pool.submit(run_clip, clip, settings)] = clip
@@ -46,6 +47,17 @@ def in_processes(
             fault = "Its worker process died, perhaps for lack of memory; try this clip alone."
             report = ClipReport(clip.name, str(clip.sound), fingerprint_of(clip, settings), error=fault)
         yield report
+
+
+@contextlib.contextmanager
+def _ended_with_us() -> Iterator[None]:
+    """End the worker processes at once if this process is asked to end: their pool would wait for their clips."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
 
 
 def _finished(running: dict[Future, BatchClip]) -> Iterator[ClipReport]:

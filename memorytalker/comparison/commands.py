@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from memorytalker.datasets.commands import add_dataset
 from memorytalker.errors import InputError
 from memorytalker.options import RenderOptions
+from memorytalker.outputs import OutputError, check_output
 from memorytalker.progress import Progress
 
 if TYPE_CHECKING:
@@ -67,22 +68,31 @@ def run_compare(chosen: argparse.Namespace, device: str | None, options: RenderO
     run(chosen, device, options, progress)
 
 
+def _output(chosen: argparse.Namespace, default: str) -> Path:
+    """The video to write. Raises OutputError for one that cannot be written, or is an input."""
+    output = Path(default) if chosen.output is None else chosen.output
+    if output.name.lower() == ".mp4":
+        raise OutputError("The name .mp4 is an ending without a name before it; write, for example, talk.mp4.")
+    if output.suffix.lower() != ".mp4":
+        raise OutputError(f"A comparison is written as an .mp4 file, not as {output.name}; name one with -o.")
+    inputs = (chosen.folder, chosen.sequence, chosen.head, chosen.weights, chosen.splits, chosen.regions, chosen.root)
+    check_output(output, inputs)
+    return output
+
+
 def _compare_sequence(
     chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress
 ) -> None:
     """Write the video of one sequence. Bad input is refused before the model is loaded."""
     from memorytalker.comparison.sequence_video import find_sequence, write_sequence_video
     from memorytalker.datasets.opening import open_dataset
-    from memorytalker.evaluation.evaluate import EvaluationError
     from memorytalker.evaluation.prediction import OWN, model_predictor
     from memorytalker.face.mesh_files import find_mesh, head_for
     from memorytalker.pipeline import choose_device
     from memorytalker.rendering import check_graphics
     from memorytalker.weights import load_weights
 
-    output = Path(f"{chosen.sequence}.mp4") if chosen.output is None else chosen.output
-    if output.suffix.lower() != ".mp4" or output.is_dir() or not output.parent.is_dir():
-        raise EvaluationError(f"{output} cannot be written; name an .mp4 file in a folder that exists with -o.")
+    output = _output(chosen, f"{chosen.sequence}.mp4")
     dataset = open_dataset(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
     sequence = find_sequence(dataset, chosen.sequence)
     mesh = chosen.head or find_mesh(chosen.folder, dataset.vertex_count)
@@ -96,7 +106,6 @@ def _compare_sequence(
 
 def _compare_file(chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress) -> None:
     """Write the video and print the metrics. Bad input is refused before the model is loaded."""
-    from memorytalker.comparison.arrays import GroundTruthError
     from memorytalker.comparison.ground_truth import read_ground_truth
     from memorytalker.comparison.predictions import compare
     from memorytalker.comparison.video import write_comparison
@@ -106,9 +115,7 @@ def _compare_file(chosen: argparse.Namespace, device: str | None, options: Rende
     from memorytalker.rendering import check_graphics
     from memorytalker.weights import find_weights, read_manifest
 
-    output = Path(f"{chosen.folder.stem}.mp4") if chosen.output is None else chosen.output
-    if output.suffix.lower() != ".mp4" or output.is_dir() or not output.parent.is_dir():
-        raise GroundTruthError(f"{output} cannot be written; name an .mp4 file in a folder that exists with -o.")
+    output = _output(chosen, f"{chosen.folder.stem}.mp4")
     config = read_manifest(find_weights(chosen.weights)).model
     head = head_for(space_of(config.basis, config.coordinates).vertex_count, chosen.head)
     head = head if chosen.identity is None else head.with_identity(chosen.identity)

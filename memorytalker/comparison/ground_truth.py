@@ -164,6 +164,16 @@ def _check_duration(frames: int, fps: float, longest_seconds: float) -> None:
         )
 
 
+def _check_frames(name: str, frames: int, longest_seconds: float) -> None:
+    """Refuse vertices of more frames than `longest_seconds` hold at the rate to which curves would be resampled."""
+    most = int(longest_seconds * CURVES_FPS)
+    if frames > most:
+        raise GroundTruthError(
+            f"{name} has {frames} frames where {most} are accepted; save it with at most {CURVES_FPS:g} frames a "
+            "second, or cut it and its sound."
+        )
+
+
 # curves
 
 
@@ -215,6 +225,7 @@ def _read_vertices(
             f"{name} does not say its frames per second; give the frame rate, or save fps in the file."
         )
     _check_duration(shape[0], rate, longest_seconds)
+    _check_frames(name, shape[0], longest_seconds)
     vertices = _positions(name, arrays.read("vertices" if packed else "").reshape(shape), head)
     if packed and "template" in arrays.headers:
         shape = _vertex_shape(name, arrays, "template", head)
@@ -300,7 +311,7 @@ def _neutral(name: str, vertices: np.ndarray, head: HeadMesh) -> tuple[np.ndarra
     remarks = []
     if nearest != head.identity and identities[nearest] is not head.template:
         remarks.append(f"This is motion of the head {nearest}, transferred to {head.identity}.")
-    shift = np.median(np.linalg.norm(vertices[:, still] - mean, axis=-1), axis=1).max()
+    shift = max(np.median(np.linalg.norm(frame[still] - mean, axis=-1)) for frame in vertices)  # one frame at a time
     if shift > STEADY:
         remarks.append(f"The head itself moves by up to {1000 * shift:.0f} mm, which counts as error.")
     return identities[nearest], tuple(remarks)

@@ -84,7 +84,7 @@ def compare(ground_truth: GroundTruth, animate: Callable[..., Any], progress: Pr
             progress(0, 0, "measures")
     fps = animations[0].fps
     ground_truth, remarks = _at_rate(ground_truth, fps)
-    frames = min(len(ground_truth.motion.offsets), *(len(animation.vertices) for animation in animations))
+    frames = min(len(ground_truth.motion.offsets), *map(len, animations))
     ground_truth = replace(ground_truth, motion=Motion(ground_truth.motion.offsets[:frames], fps))
     regions = regions_of(head)
     first, second = (

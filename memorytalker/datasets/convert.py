@@ -193,5 +193,5 @@ def check_space(dataset: FaceDataset, out: Path) -> None:
     free, needed = shutil.disk_usage(place).free, space_needed(dataset)
     if free < needed:
         raise DatasetError(
-            f"{out} needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; choose a folder on another disk."
+            f"{out} needs {needed / 1e6:,.1f} MB and {free / 1e6:,.1f} MB are free; choose a folder on another disk."
         )

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from memorytalker.datasets.commands import add_dataset
+from memorytalker.files import write_whole
+from memorytalker.outputs import check_distinct, check_output
 from memorytalker.progress import Progress
 
 #: What --style takes.
@@ -49,12 +51,18 @@ def add_measuring(parser: argparse.ArgumentParser) -> None:
 
 
 def check_outputs(chosen: argparse.Namespace) -> None:
-    """Raise EvaluationError for a file that cannot be written or a negative --limit, before any work."""
+    """Refuse a file that cannot be written, and a negative --limit, before any work.
+
+    Raises:
+        OutputError: as `outputs.check_output`.
+        EvaluationError: a negative --limit.
+    """
     from memorytalker.evaluation.evaluate import EvaluationError
 
     for path in (chosen.json, chosen.markdown):
-        if path is not None and not path.parent.is_dir():
-            raise EvaluationError(f"There is no folder {path.parent}; make it first.")
+        if path is not None:
+            check_output(path, (chosen.folder, chosen.weights, chosen.regions, chosen.splits, chosen.root))
+    check_distinct((chosen.json, chosen.markdown))
     if chosen.limit < 0:
         raise EvaluationError("--limit counts clips; give 0 for all, or a number from 1.")
 
@@ -63,9 +71,9 @@ def write_outputs(chosen: argparse.Namespace, table: str, everything: str) -> No
     """Print the Markdown `table` and write it, and the JSON text `everything`, to the files that were asked for."""
     print(table)
     if chosen.json is not None:
-        chosen.json.write_text(everything, encoding="utf-8")
+        write_whole(chosen.json, lambda part: part.write_text(everything, encoding="utf-8"))
     if chosen.markdown is not None:
-        chosen.markdown.write_text(table + "\n", encoding="utf-8")
+        write_whole(chosen.markdown, lambda part: part.write_text(table + "\n", encoding="utf-8"))
 
 
 def measure(chosen: argparse.Namespace, device: str | None, progress: Progress) -> tuple[str, str]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from memorytalker.exports.registry import FORMATS, choose_format
-from memorytalker.exports.saving import check_path
 from memorytalker.exports.take import ExportError, ExportFormat, Provenance
 from memorytalker.face.head import HeadMesh
+from memorytalker.files import remove_leftovers
 from memorytalker.flags import from_flags
 from memorytalker.options import CurveOptions, RenderOptions
+from memorytalker.outputs import OutputError, check_distinct, check_output, is_file
 from memorytalker.progress import Progress
 
 #: One file to write.
@@ -32,23 +33,24 @@ def add_outputs(parser: argparse.ArgumentParser, default: str) -> None:
     )  # fmt: skip
 
 
-def outputs_of(chosen: argparse.Namespace, default: Path, given: Sequence[Path]) -> list[Output]:
+def outputs_of(chosen: argparse.Namespace, default: Path, given: Sequence[Path | str | None]) -> list[Output]:
     """Return the files that a command line asks for, each checked before any work begins.
 
     Args:
         chosen: the parsed command line.
         default: the file that is written if none is named.
-        given: input files, which must not be overwritten; those of the head are added.
+        given: inputs, which must not be overwritten: files, and folders with all that they hold. Those of the head are
+            added, and what does not exist is passed over.
 
     Returns:
         Path and format of each output.
 
     Raises:
-        ExportError: a file that cannot be written, an unknown suffix, another number of formats than of files, or
-            a mapping without the head that it is for.
+        OutputError: a file that cannot be written, or would overwrite an input or another output.
+        ExportError: an unknown suffix, another number of formats than of files, or a mapping without its head.
     """
     check_mapping(chosen)
-    inputs = [path for path in (*given, chosen.head, chosen.mapping) if path is not None and path.exists()]
+    inputs = [Path(path) for path in (*given, chosen.head, chosen.mapping) if path is not None]
     paths = chosen.output or [default]
     names: list[str | None] = list(chosen.format or [])
     if names and len(names) != len(paths):
@@ -57,14 +59,13 @@ def outputs_of(chosen: argparse.Namespace, default: Path, given: Sequence[Path])
         (path, choose_format(path, name)) for path, name in zip(paths, names or [None] * len(paths), strict=True)
     ]
     for path, each in outputs:
-        check_path(path)
-        for one in inputs:
-            if path.exists() and path.samefile(one):
-                raise ExportError(f"{path} is also the input and would be overwritten; choose another name with -o.")
+        check_output(path, inputs)
+        for place in each.places(path)[1:]:
+            remove_leftovers(place)
+        for one in filter(is_file, inputs):
             if any(_hits(place.resolve(), one.resolve(), each) for place in each.places(path)):
-                raise ExportError(f"Beside {path} the input {one} would be overwritten; choose another name with -o.")
-    if len({path.resolve() for path, _ in outputs}) < len(outputs):
-        raise ExportError("Two outputs have the same name; give each its own with -o.")
+                raise OutputError(f"Beside {path} the input {one} would be overwritten; choose another name with -o.")
+    check_distinct(path for path, _ in outputs)
     return outputs
 
 

@@ -49,5 +49,7 @@ def choose_format(path: Path, name: str | None = None) -> ExportFormat:
     for each in FORMATS:
         if each.suffix == path.suffix.lower():
             return each
+    if path.name.lower() in {each.suffix for each in FORMATS}:
+        raise ExportError(f"{path.name} is an ending without a name before it; write, for example, talk{path.name}.")
     known = ", ".join(dict.fromkeys(each.suffix for each in FORMATS))
     raise ExportError(f"Motion is saved as {known}, not as {path.suffix or path.name!r}.")

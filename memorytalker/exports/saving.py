@@ -9,6 +9,7 @@ from memorytalker.exports.registry import choose_format
 from memorytalker.exports.take import ExportError, ExportFormat, MemoryTrace, Provenance, Take
 from memorytalker.face.head_motion import HeadMotion
 from memorytalker.options import RenderOptions
+from memorytalker.outputs import OutputError, check_output
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import Waveform
 
@@ -64,11 +65,11 @@ def save_motion(
 
 
 def check_path(path: Path) -> None:
-    """Raise ExportError unless `path` names a file in a folder that exists."""
-    if path.is_dir():
-        raise ExportError(f"{path} is a folder; name a file in it.")
-    if not path.parent.is_dir():
-        raise ExportError(f"There is no folder {path.parent}; make it first.")
+    """Raise ExportError unless `path` names a file that can be written."""
+    try:
+        check_output(path)
+    except OutputError as error:
+        raise ExportError(str(error)) from None
 
 
 def _take(

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from memorytalker.face.head import ARKIT_NAMES, HeadError, HeadMesh
 from memorytalker.face.head_motion import HeadMotion, motion_of_curves
 from memorytalker.face.motion import FaceCurves, MotionError
-from memorytalker.options import CurveOptions
+from memorytalker.options import AnimateOptions, CurveOptions
 
 #: Shapes whose names begin so belong to the upper face; the others to the lower face.
 UPPER_FACE = ("brow", "eye", "cheekSquint", "noseSneer")
@@ -23,6 +24,21 @@ def check_curve_names(options: CurveOptions, names: Sequence[str]) -> None:
             near = difflib.get_close_matches(wanted.lower()[:60], alike, 1)
             meant = f"perhaps {alike[near[0]]} is meant" if near else f"there are: {', '.join(names)}"
             raise MotionError(f"There is no curve {wanted[:40]!r}; {meant}.")
+
+
+def check_choices(head: HeadMesh, options: AnimateOptions, curves: CurveOptions) -> None:
+    """Refuse choices that a head cannot meet, before the model is loaded.
+
+    Raises:
+        HeadError: an identity that the head does not have, or corrections of curves on a head without any.
+        MotionError: a correction of a curve that is not there.
+    """
+    if options.identity is not None:
+        head.with_identity(options.identity)
+    if curves != CurveOptions():
+        if not head.blendshape_names:
+            raise HeadError("This head has no blendshapes, so its curves cannot be changed; leave the corrections out.")
+        check_curve_names(curves, (*ARKIT_NAMES, *head.blendshape_names))
 
 
 def adjusted_curves(curves: FaceCurves, options: CurveOptions) -> FaceCurves:

@@ -123,6 +123,8 @@ def opened_arrays(path: Path, most: int) -> Iterator[Callable[[str], np.ndarray]
         ArrayFileError: as `open_arrays`; of the arrays, only those that are read are looked at.
     """
     with _readable(path):
+        if not path.is_file():
+            raise ArrayFileError(f"There is no file {shown_name(path)}; check the path.")
         _check_directory(path, most)
         archive = zipfile.ZipFile(path)
 

@@ -27,6 +27,7 @@ from memorytalker.face.curve_table import (
     shape_named,
 )
 from memorytalker.face.motion import FaceCurves, MotionError
+from memorytalker.outputs import is_file
 from memorytalker.sound.decode import shown_name
 
 __all__ = ["LONGEST_SECONDS", "SUFFIXES", "CurveFileError", "RecordedCurves", "read_curves", "shape_named"]
@@ -78,7 +79,7 @@ def read_curves(path: str | Path, fps: float | None = None, longest_seconds: flo
         ".json": read_json,
         ".npz": partial(_read_npz, fps=fps, longest_seconds=longest_seconds),
     }
-    if not _is_file(path):
+    if not is_file(path):
         raise CurveFileError(f"There is no recording {name}, or it is no ordinary file; check the path.")
     if path.suffix.lower() not in readers:
         raise CurveFileError(f"{name} is no recording of a face; give one of {', '.join(SUFFIXES)}.")
@@ -94,14 +95,6 @@ def read_curves(path: str | Path, fps: float | None = None, longest_seconds: flo
         return RecordedCurves(FaceCurves(_weights(name, values), table.shapes, rate), remarks)
     except MotionError as error:
         raise CurveFileError(f"The recording {name} cannot be used: {error}") from None
-
-
-def _is_file(path: Path) -> bool:
-    """Whether `path` is an ordinary file: no folder, pipe or device, and no name that the system cannot have."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _read_npz(path: Path, name: str, fps: float | None, longest_seconds: float) -> CurveTable:

@@ -99,8 +99,8 @@ def _unique(name: str) -> Any:
     def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values = dict(pairs)
         if len(values) < len(pairs):
-            keys = [key for key, _ in pairs]
-            twice = next(key for key in keys if keys.count(key) > 1)
+            met: set[str] = set()  # and not a count of each key, which takes minutes where there are many
+            twice = next(key for key, _ in pairs if key in met or met.add(key))  # type: ignore[func-returns-value]
             raise CurveFileError(f"{name} names {listed([twice])} twice in one object; keep one.")
         return values
 

@@ -20,6 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from memorytalker.extras import to_install
 from memorytalker.face.head import HeadError, HeadMesh, Landmarks, Regions, load_head
 from memorytalker.face.mesh_order import check_likely_order, check_open_order, far_sides
+from memorytalker.files import read_bounded
 
 #: Number of vertices -> the known mesh, and where to get it.
 KNOWN_MESHES = MappingProxyType(
@@ -45,6 +46,8 @@ EYE_RADIUS, EYE_ROUNDNESS = (0.007, 0.019), 0.15
 #: A lip region with a larger share of the vertices covers more than lips and keeps the colour of skin.
 LARGEST_LIPS = 0.08
 SUFFIXES = (".ply", ".obj")
+#: Bytes of a mesh's file at the most.
+LARGEST_BYTES = 300_000_000
 #: No head of any unit has a coordinate as large as this; nan is none either.
 FARTHEST = 1e6
 
@@ -223,9 +226,11 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if suffix not in SUFFIXES:
         raise HeadError(f"A head is read from {' or '.join(SUFFIXES)}, not from {path.name}.")
     try:
-        data = path.read_bytes()
+        data = read_bounded(path, LARGEST_BYTES)
     except OSError:
         raise HeadError(f"There is no readable file {path}; check the path.") from None
+    except ValueError as error:
+        raise HeadError(f"{path} cannot be read as a mesh: {error}; get it again.") from None
     if data.startswith(b"version https://git-lfs"):
         raise HeadError(f"{path} is only a Git-LFS pointer; run 'git lfs pull' where it came from.")
     try:

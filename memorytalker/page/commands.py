@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from typing import Any
 
+from memorytalker.config import shown
 from memorytalker.errors import InputError
 
 PORTS = range(1, 65536)
@@ -19,10 +21,24 @@ def add_page(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def asked_port(port: int | None = None) -> int | None:
+    """Return the port to serve at: the given one, else that of GRADIO_SERVER_PORT, else None, for the first free one.
+
+    A port that was asked for is never replaced by another. Raises InputError, before gradio is loaded, for what is no
+    port.
+    """
+    text = os.environ.get("GRADIO_SERVER_PORT", "") if port is None else str(port)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) in PORTS):
+        named = f"{shown(text)}, for which GRADIO_SERVER_PORT asks" if port is None else port
+        raise InputError(f"There is no port {named}; choose one from {PORTS[0]} to {PORTS[-1]}.")
+    return int(text)
+
+
 def run_page(chosen: argparse.Namespace, device: str | None, talker: Any = None) -> None:
     """Serve the page until the process is stopped, with the chosen weights or with `talker`."""
-    if chosen.port is not None and chosen.port not in PORTS:
-        raise InputError(f"There is no port {chosen.port}; choose one from {PORTS[0]} to {PORTS[-1]}.")
+    asked_port(chosen.port)
     from memorytalker.page.demo import serve  # first: a missing library is reported before the model loads
 
     if talker is None:

@@ -16,7 +16,7 @@ from memorytalker.comparison.video import write_comparison
 from memorytalker.figures import comparison_curves
 from memorytalker.page.animation_run import Result
 from memorytalker.page.jobs import JobRunner
-from memorytalker.page.limits import PageError
+from memorytalker.page.limits import READING_SECONDS, PageError
 from memorytalker.page.status import stream_progress
 from memorytalker.page.worker import in_worker
 from memorytalker.progress import Progress
@@ -118,8 +118,11 @@ def run_comparison(
     """
     try:
         request.check(runner.head.identities)
-        with runner.job(_compare, runner, request) as measuring:
-            comparison = yield from stream_progress(measuring, 0, "Reading the motion", steps)
+        with runner.job(_read, runner, request) as reading:
+            ground_truth = yield from stream_progress(reading, 0, "Reading the motion", steps, READING_SECONDS)
+        with runner.job(_compare, runner, ground_truth) as measuring:
+            del ground_truth  # which is freed as soon as it has been resampled
+            comparison = yield from stream_progress(measuring, 0, "Comparing", steps)
         yield ComparisonReady(comparison)
         with runner.job(_draw_curves, comparison) as drawing:
             path = yield from stream_progress(drawing, 1, "Drawing the curves", steps)
@@ -132,8 +135,12 @@ def run_comparison(
 
 
 @in_worker
-def _compare(runner: JobRunner, request: CompareRequest, progress: Progress) -> Comparison:
-    ground_truth = request.read(runner.head.with_identity(request.identity))
+def _read(runner: JobRunner, request: CompareRequest, progress: Progress) -> GroundTruth:
+    return request.read(runner.head.with_identity(request.identity))
+
+
+@in_worker
+def _compare(runner: JobRunner, ground_truth: GroundTruth, progress: Progress) -> Comparison:
     return compare(ground_truth, runner.animate, progress)
 
 

@@ -5,6 +5,8 @@ The given talker does all work. Nothing is shared between visitors.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from typing import Any
 
 import gradio as gr
@@ -12,6 +14,7 @@ import gradio as gr
 from memorytalker.page.about import build_about
 from memorytalker.page.animate import build_animate, wire_animate
 from memorytalker.page.api import build_api
+from memorytalker.page.commands import asked_port
 from memorytalker.page.compare import build_compare
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import KEEP_SECONDS, LONGEST_QUEUE, PageError
@@ -19,6 +22,8 @@ from memorytalker.page.malloc import tune_malloc
 from memorytalker.page.memory import build_memory, memory_outputs
 from memorytalker.page.session_files import patch_gradio_sweep
 from memorytalker.page.theme import launch_options
+from memorytalker.scratch import Scratch, sweep
+from memorytalker.termination import raised_on_sigterm
 
 HEADER = """<header><h1>MemoryTalker</h1><p>A voice goes in, a talking head comes out. The network
 recalls facial motion from its memory, in the style of the voice, and you can watch it do so.</p></header>"""
@@ -33,9 +38,13 @@ def create_demo(talker: Any, keep_seconds: float = KEEP_SECONDS) -> gr.Blocks:
         talker: a `Talker`, or a stub (`jobs.TalkerLike`).
         keep_seconds: age at which uploads and results are deleted; results also go when their visitor leaves.
     """
-    runner = JobRunner(talker, keep_seconds)
+    return _build(JobRunner(talker, keep_seconds))
+
+
+def _build(runner: JobRunner) -> gr.Blocks:
+    keep = runner.session_files.keep_seconds
     with gr.Blocks(
-        title="MemoryTalker", analytics_enabled=False, delete_cache=(max(1, int(keep_seconds / 6)), int(keep_seconds))
+        title="MemoryTalker", analytics_enabled=False, delete_cache=(max(1, int(keep / 6)), int(keep))
     ) as demo:
         build_api(runner)  # first: where functions share a name, Gradio gives it to the first
         gr.HTML(HEADER, elem_id="header")
@@ -59,7 +68,7 @@ def create_demo(talker: Any, keep_seconds: float = KEEP_SECONDS) -> gr.Blocks:
 
 
 def serve(talker: Any, host: str | None = None, port: int | None = None) -> None:
-    """Serve the page until the process is stopped.
+    """Serve the page until the process is stopped; nothing of its visitors is left then, nor of a killed server.
 
     Args:
         talker: as in `create_demo`.
@@ -68,9 +77,20 @@ def serve(talker: Any, host: str | None = None, port: int | None = None) -> None
 
     Raises:
         PageError: the page cannot be served at that address.
+        Terminated: SIGTERM arrived.
     """
+    port = asked_port(port)
     tune_malloc()
-    try:
-        create_demo(talker).launch(**launch_options(), server_name=host, server_port=port)
-    except OSError as error:
-        raise PageError(f"The page cannot be served there ({error}); choose another --host or --port.") from None
+    sweep()
+    with contextlib.ExitStack() as stack:
+        if "GRADIO_TEMP_DIR" not in os.environ:  # the host has no place of its own for uploads
+            os.environ["GRADIO_TEMP_DIR"] = str(stack.enter_context(Scratch("memorytalker.uploads-")))
+            stack.callback(os.environ.pop, "GRADIO_TEMP_DIR")
+        runner = JobRunner(talker)
+        stack.callback(runner.close)
+        stack.enter_context(raised_on_sigterm(runner.stop))
+        try:
+            _build(runner).launch(**launch_options(), server_name=host, server_port=port)
+        except OSError as error:
+            where = "there" if port is None else f"at port {port}"
+            raise PageError(f"The page cannot be served {where} ({error}); choose another --host or --port.") from None

@@ -1,9 +1,10 @@
-"""A health check of the whole chain: one sound is animated and one frame is rendered."""
+"""A health check of the whole chain: one sound is animated, and becomes a video that a visitor could be given."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,19 @@ import numpy as np
 from memorytalker.options import RenderOptions
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.worker import in_worker
-from memorytalker.rendering import render_frames
+from memorytalker.rendering import render_frames, write_video
 from memorytalker.sound.decode import SAMPLE_RATE, Waveform
 
 PROBE_SECONDS = 0.5
 
 
 @in_worker
-def probe(runner: JobRunner, progress: Any) -> dict[str, Any]:
-    """Animate PROBE_SECONDS of a hum and render its first frame.
+def probe(runner: JobRunner, folder: Path, progress: Any) -> dict[str, Any]:
+    """Animate PROBE_SECONDS of a hum, and write its first frame with its sound as a video.
 
     Returns:
-        healthy (True), seconds (spent in "network" and "rendering"), frames, image (its size in pixels), versions.
+        healthy (True), seconds (spent in "network" and "rendering", the video included), frames, image (its size in
+        pixels), versions.
 
     Raises:
         Exception: whatever fails.
@@ -34,7 +36,9 @@ def probe(runner: JobRunner, progress: Any) -> dict[str, Any]:
     animated = time.perf_counter()
     if not np.isfinite(animation.coordinates).all():
         raise ArithmeticError("The network gave numbers that are not finite.")
-    frame = next(render_frames(animation.head, animation.motion[:1], RenderOptions(width=128, height=128)))
+    options = RenderOptions(width=128, height=128)
+    frame = next(render_frames(animation.head, animation.motion[:1], options))
+    write_video(folder / "probe.mp4", iter([frame]), options.fps, hum, 1)
     rendered = time.perf_counter()
     return {
         "healthy": True,

@@ -6,12 +6,10 @@ import contextvars
 import functools
 import inspect
 import os
-import shutil
-import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 try:
@@ -24,10 +22,13 @@ from memorytalker import Animation, HeadMesh
 from memorytalker.errors import ExecutionError, MemoryTalkerError
 from memorytalker.page.limits import KEEP_SECONDS
 from memorytalker.page.session_files import SessionFiles
-from memorytalker.page.worker import Worker, in_worker, without_frames
+from memorytalker.page.worker import Worker, in_worker, raise_in, without_frames
 from memorytalker.progress import Progress
+from memorytalker.scratch import Scratch
 
 T = TypeVar("T")
+#: Seconds that closed work may go on without a report before it is interrupted wherever it is.
+GRACE_SECONDS = 20.0
 
 
 class Slots(Protocol):
@@ -72,7 +73,8 @@ class NotDone(ExecutionError):
 class Job(Generic[T]):
     """Work in the worker thread that can be watched and stopped, with a temporary folder that is removed with it.
 
-    Closing a job drops its arguments, its result, and the frames of its exception.
+    Closing a job drops its arguments, its result, and the frames of its exception. Work that then reports no progress
+    for `GRACE_SECONDS` is interrupted, so that no job can hold the one worker for good.
 
     Attributes:
         folder: the job's own folder.
@@ -90,12 +92,15 @@ class Job(Generic[T]):
                 if it has a parameter `folder`, also with the job's folder.
             small: as in `Worker.submit`.
         """
-        self.folder = Path(tempfile.mkdtemp(prefix="memorytalker-"))
+        self._scratch = Scratch()
+        self.folder = self._scratch.path
         self.progress: tuple[int, int, str] = (0, 0, "")
         self._worker = worker
         self._stage_began = time.monotonic()
         self._lock = threading.Lock()  # held while the job begins, ends or is closed
-        self._begun = self._closed = False
+        self._begun = self._closed = self._leaving = False
+        self._thread = 0  # in which it runs
+        self._interrupter: threading.Timer | None = None
         self._ended = threading.Event()
         self._value: T | None = None
         self._error: BaseException | None = None
@@ -145,10 +150,14 @@ class Job(Generic[T]):
         with self._lock:
             self._closed = True
             self._call = self._value = self._error = None
-            if self._begun and not self._ended.is_set():
-                return  # the worker stops at its next report and removes the folder
+            if self._begun and not self._ended.is_set():  # the worker stops at its next report and removes the folder
+                if self._interrupter is None:
+                    self._interrupter = threading.Timer(GRACE_SECONDS, self._interrupt)
+                    self._interrupter.daemon = True
+                    self._interrupter.start()
+                return
             self._ended.set()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._scratch.close()
 
     def __enter__(self) -> Job[T]:
         return self
@@ -161,22 +170,38 @@ class Job(Generic[T]):
             call, self._call = self._call, None
             if call is None:  # closed while it was queued
                 return
-            self._begun = True
+            self._begun, self._thread = True, threading.get_ident()
         value: T | None = None
         failure: BaseException | None = None
         try:
-            self._report(0, 0, "")
-            value = call()
-        except BaseException as error:  # raised again by `result`, in another thread
-            failure = without_frames(error)
+            try:
+                self._report(0, 0, "")
+                value = call()
+            except BaseException as error:  # raised again by `result`, in another thread
+                failure = without_frames(error)
+            self._leave()
+        except Stopped:  # interrupted just as it ended
+            self._leave()
         call = None
         with self._lock:
+            if self._interrupter is not None:
+                self._interrupter.cancel()
             if not self._closed:
                 self._value, self._error = value, failure
             self._ended.set()
         value = failure = None
         if self._closed:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._scratch.close()
+
+    def _leave(self) -> None:
+        """From here on the work is not interrupted any more."""
+        with self._lock:
+            self._leaving = True
+
+    def _interrupt(self) -> None:
+        with self._lock:
+            if not self._leaving:
+                raise_in(self._thread, Stopped)
 
     def _report(self, done: int, total: int, stage: str) -> None:
         if self._closed:
@@ -208,6 +233,7 @@ class JobRunner:
         self.session_files = SessionFiles(keep_seconds)
         # A graphics context belongs to one thread, and one thing at a time keeps memory in bounds.
         self._worker = Worker()
+        self._jobs: weakref.WeakSet[Job[Any]] = weakref.WeakSet()
         calls = ("animate", "style_of", "slot_face")
         self._network: Mapping[str, Callable[..., Any]] = {name: _on_gpu(getattr(talker, name)) for name in calls}
 
@@ -221,7 +247,20 @@ class JobRunner:
         Returns:
             The job; close it when it is no longer needed.
         """
-        return Job(self._worker, work, *arguments, small=small, **options)
+        job = Job(self._worker, work, *arguments, small=small, **options)
+        self._jobs.add(job)
+        return job
+
+    def stop(self) -> None:
+        """Stop all jobs, without waiting for them."""
+        for job in list(self._jobs):
+            job.close()
+
+    def close(self) -> None:
+        """Stop all jobs, wait for the one at work to notice, and remove the files of all sessions."""
+        self.stop()
+        self._worker.close()
+        self.session_files.close()
 
     @in_worker
     def animate(self, sound: Any, progress: Progress | None = None, **options: Any) -> Animation:

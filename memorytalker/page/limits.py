@@ -19,6 +19,8 @@ LARGEST_MEGABYTES = 20
 LONGEST_QUEUE = 16
 KEEP_SECONDS = 3600
 PATIENCE_SECONDS = 900.0
+#: Reading a file of motion, which has no steps that could be watched, may take this long.
+READING_SECONDS = 60.0
 LARGEST_SEED = 2**31 - 1
 
 LIMITS_TEXT = (

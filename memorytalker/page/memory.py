@@ -279,7 +279,7 @@ def faces_html(
     if slot is None:
         return f"<h3>The face of a slot</h3><p>{CHOOSE}</p>"
     group = next(name for name, slots in ENGLISH.grouped(labels) if slot in slots)
-    title = insight.slot_names(labels, [slot])
+    title = html.escape(insight.slot_names(labels, [slot]))  # the labels come with the weights
     title += f" <small>{html.escape(group)}</small>" if group and group != "silence" else ""
     names: list[str] = []
     opening = width = None

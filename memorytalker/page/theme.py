@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
+from memorytalker.page.cancel import CancelOfEndedRun
 from memorytalker.page.examples import SPEECH_FOLDER
 from memorytalker.page.head_files import heads_route
 from memorytalker.page.limits import LARGEST_MEGABYTES
 from memorytalker.page.scripts import SCRIPTS_FOLDER, call_script, scripts_route
+from memorytalker.page.upload_limit import UploadLimit
 
 FONT = (
     "system-ui",
@@ -90,10 +93,12 @@ def _both(name: str, light: str, dark: str) -> dict[str, str]:
 
 def launch_options() -> dict[str, Any]:
     """Keyword arguments of `Blocks.launch`: the theme, and the settings of a public page."""
+    guards = [Middleware(CancelOfEndedRun), Middleware(UploadLimit)]
     return {
         "theme": Calm(), "js": call_script("page.js", "start"), "css_paths": sorted(SCRIPTS_FOLDER.glob("*.css")),
         "max_file_size": f"{LARGEST_MEGABYTES}mb",
         "show_error": False, "run_history": False, "enable_monitoring": False, "footer_links": ["api", "settings"],
         "ssr_mode": False, "allowed_paths": [str(SPEECH_FOLDER)],
-        "app_kwargs": {"routes": [scripts_route(), heads_route()]}, "state_session_capacity": SESSIONS_REMEMBERED,
+        "app_kwargs": {"routes": [scripts_route(), heads_route()], "middleware": guards},
+        "state_session_capacity": SESSIONS_REMEMBERED,
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import threading
 import time
@@ -62,8 +63,8 @@ class Worker:
             self._next_small = ended + (ended - began)
 
     def close(self) -> None:
-        """End the thread when its queue is done."""
-        self._pool.shutdown()
+        """End the thread when the running call is done; those that wait are not begun."""
+        self._pool.shutdown(cancel_futures=True)
 
     def _do_small(self) -> bool:
         try:
@@ -80,6 +81,15 @@ class Worker:
 
 def _begin_to_work() -> None:
     _here.working = True
+
+
+def raise_in(thread: int, error: type[BaseException]) -> None:
+    """Raise an error in the thread of that identifier at its next step in Python; a call into C returns first.
+
+    Source:
+        PyThreadState_SetAsyncExc of https://docs.python.org/3/c-api/init.html.
+    """
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(error))
 
 
 def without_frames(error: BaseException) -> BaseException:

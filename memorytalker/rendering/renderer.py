@@ -27,6 +27,7 @@ from memorytalker.progress import Progress
 from memorytalker.rendering import scene, textures
 from memorytalker.rendering.dirty_rect import Box, moving_box
 from memorytalker.rendering.edges import soften_edges
+from memorytalker.rendering.frame_check import FrameCheck
 from memorytalker.rendering.surface import Patch, Surface
 
 #: Frames that the drawing thread may be ahead of the reader.
@@ -37,10 +38,6 @@ LONGEST_SIDE, FLATTEST = 9.0, 0.3
 STILL = 0.01
 #: Up to this many frames, each is drawn whole.
 FEW = 8
-#: Distance in pixels of the samples by which a frame is checked.
-CHECK_STEP = 8
-#: Smallest share of a frame that a head fills, and smallest brightness of its brightest pixels (of 255).
-SMALLEST_SHARE, SMALLEST_BRIGHTNESS = 0.05, 40
 #: Largest distance of a vertex from the middle of the neutral head, in metres.
 LARGEST_DISTANCE = 1.0
 
@@ -262,6 +259,7 @@ class _Stage:
         first = np.asarray(frames[:1][0], np.float32) * np.float32(scale)
         self._add_head(first, attributes, self.surface.cut(seen | self.two_sided))
         self.lowest, self.highest = lowest * scale, highest * scale
+        self.check = FrameCheck(options, self.camera, self.empty, self.surface.faces, self.lowest, self.highest)
         self.patch = Patch(self.surface, (self.highest - self.lowest).max(axis=1) > STILL * pixel)
 
     def _prepare(self, options: RenderOptions) -> None:
@@ -319,7 +317,8 @@ class _Stage:
         box = moving_box(self.lowest, self.highest, self.patch.vertices, self.camera, width, height)
         if box is None:
             return
-        self.box, self.empty = box, box.of(self.empty)
+        self.box = box
+        self.check.narrow(box, self.latest)
         self.plotter.render_window.SetSize(*box.size)
         renderer, camera = self.plotter.renderer, self.plotter.renderer.GetActiveCamera()
         camera.SetViewAngle(scene.narrower(self.camera.view_angle, box.size[1] / height))
@@ -342,18 +341,14 @@ class _Stage:
         self.mesh.points[self.patch.fine] = points  # pyvista's views mark the data as changed
         self.mesh.point_data.active_normals[self.patch.fine] = normals
         image = self._read()
-        if not self._shows_a_head(image):
-            raise RenderError(f"The renderer drew no head in frame {number}; check the OpenGL driver with 'doctor'.")
+        drawn = self.check.boxed(image) if self.box else self.check.whole(image, vertices)
+        if not drawn or (number == 0 and not self.check.background()):
+            raise RenderError(
+                f"The renderer drew no head in frame {number}, perhaps for lack of memory; close other programs, or "
+                "check the OpenGL driver with 'doctor'."
+            )
+        self.latest = image
         return image
-
-    def _shows_a_head(self, image: np.ndarray) -> bool:
-        sample, empty = (one[::CHECK_STEP, ::CHECK_STEP].astype(np.int16) for one in (image, self.empty))
-        if (np.abs(sample - empty).max(axis=2) > 8).mean() < SMALLEST_SHARE:
-            return False
-        if self.box is not None:  # which may show nothing but an even cheek
-            return bool(np.ptp(image[..., :3]) > 0)
-        sample = sample[..., :3]
-        return bool(sample.max() >= SMALLEST_BRIGHTNESS and np.ptp(sample) >= SMALLEST_BRIGHTNESS)
 
     def _read(self) -> np.ndarray:
         from vtkmodules.util.numpy_support import vtk_to_numpy

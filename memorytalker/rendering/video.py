@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import tempfile
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +16,7 @@ from memorytalker.errors import ExecutionError
 from memorytalker.files import write_whole
 from memorytalker.progress import Progress
 from memorytalker.rendering.alpha import extend_colors
+from memorytalker.scratch import Scratch
 
 #: The stage that `progress` is called with.
 STAGE = "render"
@@ -27,6 +27,10 @@ WEBM_QUALITY = 18  # likewise, of VP9; from 24 on the corners of its alpha are n
 #: Ending of the file -> channels of its frames: with alpha or without.
 CHANNELS = MappingProxyType({".mp4": 3, ".webm": 4})
 ENCODER_TIMEOUT_SECONDS = 300.0
+_NO_ENCODER = (
+    "ffmpeg, which encodes videos, does not work on this machine; run 'memorytalker doctor', or "
+    "'pip install --force-reinstall imageio-ffmpeg'."
+)
 
 
 class Sound(Protocol):
@@ -78,8 +82,8 @@ def write_video(
     path = Path(path)
     _check(path, fps, total)
     try:
-        with tempfile.TemporaryDirectory(prefix="memorytalker-") as folder:
-            write_whole(path, lambda part: _encode(part, frames, fps, sound, total, progress, Path(folder)))
+        with Scratch() as folder:
+            write_whole(path, lambda part: _encode(part, frames, fps, sound, total, progress, folder))
     except OSError as error:
         raise VideoError(f"{path} cannot be written ({error.strerror or error}); choose another folder.") from None
     finally:
@@ -119,7 +123,7 @@ def _encode(
                 if encoder is None:
                     size = _frame_size(frame, channels)
                     command = _command(partial, size, fps, _sound_input(folder, sound, total / fps))
-                    encoder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
+                    encoder = _started(command, log)
                 if done == total or frame.shape != (*size, channels) or frame.dtype != np.uint8:
                     raise VideoError(f"Frame {done} does not belong to a video of {total} frames of one size.")
                 _feed(_pipe(encoder), extend_colors(frame) if channels == 4 else frame, log)
@@ -163,7 +167,7 @@ def _sound_input(folder: Path, sound: Sound | None, seconds: float) -> list[str]
 
 def _command(partial: Path, size: tuple[int, int], fps: float, sound_input: list[str]) -> list[str]:
     (height, width), alpha = size, CHANNELS[partial.suffix.lower()] == 4
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-hide_banner", "-nostats", "-loglevel", "error"]
+    command = [_ffmpeg(), "-y", "-hide_banner", "-nostats", "-loglevel", "error"]
     command += ["-f", "rawvideo", "-pix_fmt", "rgba" if alpha else "rgb24"]
     command += ["-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "pipe:0"]
     command += [*sound_input, "-map", "0:v"]
@@ -182,6 +186,20 @@ def _command(partial: Path, size: tuple[int, int], fps: float, sound_input: list
         command += ["-map", "1:a", "-c:a", "libopus" if alpha else "aac"]
         command += ["-b:a", AUDIO_BITRATE, "-ar", str(AUDIO_RATE)]
     return [*command, *([] if alpha else ["-movflags", "+faststart"]), f"file:{partial}"]
+
+
+def _ffmpeg() -> str:
+    try:
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except (OSError, RuntimeError):
+        raise VideoError(_NO_ENCODER) from None
+
+
+def _started(command: list[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log)
+    except OSError:
+        raise VideoError(_NO_ENCODER) from None
 
 
 def _pipe(encoder: subprocess.Popen[bytes]) -> IO[bytes]:

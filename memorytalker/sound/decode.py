@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from memorytalker.files import write_whole
-from memorytalker.sound.ffmpeg import SAMPLE_RATE, AudioError, Decoded, Decoder
+from memorytalker.sound.ffmpeg import SAMPLE_RATE, AudioError, Decoded, Decoder, check_decoder
 from memorytalker.sound.mixing import mix, without_offset
 
 SHORTEST_SECONDS = 0.1
@@ -89,6 +89,7 @@ def load_waveform(
     Raises:
         AudioError: a missing, empty, unreadable or truncated file, a folder, a file without sound, less than 0.1 s or
             more than `longest_seconds` of sound, or samples that are NaN or infinite.
+        DecoderError: this machine cannot decode sound.
     """
     remarks: tuple[str, ...] = ()
     file = ""
@@ -193,6 +194,7 @@ def _from_array(samples: Any, rate: Any, longest_seconds: float) -> tuple[np.nda
     given = ("-f", "f32le", "-ar", str(int(rate)), "-ac", "1")
     decoded = Decoder(array.astype("<f4").tobytes(), longest_seconds, given).track()
     if decoded.failed:
+        check_decoder()
         raise AudioError(f"The sound could not be converted from {int(rate)} Hz; give it at {SAMPLE_RATE} Hz.")
     return decoded.samples, remarks
 
@@ -216,6 +218,8 @@ def _from_file(path: Path, name: str, longest_seconds: float) -> tuple[np.ndarra
     except (OSError, ValueError):  # ValueError: a null byte in the path
         raise AudioError(f"{name} cannot be opened; check its permissions and path.") from None
     listing = decoded.listing
+    if decoded.failed and not decoded.samples.size:
+        check_decoder()
     if listing.others and not listing.mono:
         raise AudioError(f"{name} has no sound track; {_REMEDY} with sound.")
     if not decoded.samples.size:

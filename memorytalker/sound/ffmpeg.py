@@ -19,12 +19,17 @@ from typing import IO, Any, TypeVar
 import imageio_ffmpeg
 import numpy as np
 
-from memorytalker.errors import InputError
+from memorytalker.errors import ExecutionError, InputError
 from memorytalker.sound.mixing import BLOCK_SECONDS, ChannelLevels
 
 T = TypeVar("T")
+NO_DECODER = (
+    "ffmpeg, which decodes sound, does not work on this machine; run 'memorytalker doctor', or "
+    "'pip install --force-reinstall imageio-ffmpeg'."
+)
 SAMPLE_RATE = 16000  # Hz
-DECODE_TIMEOUT_SECONDS = 600.0
+#: Decoding may take `SHORTEST_TIMEOUT_SECONDS` and as long as the accepted sound lasts, but never more than the first.
+DECODE_TIMEOUT_SECONDS, SHORTEST_TIMEOUT_SECONDS = 600.0, 30.0
 #: Bytes of the log that are kept; the facts are at its beginning.
 LONGEST_LOG = 1 << 20
 #: Largest allocation of ffmpeg in bytes; a broken header asks for gigabytes.
@@ -42,6 +47,10 @@ CONTAINERS = tuple(
 
 class AudioError(InputError):
     """Sound that cannot be used; the message is one plain sentence that names the remedy."""
+
+
+class DecoderError(ExecutionError):
+    """This machine cannot decode sound; the message is one plain sentence that names the remedy."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ class Decoder:
     def __init__(self, source: IO[bytes] | bytes, longest_seconds: float, given: tuple[str, ...] = ()) -> None:
         self._source, self._longest = source, longest_seconds
         self._given = given or ("-format_whitelist", ",".join(CONTAINERS))
-        self._deadline = time.monotonic() + DECODE_TIMEOUT_SECONDS
+        self._deadline = time.monotonic() + min(DECODE_TIMEOUT_SECONDS, SHORTEST_TIMEOUT_SECONDS + longest_seconds)
 
     def track(self, number: int = 0, channel: int | None = None) -> Decoded:
         """Decode a sound track.
@@ -152,7 +161,7 @@ class Decoder:
     ) -> tuple[int, T, str]:
         """Run ffmpeg: its exit status, what `take` makes of its output, and the beginning of its log."""
         protocol = "pipe" if isinstance(self._source, bytes) else "fd"
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"]
+        command = [ffmpeg_path(), "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"]
         command += ["-max_alloc", str(LARGEST_ALLOCATION), "-threads", "1", "-protocol_whitelist", protocol]
         command += [*self._given, "-i", f"{protocol}:"]
         # async=1 fills gaps in the timestamps with silence; filter_size=64 doubles the default resampling filter.
@@ -164,7 +173,7 @@ class Decoder:
         given = subprocess.PIPE if isinstance(self._source, bytes) else self._source
         log = bytearray()
         late = threading.Event()
-        with subprocess.Popen(command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with _started(command, given) as process:
             assert process.stdout is not None
             helpers = [threading.Thread(target=_keep_beginning, args=(process.stderr, log), daemon=True)]
             if isinstance(self._source, bytes):
@@ -190,6 +199,32 @@ class Decoder:
         if late.is_set():
             raise AudioError("The sound took too long to decode; convert it to WAV first.")
         return code, taken, log.decode("utf-8", "replace")
+
+
+def ffmpeg_path() -> str:
+    """Return the path of ffmpeg. Raises DecoderError where there is none."""
+    try:
+        return imageio_ffmpeg.get_ffmpeg_exe()
+    except (OSError, RuntimeError):
+        raise DecoderError(NO_DECODER) from None
+
+
+def _started(command: list[str], given: Any) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError:
+        raise DecoderError(NO_DECODER) from None
+
+
+def check_decoder() -> None:
+    """Decode a tenth of a second that is known to be sound. Raises DecoderError if this machine cannot.
+
+    Where a file cannot be decoded, this tells a damaged file from an ffmpeg that does not work.
+    """
+    known = bytes(4 * SAMPLE_RATE // 10)
+    decoded = Decoder(known, 1.0, ("-f", "f32le", "-ar", str(SAMPLE_RATE), "-ac", "1")).track()
+    if decoded.failed or decoded.samples.size != SAMPLE_RATE // 10:
+        raise DecoderError(NO_DECODER)
 
 
 def read_listing(log: str) -> Listing:

@@ -32,5 +32,4 @@ if __name__ == "__main__":
     waits = hold.with_name(hold.name + "-network")
     talker.hold = hold.exists  # the video waits at its middle for as long as this file is there
     talker.hold_network = waits.exists  # and the network for as long as that one is
-    app.tune_malloc()
-    app.create_demo(talker).launch(**app.launch_options())
+    app.serve(talker)

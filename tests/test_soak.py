@@ -1,0 +1,105 @@
+"""The soak in its short form, and that it sees what it is for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gradio")
+
+from memorytalker.errors import InputError  # noqa: E402
+from tools.soak.__main__ import RESULT, WRONG, Reader, is_wrong, results, soaked, table  # noqa: E402
+from tools.soak.reader import READ, Watch, outcome, readers  # noqa: E402
+from tools.soak.samples import KINDS, broken, good, write  # noqa: E402
+
+#: In place of the reader's process: answers by the bytes of the file, hangs, or dies.
+STANDIN = """
+import json, sys, time
+print("ready", flush=True)
+for line in sys.stdin:
+    asked = json.loads(line)
+    data = open(asked["path"], "rb").read()
+    if b"hang" in data: time.sleep(60)
+    if b"die" in data: sys.exit(3)
+    print(json.dumps({"outcome": "read", "seconds": 0.01, "touched": []}), flush=True)
+"""
+
+
+def test_every_good_file_is_read_and_broken_ones_are_refused_well(tmp_path: Path) -> None:
+    known = readers()
+    assert set(known) == set(KINDS)
+    refused = {"bomb", "mesh-obj", "mesh-ply", "tensors"}  # the meshes are no head
+    for kind, (suffix, _) in KINDS.items():
+        said = outcome(known[kind], write(tmp_path, f"good{suffix}", good(kind)))
+        assert said == READ or (kind in refused and not said.startswith("WRONG")), (kind, said)
+    for number in range(6 * len(KINDS)):
+        kind, name, data = broken(0, number)
+        said = outcome(known[kind], write(tmp_path, name, data))
+        assert not said.startswith("WRONG"), (number, kind, name, said)
+
+
+def test_a_file_depends_on_seed_and_number_alone() -> None:
+    assert broken(3, 17) == broken(3, 17) != broken(4, 17)
+    assert {broken(1, number)[0] for number in range(len(KINDS))} == set(KINDS)
+
+
+def test_what_is_no_plain_sentence_is_wrong(tmp_path: Path) -> None:
+    def fails(error: BaseException) -> str:
+        def read(path: Path) -> None:
+            raise error
+
+        return outcome(read, tmp_path)
+
+    assert fails(InputError("It is too short; give more.")) == "It is too short; give more."
+    for error in (
+        KeyError("x"), MemoryError(), RecursionError(), SystemExit(1), InputError("no stop"), InputError("Two\nlines."),
+        InputError("<b>bold</b>."), InputError("A ValueError came."), InputError("x" * 2000 + "."),
+    ):  # fmt: skip
+        assert fails(error).startswith("WRONG"), error
+
+
+def test_a_reader_that_hangs_or_dies_is_started_again(tmp_path: Path) -> None:
+    reader = Reader(tmp_path, 2.0, (sys.executable, "-c", STANDIN))
+    said = [reader.read("sound", write(tmp_path, "a.wav", data))["outcome"] for data in (b"", b"hang", b"die", b"")]
+    reader.close()
+    assert said == ["read", "WRONG: not done after 2 s", "WRONG: the process ended with 3", "read"]
+
+
+def test_a_soak_goes_on_where_it_was_broken_off_and_keeps_what_went_wrong(tmp_path: Path) -> None:
+    command = (sys.executable, "-c", STANDIN.replace("hang", "RIFF").replace("time.sleep(60)", "sys.exit(4)"))
+    begun = soaked(10, 5, tmp_path, command)
+    first = [next(begun) for _ in range(4)]
+    begun.close()
+    with (tmp_path / RESULT).open("a", encoding="utf-8") as file:
+        file.write('{"seed": 5, "number": 4, "ki')  # as a kill leaves it
+    rest = list(soaked(10, 5, tmp_path, command))
+    assert [row["number"] for row in first + rest] == list(range(10)) and results(tmp_path) == first + rest
+    assert list(soaked(10, 5, tmp_path, command)) == []
+    wrong = [row for row in results(tmp_path) if is_wrong(row)]
+    assert wrong and all("ended with 4" in row["outcome"] for row in wrong)
+    for row in wrong:
+        kept = tmp_path / WRONG / f"5-{row['number']}{KINDS[row['kind']][0]}"
+        assert kept.read_bytes() == broken(5, row["number"])[2]
+    assert len(table(results(tmp_path)).splitlines()) == len(KINDS) + 1
+
+
+def test_other_files_and_programs_are_noted(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    code = (
+        "import json, os, subprocess, sys; from pathlib import Path; from tools.soak.reader import Watch\n"
+        "folder = Path(sys.argv[1]); watch = Watch(folder / 'own'); watch.on = True\n"
+        "(folder / 'own' / 'a').write_text('x'); (folder / 'own' / '..' / 'b').write_text('x')\n"
+        "open(os.__file__).close(); open('/etc/passwd').close(); subprocess.run(['true'])\n"
+        "watch.on = False; print(json.dumps(sorted(watch.touched)))"
+    )
+    root = Path(__file__).resolve().parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=root, capture_output=True, text=True, check=True
+    )
+    touched = json.loads(done.stdout)
+    assert [one.split()[0] for one in touched] == ["open", "open", "subprocess.Popen"]
+    assert touched[0].endswith("/etc/passwd") and touched[1].endswith("/b") and Watch.__doc__
