@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError
@@ -29,9 +29,6 @@ from memorytalker.models.layers import periodic_positions
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.places import remedy, weights_folder
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
 #: Where the shipped weights lie, one folder for each.
 WEIGHTS_FOLDER = weights_folder()
 DEFAULT_NAME = "open"
@@ -44,7 +41,7 @@ _FORMAT = 1
 #: Bytes of the header of a safetensors file at the most.
 LARGEST_HEADER = 10_000_000
 _Network = TypeVar("_Network", bound=nn.Module)
-_AnyManifest = TypeVar("_AnyManifest", bound="DataclassInstance")
+_AnyManifest = TypeVar("_AnyManifest")
 
 #: Prefixes of tensor names in the paper's public code -> ours.
 PAPER_NAMES: tuple[tuple[str, str], ...] = (
@@ -313,7 +310,7 @@ def read_manifest_of(kind: type[_AnyManifest], folder: Path, what: str) -> _AnyM
     """Read config.json as a manifest of some kind. Raises WeightsError if it is missing or does not describe `what`."""
     path = folder / CONFIG_FILE
     try:
-        manifest: Any = read(kind, path)
+        manifest: Any = read(cast(Any, kind), path)
     except (ConfigError, OSError, TypeError) as error:
         raise WeightsError(f"{path} does not describe {what}: {error}") from None
     if manifest.format != _FORMAT:
