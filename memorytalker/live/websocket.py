@@ -7,6 +7,7 @@ loses nothing itself while it is less than `ring.LONGEST` frames behind; then it
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 WEBSOCKET_PORT = 8765
 #: Listeners at once; bytes of a message that a listener may send, all of which are ignored.
 MOST_LISTENERS, LARGEST_MESSAGE = 64, 1024
+#: Bytes that the system keeps for a listener; what does not fit waits in the ring, which all of them share.
+KEPT = 65_536
 #: Seconds for the last frames at the end.
 _FAREWELL = 2.0
 #: Close codes of the protocol.
@@ -49,6 +52,7 @@ class WebSocketOutput:
 
         self._address, self._origins, self._ring = address, origins, ring or Ring()
         self._events: dict[Any, asyncio.Event] = {}
+        self._places: dict[Any, int] = {}
         self._loop = asyncio.new_event_loop()
         self._ready: threading.Event = threading.Event()
         self._failed: OSError | None = None
@@ -64,6 +68,10 @@ class WebSocketOutput:
     def listeners(self) -> int:
         """Number of listeners at present."""
         return len(self._events)
+
+    def behind(self) -> list[int]:
+        """For each listener the frames that it has not been sent yet."""
+        return [self._ring.end - place for place in list(self._places.values())]
 
     def send(self, frame: LiveFrame) -> None:
         """Hand a frame to all listeners."""
@@ -137,6 +145,7 @@ class WebSocketOutput:
         """Send frames to one listener from now on, as fast as it takes them."""
         event, place = asyncio.Event(), self._ring.end
         self._events[connection] = event
+        connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KEPT)
         deaf = asyncio.ensure_future(_ignore(connection))
         try:
             while not deaf.done():
@@ -145,8 +154,10 @@ class WebSocketOutput:
                 if taken.lost:
                     await connection.close(_TOO_LATE, "You are too late; connect again.")
                     return
-                for item in taken.items:
+                for sent, item in enumerate(taken.items, start=place - len(taken.items)):
+                    self._places[connection] = sent
                     await connection.send(item)
+                self._places[connection] = place
                 if not taken.items:
                     if self._ring.closed:
                         await connection.close(_NORMAL, "The sound has ended.")
@@ -156,6 +167,7 @@ class WebSocketOutput:
                         await _first_of(event, deaf)
         finally:
             self._events.pop(connection, None)
+            self._places.pop(connection, None)
             deaf.cancel()
 
 
