@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect as connect_sync
 
-from memorytalker.live.outputs import LineOutput, LiveError, live_link_output, parse_address, vmc_output
+from memorytalker.live.outputs import LineOutput, LiveError, UdpOutput, live_link_output, parse_address, vmc_output
 from memorytalker.live.ring import Ring
 from memorytalker.live.websocket import WebSocketOutput
 
@@ -39,6 +39,13 @@ def test_packets_arrive_over_udp() -> None:
         for output in outputs:
             output.close()
             assert output.dropped == 0
+
+
+def test_a_packet_that_cannot_be_sent_is_dropped_and_counted() -> None:
+    output = UdpOutput(("127.0.0.1", 9), lambda frame: [bytes(100_000), b"x"])  # no packet is as large as that
+    output.send(live_frame())
+    output.close()
+    assert output.dropped == 1
 
 
 def test_a_receiver_that_is_gone_stops_nothing() -> None:
@@ -97,7 +104,7 @@ def test_a_reader_that_is_gone_is_seen() -> None:
 
 
 async def listener(url: str, ready: asyncio.Queue, resume: asyncio.Event | None = None, most: int = 10**6) -> list[int]:
-    """The frames that a listener hears, `most` at the most; with `resume` it takes nothing before, and little at once."""
+    """The frames that a listener hears, `most` at the most; with `resume` it takes nothing before that."""
     found = socket.socket()
     if resume is not None:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

@@ -30,6 +30,9 @@ def add_live(parser: argparse.ArgumentParser) -> None:
         "--rate", type=int, default=16000, metavar="HZ", help="of raw samples on standard input (default: %(default)s)"
     )
     parser.add_argument(
+        "--pace", action="store_true", help="hold raw samples that come faster than they are spoken to that speed"
+    )
+    parser.add_argument(
         "--style", default=NEUTRAL, metavar="SOUND", help="a sound whose speaking style to use (default: %(default)s)"
     )
     where = parser.add_argument_group("receivers", "any of these together; without one, lines on standard output")
@@ -108,7 +111,7 @@ def _source(chosen: argparse.Namespace) -> Source:
     from memorytalker.sound.decode import load_waveform
 
     if chosen.sound == PIPE:
-        return sources.pipe_source(sys.stdin.buffer, chosen.rate)
+        return sources.pipe_source(sys.stdin.buffer, chosen.rate, chosen.pace)
     if chosen.sound is not None:
         return sources.file_source(load_waveform(Path(chosen.sound)))
     return sources.microphone_source(chosen.microphone)

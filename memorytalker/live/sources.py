@@ -61,31 +61,22 @@ def file_source(waveform: Waveform, paced: bool = True) -> Source:
     Returns:
         The source.
     """
-
-    def chunks() -> Iterator[Heard]:
-        size, begun = round(CHUNK * waveform.sample_rate), time.monotonic()
-        for first in range(0, len(waveform.samples), size):
-            samples = waveform.samples[first : first + size]
-            if paced:
-                due = begun + (first + len(samples)) / waveform.sample_rate
-                time.sleep(max(0.0, due - time.monotonic()))
-            yield Heard(samples, time.time())
-
-    return Source(waveform.sample_rate, chunks())
+    return Source(waveform.sample_rate, _paced(iter([waveform.samples]), waveform.sample_rate, paced))
 
 
-def pipe_source(file: BinaryIO, rate: int = SAMPLE_RATE) -> Source:
+def pipe_source(file: BinaryIO, rate: int = SAMPLE_RATE, paced: bool = False) -> Source:
     """Raw samples, 16 bits little-endian and mono, as they come; the stream ends with the pipe.
 
     Args:
         file: such as standard input.
         rate: of the samples in Hz.
+        paced: whether sound that comes faster than it is spoken is held back to the speed of speech.
 
     Returns:
         The source.
     """
 
-    def chunks() -> Iterator[Heard]:
+    def samples() -> Iterator[np.ndarray]:
         left = b""
         read = getattr(file, "read1", file.read)
         while data := read(LARGEST_READ):
@@ -93,9 +84,21 @@ def pipe_source(file: BinaryIO, rate: int = SAMPLE_RATE) -> Source:
             even = len(data) - len(data) % 2
             left = data[even:]
             if even:
-                yield Heard(np.frombuffer(data[:even], "<i2").astype(np.float32) / 32768.0, time.time())
+                yield np.frombuffer(data[:even], "<i2").astype(np.float32) / 32768.0
 
-    return Source(rate, chunks())
+    return Source(rate, _paced(samples(), rate, paced))
+
+
+def _paced(pieces: Iterator[np.ndarray], rate: int, paced: bool) -> Iterator[Heard]:
+    """Cut sound into chunks, each of which comes when it would have been heard at the earliest, or at once."""
+    size, due = round(CHUNK * rate), time.monotonic()
+    for piece in pieces:
+        for first in range(0, len(piece), size):
+            samples = piece[first : first + size]
+            if paced:
+                due = max(due, time.monotonic() - CHUNK) + len(samples) / rate
+                time.sleep(max(0.0, due - time.monotonic()))
+            yield Heard(samples, time.time())
 
 
 def microphone_names() -> list[str]:

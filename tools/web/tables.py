@@ -1,4 +1,4 @@
-"""Write web/src/viseme_table.js: how the browser finds visemes in curves. `python -m tools.web.tables` makes it again."""
+"""Write web/src/viseme_table.js, by which the browser finds visemes: `python -m tools.web.tables` makes it again."""
 
 from __future__ import annotations
 
