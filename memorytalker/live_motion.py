@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from memorytalker.animation import MotionPiece
-from memorytalker.face.head import HeadMesh
+from memorytalker.face.head import ARKIT_NAMES, HeadMesh
 from memorytalker.face.head_motion import motion_of_curves
 from memorytalker.face.motion import FaceCurves
 from memorytalker.models.live import LiveNetwork, LiveState
@@ -146,5 +146,5 @@ def live_pieces(
 
 
 def _live_piece(network: LiveNetwork, head: HeadMesh, frames: LiveFrames, style: np.ndarray) -> MotionPiece:
-    curves = FaceCurves(frames.curves, network.config.shapes, float(network.config.grid.fps))
+    curves = FaceCurves(frames.curves, network.config.shapes, float(network.config.grid.fps)).reordered(ARKIT_NAMES)
     return MotionPiece(frames.first, motion_of_curves(head, curves), frames.address, style)

@@ -183,6 +183,7 @@ def test_a_new_listener_begins_with_the_next_frame_and_may_speak_without_effect(
     [
         ("https://evil.example", (), False),
         ("https://localhost.evil.example", (), False),
+        ("http://[", (), False),
         ("https://mine.example", ("https://mine.example",), True),
         ("https://any.example", ("*",), True),
         ("http://localhost:3000", (), True),

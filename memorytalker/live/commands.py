@@ -80,11 +80,16 @@ def _style(chosen: argparse.Namespace, device: str | None, slots: int) -> Any:
     """The style weights that were asked for; the open model is loaded only for those of a sound."""
     import numpy as np
 
+    from memorytalker.live.outputs import LiveError
+
     if chosen.style == NEUTRAL:
         return np.ones(slots, np.float32)
     from memorytalker.pipeline import Talker
 
-    return Talker.from_pretrained(chosen.weights, device).style_of(Path(chosen.style))
+    style = Talker.from_pretrained(chosen.weights, device).style_of(Path(chosen.style))
+    if len(style) != slots:
+        raise LiveError("These weights have other memory slots than the live network; use those of one version.")
+    return style
 
 
 def _outputs(chosen: argparse.Namespace) -> list[Output]:

@@ -7,6 +7,7 @@ loses nothing itself while it is less than `ring.LONGEST` frames behind; then it
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from http import HTTPStatus
@@ -111,6 +112,7 @@ class WebSocketOutput:
             server = await serve(
                 self._follow, host, port, process_request=self._admit, compression=None, ping_interval=None,
                 max_size=LARGEST_MESSAGE, max_queue=4, close_timeout=_FAREWELL,
+                logger=logging.Logger("memorytalker.live", logging.CRITICAL),  # strangers' mistakes are not ours
             )  # fmt: skip
         except OSError as error:
             self._failed = error
@@ -132,7 +134,7 @@ class WebSocketOutput:
     def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         """Refuse pages of foreign hosts, which any browser might open, and more listeners than there is room for."""
         origin = request.headers.get("Origin")
-        known = origin in (None, "null") or urlsplit(origin or "").hostname in _OWN_HOSTS
+        known = origin in (None, "null") or _host_of(origin or "") in _OWN_HOSTS
         if not known and origin not in self._origins and "*" not in self._origins:
             return connection.respond(HTTPStatus.FORBIDDEN, "This page may not listen; allow it with --allow-origin.\n")
         if len(self._events) >= MOST_LISTENERS:
@@ -169,6 +171,13 @@ class WebSocketOutput:
             self._events.pop(connection, None)
             self._places.pop(connection, None)
             deaf.cancel()
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).hostname
+    except ValueError:  # it is no address at all
+        return None
 
 
 async def _ignore(connection: ServerConnection) -> None:
