@@ -10,5 +10,6 @@ export default [
     linterOptions: { reportUnusedDisableDirectives: "error" },
     rules: { eqeqeq: "error", "no-unused-vars": "error", "no-undef": "error", "prefer-const": "error", "no-var": "error" },
   },
+  { files: ["web/src/worklet.js"], languageOptions: { globals: globals.audioWorklet } },
   { files: ["tests/**", "eslint.config.js"], languageOptions: { globals: globals.node } },
 ];

@@ -26,6 +26,7 @@ from memorytalker.extras import missing_extra
 from memorytalker.faults import machine_fault
 from memorytalker.files import write_whole
 from memorytalker.flags import add_flags, from_flags
+from memorytalker.live import commands as live
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
 from memorytalker.outputs import check_output
 from memorytalker.page import commands as page
@@ -252,6 +253,18 @@ def run_batch(chosen: argparse.Namespace) -> int:
         return DONE if batch.run_batch(chosen, device, render_options(chosen), progress) else BAD_INPUT
 
 
+def add_live(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `live`."""
+    live.add_live(parser)
+    add_curves(parser)
+    add_talker(parser)
+
+
+def run_live(chosen: argparse.Namespace) -> None:
+    """Follow a voice that is speaking now."""
+    live.run_live(chosen, from_flags(CurveOptions, chosen), None if chosen.device == "auto" else chosen.device)
+
+
 # page, bench and doctor
 
 
@@ -374,6 +387,7 @@ COMMANDS = MappingProxyType(
             "Turn a sound into a talking head: a video, or curves and meshes.", add_animate, run_animate
         ),
         "batch": Command("Animate many sounds; can be broken off and continued.", add_batch, run_batch),
+        "live": Command("Follow a voice while it speaks, and send its face to other programs.", add_live, run_live),
         "export": Command("Write recorded face curves in another format.", add_export, run_export),
         "formats": Command("List the formats that files can be written in.", lambda parser: None, run_formats),
         "bench": Command("Measure the time of each stage from a sound to a video.", add_bench, run_bench),

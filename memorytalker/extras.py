@@ -24,6 +24,8 @@ EXTRAS: Mapping[str, str] = MappingProxyType(
         "pxr": "usd",
         "ray": "ray",
         "ai_edge_litert": "film",
+        "sounddevice": "live",
+        "websockets": "live",
     }
 )
 

@@ -28,6 +28,9 @@ from memorytalker.face.mesh_files import expected_mesh, head_for
 from memorytalker.face.motion import FaceCurves, silence_gain
 from memorytalker.face.motion_space import space_of
 from memorytalker.face.own_head import load_own_head
+from memorytalker.live_motion import live_pieces
+from memorytalker.live_weights import load_live
+from memorytalker.models.live import LiveNetwork
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.progress import Progress
@@ -211,6 +214,46 @@ class Talker:
         head, layers = self._head(options.identity), self._layers(options)
         weights = None if style is OWN_VOICE else self.style_of(style)
         return self._motion(map(_checked_chunk, chunks), weights, options.style_blend, head, layers)
+
+    def live(
+        self,
+        chunks: Iterable[np.ndarray],
+        style: Sound | np.ndarray | None = None,
+        *,
+        head: HeadMesh | str | Path | None = None,
+        weights: str | Path | LiveNetwork | None = None,
+    ) -> Iterator[MotionPiece]:
+        """Yield motion while somebody speaks, a ninth of a second after the sound, by the live network.
+
+        It is a small network that learned the answers of the open model. A frame comes as soon as the sound up to
+        `network.config.grid.lookahead` seconds after its time has arrived; at the end the rest comes at once. The
+        pieces are bit for bit the same frames, whatever the size of the chunks.
+
+        Args:
+            chunks: as in `stream`.
+            style: as in `style_of`; None: the neutral style.
+            head: the head that moves, or its file, as `from_pretrained` takes it; None: the talker's own.
+            weights: of the live network: a folder, or the network itself; None: the shipped ones.
+
+        Returns:
+            An iterator of consecutive pieces, which are moved by curves.
+
+        Raises:
+            AudioError: a chunk that is no such array, or no sound at all; raised while iterating.
+            ConfigError, HeadError, TalkerError: as in `stream`; raised before any chunk is taken.
+            WeightsError: there are no such live weights.
+        """
+        network = weights if isinstance(weights, LiveNetwork) else load_live(weights)
+        if network.config.slots != self.config.slots:
+            raise TalkerError("These live weights have other memory slots than the talker; use those of one version.")
+        if head is None or isinstance(head, HeadMesh):
+            chosen = head or self.head
+        else:
+            chosen = load_own_head(head, self.space.vertex_count)
+        if not chosen.blendshape_names:
+            raise TalkerError("This head has no blendshapes, which live motion needs; use the shipped head.")
+        given = self.style_of(style)
+        return live_pieces(network, chosen, map(_checked_chunk, chunks), given)
 
     def style_of(self, sound: Sound | np.ndarray | None) -> np.ndarray:
         """Encode the speaking style of a sound as one weight per memory slot.

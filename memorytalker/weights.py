@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError
@@ -33,6 +33,7 @@ from memorytalker.places import remedy, weights_folder
 WEIGHTS_FOLDER = weights_folder()
 DEFAULT_NAME = "open"
 CURVE_REGRESSOR_NAME = "audio_to_curves"
+LIVE_NAME = "live"  # the live network, see live_weights.py
 CONFIG_FILE = "config.json"
 TENSOR_FILE = "model.safetensors"
 STORED_AS = {"float32": torch.float32, "float16": torch.float16}
@@ -40,7 +41,7 @@ _FORMAT = 1
 #: Bytes of the header of a safetensors file at the most.
 LARGEST_HEADER = 10_000_000
 _Network = TypeVar("_Network", bound=nn.Module)
-_AnyManifest = TypeVar("_AnyManifest", "Manifest", "CurveRegressorManifest")
+_AnyManifest = TypeVar("_AnyManifest")
 
 #: Prefixes of tensor names in the paper's public code -> ours.
 PAPER_NAMES: tuple[tuple[str, str], ...] = (
@@ -114,14 +115,14 @@ def save_weights(
     Raises:
         WeightsError: `stored_as` is unknown, or a weight is not finite as stored; nothing is written.
     """
-    return _save(Manifest, model, Path(folder), extra, stored_as)
+    return save_network(Manifest, model, Path(folder), extra, stored_as)
 
 
 def save_curve_regressor(
     regressor: CurveRegressor, folder: str | Path, extra: dict | None = None
 ) -> CurveRegressorManifest:
     """Write a curve regressor to a folder, in float16; arguments and errors as `save_weights`."""
-    return _save(CurveRegressorManifest, regressor, Path(folder), extra, "float16")
+    return save_network(CurveRegressorManifest, regressor, Path(folder), extra, "float16")
 
 
 def load_weights(source: str | Path | None = None) -> MemoryTalker:
@@ -155,7 +156,7 @@ def load_curve_regressor(folder: str | Path | None = None) -> CurveRegressor:
         WeightsError: as `load_weights`.
     """
     folder = WEIGHTS_FOLDER / CURVE_REGRESSOR_NAME if folder is None else Path(folder)
-    manifest = _read(CurveRegressorManifest, folder, "a curve regressor")
+    manifest = read_manifest_of(CurveRegressorManifest, folder, "a curve regressor")
     return filled(lambda: CurveRegressor(manifest.curve_regressor), folder, manifest.sha256).eval()
 
 
@@ -182,8 +183,11 @@ def find_weights(source: str | Path | None = None) -> Path:
             return fetch(address, (CONFIG_FILE, TENSOR_FILE))
     except HubError as error:
         raise WeightsError(str(error)) from None
-    shipped = sorted({path.parent.name for path in WEIGHTS_FOLDER.glob(f"*/{CONFIG_FILE}")} - {CURVE_REGRESSOR_NAME})
-    there = ", ".join(shipped) or f"none are installed; {remedy('weights')}"
+    shipped = sorted({path.parent.name for path in WEIGHTS_FOLDER.glob(f"*/{CONFIG_FILE}")})
+    there = (
+        ", ".join(name for name in shipped if name not in (CURVE_REGRESSOR_NAME, LIVE_NAME))
+        or f"none are installed; {remedy('weights')}"
+    )
     raise WeightsError(
         f"There are no weights {str(source)!r}; give a folder with {CONFIG_FILE} and {TENSOR_FILE}, an address on "
         f"the model hub, owner/name@commit, or one of the shipped: {there}."
@@ -192,7 +196,7 @@ def find_weights(source: str | Path | None = None) -> Path:
 
 def read_manifest(folder: str | Path) -> Manifest:
     """Read config.json of a weights folder. Raises WeightsError if it is missing or not understood."""
-    return _read(Manifest, Path(folder), "weights")
+    return read_manifest_of(Manifest, Path(folder), "weights")
 
 
 def initialise_speech(model: MemoryTalker, source: str | Path | None = None) -> None:
@@ -284,7 +288,8 @@ def _check_positions(table: Tensor, config: ModelConfig) -> None:
         )
 
 
-def _save(kind: type, model: nn.Module, folder: Path, extra: dict | None, stored_as: str) -> Any:
+def save_network(kind: type, model: nn.Module, folder: Path, extra: dict | None, stored_as: str) -> Any:
+    """Write a network and its manifest of a given kind; arguments, result and errors as `save_weights`."""
     if stored_as not in STORED_AS:
         raise WeightsError(f"Weights are stored as one of {', '.join(STORED_AS)}, not {stored_as!r}.")
     state = {}
@@ -301,10 +306,11 @@ def _save(kind: type, model: nn.Module, folder: Path, extra: dict | None, stored
     return manifest
 
 
-def _read(kind: type[_AnyManifest], folder: Path, what: str) -> _AnyManifest:
+def read_manifest_of(kind: type[_AnyManifest], folder: Path, what: str) -> _AnyManifest:
+    """Read config.json as a manifest of some kind. Raises WeightsError if it is missing or does not describe `what`."""
     path = folder / CONFIG_FILE
     try:
-        manifest = read(kind, path)
+        manifest: Any = read(cast(Any, kind), path)
     except (ConfigError, OSError, TypeError) as error:
         raise WeightsError(f"{path} does not describe {what}: {error}") from None
     if manifest.format != _FORMAT:

@@ -68,7 +68,8 @@ def test_the_table_of_extras_is_that_of_the_project() -> None:
         assert name in names(extras[extra]), f"{extra} does not bring {name}"
         assert name not in names(PROJECT["dependencies"]), f"{name} is there anyway"
     known = {DISTRIBUTIONS.get(module, module) for module in EXTRAS}
-    assert set().union(*(names(extras[extra]) for extra in ("page", "data", "train", "usd", "ray", "film"))) == known
+    own = ("page", "data", "train", "usd", "ray", "film", "live")
+    assert set().union(*(names(extras[extra]) for extra in own)) == known
     (everything,) = map(Requirement, extras["all"])
     assert everything.extras == {"page", "data", "train", "usd"}
 

@@ -42,6 +42,7 @@ def test_signatures() -> None:
     options = f"options={memorytalker.AnimateOptions()!r}"
     assert parameters(Talker.animate) == f"(self, sound, style={OWN_VOICE!r}, *, {options}, progress=None, **changes)"
     assert parameters(Talker.stream) == f"(self, chunks, style={OWN_VOICE!r}, *, {options}, **changes)"
+    assert parameters(Talker.live) == "(self, chunks, style=None, *, head=None, weights=None)"
     assert parameters(Talker.style_of) == "(self, sound)"
     assert parameters(Talker.slot_face) == "(self, slot, style_weights=None)"
     render = memorytalker.RenderOptions()

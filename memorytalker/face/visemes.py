@@ -125,15 +125,37 @@ def fit_visemes(curves: FaceCurves, head: HeadMesh | None = None, progress: Prog
             "Visemes are found from the shapes of ARKit, and none of these curves has such a name; rename them."
         )
     weights = curves.reordered(head.blendshape_names).weights.astype(np.float64)
-    poses = viseme_recipe(head.blendshape_names)
-    mouth = head.blendshapes[:, head.regions["lower_face"]].reshape(len(poses[0]), -1)
-    mouth = np.column_stack([mouth, np.sqrt(_OPENING) * _opening(head)]).astype(np.float64)
-    # In the space that the poses span, distances differ from those of the vertices by a constant.
-    basis, triangle = np.linalg.qr((poses[1:] @ mouth).T)
-    targets = weights @ (mouth @ basis)
-    fitted = smoothed(_on_simplex(triangle, targets, progress), curves.fps, SMOOTHING)
-    mean, largest = _residual(weights, fitted @ poses, head)
+    solver = VisemeSolver.on(head)
+    fitted = smoothed(solver.solve(weights, progress), curves.fps, SMOOTHING)
+    mean, largest = _residual(weights, fitted @ viseme_recipe(head.blendshape_names), head)
     return VisemeFit(FaceCurves(fitted.astype(np.float32), VISEME_CURVES, curves.fps), mean, largest)
+
+
+@dataclass(frozen=True, eq=False)
+class VisemeSolver:
+    """Finds the visemes of each frame by itself, without smoothing, as a live stream needs them.
+
+    Args:
+        measures: (S, K) from weights of blendshapes to what is compared.
+        triangle: (K, P) the same of the P poses, all but "sil".
+    """
+
+    measures: np.ndarray
+    triangle: np.ndarray
+
+    @classmethod
+    def on(cls, head: HeadMesh) -> VisemeSolver:
+        """The solver for a head, as `fit_visemes` takes it."""
+        poses = viseme_recipe(head.blendshape_names)
+        mouth = head.blendshapes[:, head.regions["lower_face"]].reshape(len(poses[0]), -1)
+        mouth = np.column_stack([mouth, np.sqrt(_OPENING) * _opening(head)]).astype(np.float64)
+        # In the space that the poses span, distances differ from those of the vertices by a constant.
+        basis, triangle = np.linalg.qr((poses[1:] @ mouth).T)
+        return cls(mouth @ basis, triangle)
+
+    def solve(self, weights: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+        """Express weights (T, S) of the head's blendshapes by visemes: (T, 15) in the order of `VISEMES`, sums 1."""
+        return _on_simplex(self.triangle, weights @ self.measures, progress)
 
 
 def _opening(head: HeadMesh) -> np.ndarray:

@@ -75,6 +75,24 @@ def _add_weights(what: argparse._SubParsersAction) -> None:
         "--weights", metavar="PATH", help="the weights whose speech encoder the folds share (default: the shipped ones)"
     )
     folds.set_defaults(what="folds")
+    live = what.add_parser(
+        "live",
+        help="the live network, from the open model's answers to the corpus",
+        description="Train the live network, which follows a voice with an eighth of a second of delay. It learns the "
+        "open model's answers to all clips of WORK/corpus, which 'train corpus' or 'train weights' has made. Repeat "
+        "the command to resume an interrupted run.",
+    )
+    live.add_argument("root", type=Path, help="the source folder of the corpus")
+    live.add_argument(
+        "--work", type=Path, default=Path("runs/open"), help="folder with the corpus (default: %(default)s)"
+    )
+    live.add_argument(
+        "--out", type=Path, default=Path("weights/live"), help="folder for the weights (default: %(default)s)"
+    )
+    live.add_argument("--weights", metavar="PATH", help="the open model that teaches (default: the shipped one)")
+    live.add_argument("--settings", type=Path, help="JSON file that overrides sizes and figures of the training")
+    live.add_argument("--workers", type=int, default=2, help="clips prepared in parallel (default: %(default)s)")
+    live.set_defaults(what="live")
 
 
 def _add_corpus(parser: argparse.ArgumentParser) -> None:
@@ -111,8 +129,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def run_train(chosen: argparse.Namespace, progress: Progress) -> None:
     """Carry out `train`."""
     runs = {
-        "weights": _run_weights, "corpus": _run_corpus, "folds": _run_folds, "memorize": _run_stage,
-        "stylize": _run_stage,
+        "weights": _run_weights, "corpus": _run_corpus, "folds": _run_folds, "live": _run_live,
+        "memorize": _run_stage, "stylize": _run_stage,
     }  # fmt: skip
     runs[chosen.what](chosen, progress)
 
@@ -152,6 +170,15 @@ def _run_folds(chosen: argparse.Namespace, progress: Progress) -> None:
 
     for folder in make_folds(_context(chosen, progress), chosen.out, chosen.weights):
         print(f"{folder}: weights written that never saw {folder.name}.")
+
+
+def _run_live(chosen: argparse.Namespace, progress: Progress) -> None:
+    from memorytalker.training.live import make_live
+    from memorytalker.training.live_clips import LiveContext
+
+    context = LiveContext(chosen.root, chosen.work, chosen.weights, chosen.settings, chosen.workers, progress)
+    make_live(context, chosen.out, partial(print, flush=True))
+    print(f"{chosen.out}: live weights written.")
 
 
 def _context(chosen: argparse.Namespace, progress: Progress) -> WeightsContext:
