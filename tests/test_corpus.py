@@ -189,7 +189,9 @@ def test_a_corpus_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         build.save_curves(
             out / "curves", clip.name, np.tile(np.eye(len(build.synthesised_shapes()))[0], (clip.frames, 1))
         )
-    again = replace(context, config=replace(CORPUS, augmented_share=1.0, silent_clips=3, held_vowel_clips=0), curves=out / "curves")
+    again = replace(
+        context, config=replace(CORPUS, augmented_share=1.0, silent_clips=3, held_vowel_clips=0), curves=out / "curves"
+    )
     with pytest.raises(CorpusError, match=f"no curves of the clip {spoken[0].name}; delete the folder"):
         build.build_corpus(again, load_head())
     wide = np.tile(np.eye(len(build.synthesised_shapes()))[0], (spoken[0].frames, 1))

@@ -95,4 +95,5 @@ def _take(
         render=dataclasses.replace(render, fps=round(fps)),
         progress=progress,
         memory=memory if fps == motion.fps else None,
+        turns=resampled.turns,
     )

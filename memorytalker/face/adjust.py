@@ -9,10 +9,8 @@ import numpy as np
 
 from memorytalker.face.head_motion import HeadMotion, motion_of_curves
 from memorytalker.face.motion import FaceCurves, MotionError
+from memorytalker.face.shape_groups import UPPER_FACE
 from memorytalker.options import CurveOptions
-
-#: Shapes whose names begin so belong to the upper face; the others to the lower face.
-UPPER_FACE = ("brow", "eye", "cheekSquint", "noseSneer")
 
 
 def check_curve_names(options: CurveOptions, names: Sequence[str]) -> None:
@@ -63,4 +61,4 @@ def adjusted(motion: HeadMotion, options: CurveOptions) -> HeadMotion:
     """
     if options == CurveOptions():
         return motion
-    return motion_of_curves(motion.head, adjusted_curves(motion.curves, options))
+    return motion_of_curves(motion.head, adjusted_curves(motion.curves, options), motion.turns)
