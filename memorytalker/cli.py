@@ -27,6 +27,7 @@ from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
 from memorytalker.page import commands as page
 from memorytalker.progress import progress_bar
 from memorytalker.scorecard import commands as scorecard
+from memorytalker.styles import commands as styles
 from memorytalker.training import checkpoint
 from memorytalker.training import commands as training
 
@@ -104,9 +105,11 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--style",
         default=SELF,
-        metavar="SOUND",
-        help=f"speaking style: '{SELF}' (the clip's own voice), '{NEUTRAL}', or a sound file (default: {SELF})",
+        metavar="STYLE",
+        help=f"speaking style: '{SELF}' (the clip's own voice), '{NEUTRAL}' (the network's), {styles.NAMED} "
+        f"(default: {SELF})",
     )
+    styles.add_describe(parser)
     add_flags(parser, AnimateOptions)
     add_curves(parser)
     exports.add_head(parser)
@@ -178,8 +181,9 @@ def run_animate(chosen: argparse.Namespace) -> None:
     curves = from_flags(CurveOptions, chosen)
     outputs = exports.outputs_of(chosen, Path(f"{chosen.sound.stem}.mp4"), (chosen.sound, Path(chosen.style)))
     waveform = load_waveform(chosen.sound)
-    styles = {SELF: OWN_VOICE, NEUTRAL: None}
-    style = styles[chosen.style] if chosen.style in styles else load_waveform(Path(chosen.style))
+    given = {SELF: OWN_VOICE, NEUTRAL: None}
+    style = given[chosen.style] if chosen.style in given else styles.named(chosen.style)
+    style, told = styles.with_description(chosen.describe, style, chosen.style == SELF)
     drawn = any(each.video for _, each in outputs)
     head = chosen_head(chosen, drawn)
     if drawn:
@@ -187,7 +191,7 @@ def run_animate(chosen: argparse.Namespace) -> None:
     talker = Talker.from_pretrained(chosen.weights, None if chosen.device == "auto" else chosen.device, head)
     with progress_bar() as progress:
         animation = talker.animate(waveform, style, options=options, progress=progress)
-        for remark in (*remarks_on(animation, style), *exports.head_remarks(animation.head)):
+        for remark in (*told, *remarks_on(animation, style), *exports.head_remarks(animation.head)):
             print(f"memorytalker: {remark}", file=sys.stderr)
         animation = animation.adjusted(curves)
         for path, each in outputs:
@@ -217,6 +221,7 @@ def run_formats(chosen: argparse.Namespace) -> None:
 def add_batch(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `batch`."""
     batch.add_batch(parser)
+    styles.add_describe(parser)
     add_flags(parser, AnimateOptions)
     add_curves(parser)
     exports.add_head(parser)
@@ -351,6 +356,9 @@ COMMANDS = MappingProxyType(
     {
         "animate": Command(
             "Turn a sound into a talking head: a video, or curves and meshes.", add_animate, run_animate
+        ),
+        "adapt": _with_progress(
+            "Learn a speaking style from a person's recordings.", styles.add_adapt, styles.run_adapt
         ),
         "batch": Command("Animate many sounds; can be broken off and continued.", add_batch, run_batch),
         "export": Command("Write recorded face curves in another format.", add_export, run_export),

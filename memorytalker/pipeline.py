@@ -34,6 +34,7 @@ from memorytalker.progress import Progress
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform, shown_name
 from memorytalker.styles.delivery import DeliveryTrack
 from memorytalker.styles.layers import Layers
+from memorytalker.styles.recordings import Recording, read_recordings
 from memorytalker.styles.style import Style
 from memorytalker.weights import find_weights, load_weights, read_manifest
 from memorytalker.windows import cut_windows, faded_motion, frame_count, style_weights_of, window_frames
@@ -239,6 +240,37 @@ class Talker:
         if weights.shape != (slots,) or not np.isfinite(weights).all():
             raise TalkerError(f"Style weights are {slots} finite numbers; a sound is given as (samples, rate).")
         return weights
+
+    def adapt(
+        self,
+        takes: str | Path | Recording | Iterable[str | Path | Recording],
+        *,
+        name: str = "",
+        progress: Progress | None = None,
+    ) -> Style:
+        """Learn the speaking style of one person from ten seconds to ten minutes of face curves with their sound.
+
+        Args:
+            takes: a folder, or files of face curves (.csv, .json, .npz) with a sound of the same name beside each.
+            name: of the style.
+            progress: called as progress(steps done, steps in total, stage).
+
+        Returns:
+            The style; `style.report` has the error before and after, on a third that it was not learned from.
+
+        Raises:
+            AdaptError: too little, sound that is not that of the motion, or a style that is not better.
+            AudioError, CurveFileError: a file that cannot be read.
+            TalkerError: weights that move another head than the shipped one.
+        """
+        from memorytalker.styles.adapt import adapt_style
+
+        if not self.space.shapes:
+            raise TalkerError(
+                "These weights move a head without blendshapes, so face curves cannot teach them a style."
+            )
+        recordings = read_recordings(takes)
+        return adapt_style(self.model, self._base or self.head, self.space, recordings, name, progress=progress)
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
         """Return the face that a memory slot stores: the head while speech addresses that slot.
