@@ -25,7 +25,7 @@ from memorytalker.extras import missing_extra
 from memorytalker.flags import add_flags, from_flags
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
 from memorytalker.page import commands as page
-from memorytalker.progress import progress_bar
+from memorytalker.progress import Progress, progress_bar
 from memorytalker.scorecard import commands as scorecard
 from memorytalker.styles import commands as styles
 from memorytalker.training import checkpoint
@@ -199,6 +199,13 @@ def run_animate(chosen: argparse.Namespace) -> None:
     print(f"{', '.join(str(path) for path, _ in outputs)}: {waveform.seconds:.1f} s of speech.")
 
 
+def run_adapt(chosen: argparse.Namespace, progress: Progress) -> None:
+    """Learn a style from a person's recordings."""
+    from memorytalker import Talker
+
+    styles.run_adapt(chosen, Talker.from_pretrained, progress)
+
+
 def add_export(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `export`."""
     exports.add_export(parser)
@@ -357,9 +364,7 @@ COMMANDS = MappingProxyType(
         "animate": Command(
             "Turn a sound into a talking head: a video, or curves and meshes.", add_animate, run_animate
         ),
-        "adapt": _with_progress(
-            "Learn a speaking style from a person's recordings.", styles.add_adapt, styles.run_adapt
-        ),
+        "adapt": _with_progress("Learn a speaking style from a person's recordings.", styles.add_adapt, run_adapt),
         "batch": Command("Animate many sounds; can be broken off and continued.", add_batch, run_batch),
         "export": Command("Write recorded face curves in another format.", add_export, run_export),
         "formats": Command("List the formats that files can be written in.", lambda parser: None, run_formats),

@@ -7,7 +7,6 @@ predicted motion (`styles/layers.py`): closing the mouth in silence, expression,
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import itertools
 from collections.abc import Callable, Iterable, Iterator
@@ -32,8 +31,8 @@ from memorytalker.models.talker import MemoryTalker
 from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform, shown_name
-from memorytalker.styles.delivery import DeliveryTrack
-from memorytalker.styles.layers import Layers
+from memorytalker.styles.delivery import DeliveryTrack, StyleError
+from memorytalker.styles.layers import Layers, track_of
 from memorytalker.styles.recordings import Recording, read_recordings
 from memorytalker.styles.style import Style
 from memorytalker.weights import find_weights, load_weights, read_manifest
@@ -216,12 +215,12 @@ class Talker:
         head, layers = self._head(options.identity), self._layers(options, track)
         return self._motion(map(_checked_chunk, chunks), self._weigher(style, options.style_blend), head, layers)
 
-    def style_of(self, sound: Sound | np.ndarray | None) -> np.ndarray:
+    def style_of(self, sound: Style | Sound | np.ndarray | None) -> np.ndarray:
         """Encode the speaking style of a sound as one weight per memory slot.
 
         Args:
             sound: a path, a pair (samples, rate in Hz) or a Waveform; None: the neutral style; an array: style weights
-                (n,), which are checked and returned.
+                (n,), which are checked and returned; a `Style` with slot weights of its own.
 
         Returns:
             Style weights (n,) float32, ones for the neutral style. For a sound longer than a minute, the mean over
@@ -230,10 +229,16 @@ class Talker:
         Raises:
             AudioError: a sound that cannot be used.
             ConfigError: a model that knows its speakers by label and has no style encoder.
+            StyleError: a style that leaves the slot weights to the voice.
             TalkerError: style weights of the wrong shape, or not finite.
         """
         if sound is None:
             return np.ones(self.config.slot_count, np.float32)
+        if isinstance(sound, Style):
+            weights = sound.weights_for(self.config.slots)
+            if weights is None or sound.slot_share < 1:
+                raise StyleError("This style takes slot weights from the voice that is animated; give a sound as well.")
+            return weights
         if not isinstance(sound, np.ndarray):
             return self._style_of_samples(load_waveform(sound).samples)
         weights, slots = np.asarray(sound, np.float32), self.config.slot_count
@@ -340,18 +345,8 @@ class Talker:
 
     def _track(self, style: Any, options: AnimateOptions) -> DeliveryTrack | None:
         """What is changed after the network, from moment to moment; None: nothing."""
-        chosen = style if isinstance(style, Style) else Style()
-        if options.style_blend < 1:
-            chosen = Style().blended(dataclasses.replace(chosen, slot_weights=()), float(options.style_blend))
-        deliveries = chosen.deliveries
-        if options.mood is not None:
-            moods = {options.mood: float(options.mood_strength)}
-            deliveries = tuple(dataclasses.replace(each, moods=moods) for each in deliveries)
-        if options.head_motion is not None:
-            turns = float(options.head_motion)
-            deliveries = tuple(dataclasses.replace(each, head_motion=turns) for each in deliveries)
-        track = DeliveryTrack(deliveries)
-        if not (track.changes_curves or track.turns):
+        track = track_of(style if isinstance(style, Style) else Style(), options)
+        if track is None:
             return None
         if track.changes_curves and not self.space.shapes:
             raise TalkerError("These weights move a head without blendshapes, so only a voice can give it a style.")

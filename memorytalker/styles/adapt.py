@@ -54,12 +54,14 @@ class AdaptSettings:
         least_gain: the smallest gain that is fitted.
         largest_gain: the largest.
         pull: weight of the squared logarithm of each gain, against an error of 1 for a mouth that stays in the middle.
-        amplitude: weight of the squared logarithm of the ratio of standard deviations, predicted over recorded, which
-            least squares alone would make too small.
+        amplitude: weight of the squared logarithm of the ratio of standard deviations of the opening, predicted over
+            recorded, which least squares alone would make too small.
+        other_amplitude: the same for the other measures, which a sound tells less of.
         simpler: slot weights are only used if they lower the error by this share.
         better: an error below this share of the error before is an improvement.
         least_correlation: of the predicted with the recorded opening; below, the sound is not that of the motion.
         shifts: number of false alignments of sound and motion that the true one must beat.
+        apart: by which motion must correlate better with its own sound than with that of other recordings.
         slots: how slot weights are fitted.
     """
 
@@ -69,18 +71,20 @@ class AdaptSettings:
     largest_gain: float = 3.5
     pull: float = 0.002
     amplitude: float = 0.25
+    other_amplitude: float = 3.0
     simpler: float = 0.03
     better: float = 0.97
     least_correlation: float = 0.25
     shifts: int = 24
+    apart: float = 0.1
     slots: StyleFit = StyleFit(steps=120, rate=0.08, shortest_seconds=1.0)
 
     def __post_init__(self) -> None:
         """Raise ConfigError for numbers that make no sense."""
         check_ranges(
             self, shortest_seconds=(1, 600), piece_seconds=(1, 12), least_gain=(0.01, 1), largest_gain=(1, 4),
-            pull=(0, 100), amplitude=(0, 100), simpler=(0, 1), better=(0, 1), least_correlation=(-1, 1),
-            shifts=(0, 1000),
+            pull=(0, 100), amplitude=(0, 100), other_amplitude=(0, 100), simpler=(0, 1), better=(0, 1),
+            least_correlation=(-1, 1), shifts=(0, 1000), apart=(-1, 1),
         )  # fmt: skip
 
 
@@ -89,12 +93,13 @@ class _Heard:
     """Recordings as the network hears them: stretches of at most its window, whose frames follow each other.
 
     logits: of each stretch. recorded: (N, m) measures of all frames in metres. pieces: (N,) number of the piece that a
-    frame belongs to; pieces are fitted to or kept back as a whole.
+    frame belongs to; pieces are fitted to or kept back as a whole. takes: (N,) number of its recording.
     """
 
     logits: tuple[Tensor, ...]
     recorded: np.ndarray
     pieces: np.ndarray
+    takes: np.ndarray
 
     def in_stretches(self, values: np.ndarray) -> list[np.ndarray]:
         """Cut values (N, ...) into those of each stretch."""
@@ -227,7 +232,8 @@ def _hear(mouth: _Mouth, recordings: Sequence[Recording], settings: AdaptSetting
         raise AdaptError("The mouth never moves in these recordings; record with the whole face in view.")
     closed = np.quantile(recorded[:, 0], CLOSED_SHARE)
     recorded[:, 0] = np.maximum(recorded[:, 0] - max(closed, 0.0), 0.0)  # counted from the person's own closed lips
-    return _Heard(tuple(logits), recorded, np.concatenate(numbers))
+    takes = np.repeat(np.arange(len(rows)), [len(one) for one in rows])
+    return _Heard(tuple(logits), recorded, np.concatenate(numbers), takes)
 
 
 def _cuts(begin: int, end: int, longest: float) -> list[int]:
@@ -249,11 +255,30 @@ def _check_sound(mouth: _Mouth, heard: _Heard, weights: np.ndarray, settings: Ad
     true = _correlation(predicted, recorded)
     away = np.linspace(fps, len(recorded) - fps, settings.shifts).astype(int) if settings.shifts else []
     false = max((_correlation(np.roll(predicted, step), recorded) for step in away), default=-1.0)
-    if true < settings.least_correlation or true <= false:
+    own, other = _with_sounds(predicted, recorded, heard.takes)
+    if true < settings.least_correlation or true <= false or own < other + settings.apart:
         raise AdaptError(
             f"The mouth does not follow this sound (correlation {true:.2f}); give each recording the sound of its own "
             "take, beginning together."
         )
+
+
+def _with_sounds(predicted: np.ndarray, recorded: np.ndarray, takes: np.ndarray) -> tuple[float, float]:
+    """Mean correlation of each take's motion with its own sound, and with the sounds of the others; 1 and 0 for one take.
+
+    Sentences of one form are alike, so that a sound in another's place may still seem to fit.
+    """
+    count = int(takes.max()) + 1
+    if count < 2:
+        return 1.0, 0.0
+    table = np.zeros((count, count))
+    for motion in range(count):
+        for sound in range(count):
+            both = recorded[takes == motion], predicted[takes == sound]
+            frames = min(map(len, both))
+            table[motion, sound] = _correlation(both[0][:frames], both[1][:frames])
+    own = np.trace(table) / count
+    return float(own), float((table.sum() - np.trace(table)) / (count * (count - 1)))
 
 
 def _candidates(
@@ -330,7 +355,8 @@ def _loss(
     moving = spread > STILL
     errors = (difference**2).mean(axis=0)[moving] / spread[moving] ** 2
     ratios = np.log(np.maximum(found.std(axis=0)[moving], STILL) / spread[moving])
-    return float(errors.mean() + settings.amplitude * (ratios**2).mean())
+    counts = np.array([settings.amplitude, *[settings.other_amplitude] * (len(MEASURES) - 1)])[moving]
+    return float(errors.mean() + (counts * ratios**2).mean())
 
 
 def _checked(

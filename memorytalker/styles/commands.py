@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +54,17 @@ def add_adapt(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", metavar="PATH", help="a weights folder (default: the shipped ones)")
 
 
-def run_adapt(chosen: argparse.Namespace, progress: Progress) -> None:
-    """Learn a style from recordings and write it; a style that is not better is refused."""
-    from memorytalker.pipeline import Talker
+def run_adapt(chosen: argparse.Namespace, load: Callable[[str | None], Any], progress: Progress) -> None:
+    """Learn a style from recordings and write it; a style that is not better is refused.
+
+    `load` is `Talker.from_pretrained`, as this room lies below the pipeline.
+    """
     from memorytalker.styles.recordings import find_recordings
 
     if chosen.out.suffix.lower() != ".json" or not chosen.out.parent.is_dir():
         raise StyleError(f"{chosen.out} is no file for a style; name a .json file in a folder that exists.")
     takes = find_recordings(chosen.folder)
-    talker = Talker.from_pretrained(chosen.weights)
-    style = talker.adapt(takes, name=chosen.name or chosen.folder.resolve().name, progress=progress)
+    style = load(chosen.weights).adapt(takes, name=chosen.name or chosen.folder.resolve().name, progress=progress)
     style.save(chosen.out)
     for remark in style.remarks:
         print(remark)

@@ -21,6 +21,7 @@ from memorytalker.face.neck import LARGEST_ANGLE
 from memorytalker.options import AnimateOptions
 from memorytalker.sound.prosody import Prosody, ProsodyTracker
 from memorytalker.styles.delivery import EASE_SECONDS, DeliveryTrack, delivered
+from memorytalker.styles.style import Style
 from memorytalker.windows import Window
 
 
@@ -102,6 +103,21 @@ class Layers:
                 motion, turns=np.clip(strength[:, None] * turns, -LARGEST_ANGLE, LARGEST_ANGLE)
             )
         return motion
+
+
+def track_of(style: Style, options: AnimateOptions) -> DeliveryTrack | None:
+    """Return what a style and options change after the network, from moment to moment; None: nothing."""
+    if options.style_blend < 1:
+        style = Style().blended(dataclasses.replace(style, slot_weights=()), float(options.style_blend))
+    deliveries = style.deliveries
+    if options.mood is not None:
+        moods = {options.mood: float(options.mood_strength)}
+        deliveries = tuple(dataclasses.replace(each, moods=moods) for each in deliveries)
+    if options.head_motion is not None:
+        turns = float(options.head_motion)
+        deliveries = tuple(dataclasses.replace(each, head_motion=turns) for each in deliveries)
+    track = DeliveryTrack(deliveries)
+    return track if track.changes_curves or track.turns else None
 
 
 def speech_share(prosody: Prosody, first: int, frames: int) -> np.ndarray:
