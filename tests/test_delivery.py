@@ -68,7 +68,6 @@ def effects(head: HeadMesh, contacts: MouthContacts, weights: np.ndarray) -> dic
         "opening": 1000 * float((weights @ contacts.middle).mean()),
         "width": mean(corner, 0) - mean(marks["mouth_right"], 0),
         "corner": mean(corner, 1),
-        "forward": mean(marks["inner_lip_upper"], 2) + mean(marks["inner_lip_lower"], 2),
         "upper_lip": mean(marks["inner_lip_upper"], 1),
         "brow": 1000 * float((weights @ head.blendshapes[:, brows, 1].mean(axis=1)).mean()),
         "lid": 1000 * float((weights @ head.blendshapes[:, lids, 1].mean(axis=1)).mean()),
@@ -82,7 +81,7 @@ SEEN = {
 }  # fmt: skip
 #: The same for offsets.
 MOVED = {
-    "jaw": ("opening", 1), "spread": ("width", 1), "rounding": ("forward", 1), "upper_lip": ("upper_lip", 1),
+    "jaw": ("opening", 1), "spread": ("width", 1), "rounding": ("width", -1), "upper_lip": ("upper_lip", 1),
     "corners": ("corner", 1), "brows": ("brow", 1), "blinks": ("lid", -1),
 }  # fmt: skip
 

@@ -48,7 +48,7 @@ def test_the_head_turns_as_a_whole_and_the_shoulders_stay(head: HeadMesh) -> Non
     neck, degrees = neck_of(head), 12.0
     moving = [head.landmarks[name] for name in ("chin", "nose_bridge", "eye_left_outer", "mouth_right")]
     assert np.allclose(neck.share[moving], 1) and np.allclose(neck.share[head.parts["eye_left"]], 1)
-    assert not neck.share[head.parts["clothing"]].any() and neck.share[head.parts["hair"]].min() > 0.8
+    assert not neck.share[head.parts["clothing"]].any() and neck.share[head.parts["hair"]].min() > 0.4
     lowest = head.template[head.parts["skin"], 1].argmin()
     assert neck.share[head.parts["skin"][lowest]] < 0.01
     turned = motion(head, 1, np.radians([[degrees, 0, 0]]))[0]

@@ -264,7 +264,7 @@ def _check_sound(mouth: _Mouth, heard: _Heard, weights: np.ndarray, settings: Ad
 
 
 def _with_sounds(predicted: np.ndarray, recorded: np.ndarray, takes: np.ndarray) -> tuple[float, float]:
-    """Mean correlation of each take's motion with its own sound, and with the sounds of the others; 1 and 0 for one take.
+    """Mean correlation of each take's motion with its own sound, and with those of the others; 1 and 0 for one take.
 
     Sentences of one form are alike, so that a sound in another's place may still seem to fit.
     """
