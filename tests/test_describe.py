@@ -38,10 +38,12 @@ def test_sentences_move_what_they_mean_in_the_right_direction() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "colourless green ideas sleep furiously", "asdf qwer zxcv", "my hovercraft is full of eels", "", "   ", "42", "!!!",
+        "colourless green ideas sleep furiously", "asdf qwer zxcv", "my hovercraft is full of eels", "",
+        "   ", "42", "!!!",
         "the quick brown fox jumps over the lazy dog", "sehr lebhaft und ein bisschen traurig",
         "sie ist sehr happy und spricht laut", "elle parle très vite et sourit beaucoup",
-        "habla con la boca cerrada", "parla piano, molto triste", "hij is erg boos", "笑顔で話す", "SELECT * FROM styles",
+        "habla con la boca cerrada", "parla piano, molto triste", "hij is erg boos", "笑顔で話す",
+        "SELECT * FROM styles",
     ],
 )  # fmt: skip
 def test_nonsense_and_other_languages_change_nothing_and_say_so(text: str) -> None:

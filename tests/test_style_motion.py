@@ -110,5 +110,5 @@ def test_only_the_shipped_head_turns(tiny_talker: Talker, voice, make_model) -> 
         vertices.animate((voice(1.0), RATE), None, mood="joy")
     with pytest.raises(TalkerError, match="Only the shipped head turns"):
         vertices.animate((voice(1.0), RATE), None, head_motion=1.0)
-    with pytest.raises(TalkerError, match="teach them no style"):
+    with pytest.raises(TalkerError, match="cannot teach them a style"):
         vertices.adapt("nowhere")

@@ -53,7 +53,7 @@ def test_a_mix_lies_between() -> None:
     assert RICH.blended(other, 0.0).deliveries == RICH.deliveries
     assert RICH.blended(other, 1.0).deliveries[0] == other.deliveries[0]
     half = RICH.blended(other, 0.5)
-    assert half.gains["jaw"] == pytest.approx(1.0) or "jaw" not in half.gains
+    assert "jaw" not in half.gains  # 0.8 and 1.2 make 1, which changes nothing
     assert half.gains["head"] == pytest.approx(1.25) and half.offsets["corners"] == pytest.approx(0.05)
     assert half.moods["anger"] == pytest.approx(0.5) and half.head_motion == pytest.approx(0.2)
     assert [each.start for each in half.deliveries] == [0.0, 2.5]

@@ -30,7 +30,7 @@ from memorytalker.styles.delivery import Delivery, delivered
 from memorytalker.styles.recordings import AdaptError, Recording
 from memorytalker.styles.slot_fit import StyleFit, StyleFitError, clip_logits, fit_style
 from memorytalker.styles.style import AdaptationReport, Style
-from memorytalker.windows import frame_count, style_weights_of
+from memorytalker.windows import cut_windows, faded_motion, frame_count, style_weights_of
 
 #: What is fitted after the network.
 GROUPS = ("jaw", "spread", "rounding", "upper_lip")
@@ -90,12 +90,14 @@ class AdaptSettings:
 
 @dataclass(frozen=True, eq=False)
 class _Heard:
-    """Recordings as the network hears them: stretches of at most its window, whose frames follow each other.
+    """Recordings as the network hears them, the frames of all after each other.
 
-    logits: of each stretch. recorded: (N, m) measures of all frames in metres. pieces: (N,) number of the piece that a
-    frame belongs to; pieces are fitted to or kept back as a whole. takes: (N,) number of its recording.
+    sounds: samples of each recording. logits: of stretches of at most a window, for the fit of slot weights.
+    recorded: (N, m) measures of all frames in metres. pieces: (N,) number of the piece that a frame belongs to; pieces
+    are fitted to or kept back as a whole. takes: (N,) number of its recording.
     """
 
+    sounds: tuple[np.ndarray, ...]
     logits: tuple[Tensor, ...]
     recorded: np.ndarray
     pieces: np.ndarray
@@ -128,13 +130,21 @@ class _Mouth:
         self.solver = CurveSolver(space, head.regions["lips"])
         self.contacts: MouthContacts = mouth_contacts(head)
         self.rows = mouth_rows(head)
+        self._predicted: dict[bytes, FaceCurves] = {}
 
     def curves(self, heard: _Heard, weights: np.ndarray) -> FaceCurves:
-        """Predict the curves (N, S) of all frames in a style."""
-        style, fps = torch.tensor(weights, device=self.model.device)[None], self.model.config.fps
-        with torch.inference_mode():
-            moved = [self.model(one[None].to(style.device), style_weights=style).offsets[0] for one in heard.logits]
-        return self.solver.solve(torch.cat(moved).float().cpu().numpy(), fps).curves
+        """Predict the curves (N, S) of all frames in a style, exactly as a talker animates them."""
+        key = weights.tobytes()
+        if key not in self._predicted:
+            config, style = self.model.config, torch.tensor(weights, device=self.model.device)[None]
+            frames = np.bincount(heard.takes)
+            moved = [
+                np.concatenate([one for _, one, _ in pieces])[:count]
+                for sound, count in zip(heard.sounds, frames, strict=True)
+                for pieces in (faded_motion(self.model, cut_windows([sound], config), style),)
+            ]
+            self._predicted[key] = self.solver.solve(np.concatenate(moved), config.fps).curves
+        return self._predicted[key]
 
     def measures(self, curves: FaceCurves, gains: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
         """Measure mouths (N, m) under gains of `GROUPS`; `which` (N,) bool chooses frames."""
@@ -233,7 +243,8 @@ def _hear(mouth: _Mouth, recordings: Sequence[Recording], settings: AdaptSetting
     closed = np.quantile(recorded[:, 0], CLOSED_SHARE)
     recorded[:, 0] = np.maximum(recorded[:, 0] - max(closed, 0.0), 0.0)  # counted from the person's own closed lips
     takes = np.repeat(np.arange(len(rows)), [len(one) for one in rows])
-    return _Heard(tuple(logits), recorded, np.concatenate(numbers), takes)
+    sounds = tuple(one.waveform.samples for one in recordings)
+    return _Heard(sounds, tuple(logits), recorded, np.concatenate(numbers), takes)
 
 
 def _cuts(begin: int, end: int, longest: float) -> list[int]:
@@ -253,7 +264,7 @@ def _check_sound(mouth: _Mouth, heard: _Heard, weights: np.ndarray, settings: Ad
     predicted = mouth.measures(mouth.curves(heard, weights), np.ones(len(GROUPS)))[:, 0]
     recorded, fps = heard.recorded[:, 0], mouth.model.config.fps
     true = _correlation(predicted, recorded)
-    away = np.linspace(fps, len(recorded) - fps, settings.shifts).astype(int) if settings.shifts else []
+    away = np.linspace(fps, len(recorded) - fps, settings.shifts).astype(int)
     false = max((_correlation(np.roll(predicted, step), recorded) for step in away), default=-1.0)
     own, other = _with_sounds(predicted, recorded, heard.takes)
     if true < settings.least_correlation or true <= false or own < other + settings.apart:

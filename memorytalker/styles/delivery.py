@@ -79,7 +79,7 @@ class Delivery:
     @property
     def changes_curves(self) -> bool:
         """Whether it changes any curve; a gain of the head alone does not."""
-        return bool(self.offsets or self.moods or any(group != "head" for group, _ in self.gains))
+        return bool(self.offsets or self.moods or set(dict(self.gains)) - {"head"})
 
 
 #: Where gains, offsets, moods and head motion lie among `Delivery.values`.

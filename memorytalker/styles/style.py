@@ -163,7 +163,7 @@ class Style:
         """
         deliveries = []
         for each in self.deliveries:
-            merged = {
+            merged: dict[str, Any] = {
                 key: dict(getattr(each, key)) | dict(value) if key != "head_motion" else value
                 for key, value in changes.items()
             }
@@ -193,8 +193,8 @@ class Style:
         total = sum(part * style.slot_share for style, part in parts)
         weights: dict[str, float] = {}
         if total > 0:
-            labels = [label for label, _ in parts[0][0].slot_weights]
-            if any({label for label, _ in style.slot_weights} != set(labels) for style, _ in parts):
+            labels = list(dict(parts[0][0].slot_weights))
+            if any(set(dict(style.slot_weights)) != set(labels) for style, _ in parts):
                 raise StyleError("These two styles weight different memory slots and cannot be mixed.")
             rows = [(dict(style.slot_weights), part * style.slot_share / total) for style, part in parts]
             weights = {label: sum(part * row[label] for row, part in rows) for label in labels}
