@@ -14,34 +14,19 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.optimize import minimize
-from torch import Tensor
 
 from memorytalker.config import ConfigError, check_ranges
-from memorytalker.face.frame_rates import at_frame_rate
-from memorytalker.face.head import ARKIT_NAMES, HeadMesh
+from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
 from memorytalker.face.motion_space import MotionSpace
-from memorytalker.face.mouth_contacts import MouthContacts, mouth_contacts
-from memorytalker.face.solve import CurveSolver
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
-from memorytalker.sound.decode import Waveform
-from memorytalker.styles.delivery import Delivery, delivered
+from memorytalker.styles.delivery import Delivery
+from memorytalker.styles.heard import GROUPS, MEASURES, STILL, Heard, MouthModel, hear
 from memorytalker.styles.recordings import AdaptError, Recording
-from memorytalker.styles.slot_fit import StyleFit, StyleFitError, clip_logits, fit_style
+from memorytalker.styles.slot_fit import StyleFit, StyleFitError, fit_style
 from memorytalker.styles.style import AdaptationReport, Style
-from memorytalker.windows import cut_windows, faded_motion, frame_count, style_weights_of
-
-#: What is fitted after the network.
-GROUPS = ("jaw", "spread", "rounding", "upper_lip")
-#: Recordings are cut into so many pieces at least, so that what is kept back has some of everything.
-FEWEST_PIECES = 9
-#: Share of a person's frames whose lips are taken to be closed.
-CLOSED_SHARE = 0.01
-#: Standard deviations below this, in metres, are no motion.
-STILL = 1e-5
-#: What is measured of a mouth, each in metres: opening, width, how far forward the lips are, height of the upper lip.
-MEASURES = ("opening", "width", "forward", "upper lip")
+from memorytalker.windows import style_weights_of
 
 
 @dataclass(frozen=True)
@@ -58,7 +43,8 @@ class AdaptSettings:
             recorded, which least squares alone would make too small.
         other_amplitude: the same for the other measures, which a sound tells less of.
         simpler: slot weights are only used if they lower the error by this share.
-        better: an error below this share of the error before is an improvement.
+        better: an error below this share of the error before is an improvement ...
+        least_improvement: ... if it is also lower by so many metres.
         least_correlation: of the predicted with the recorded opening; below, the sound is not that of the motion.
         shifts: number of false alignments of sound and motion that the true one must beat.
         apart: by which motion must correlate better with its own sound than with that of other recordings.
@@ -71,9 +57,10 @@ class AdaptSettings:
     largest_gain: float = 3.5
     pull: float = 0.002
     amplitude: float = 0.25
-    other_amplitude: float = 3.0
+    other_amplitude: float = 6.0
     simpler: float = 0.03
     better: float = 0.97
+    least_improvement: float = 5e-5
     least_correlation: float = 0.25
     shifts: int = 24
     apart: float = 0.1
@@ -84,33 +71,8 @@ class AdaptSettings:
         check_ranges(
             self, shortest_seconds=(1, 600), piece_seconds=(1, 12), least_gain=(0.01, 1), largest_gain=(1, 4),
             pull=(0, 100), amplitude=(0, 100), other_amplitude=(0, 100), simpler=(0, 1), better=(0, 1),
-            least_correlation=(-1, 1), shifts=(0, 1000), apart=(-1, 1),
+            least_improvement=(0, 1), least_correlation=(-1, 1), shifts=(0, 1000), apart=(-1, 1),
         )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class _Heard:
-    """Recordings as the network hears them, the frames of all after each other.
-
-    sounds: samples of each recording. logits: of stretches of at most a window, for the fit of slot weights.
-    recorded: (N, m) measures of all frames in metres. pieces: (N,) number of the piece that a frame belongs to; pieces
-    are fitted to or kept back as a whole. takes: (N,) number of its recording.
-    """
-
-    sounds: tuple[np.ndarray, ...]
-    logits: tuple[Tensor, ...]
-    recorded: np.ndarray
-    pieces: np.ndarray
-    takes: np.ndarray
-
-    def in_stretches(self, values: np.ndarray) -> list[np.ndarray]:
-        """Cut values (N, ...) into those of each stretch."""
-        return np.split(values, np.cumsum(self.lengths)[:-1])
-
-    @property
-    def lengths(self) -> list[int]:
-        """Frames of each stretch."""
-        return [len(one) * len(self.pieces) // sum(map(len, self.logits)) for one in self.logits]
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,54 +82,6 @@ class _Candidate:
     weights: np.ndarray
     gains: np.ndarray
     fitted: str
-
-
-class _Mouth:
-    """The model's mouth: from slot weights to curves, and from curves to measures."""
-
-    def __init__(self, model: MemoryTalker, head: HeadMesh, space: MotionSpace) -> None:
-        self.model, self.space = model, space
-        self.solver = CurveSolver(space, head.regions["lips"])
-        self.contacts: MouthContacts = mouth_contacts(head)
-        self.rows = mouth_rows(head)
-        self._predicted: dict[bytes, FaceCurves] = {}
-
-    def curves(self, heard: _Heard, weights: np.ndarray) -> FaceCurves:
-        """Predict the curves (N, S) of all frames in a style, exactly as a talker animates them."""
-        key = weights.tobytes()
-        if key not in self._predicted:
-            config, style = self.model.config, torch.tensor(weights, device=self.model.device)[None]
-            frames = np.bincount(heard.takes)
-            moved = [
-                np.concatenate([one for _, one, _ in pieces])[:count]
-                for sound, count in zip(heard.sounds, frames, strict=True)
-                for pieces in (faded_motion(self.model, cut_windows([sound], config), style),)
-            ]
-            self._predicted[key] = self.solver.solve(np.concatenate(moved), config.fps).curves
-        return self._predicted[key]
-
-    def measures(self, curves: FaceCurves, gains: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
-        """Measure mouths (N, m) under gains of `GROUPS`; `which` (N,) bool chooses frames."""
-        chosen = curves if which is None else FaceCurves(curves.weights[which], curves.names, curves.fps)
-        values = Delivery(gains=dict(zip(GROUPS, gains.tolist(), strict=True))).values
-        speaking = np.ones(len(chosen.weights))
-        changed = delivered(np.repeat(values[None], len(speaking), axis=0), chosen, self.contacts, speaking)
-        return changed.weights @ self.rows
-
-
-def mouth_rows(head: HeadMesh) -> np.ndarray:
-    """Return the matrix (S, m) from weights of a head's shapes to `MEASURES`, in metres from the neutral face."""
-    marks, shapes = head.landmarks, head.blendshapes.astype(np.float64)
-    upper, lower = marks["inner_lip_upper"], marks["inner_lip_lower"]
-    return np.stack(
-        [
-            shapes[:, upper, 1] - shapes[:, lower, 1],
-            shapes[:, marks["mouth_left"], 0] - shapes[:, marks["mouth_right"], 0],
-            (shapes[:, upper, 2] + shapes[:, lower, 2]) / 2,
-            shapes[:, upper, 1],
-        ],
-        axis=1,
-    )
 
 
 def adapt_style(
@@ -196,8 +110,11 @@ def adapt_style(
     Raises:
         AdaptError: too little, sound that is not that of the motion, or a style that is not better.
     """
-    mouth = _Mouth(model, head, space)
-    heard = _hear(mouth, recordings, settings)
+    seconds = sum(one.seconds for one in recordings)
+    if seconds < settings.shortest_seconds:
+        raise AdaptError(f"There are {seconds:.1f} s of recordings; a style needs {settings.shortest_seconds:g} s.")
+    mouth = MouthModel(model, head, space)
+    heard = hear(mouth, recordings, settings.piece_seconds)
     bases = [np.ones(model.config.slot_count, np.float32)]
     with suppress(ConfigError):  # a model that knows its speakers by label has no style of a voice
         samples = np.concatenate([one.waveform.samples for one in recordings])
@@ -215,51 +132,7 @@ def adapt_style(
     return _checked(mouth, heard, kept, bases, final, name, settings)
 
 
-def _hear(mouth: _Mouth, recordings: Sequence[Recording], settings: AdaptSettings) -> _Heard:
-    """Let the network hear recordings, and measure their mouths."""
-    config = mouth.model.config
-    seconds = sum(one.seconds for one in recordings)
-    if seconds < settings.shortest_seconds:
-        raise AdaptError(f"There are {seconds:.1f} s of recordings; a style needs {settings.shortest_seconds:g} s.")
-    length = config.fps * min(settings.piece_seconds, seconds / FEWEST_PIECES)
-    logits: list[Tensor] = []
-    rows: list[np.ndarray] = []
-    numbers: list[np.ndarray] = []
-    count = 0
-    for one in recordings:
-        curves = _arkit(at_frame_rate(one.curves, config.fps)).reordered(mouth.contacts.names)
-        frames = min(len(curves.weights), frame_count(len(one.waveform.samples), config))
-        stretches = _cuts(0, frames, config.window_seconds * config.fps)
-        for begin, end in zip(stretches, stretches[1:], strict=False):
-            first, last = (round(bound * config.sample_rate / config.fps) for bound in (begin, end))
-            logits.append(clip_logits(mouth.model, Waveform(one.waveform.samples[first:last]), end - begin))
-        cuts = _cuts(0, frames, length)
-        numbers.append(count + np.searchsorted(cuts[1:-1], np.arange(frames), side="right"))
-        count += len(cuts) - 1
-        rows.append(curves.weights[:frames] @ mouth.rows)
-    recorded = np.concatenate(rows)
-    if np.ptp(recorded[:, 0]) < 1e-4:
-        raise AdaptError("The mouth never moves in these recordings; record with the whole face in view.")
-    closed = np.quantile(recorded[:, 0], CLOSED_SHARE)
-    recorded[:, 0] = np.maximum(recorded[:, 0] - max(closed, 0.0), 0.0)  # counted from the person's own closed lips
-    takes = np.repeat(np.arange(len(rows)), [len(one) for one in rows])
-    sounds = tuple(one.waveform.samples for one in recordings)
-    return _Heard(sounds, tuple(logits), recorded, np.concatenate(numbers), takes)
-
-
-def _cuts(begin: int, end: int, longest: float) -> list[int]:
-    """The bounds of equal stretches of at most about `longest` frames between two frames."""
-    count = max(1, int(np.ceil((end - begin) / longest - 0.2)))
-    return np.linspace(begin, end, count + 1).astype(int).tolist()
-
-
-def _arkit(curves: FaceCurves) -> FaceCurves:
-    """Curves without those that the shipped head does not have."""
-    kept = [index for index, name in enumerate(curves.names) if name in ARKIT_NAMES]
-    return FaceCurves(curves.weights[:, kept], tuple(curves.names[index] for index in kept), curves.fps)
-
-
-def _check_sound(mouth: _Mouth, heard: _Heard, weights: np.ndarray, settings: AdaptSettings) -> None:
+def _check_sound(mouth: MouthModel, heard: Heard, weights: np.ndarray, settings: AdaptSettings) -> None:
     """Raise AdaptError unless the motion follows its own sound better than sound of other moments."""
     predicted = mouth.measures(mouth.curves(heard, weights), np.ones(len(GROUPS)))[:, 0]
     recorded, fps = heard.recorded[:, 0], mouth.model.config.fps
@@ -293,8 +166,8 @@ def _with_sounds(predicted: np.ndarray, recorded: np.ndarray, takes: np.ndarray)
 
 
 def _candidates(
-    mouth: _Mouth,
-    heard: _Heard,
+    mouth: MouthModel,
+    heard: Heard,
     which: np.ndarray,
     bases: Sequence[np.ndarray],
     settings: AdaptSettings,
@@ -316,7 +189,7 @@ def _candidates(
 
 
 def _slot_weights(
-    mouth: _Mouth, heard: _Heard, which: np.ndarray, settings: AdaptSettings, progress: Progress | None
+    mouth: MouthModel, heard: Heard, which: np.ndarray, settings: AdaptSettings, progress: Progress | None
 ) -> np.ndarray:
     """Slot weights with which the network moves the mouth most like the recorded one, (n,) float32."""
     assert mouth.space.from_weights is not None
@@ -340,7 +213,9 @@ def _slot_weights(
         raise AdaptError(str(error)) from None
 
 
-def _gains(mouth: _Mouth, heard: _Heard, which: np.ndarray, weights: np.ndarray, settings: AdaptSettings) -> np.ndarray:
+def _gains(
+    mouth: MouthModel, heard: Heard, which: np.ndarray, weights: np.ndarray, settings: AdaptSettings
+) -> np.ndarray:
     """The gains of `GROUPS` with which motion in a style is most like the recorded one."""
     curves = mouth.curves(heard, weights)
 
@@ -354,7 +229,7 @@ def _gains(mouth: _Mouth, heard: _Heard, which: np.ndarray, weights: np.ndarray,
 
 
 def _loss(
-    mouth: _Mouth, heard: _Heard, curves: FaceCurves, gains: np.ndarray, which: np.ndarray, settings: AdaptSettings
+    mouth: MouthModel, heard: Heard, curves: FaceCurves, gains: np.ndarray, which: np.ndarray, settings: AdaptSettings
 ) -> float:
     """How unlike two mouths are: mean squared error over the recorded variance, and unlike amplitudes.
 
@@ -371,8 +246,8 @@ def _loss(
 
 
 def _checked(
-    mouth: _Mouth,
-    heard: _Heard,
+    mouth: MouthModel,
+    heard: Heard,
     kept: np.ndarray,
     bases: Sequence[np.ndarray],
     final: _Candidate,
@@ -385,7 +260,7 @@ def _checked(
     before = min(_error(found, true) for found in plain)
     predicted = mouth.measures(mouth.curves(heard, final.weights), final.gains, kept)
     after = _error(predicted, true)
-    if not after < settings.better * before:
+    if not after < min(settings.better * before, before - settings.least_improvement):
         raise AdaptError(
             f"The learned style is not better: on recordings that were kept back the lip opening is off by "
             f"{1000 * after:.2f} mm, and by {1000 * before:.2f} mm without it; give more or clearer recordings."
