@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from node_reader import read_with_node
 
 from memorytalker.exports.saving import save_motion
 from memorytalker.exports.take import Provenance
@@ -157,6 +158,18 @@ def test_files_carry_the_turns(head: HeadMesh, tmp_path: Path) -> None:
     assert np.allclose(values, quaternions(turns))
     posed = skinned(document, binary, rotations(turns)[-1])
     assert np.allclose(posed, neck_of(head).turned(head.template[None], turns[-1:])[0], atol=1e-6)
+
+
+def test_other_programs_turn_the_head_as_we_do(head: HeadMesh, tmp_path: Path) -> None:
+    """The Khronos validator finds nothing, and three.js moves every vertex to where our frames have it."""
+    turns = np.radians(np.linspace([0, 0, 0], [8, -5, 3], 10)).astype(np.float32)
+    take = motion(head, 10, turns)
+    save_motion(take, tmp_path / "t.glb", provenance=ORIGIN)
+    [report] = read_with_node("validate_gltf.js", tmp_path / "t.glb")
+    assert not report["issues"]["messages"], report["issues"]["messages"][:3]
+    found = read_with_node("play_glb.js", tmp_path / "t.glb", tmp_path / "places", "0", str(9 / 30))
+    places = np.fromfile(tmp_path / "places", "<f4").reshape(2, -1, 3)
+    assert found and np.abs(places[1] - take[9]).max() < 1e-5 and np.abs(places[0] - take[0]).max() < 1e-5
 
 
 def skinned(document: dict, binary: bytes, rotation: np.ndarray) -> np.ndarray:

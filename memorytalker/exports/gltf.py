@@ -223,8 +223,10 @@ def _add_neck(builder: GlbBuilder, document: dict[str, Any], head: HeadMesh, tur
     """Add the joints of a head that turns, how its vertices follow them, and their rotation over time."""
     neck = neck_of(head)
     share = neck.share.astype(np.float32)
-    joints = builder.add_array(np.tile(np.array([[0, 1, 0, 0]], np.uint8), (len(share), 1)), VERTICES)
-    follow = builder.add_array(np.stack([1 - share, share, 0 * share, 0 * share], axis=1), VERTICES)
+    weights = np.zeros((len(share), 4), np.float32)
+    weights[:, 0], weights[:, 1] = 1 - share, share
+    numbers = (np.array([0, 1, 0, 0]) * (weights > 0)).astype(np.uint8)  # a joint without weight is not named
+    joints, follow = builder.add_array(numbers, VERTICES), builder.add_array(weights, VERTICES)
     for entry in document["meshes"][0]["primitives"]:
         first, count = entry["extras"]["firstVertex"], builder.accessors[entry["attributes"]["POSITION"]]["count"]
         entry["attributes"] |= {
