@@ -43,6 +43,7 @@ def test_sentences_move_what_they_mean_in_the_right_direction() -> None:
         "the quick brown fox jumps over the lazy dog", "sehr lebhaft und ein bisschen traurig",
         "sie ist sehr happy und spricht laut", "elle parle très vite et sourit beaucoup",
         "habla con la boca cerrada", "parla piano, molto triste", "hij is erg boos", "笑顔で話す",
+        "er redet gern und viel, happy",
         "SELECT * FROM styles",
     ],
 )  # fmt: skip
