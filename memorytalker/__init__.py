@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from memorytalker.rendering.renderer import RenderError
     from memorytalker.rendering.video import VideoError
     from memorytalker.sound.decode import AudioError, Waveform, load_waveform
+    from memorytalker.styles.delivery import StyleError
+    from memorytalker.styles.style import Style
     from memorytalker.weights import WeightsError
 
 __version__ = VERSION
@@ -47,6 +49,8 @@ _HOMES = {
     "OWN_VOICE": "pipeline",
     "RenderError": "rendering.renderer",
     "RenderOptions": "options",
+    "Style": "styles.style",
+    "StyleError": "styles.delivery",
     "Talker": "pipeline",
     "TalkerError": "pipeline",
     "VideoError": "rendering.video",
@@ -75,6 +79,8 @@ __all__ = [
     "MotionPiece",
     "RenderError",
     "RenderOptions",
+    "Style",
+    "StyleError",
     "Talker",
     "TalkerError",
     "VideoError",

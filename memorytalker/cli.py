@@ -30,8 +30,9 @@ from memorytalker.live import commands as live
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
 from memorytalker.outputs import check_output
 from memorytalker.page import commands as page
-from memorytalker.progress import progress_bar
+from memorytalker.progress import Progress, progress_bar
 from memorytalker.scorecard import commands as scorecard
+from memorytalker.styles import commands as styles
 from memorytalker.termination import Terminated, raised_on_sigterm
 from memorytalker.training import checkpoint
 from memorytalker.training import commands as training
@@ -119,9 +120,11 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--style",
         default=SELF,
-        metavar="SOUND",
-        help=f"speaking style: '{SELF}' (the clip's own voice), '{NEUTRAL}', or a sound file (default: {SELF})",
+        metavar="STYLE",
+        help=f"speaking style: '{SELF}' (the clip's own voice), '{NEUTRAL}' (the network's), {styles.NAMED} "
+        f"(default: {SELF})",
     )
+    styles.add_describe(parser)
     add_flags(parser, AnimateOptions)
     add_curves(parser)
     exports.add_head(parser)
@@ -197,8 +200,9 @@ def run_animate(chosen: argparse.Namespace) -> None:
         chosen, Path(f"{chosen.sound.stem}.mp4"), (chosen.sound, chosen.style, chosen.weights, chosen.data)
     )
     waveform = load_waveform(chosen.sound)
-    styles = {SELF: OWN_VOICE, NEUTRAL: None}
-    style = styles[chosen.style] if chosen.style in styles else load_waveform(Path(chosen.style))
+    given = {SELF: OWN_VOICE, NEUTRAL: None}
+    style = given[chosen.style] if chosen.style in given else styles.named(chosen.style)
+    style, told = styles.with_description(chosen.describe, style, chosen.style == SELF)
     drawn = any(each.video for _, each in outputs)
     head = chosen_head(chosen, drawn)
     check_choices(head, options, curves)
@@ -209,12 +213,19 @@ def run_animate(chosen: argparse.Namespace) -> None:
     talker = Talker.from_pretrained(chosen.weights, device, head)
     with progress_bar() as progress:
         animation = talker.animate(waveform, style, options=options, progress=progress)
-        for remark in (*remarks_on(animation, style), *exports.head_remarks(animation.head)):
+        for remark in (*told, *remarks_on(animation, style), *exports.head_remarks(animation.head)):
             print(f"memorytalker: {remark}", file=sys.stderr)
         animation = animation.adjusted(curves)
         for path, each in outputs:
             animation.save(path, each.name, fps=chosen.fps, render=render, progress=progress)
     print(f"{', '.join(str(path) for path, _ in outputs)}: {waveform.seconds:.1f} s of speech.")
+
+
+def run_adapt(chosen: argparse.Namespace, progress: Progress) -> None:
+    """Learn a style from a person's recordings."""
+    from memorytalker import Talker
+
+    styles.run_adapt(chosen, Talker.from_pretrained, progress)
 
 
 def add_export(parser: argparse.ArgumentParser) -> None:
@@ -239,6 +250,7 @@ def run_formats(chosen: argparse.Namespace) -> None:
 def add_batch(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `batch`."""
     batch.add_batch(parser)
+    styles.add_describe(parser)
     add_flags(parser, AnimateOptions)
     add_curves(parser)
     exports.add_head(parser)
@@ -386,6 +398,7 @@ COMMANDS = MappingProxyType(
         "animate": Command(
             "Turn a sound into a talking head: a video, or curves and meshes.", add_animate, run_animate
         ),
+        "adapt": _with_progress("Learn a speaking style from a person's recordings.", styles.add_adapt, run_adapt),
         "batch": Command("Animate many sounds; can be broken off and continued.", add_batch, run_batch),
         "live": Command("Follow a voice while it speaks, and send its face to other programs.", add_live, run_live),
         "export": Command("Write recorded face curves in another format.", add_export, run_export),

@@ -15,6 +15,8 @@ from typing import Any, TypedDict, Unpack
 
 from memorytalker.config import ConfigError, shown
 
+#: Feelings that are laid over speech; `face/moods.py` has their poses.
+MOODS: tuple[str, ...] = ("joy", "sadness", "fear", "anger", "surprise", "disgust", "calm")
 #: From where a head can be seen.
 CAMERAS: tuple[str, ...] = ("front", "three_quarter", "profile")
 
@@ -45,6 +47,9 @@ class AnimateChanges(TypedDict, total=False):
     expression: bool
     seed: int
     close_in_silence: bool
+    mood: str | None
+    mood_strength: float
+    head_motion: float | None
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,11 @@ class AnimateOptions:
         identity: a name in `Talker.head.identities`, whose face is animated; None: the head's own.
         style_blend: strength of the speaking style, from 0 (neutral) to 1 (full).
         expression: add blinks, gaze, brow accents and idle motion; the mouth does not change.
-        seed: random seed of the expression, a whole number from 0 on.
+        seed: random seed of the expression and of the head's turns, a whole number from 0 on.
         close_in_silence: close the mouth where the sound is silent, see `motion.silence_gain`.
+        mood: one of `MOODS`, which replaces those of the style; None: as the style has it, and none without a style.
+        mood_strength: of that mood, from 0 to 1.
+        head_motion: strength of the head's turns, from 0 (still) to 1; None: as the style has it, else still.
 
     Raises:
         ConfigError: a value of the wrong type or out of range. Whether the head has that identity, and the
@@ -66,8 +74,11 @@ class AnimateOptions:
     identity: str | None = described(None, "whose face the head takes; 'doctor' lists them (with --data: a subject)")
     style_blend: float = described(1.0, "strength of the speaking style", "0 is neutral, 1 is full", 0, 1)
     expression: bool = described(False, "add blinks, gaze, brow accents and idle motion; the mouth stays as it is")
-    seed: int = described(0, "random seed of blinks and glances", "a whole number from 0 on", 0)
+    seed: int = described(0, "random seed of blinks, glances and turns of the head", "a whole number from 0 on", 0)
     close_in_silence: bool = described(False, "close the mouth wherever the sound is silent")
+    mood: str | None = described(None, "feeling laid over speech", ", ".join(MOODS))
+    mood_strength: float = described(1.0, "strength of that feeling", "0 to 1", 0, 1)
+    head_motion: float | None = described(None, "strength of nods and sway of the head", "0 is still, to 1", 0, 1)
 
     def __post_init__(self) -> None:
         """Raise ConfigError, in plain words, for a value that cannot be used."""
@@ -77,6 +88,14 @@ class AnimateOptions:
             raise ConfigError(f"style_blend goes from 0, neutral, to 1, the style, not {shown(self.style_blend)}.")
         if not _is_number(self.seed, numbers.Integral) or self.seed < 0:
             raise ConfigError(f"The seed of an expression is a whole number from 0 on, not {shown(self.seed)}.")
+        if not (self.mood is None or (isinstance(self.mood, str) and self.mood in MOODS)):
+            raise ConfigError(f"There is no mood {shown(self.mood)}; choose one of {', '.join(MOODS)}, or None.")
+        for name in ("mood_strength", "head_motion"):
+            value = getattr(self, name)
+            if value is None and name == "head_motion":
+                continue
+            if not _is_number(value, numbers.Real) or not 0 <= value <= 1:
+                raise ConfigError(f"{name} goes from 0 to 1, not {shown(value)}.")
         for name in ("expression", "close_in_silence"):
             if type(getattr(self, name)).__name__ != "bool":  # Python's or numpy's, which is not loaded here
                 raise ConfigError(f"{name} is either True or False, not {shown(getattr(self, name))}.")

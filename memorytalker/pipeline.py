@@ -1,16 +1,15 @@
 """From a voice to a talking head: sound -> slots and style -> memory -> motion -> mesh.
 
 `animate` and `stream` share one implementation: sound is cut into overlapping windows (`windows.py`), so the result
-does not depend on the chunks in which it arrives. A `Talker` keeps no state between calls. Two optional layers change
-the predicted motion: closing the mouth in silence, and expression.
+does not depend on the chunks in which it arrives. A `Talker` keeps no state between calls. Optional layers change the
+predicted motion (`styles/layers.py`): closing the mouth in silence, expression, style, and turns of the head.
 """
 
 from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -21,12 +20,12 @@ from memorytalker.animation import Animation, MotionPiece
 from memorytalker.config import ModelConfig
 from memorytalker.errors import InputError
 from memorytalker.exports.take import Provenance
-from memorytalker.face.expression import Expression, missing_shapes
+from memorytalker.face.expression import missing_shapes
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.face.head_motion import HeadMotion, motion_of_curves
 from memorytalker.face.mesh_files import expected_mesh, head_for
-from memorytalker.face.motion import FaceCurves, silence_gain
 from memorytalker.face.motion_space import space_of
+from memorytalker.face.mouth_contacts import mouth_contacts
 from memorytalker.face.own_head import load_own_head
 from memorytalker.live_motion import live_pieces
 from memorytalker.live_weights import load_live
@@ -35,9 +34,12 @@ from memorytalker.models.talker import MemoryTalker
 from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform, shown_name
-from memorytalker.sound.prosody import ProsodyTracker
+from memorytalker.styles.delivery import DeliveryTrack, StyleError
+from memorytalker.styles.layers import Layers, track_of
+from memorytalker.styles.recordings import Recording, read_recordings
+from memorytalker.styles.style import Style
 from memorytalker.weights import find_weights, load_weights, read_manifest
-from memorytalker.windows import Window, cut_windows, faded_motion, frame_count, style_weights_of, window_frames
+from memorytalker.windows import cut_windows, faded_motion, frame_count, style_weights_of, window_frames
 
 Sound = str | Path | tuple[Any, int] | Waveform  # what `load_waveform` takes
 
@@ -137,7 +139,7 @@ class Talker:
     def animate(
         self,
         sound: Sound,
-        style: Sound | np.ndarray | StyleSource | None = OWN_VOICE,
+        style: Style | Sound | np.ndarray | StyleSource | None = OWN_VOICE,
         *,
         options: AnimateOptions = AnimateOptions(),
         progress: Progress | None = None,
@@ -147,8 +149,8 @@ class Talker:
 
         Args:
             sound: a path, a pair (samples, rate in Hz) or a Waveform, as `load_waveform` takes it.
-            style: the speaking style: another such sound, style weights (n,), or None for the neutral style; by
-                default that of the sound itself.
+            style: the speaking style: a `Style`, another such sound, style weights (n,), or None for the neutral style;
+                by default that of the sound itself.
             options: all other options.
             progress: called as progress(frames done, frames in total, "motion") after each window.
             changes: fields of AnimateOptions as keywords; they replace those of `options`.
@@ -160,16 +162,20 @@ class Talker:
             AudioError: a sound that cannot be read, is shorter than 0.1 s or too long.
             ConfigError: an option out of range, or a style from sound for a model that knows its speakers by label.
             HeadError: an identity that the head does not have.
-            TalkerError: style weights of the wrong shape, or expression on a head without blendshapes.
+            StyleError: a style that weights the slots of another model.
+            TalkerError: style weights of the wrong shape; expression, or a style that changes curves, on a head without
+                blendshapes; turns of a head of the user's own.
             TypeError: a keyword that is no option.
         """
         options = options.changed(**changes)
-        head, layers = self._head(options.identity), self._layers(options)
+        track = self._track(style, options)
+        head, layers = self._head(options.identity), self._layers(options, track)
         waveform = load_waveform(sound)
-        weights = self._style_of_samples(waveform.samples) if style is OWN_VOICE else self.style_of(style)
+        weigh = self._weigher(style, options.style_blend)
+        weights = weigh(waveform.samples)
         total = frame_count(len(waveform.samples), self.config)
         pieces = []
-        for piece in self._motion([waveform.samples], weights, options.style_blend, head, layers):
+        for piece in self._motion([waveform.samples], lambda _: weights, head, layers):
             pieces.append(piece)
             if progress is not None:
                 progress(piece.first_frame + len(piece.motion), total, "motion")
@@ -179,13 +185,13 @@ class Talker:
             style_weights=pieces[0].style_weights,
             slot_labels=self.config.slots,
             waveform=waveform,
-            provenance=self._provenance(sound, style, options, head),
+            provenance=self._provenance(sound, style, options, head, layers.head_turns is not None),
         )
 
     def stream(
         self,
         chunks: Iterable[np.ndarray],
-        style: Sound | np.ndarray | StyleSource | None = OWN_VOICE,
+        style: Style | Sound | np.ndarray | StyleSource | None = OWN_VOICE,
         *,
         options: AnimateOptions = AnimateOptions(),
         **changes: Unpack[AnimateChanges],
@@ -199,7 +205,8 @@ class Talker:
         Args:
             chunks: samples (s,), float in [-1, 1], 16 kHz, mono, of any size. They are used as they are: a constant
                 offset, which `animate` removes, stays.
-            style: as in `animate`, but by default that of the first window, since the rest has not arrived.
+            style: as in `animate`, but the voice's own weights are those of the first window, since the rest has not
+                arrived.
             options: as in `animate`.
             changes: as in `animate`.
 
@@ -208,17 +215,18 @@ class Talker:
 
         Raises:
             AudioError: a chunk that is no such array, or no sound at all; raised while iterating.
-            ConfigError, HeadError, TalkerError, TypeError: as in `animate`; raised before any chunk is taken.
+            ConfigError, HeadError, StyleError, TalkerError, TypeError: as in `animate`; raised before any chunk is
+                taken.
         """
         options = options.changed(**changes)
-        head, layers = self._head(options.identity), self._layers(options)
-        weights = None if style is OWN_VOICE else self.style_of(style)
-        return self._motion(map(_checked_chunk, chunks), weights, options.style_blend, head, layers)
+        track = self._track(style, options)
+        head, layers = self._head(options.identity), self._layers(options, track)
+        return self._motion(map(_checked_chunk, chunks), self._weigher(style, options.style_blend), head, layers)
 
     def live(
         self,
         chunks: Iterable[np.ndarray],
-        style: Sound | np.ndarray | None = None,
+        style: Style | Sound | np.ndarray | None = None,
         *,
         head: HeadMesh | str | Path | None = None,
         weights: str | Path | LiveNetwork | None = None,
@@ -255,12 +263,12 @@ class Talker:
         given = self.style_of(style)
         return live_pieces(network, chosen, map(_checked_chunk, chunks), given)
 
-    def style_of(self, sound: Sound | np.ndarray | None) -> np.ndarray:
+    def style_of(self, sound: Style | Sound | np.ndarray | None) -> np.ndarray:
         """Encode the speaking style of a sound as one weight per memory slot.
 
         Args:
             sound: a path, a pair (samples, rate in Hz) or a Waveform; None: the neutral style; an array: style weights
-                (n,), which are checked and returned.
+                (n,), which are checked and returned; a `Style` with slot weights of its own.
 
         Returns:
             Style weights (n,) float32, ones for the neutral style. For a sound longer than a minute, the mean over
@@ -269,10 +277,16 @@ class Talker:
         Raises:
             AudioError: a sound that cannot be used.
             ConfigError: a model that knows its speakers by label and has no style encoder.
+            StyleError: a style that leaves the slot weights to the voice.
             TalkerError: style weights of the wrong shape, not finite or absurdly large.
         """
         if sound is None:
             return np.ones(self.config.slot_count, np.float32)
+        if isinstance(sound, Style):
+            weights = sound.weights_for(self.config.slots)
+            if weights is None or sound.slot_share < 1:
+                raise StyleError("This style takes slot weights from the voice that is animated; give a sound as well.")
+            return weights
         if not isinstance(sound, np.ndarray):
             return self._style_of_samples(load_waveform(sound).samples)
         slots = self.config.slot_count
@@ -282,6 +296,37 @@ class Talker:
                 "given as (samples, rate)."
             )
         return sound.astype(np.float32)
+
+    def adapt(
+        self,
+        takes: str | Path | Recording | Iterable[str | Path | Recording],
+        *,
+        name: str = "",
+        progress: Progress | None = None,
+    ) -> Style:
+        """Learn the speaking style of one person from ten seconds to ten minutes of face curves with their sound.
+
+        Args:
+            takes: a folder, or files of face curves (.csv, .json, .npz) with a sound of the same name beside each.
+            name: of the style.
+            progress: called as progress(steps done, steps in total, stage).
+
+        Returns:
+            The style; `style.report` has the error before and after, on a third that it was not learned from.
+
+        Raises:
+            AdaptError: too little, sound that is not that of the motion, or a style that is not better.
+            AudioError, CurveFileError: a file that cannot be read.
+            TalkerError: weights that move another head than the shipped one.
+        """
+        from memorytalker.styles.adapt import adapt_style
+
+        if not self.space.shapes:
+            raise TalkerError(
+                "These weights move a head without blendshapes, so face curves cannot teach them a style."
+            )
+        recordings = read_recordings(takes)
+        return adapt_style(self.model, self._base or self.head, self.space, recordings, name, progress=progress)
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
         """Return the face that a memory slot stores: the head while speech addresses that slot.
@@ -299,19 +344,20 @@ class Talker:
         """
         weights = torch.tensor(self.style_of(style_weights), device=self.device)
         coordinates = self.model.slot_coordinates(self.config.slot_index(slot), weights).cpu().numpy()
-        return self._on(self.head, coordinates[None])[0]
+        motion = HeadMotion(self._base or self.head, self.space, coordinates[None], self.config.fps)
+        return self._carried(motion, self.head)[0]
 
     def _motion(
-        self, chunks: Iterable[np.ndarray], style: np.ndarray | None, blend: float, head: HeadMesh, layers: _Layers
+        self, chunks: Iterable[np.ndarray], weigh: Callable[[np.ndarray], np.ndarray], head: HeadMesh, layers: Layers
     ) -> Iterator[MotionPiece]:
-        """Turn checked samples into pieces of motion. Without `style`, the style of the first window is used."""
+        """Turn checked samples into pieces of motion, in the style weights that `weigh` gives for the first window."""
         windows = cut_windows(chunks, self.config)
         first = next(windows, None)
         if first is None:
             raise AudioError("The stream ended without any sound; give at least one chunk of samples.")
-        weights = _blended(self._style_of_samples(first.samples) if style is None else style, blend)
+        weights = weigh(first.samples)
         given = None if (weights == 1).all() else torch.tensor(weights, device=self.device)[None]
-        tracked = layers.track(itertools.chain([first], windows))
+        tracked = layers.follow(itertools.chain([first], windows))
         largest = LARGEST_COORDINATE if self.config.basis else LARGEST_OFFSET
         for frame, coordinates, address in faded_motion(self.model, tracked, given):
             if not (np.abs(coordinates) <= largest).all():  # nan is not
@@ -320,66 +366,62 @@ class Talker:
                     "units, so fetch them again."
                 )
             coordinates, expression = layers.apply(frame, coordinates)
-            motion = self._on(head, coordinates, expression)
-            yield MotionPiece(frame, motion, address, weights)
+            motion = HeadMotion(self._base or head, self.space, coordinates, self.config.fps, expression)
+            motion = layers.deliver(frame, motion)
+            yield MotionPiece(frame, self._carried(motion, head), address, weights)
 
-    def _on(self, head: HeadMesh, coordinates: np.ndarray, expression: FaceCurves | None = None) -> HeadMotion:
-        """Move a head by coordinates (t, K). A head of the user's own is moved by the curves that they make."""
-        motion = HeadMotion(self._base or head, self.space, coordinates, self.config.fps, expression)
+    def _carried(self, motion: HeadMotion, head: HeadMesh) -> HeadMotion:
+        """The motion on `head`: one of the user's own is moved by the curves that the shipped head's motion makes."""
         return motion if self._base is None else motion_of_curves(head, motion.curves)
 
-    def _provenance(self, sound: Any, style: Any, options: AnimateOptions, head: HeadMesh) -> Provenance:
+    def _provenance(self, sound: Any, style: Any, options: AnimateOptions, head: HeadMesh, turning: bool) -> Provenance:
         return Provenance(
             source=sound_name(sound),
             head=head.identity,
             model=self.model_digest,
             style="own voice" if style is OWN_VOICE else "neutral" if style is None else sound_name(style),
-            seed=options.seed if options.expression else None,
+            seed=options.seed if options.expression or turning else None,
         )
 
     def _style_of_samples(self, samples: np.ndarray) -> np.ndarray:
         return style_weights_of(self.model, samples).cpu().numpy()
 
-    def _layers(self, options: AnimateOptions) -> _Layers:
-        fps, close = self.config.fps, options.close_in_silence
+    def _weigher(self, style: Any, blend: float) -> Callable[[np.ndarray], np.ndarray]:
+        """What gives the style weights (n,) of an animation for samples of its voice; a bad style is refused now."""
+        own = self._style_of_samples
+        if isinstance(style, Style):
+            weights, share = style.weights_for(self.config.slots), np.float32(style.slot_share)
+            if weights is not None and share == 1:
+                return lambda samples: _blended(weights, blend)
+            if weights is not None:
+                return lambda samples: _blended(share * weights + (1 - share) * own(samples), blend)
+        elif style is not OWN_VOICE:
+            fixed = _blended(self.style_of(style), blend)
+            return lambda samples: fixed
+        return lambda samples: _blended(own(samples), blend)
+
+    def _track(self, style: Any, options: AnimateOptions) -> DeliveryTrack | None:
+        """What is changed after the network, from moment to moment; None: nothing."""
+        track = track_of(style if isinstance(style, Style) else Style(), options)
+        if track is None:
+            return None
+        if track.changes_curves and not self.space.shapes:
+            raise TalkerError("These weights move a head without blendshapes, so only a voice can give it a style.")
+        if track.turns and (self._base is not None or not self.space.shapes):
+            raise TalkerError("Only the shipped head turns on its neck; leave head_motion at 0, or use that head.")
+        return track
+
+    def _layers(self, options: AnimateOptions, track: DeliveryTrack | None) -> Layers:
+        fps = self.config.fps
         if options.expression and missing_shapes(self._base or self.head):
             raise TalkerError(
                 "This head has no blendshapes for eyes and brows; leave expression off, or use the shipped head."
             )
-        tracker = ProsodyTracker(fps, self.config.sample_rate) if options.expression or close else None
-        return _Layers(tracker, Expression(fps, options.seed) if options.expression else None, close)
+        contacts = mouth_contacts(self._base or self.head) if track is not None and track.changes_curves else None
+        return Layers.chosen(fps, self.config.sample_rate, options, track, contacts)
 
     def _head(self, identity: str | None) -> HeadMesh:
         return self.head if identity is None else self.head.with_identity(identity)
-
-
-@dataclass(frozen=True, eq=False)
-class _Layers:
-    """The optional layers over the motion of one sound. Without a tracker there are none."""
-
-    tracker: ProsodyTracker | None
-    expression: Expression | None
-    close_in_silence: bool
-
-    def track(self, windows: Iterable[Window]) -> Iterator[Window]:
-        """Pass the windows on, each after its prosody has been tracked."""
-        for window in windows:
-            if self.tracker is not None:
-                self.tracker.track(window.samples, window.first, window.frames)
-            yield window
-
-    def apply(self, first: int, coordinates: np.ndarray) -> tuple[np.ndarray, FaceCurves | None]:
-        """Apply the layers to the coordinates (t, K) of the frames from `first` on; the curves of the expression."""
-        if self.tracker is None:
-            return coordinates, None
-        prosody = self.tracker.prosody
-        if self.close_in_silence:
-            past = min(first, round(prosody.fps))  # a second of history is enough: the mouth closes faster than that
-            gain = silence_gain(prosody.quiet[first - past :], prosody.fps)[past : past + len(coordinates)]
-            coordinates = coordinates * gain[:, None]
-        if self.expression is None:
-            return coordinates, None
-        return coordinates, self.expression.curves(first, len(coordinates), prosody)
 
 
 def choose_device(name: str | None = None) -> torch.device:
@@ -410,6 +452,8 @@ def choose_device(name: str | None = None) -> torch.device:
 
 def sound_name(sound: Any) -> str:
     """The file name of a sound without its folder, or "sound" for samples and "style weights" for an array."""
+    if isinstance(sound, Style):
+        return sound.name or "style"
     if isinstance(sound, Waveform) and sound.name:
         return sound.name
     if isinstance(sound, (str, Path)):

@@ -24,6 +24,7 @@ from memorytalker.page.limits import PLAIN_ERRORS
 from memorytalker.page.request import AnimateRequest, options_of
 from memorytalker.pipeline import Talker
 
+NOT_ON_THE_PAGE = ("mood", "mood_strength", "head_motion")
 FIELDS = {field.name: field for field in dataclasses.fields(AnimateOptions)}
 RATE = 16000
 
@@ -91,6 +92,7 @@ def test_a_misspelt_option_is_refused_before_any_sound_is_read(tiny_talker: Talk
 def test_options_and_keywords_give_the_same_motion(tiny_talker: Talker, voice) -> None:
     samples, head = voice(2.6), list(tiny_talker.head.identities)[1]
     choices = {"identity": head, "style_blend": 0.5, "expression": True, "seed": 4, "close_in_silence": True}
+    choices |= {"mood": "joy", "mood_strength": 0.5, "head_motion": 0.7}
     assert set(choices) == set(FIELDS)
     by_keyword = tiny_talker.animate((samples, RATE), None, **choices)
     by_object = tiny_talker.animate((samples, RATE), None, options=AnimateOptions(**choices))
@@ -128,6 +130,12 @@ def test_a_sound_is_read_once(tiny_talker: Talker, voice, monkeypatch: pytest.Mo
         ({"expression": "no"}, "either True or False"),
         ({"close_in_silence": None}, "either True or False"),
         ({"identity": 3}, "a name of the head"),
+        ({"mood": "bliss"}, "no mood 'bliss'; choose one of joy, sadness"),
+        ({"mood": 1}, "no mood 1"),
+        ({"mood_strength": 1.5}, "mood_strength goes from 0 to 1"),
+        ({"mood_strength": None}, "mood_strength goes from 0 to 1"),
+        ({"head_motion": -0.1}, "head_motion goes from 0 to 1"),
+        ({"head_motion": float("nan")}, "head_motion goes from 0 to 1"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_sentence(choice: dict, words: str) -> None:
@@ -221,6 +229,8 @@ def test_defaults_are_the_same_everywhere() -> None:
     assert dataclasses.asdict(line) == dataclasses.asdict(AnimateOptions()) == library
     endpoint = inspect.signature(api._animate(None)).parameters
     for name, default in library.items():
+        if name in NOT_ON_THE_PAGE:
+            continue
         assert endpoint[name].default == ("" if name == "identity" else default), name
         assert type(endpoint[name].default) is type(default) or name == "identity"
     assert AnimateRequest(None, "woman").options == options_of() == AnimateOptions()

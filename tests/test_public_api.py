@@ -15,7 +15,8 @@ import memorytalker
 NAMES = """
     OWN_VOICE AnimateOptions Animation AudioError ConfigError CurveOptions ExecutionError ExportError
     FaceCurves HeadError HeadMesh HeadMotion InputError MemoryTalkerError ModelConfig MotionError MotionPiece
-    RenderError RenderOptions Talker TalkerError VideoError Waveform WeightsError load_head load_waveform
+    RenderError RenderOptions Style StyleError Talker TalkerError VideoError Waveform WeightsError load_head
+    load_waveform
 """.split()
 
 
@@ -44,6 +45,9 @@ def test_signatures() -> None:
     assert parameters(Talker.stream) == f"(self, chunks, style={OWN_VOICE!r}, *, {options}, **changes)"
     assert parameters(Talker.live) == "(self, chunks, style=None, *, head=None, weights=None)"
     assert parameters(Talker.style_of) == "(self, sound)"
+    assert parameters(Talker.adapt) == "(self, takes, *, name='', progress=None)"
+    assert parameters(memorytalker.Style.describe) == "(text)"
+    assert parameters(memorytalker.Style.blended) == "(self, other, share=0.5)"
     assert parameters(Talker.slot_face) == "(self, slot, style_weights=None)"
     render = memorytalker.RenderOptions()
     assert parameters(Animation.save) == f"(self, path, format=None, *, fps=None, render={render!r}, progress=None)"
@@ -53,12 +57,13 @@ def test_signatures() -> None:
 
 def test_fields() -> None:
     fields = {
-        "AnimateOptions": "identity style_blend expression seed close_in_silence",
+        "AnimateOptions": "identity style_blend expression seed close_in_silence mood mood_strength head_motion",
         "Animation": "motion memory_address style_weights slot_labels waveform provenance",
         "MotionPiece": "first_frame motion memory_address style_weights",
         "CurveOptions": "upper_face lower_face gains offsets",
         "FaceCurves": "weights names fps",
-        "HeadMotion": "head space coordinates fps expression driving",
+        "HeadMotion": "head space coordinates fps expression driving turns",
+        "Style": "name deliveries slot_weights slot_share source report understood unknown remarks",
         "Waveform": "samples sample_rate remarks name",
     }
     for name, expected in fields.items():

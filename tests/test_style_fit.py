@@ -14,15 +14,9 @@ from memorytalker.face.motion_space import speech_space
 from memorytalker.scorecard import style_fit
 from memorytalker.scorecard.held_out_videos import TrackedVideo
 from memorytalker.scorecard.mouth import at_frames, eye_distance
-from memorytalker.scorecard.style_fit import (
-    StyleFit,
-    StyleFitError,
-    clip_logits,
-    coordinates_of_video,
-    fit_style,
-    mouth_measure,
-)
+from memorytalker.scorecard.style_fit import coordinates_of_video
 from memorytalker.sound.decode import Waveform, write_wav
+from memorytalker.styles.slot_fit import StyleFit, StyleFitError, clip_logits, fit_style, mouth_measure
 
 EASY = StyleFit(steps=80, rate=0.15, pull=0.0, amplitude=0.0)
 

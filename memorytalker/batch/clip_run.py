@@ -17,6 +17,7 @@ from memorytalker.exports.take import ExportFormat
 from memorytalker.exports.video import check_background
 from memorytalker.faults import machine_fault
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
+from memorytalker.styles.commands import named, with_description
 
 #: Speaking styles beside a sound: that of each clip itself, and the neutral one.
 OWN, NEUTRAL = "own", "neutral"
@@ -29,7 +30,8 @@ class BatchSettings:
     Args:
         out: the output folder; on several machines all must see it.
         formats: names of export formats.
-        style: "own", "neutral", or a sound file whose speaking style all clips take.
+        style: "own", "neutral", the name of a preset, a style's file, or a sound whose speaking style all clips take.
+        description: a style in words, in the place of `style` "own"; None: none.
         weights: as `Talker.from_pretrained` takes them; None: the shipped ones.
         device: None: the best there is.
         head: a head of one's own; None: the shipped one.
@@ -43,6 +45,7 @@ class BatchSettings:
     out: Path
     formats: tuple[str, ...]
     style: str = OWN
+    description: str | None = None
     weights: str | None = None
     device: str | None = None
     head: Path | None = None
@@ -130,7 +133,9 @@ def _animate(clip: BatchClip, settings: BatchSettings) -> dict[str, Any]:
     from memorytalker.remarks import remarks_on
     from memorytalker.sound.decode import load_waveform
 
-    talker, style = _loaded(settings.weights, settings.device, settings.head, settings.mapping, settings.style)
+    talker, style = _loaded(
+        settings.weights, settings.device, settings.head, settings.mapping, settings.style, settings.description
+    )
     waveform = load_waveform(clip.sound)
     animation = talker.animate(waveform, style, options=settings.options).adjusted(settings.curves)
     files: list[str] = []
@@ -160,18 +165,24 @@ def outputs_of(clip: BatchClip, settings: BatchSettings) -> dict[ExportFormat, P
 
 @functools.lru_cache(maxsize=1)
 def _loaded(
-    weights: str | None, device: str | None, head: Path | None, mapping: Path | None, style: str
+    weights: str | None,
+    device: str | None,
+    head: Path | None,
+    mapping: Path | None,
+    style: str,
+    description: str | None,
 ) -> tuple[Any, Any]:
     """The talker of this process, and the style argument of its `animate`."""
     from memorytalker.face.own_head import load_own_head
     from memorytalker.pipeline import OWN_VOICE, Talker
-    from memorytalker.sound.decode import load_waveform
 
     talker = Talker.from_pretrained(weights, device)
     if head is not None:
         own = load_own_head(head, talker.head.vertex_count, mapping)
         talker = Talker(talker.model, own, talker.device, talker.model_digest)
-    return talker, OWN_VOICE if style == OWN else None if style == NEUTRAL else load_waveform(Path(style))
+    given = {OWN: OWN_VOICE, NEUTRAL: None}
+    chosen = given[style] if style in given else named(style)
+    return talker, with_description(description, chosen, style == OWN)[0]
 
 
 def fingerprint_of(clip: BatchClip, settings: BatchSettings) -> str:
@@ -194,15 +205,15 @@ def check_settings(settings: BatchSettings) -> None:
         settings: whose style, head, identity and corrections are checked.
 
     Raises:
-        AudioError, HeadError, MotionError: as `Talker.animate` and `Animation.adjusted` would say it of each clip.
+        AudioError, HeadError, MotionError, StyleError: as `Talker.animate` and `Animation.adjusted` would say it of
+            each clip.
     """
     from memorytalker.face.adjust import check_curve_names
     from memorytalker.face.head import ARKIT_NAMES, load_head
     from memorytalker.face.own_head import RIGGED, load_own_head
-    from memorytalker.sound.decode import load_waveform
 
-    if settings.style not in (OWN, NEUTRAL):
-        load_waveform(Path(settings.style))
+    chosen = None if settings.style in (OWN, NEUTRAL) else named(settings.style)
+    with_description(settings.description, chosen, settings.style == OWN)
     rigged = settings.head is not None and settings.head.suffix.lower() in RIGGED
     if settings.weights is not None and not rigged:
         return  # they may move another mesh, which is known when they are loaded

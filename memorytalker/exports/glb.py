@@ -80,7 +80,7 @@ class GlbBuilder:
 
         Args:
             view: index of its buffer view.
-            kind: "SCALAR", "VEC3" or "VEC4".
+            kind: "SCALAR", "VEC3", "VEC4" or "MAT4".
             component: a name in `COMPONENTS`.
             count: number of elements.
             offset: where it begins in the view, in bytes.

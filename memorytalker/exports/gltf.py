@@ -1,7 +1,7 @@
 """glTF 2.0 binary (.glb): a head with its blendshapes as named morph targets, and motion as their animated weights.
 
 Vertex i of the file is vertex i of the head: the primitives of the one mesh, one after the other, are stretches of the
-head's vertices in their order.
+head's vertices in their order. A head that turns has two joints, "Body" and within it "Neck", which is what rotates.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from memorytalker.exports.rig import SOUND
 from memorytalker.exports.rig import write as write_rig
 from memorytalker.exports.take import ExportError, ExportFormat, Take
 from memorytalker.face.head import ARKIT_NAMES, HeadMesh
+from memorytalker.face.neck import neck_of, quaternions
 from memorytalker.face.visemes import VISEME_CURVES, viseme_poses
 from memorytalker.files import write_together
 from memorytalker.sound.decode import write_wav
@@ -79,6 +80,8 @@ def write_glb(
     builder = GlbBuilder()
     document = {"asset": _asset(take, sound)} | _add_head(builder, head, targets)
     document["animations"] = [_add_animation(builder, take, weights, len(targets))]
+    if take.turns is not None:
+        _add_neck(builder, document, head, take.turns)
 
     def write(part: Path) -> None:
         with part.open("wb") as file:
@@ -214,6 +217,38 @@ def _add_animation(builder: GlbBuilder, take: Take, weights: np.ndarray, targets
         "channels": [{"sampler": 0, "target": {"node": 0, "path": "weights"}}],
         "extras": {"fps": take.fps, "frames": frames, "provenance": dataclasses.asdict(take.provenance)},
     }
+
+
+def _add_neck(builder: GlbBuilder, document: dict[str, Any], head: HeadMesh, turns: np.ndarray) -> None:
+    """Add the joints of a head that turns, how its vertices follow them, and their rotation over time."""
+    neck = neck_of(head)
+    share = neck.share.astype(np.float32)
+    weights = np.zeros((len(share), 4), np.float32)
+    weights[:, 0], weights[:, 1] = 1 - share, share
+    numbers = (np.array([0, 1, 0, 0]) * (weights > 0)).astype(np.uint8)  # a joint without weight is not named
+    joints, follow = builder.add_array(numbers, VERTICES), builder.add_array(weights, VERTICES)
+    for entry in document["meshes"][0]["primitives"]:
+        first, count = entry["extras"]["firstVertex"], builder.accessors[entry["attributes"]["POSITION"]]["count"]
+        entry["attributes"] |= {
+            "JOINTS_0": builder.add_accessor(joints, "VEC4", "uint8", count, 4 * first),
+            "WEIGHTS_0": builder.add_accessor(follow, "VEC4", "float32", count, 16 * first),
+        }
+    bind = np.tile(np.eye(4, dtype=np.float32), (2, 1, 1))
+    bind[1, 3, :3] = -neck.pivot  # columns first, as glTF stores matrices
+    matrices = builder.add_accessor(builder.add_array(bind), "MAT4", "float32", 2)
+    document["skins"] = [{"name": "Neck", "joints": [1, 2], "skeleton": 1, "inverseBindMatrices": matrices}]
+    document["nodes"] += [
+        {"name": "Body", "children": [2]},
+        {"name": "Neck", "translation": neck.pivot.tolist()},
+    ]
+    document["nodes"][0]["skin"] = 0
+    document["scenes"][0]["nodes"].append(1)
+    animation = document["animations"][0]
+    values = builder.add_accessor(builder.add_array(quaternions(turns)), "VEC4", "float32", len(turns))
+    animation["samplers"].append(
+        {"input": animation["samplers"][0]["input"], "interpolation": "LINEAR", "output": values}
+    )
+    animation["channels"].append({"sampler": 1, "target": {"node": 2, "path": "rotation"}})
 
 
 def unit_normals(faces: np.ndarray, vertices: np.ndarray) -> np.ndarray:

@@ -1,14 +1,16 @@
 """Live Link Face CSV: a row a frame with a timecode, ARKit's 52 shapes and nine angles, as Unreal imports it.
 
 The frame field of the timecode counts sixtieths of a second at every frame rate, as the phone writes it and Unreal's
-importer reads it. Head and eye angles are 0: the head does not turn, and its gaze is in the shapes eyeLook. The format
-has no place for the frame rate or the provenance.
+importer reads it. The angles of the head are those of `face/neck.py`, in radians; those of the eyes are 0, as the gaze
+is in the shapes eyeLook. The format has no place for the frame rate or the provenance.
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+
+import numpy as np
 
 from memorytalker.exports.take import ExportFormat, Take
 from memorytalker.exports.text import arkit_curves, reported
@@ -56,18 +58,20 @@ def timecode(frame: int, fps: float) -> str:
 
 def _write(take: Take, path: Path) -> tuple[Path, ...]:
     curves = arkit_curves(take).reordered(SHAPES)
-    write_whole(path, lambda part: _write_rows(curves, part, take.progress))
+    turns = np.zeros((len(curves.weights), 3)) if take.turns is None else take.turns
+    write_whole(path, lambda part: _write_rows(curves, turns, part, take.progress))
     return (path,)
 
 
-def _write_rows(curves: FaceCurves, path: Path, progress: Progress | None) -> None:
+def _write_rows(curves: FaceCurves, turns: np.ndarray, path: Path, progress: Progress | None) -> None:
     columns = len(SHAPES) + len(ANGLES)
-    row = f",{columns}" + ",%.10f" * len(SHAPES) + ",0.0000000000" * len(ANGLES) + "\n"
+    values = len(SHAPES) + turns.shape[1]
+    row = f",{columns}" + ",%.10f" * values + ",0.0000000000" * (columns - values) + "\n"
     with path.open("w", encoding="ascii", newline="") as file:
         header = ["Timecode", "BlendShapeCount", *(name[0].upper() + name[1:] for name in SHAPES), *ANGLES]
         file.write(",".join(header) + "\n")
         for frame, weights in reported(curves.weights, progress):
-            file.write(timecode(frame, curves.fps) + row % tuple(weights.tolist()))
+            file.write(timecode(frame, curves.fps) + row % (*weights.tolist(), *(turns[frame] + 0.0).tolist()))
 
 
 LIVE_LINK = ExportFormat(

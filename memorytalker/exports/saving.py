@@ -96,4 +96,5 @@ def _take(
         render=dataclasses.replace(render, fps=round(fps)),
         progress=progress,
         memory=memory if fps == motion.fps else None,
+        turns=resampled.turns,
     )

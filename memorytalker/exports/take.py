@@ -74,6 +74,8 @@ class Take:
         render: how a video is rendered.
         progress: called as progress(frames done, frames in total, stage); raises to cancel.
         memory: of the same frames; None where the frame rate was changed, or without a network.
+        turns: (T, 3) yaw, pitch and roll of the head in radians, see `face.neck`; `frames` have them already. None:
+            the head never turns.
     """
 
     curves: FaceCurves | None
@@ -86,6 +88,7 @@ class Take:
     render: RenderOptions = field(default_factory=RenderOptions)
     progress: Progress | None = None
     memory: MemoryTrace | None = None
+    turns: np.ndarray | None = None
 
     def need_curves(self) -> FaceCurves:
         """Return the curves. Raises ExportError for a head without blendshapes."""

@@ -10,10 +10,8 @@ import numpy as np
 from memorytalker.face.head import ARKIT_NAMES, HeadError, HeadMesh
 from memorytalker.face.head_motion import HeadMotion, motion_of_curves
 from memorytalker.face.motion import FaceCurves, MotionError
+from memorytalker.face.shape_groups import UPPER_FACE
 from memorytalker.options import AnimateOptions, CurveOptions
-
-#: Shapes whose names begin so belong to the upper face; the others to the lower face.
-UPPER_FACE = ("brow", "eye", "cheekSquint", "noseSneer")
 
 
 def check_curve_names(options: CurveOptions, names: Sequence[str]) -> None:
@@ -79,4 +77,4 @@ def adjusted(motion: HeadMotion, options: CurveOptions) -> HeadMotion:
     """
     if options == CurveOptions():
         return motion
-    return motion_of_curves(motion.head, adjusted_curves(motion.curves, options))
+    return motion_of_curves(motion.head, adjusted_curves(motion.curves, options), motion.turns)

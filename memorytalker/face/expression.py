@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from memorytalker.face.motion import FaceCurves, eased, smoothed
+from memorytalker.face.accents import LEAST, accents
+from memorytalker.face.motion import FaceCurves, eased
 from memorytalker.sound.prosody import Prosody
 
 if TYPE_CHECKING:
@@ -51,9 +52,8 @@ LID_WITH_EYE = 0.34  # share of a blink by which the shipped head's upper lid lo
 
 # Brows rise with pitch accents, somewhat ahead of them (Flecha-Garcia 2010, doi:10.1016/j.specom.2009.12.003).
 ACCENT_RISE, ACCENT_FALL, ACCENT_LEAD = 0.20, 0.45, 0.05  # seconds
-ACCENT_REACH = 0.25  # seconds on either side within which an accent is the most prominent syllable
 ACCENT_APART = 1.5  # seconds between two
-ACCENT_FROM, ACCENT_SHARE = 0.9, 0.7  # smallest prominence; share of such syllables with a brow accent
+ACCENT_SHARE = 0.7  # of stressed syllables with a brow accent
 ACCENT_SIZE = (0.08, 0.30)  # weight of the brow curves
 
 _DRIFT_HERTZ = (0.06, 0.11, 0.19)  # frequencies of the slow sines of idle motion
@@ -213,23 +213,15 @@ class Expression:
 
     def _find_accents(self, end: int, prosody: Prosody) -> None:
         """Plan brow accents on the prominent syllables before frame `end`, each frame being examined once."""
-        reach = round(ACCENT_REACH * self.fps)
-        low, known = max(0, self._examined - 3 * reach), len(prosody.loudness)
-        part = slice(low, min(known, end + 3 * reach))
-        rise = np.clip(np.nan_to_num(prosody.pitch[part], nan=-6.0), -6.0, 8.0) / 4.0
-        loud = np.clip(prosody.loudness[part] + 12.0, 0.0, 16.0) / 12.0
-        prominence = smoothed(np.where(np.isnan(prosody.pitch[part]), 0.0, np.maximum(loud + rise, 0.0)), self.fps, 0.1)
-        for frame in range(self._examined, min(end, known)):
-            value, around = prominence[frame - low], prominence[max(0, frame - low - reach) : frame - low + reach + 1]
+        for frame, value in accents(self._examined, end, prosody, self.fps):
             peak = frame / self.fps - ACCENT_LEAD
-            apart = not self._accents or peak - self._accents[-1].peak >= ACCENT_APART
-            if value < ACCENT_FROM or value < around.max() or not apart:
+            if self._accents and peak - self._accents[-1].peak < ACCENT_APART:
                 continue
-            strength = min(value - ACCENT_FROM, 1.0) * self._accenting.uniform(0.5, 1.0)
+            strength = min(value - LEAST, 1.0) * self._accenting.uniform(0.5, 1.0)
             size = ACCENT_SIZE[0] + (ACCENT_SIZE[1] - ACCENT_SIZE[0]) * strength
             if self._accenting.random() < ACCENT_SHARE:
                 self._accents.append(_Accent(peak, size, self._accenting.uniform(-1, 1)))
-        self._examined = max(self._examined, min(end, known))
+        self._examined = max(self._examined, min(end, len(prosody.loudness)))
 
     def _drift(self, time: np.ndarray, name: str, highest: float) -> np.ndarray:
         """(T,) weights of slow idle motion between 0 and `highest` at `time` in seconds."""

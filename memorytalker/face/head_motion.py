@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import overload
 
 import numpy as np
@@ -16,6 +17,7 @@ from memorytalker.face.frame_rates import at_frame_rate, values_at_rate
 from memorytalker.face.head import HeadError, HeadMesh
 from memorytalker.face.motion import FaceCurves, MotionError, resampled
 from memorytalker.face.motion_space import BLOCK, MotionSpace
+from memorytalker.face.neck import Neck, checked_turns, neck_of
 from memorytalker.face.rigged_head import curves_for
 from memorytalker.face.solve import CurveSolver, SolvedCurves
 from memorytalker.progress import Progress
@@ -33,9 +35,10 @@ class HeadMotion:
         expression: weights of further blendshapes over the same frames, such as blinks, which are added; None: none.
         driving: the curves that the coordinates were made from, if the motion is given by curves; None: they are
             solved from the coordinates.
+        turns: (T, 3) float32 yaw, pitch and roll of the head in radians, see `neck`; None: it never turns.
 
     Raises:
-        MotionError: coordinates or expression that do not fit together.
+        MotionError: coordinates, expression or turns that do not fit together.
     """
 
     head: HeadMesh
@@ -44,6 +47,7 @@ class HeadMotion:
     fps: float
     expression: FaceCurves | None = None
     driving: FaceCurves | None = None
+    turns: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         """Check the shapes."""
@@ -53,6 +57,8 @@ class HeadMotion:
         for curves in (self.expression, self.driving):
             if curves is not None and len(curves.weights) != shape[0]:
                 raise MotionError(f"There are {shape[0]} frames of motion but {len(curves.weights)} of curves.")
+        if self.turns is not None:
+            object.__setattr__(self, "turns", checked_turns(self.turns, shape[0]))
 
     def __len__(self) -> int:
         """T."""
@@ -72,7 +78,8 @@ class HeadMotion:
     def __getitem__(self, which: int | slice) -> np.ndarray:
         """Return the vertices (V, 3) of one frame or (t, V, 3) of some, float32 in metres, y up."""
         if isinstance(which, slice):
-            return self.head.template + self._offsets(which)
+            vertices = self.head.template + self._offsets(which)
+            return vertices if self.turns is None else self._neck.turned(vertices, self.turns[which])
         if not -len(self) <= which < len(self):
             raise IndexError(f"There is no frame {which}; there are {len(self)}.")
         first = which % len(self)
@@ -95,7 +102,7 @@ class HeadMotion:
 
     @property
     def offsets(self) -> np.ndarray:
-        """All offsets (T, V, 3) float32 in metres from the template."""
+        """All offsets (T, V, 3) float32 in metres from the template, without the turns of the head."""
         return self._offsets(slice(None))
 
     def at(self, vertices: list[int] | np.ndarray) -> np.ndarray:
@@ -104,7 +111,11 @@ class HeadMotion:
         if self.expression is not None:
             weights = self.expression.reordered(self.head.blendshape_names).weights
             positions = positions + np.einsum("ts,snx->tnx", weights, self.head.blendshapes[:, vertices])
-        return positions
+        return positions if self.turns is None else self._neck.turned(positions, self.turns, np.asarray(vertices))
+
+    @cached_property
+    def _neck(self) -> Neck:
+        return neck_of(self.head)
 
     @property
     def has_curves(self) -> bool:
@@ -158,24 +169,27 @@ class HeadMotion:
         expressions = [piece.expression for piece in pieces if piece.expression is not None]
         if len(pieces) == 1:
             return first
+        turned = [piece.turns for piece in pieces if piece.turns is not None]
+        turns = np.concatenate(turned) if turned else None
         driving = [piece.driving for piece in pieces if piece.driving is not None]
         if driving:
             weights = np.concatenate([one.weights for one in driving])
-            return motion_of_curves(first.head, FaceCurves(weights, driving[0].names, first.fps))
+            return motion_of_curves(first.head, FaceCurves(weights, driving[0].names, first.fps), turns)
         together = (
             FaceCurves(np.concatenate([one.weights for one in expressions]), expressions[0].names, first.fps)
             if expressions
             else None
         )
         coordinates = np.concatenate([piece.coordinates for piece in pieces])
-        return cls(first.head, first.space, coordinates, first.fps, together)
+        return cls(first.head, first.space, coordinates, first.fps, together, turns=turns)
 
     def resample(self, fps: float) -> HeadMotion:
         """Return the motion at another frame rate; see `frame_rates`, and `motion.resampled` for models of vertices."""
         if fps == self.fps:
             return self
+        turns = None if self.turns is None else values_at_rate(self.turns, self.fps, fps)
         if self.driving is not None:
-            return motion_of_curves(self.head, at_frame_rate(self.driving, fps))
+            return motion_of_curves(self.head, at_frame_rate(self.driving, fps), turns)
         resample = values_at_rate if self.space.shapes else resampled
         return HeadMotion(
             self.head,
@@ -183,6 +197,7 @@ class HeadMotion:
             resample(self.coordinates, self.fps, fps),
             float(fps),
             None if self.expression is None else at_frame_rate(self.expression, fps),
+            turns=turns,
         )
 
     def _offsets(self, which: slice) -> np.ndarray:
@@ -193,12 +208,13 @@ class HeadMotion:
         return offsets
 
 
-def motion_of_curves(head: HeadMesh, curves: FaceCurves) -> HeadMotion:
+def motion_of_curves(head: HeadMesh, curves: FaceCurves, turns: np.ndarray | None = None) -> HeadMotion:
     """Move a head by curves.
 
     Args:
         head: a head with blendshapes.
         curves: weights of ARKit's blendshapes by name.
+        turns: of the head, as `HeadMotion` has them.
 
     Returns:
         The motion, whose coordinates are the weights of the head's blendshapes. A head of the user's own leaves out
@@ -213,4 +229,5 @@ def motion_of_curves(head: HeadMesh, curves: FaceCurves) -> HeadMotion:
     ordered = curves.reordered(head.blendshape_names) if head.rig is None else curves_for(head, curves)
     basis = head.blendshapes.reshape(len(head.blendshape_names), -1)
     space = MotionSpace("blendshapes", head.vertex_count, basis, None, head.blendshape_names)
-    return HeadMotion(head, space, ordered.weights, curves.fps, driving=ordered if head.rig is None else curves)
+    driving = ordered if head.rig is None else curves
+    return HeadMotion(head, space, ordered.weights, curves.fps, driving=driving, turns=turns)
