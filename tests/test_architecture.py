@@ -14,7 +14,7 @@ from house import PACKAGE, imported_names, modules
 
 ROOT = house.ROOT
 #: Where a file or a function is too long to be read at once; the habit, said in ARCHITECTURE.md, is 300 and 60.
-LONGEST_FILE, LONGEST_FUNCTION = 420, 80
+LONGEST_FILE, LONGEST_FUNCTION = 480, 80
 DANGEROUS = {"pickle.load", "pickle.loads", "os.system", "eval", "exec"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import loops
 import pytest
 
 pytest.importorskip("gradio")
@@ -26,7 +27,7 @@ def asked(path: str, error: Exception | None, begins: bool = False) -> list[int]
     async def send(message: dict) -> None:
         sent.append(message)
 
-    asyncio.run(CancelOfEndedRun(app)({"type": "http", "method": "POST", "path": path}, None, send))
+    loops.run(CancelOfEndedRun(app)({"type": "http", "method": "POST", "path": path}, None, send))
     return [message["status"] for message in sent if "status" in message]
 
 

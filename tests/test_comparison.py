@@ -38,18 +38,25 @@ def ground_truth_of(head: HeadMesh, offsets: np.ndarray, fps: float = FPS) -> Gr
     return GroundTruth("planted", "given", head, Motion(offsets, fps), Waveform(samples))
 
 
+class Answer(SimpleNamespace):
+    """An animation of so many frames."""
+
+    def __len__(self) -> int:
+        return len(self.vertices)
+
+
 class Talker:
     """Answers with what was planted: `both` in the voice's own style, `one` in the neutral one."""
 
     def __init__(self, head: HeadMesh, one: np.ndarray, both: np.ndarray) -> None:
         self.head, self.one, self.both, self.requests = head, one, both, []
 
-    def animate(self, sound, identity=None, progress=None, **options) -> SimpleNamespace:
+    def animate(self, sound, identity=None, progress=None, **options) -> Answer:
         self.requests.append((identity, options))
         if progress is not None:
             progress(1, 1, "motion")
         offsets = self.one if options.get("style", ...) is None else self.both
-        return SimpleNamespace(vertices=self.head.with_identity(identity).template + offsets, fps=FPS)
+        return Answer(vertices=self.head.with_identity(identity).template + offsets, fps=FPS)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +132,7 @@ def test_a_head_without_names_gives_what_can_be_measured(true) -> None:
 
     bare = bare_head(true.shape[1], {"": load_head().template})
     assert regions_of(bare).lips is None
-    talker = SimpleNamespace(animate=lambda *_, **__: SimpleNamespace(vertices=bare.template + true, fps=FPS))
+    talker = SimpleNamespace(animate=lambda *_, **__: Answer(vertices=bare.template + true, fps=FPS))
     compared = compare(ground_truth_of(bare, true), talker.animate)
     assert set(compared.both_stages.values) == {"fve"} and "lve_max" in compared.absent
     assert not len(compared.both_stages.lip_error) and not len(compared.opening)

@@ -9,6 +9,7 @@ import socket
 import time
 from contextlib import closing
 
+import loops
 import pytest
 from live_case import live_frame
 from pythonosc.osc_bundle import OscBundle
@@ -138,7 +139,7 @@ def test_twenty_listeners_one_of_them_stalled_lose_nothing() -> None:
         resume.set()
         return [*heard, await stalled]
 
-    heard = asyncio.run(run())
+    heard = loops.run(run())
     output.close()
     assert [one == list(range(frames)) for one in heard] == [True] * (others + 1)
 
@@ -159,7 +160,7 @@ def test_who_is_too_late_is_told_and_costs_no_memory() -> None:
             await task
         return caught.value
 
-    assert asyncio.run(run()).rcvd.code == 1013
+    assert loops.run(run()).rcvd.code == 1013
     output.close()
 
 

@@ -321,7 +321,7 @@ def test_motion_and_sound_that_were_changed_a_little(biwi: Path, folder: Path, k
     assert read_as[0] and 0 < sum(read_as) < 101
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @STEADY
 @given(
     shape=st.sampled_from(["(2, 3)", "(-1, 3)", "(2**60, 3)", "(10000000000, 3)", "(2, 3", "()", "(0, 3)", "3"]),
@@ -335,7 +335,7 @@ def test_any_header_of_motion(folder: Path, shape: str, kind: str, data: bytes) 
     outcome(lambda: read_motion(path))
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error", "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_motion_beyond_single_precision_is_refused(folder: Path) -> None:
     np.save(folder / "x.npy", np.full((2, 6), 1e300))
     with pytest.raises(DatasetError, match="not finite"):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
+import loops
 import pytest
 
 pytest.importorskip("gradio")
@@ -46,7 +46,7 @@ def asked(limit: UploadLimit, chunks: list[bytes], path: str = "/gradio_api/uplo
         "type": "http", "method": "POST", "path": path,
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }  # fmt: skip
-    asyncio.run(limit(scope, receive, send))
+    loops.run(limit(scope, receive, send))
     return (sent[0]["status"] if sent else None), b"".join(one.get("body", b"") for one in sent).decode()
 
 
@@ -99,5 +99,5 @@ def test_other_messages_pass(uploads: Path) -> None:
         seen.append(scope["type"])
 
     for scope in ({"type": "lifespan"}, {"type": "websocket", "path": "/upload"}, {"type": "http", "method": "GET"}):
-        asyncio.run(UploadLimit(app)(scope, None, None))
+        loops.run(UploadLimit(app)(scope, None, None))
     assert seen == ["lifespan", "websocket", "http"]

@@ -192,6 +192,8 @@ def check_space(dataset: FaceDataset, out: Path) -> None:
     place = next(path for path in (out, *out.absolute().parents) if path.exists())
     free, needed = shutil.disk_usage(place).free, space_needed(dataset)
     if free < needed:
+        unit, name = (1e9, "GB") if needed >= 1e9 else (1e6, "MB")
         raise DatasetError(
-            f"{out} needs {needed / 1e6:,.1f} MB and {free / 1e6:,.1f} MB are free; choose a folder on another disk."
+            f"{out} needs {needed / unit:,.1f} {name} and {free / unit:,.1f} {name} are free; choose a folder on "
+            "another disk."
         )
