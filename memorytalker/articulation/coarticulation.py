@@ -30,7 +30,7 @@ ROUNDING_LEAD = 0.12
 SHORT_PAUSE = 0.16
 #: How a lip at the teeth is seen: the upper lip rises by these weights, so that two millimetres of teeth show, and the
 #: lower lip rolls in; it ends this many metres above the teeth's edge.
-UPPER_LIP_RAISED, LOWER_LIP_ROLLED, EDGE_COVERED = 0.55, 0.6, 0.0003
+UPPER_LIP_RAISED, LOWER_LIP_ROLLED, EDGE_COVERED = 0.62, 0.6, 0.0003
 #: Shapes that would hide the teeth, press the lip away from them, or hang it below them.
 _OFF_THE_TEETH = (
     "mouthFunnel mouthPucker mouthClose mouthRollUpper mouthShrugLower mouthShrugUpper mouthLowerDownLeft "

@@ -63,7 +63,7 @@ _FREE = {"mouthClose": 0.0, "mouthRollUpper": 0.0, "mouthRollLower": 0.0, "mouth
 #: it moves it forward, so corners and jaw give a part back. The lower lip hides the lower teeth.
 ROUNDED = (
     Pose(_timing("uw"), _shapes(
-        **_FREE, jawOpen=0.14, mouthPucker=0.4, mouthFunnel=0.13, mouthSmile=0.0, mouthStretch=0.25, jawForward=0.12,
+        **_FREE, jawOpen=0.14, mouthPucker=0.48, mouthFunnel=0.13, mouthSmile=0.0, mouthStretch=0.3, jawForward=0.12,
         mouthShrugLower=0.3, mouthUpperUp=0.0, mouthLowerDown=0.0,
     )),
     Pose(_timing("w", share=0.7), _shapes(

@@ -46,7 +46,7 @@ from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 HELD_MARK = "^"
 #: How often each phone is held: open vowels most, hums and fricatives so that not all that is steady is open.
 LABELS: Mapping[str, int] = {
-    "aa": 5, "ae": 3, "ah": 4, "ao": 3, "eh": 3, "ow": 3, "iy": 4, "uw": 4, "ey": 2, "ay": 2, "aw": 2, "er": 2, "ih": 2,
+    "aa": 4, "ae": 3, "ah": 5, "ao": 3, "eh": 5, "ow": 3, "iy": 4, "uw": 4, "ey": 2, "ay": 2, "aw": 2, "er": 2, "ih": 2,
     "uh": 2, "oy": 1, "m": 9, "s": 3, "sh": 1,
 }  # fmt: skip
 #: How often a held sound stands in each place.

@@ -1,4 +1,4 @@
-"""Clips of silence and noise with a still face: sound without speech must not move the mouth."""
+"""Clips of silence, noise and pure tones with a still face: sound without speech must not move the mouth."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ def silent_clips(root: Path, folder: Path, names: tuple[str, ...], fps: int, see
         size = frames * 16000 // fps
         level = 10 ** (random.uniform(-75, -35) / 20)
         sound = random.standard_normal(size) if index % 3 == 0 or not noises else _loop(noises, size, random)
+        if index % 5 == 3:
+            sound = _tone(size, random)
         sound = np.zeros(size) if index % 6 == 0 else sound / max(np.sqrt(np.mean(sound**2)), 1e-9) * level
         path = f"silence/silence_{index:03d}.wav"
         write_wav(folder / path, Waveform(np.clip(sound, -1, 1).astype(np.float32)))
@@ -49,6 +51,11 @@ def silent_clips(root: Path, folder: Path, names: tuple[str, ...], fps: int, see
         save_clip(folder, clip, curves, np.zeros(frames))
         clips.append(clip)
     return clips
+
+
+def _tone(size: int, random: np.random.Generator) -> np.ndarray:
+    """A pure tone, as of a signal or a test: steady, and no voice."""
+    return np.sin(2 * np.pi * float(np.exp(random.uniform(*np.log((60.0, 2000.0))))) * np.arange(size) / 16000)
 
 
 def _loop(noises: list[np.ndarray], size: int, random: np.random.Generator) -> np.ndarray:

@@ -93,6 +93,8 @@ class StoredClip:
         return self.load().motion
 
 
+#: A speaker's share of the captured clips grows with the recorded time to this power.
+SHARE = 0.35
 #: A clip in memory or on disk.
 AnyClip = TrainingClip | StoredClip
 
@@ -265,14 +267,14 @@ class Sampler:
 
 
 def _probabilities(clips: Sequence[AnyClip]) -> np.ndarray:
-    """Probability of each clip: speakers by the square root of their recorded time, clips of one by their length.
+    """Probability of each clip: speakers by a root (`SHARE`) of their recorded time, clips of one by their length.
 
     A speaker with many recordings then does not dominate.
     """
     seconds: dict[str, float] = defaultdict(float)
     for clip in clips:
         seconds[clip.speaker] += clip.frames
-    weights = np.array([clip.frames / seconds[clip.speaker] ** 0.5 for clip in clips])
+    weights = np.array([clip.frames / seconds[clip.speaker] ** (1 - SHARE) for clip in clips])
     return weights / weights.sum() if len(clips) else weights
 
 
