@@ -107,7 +107,7 @@ def test_source_folder_gives_the_open_figures(tmp_path: Path, tiny_weights: Path
     printed = capsys.readouterr().out
     assert "| lips closed on p b m | 0.900 | >= 0.85 | yes | 3 phones |" in printed
     assert "| 0.900 | 0.9 to 1.1 | yes | 5 people, 10 clips, 750 video frames; somehow |" in printed
-    assert "| mean of 5 | neutral | 0.80 | 0.50 | 0.90 | 0.40 | 0.0400 | 0.0300 |  |" in printed
+    assert "| mean of 5 | neutral | 0.80 | 0.50 | 0.90 | 0.40 | 0.0400 | 0.0300 |  |  |  |" in printed
     figures = json.loads(out.read_text())
     assert figures[0]["value"] == 0.9 and {"grid_s2, neutral: width"} < {figure["name"] for figure in figures}
     assert asked == [(tmp_path, tiny_weights.parent / "left_out", 3)]

@@ -80,6 +80,20 @@ def test_clips_are_pooled_by_power_and_people_alike(sound: Path) -> None:
     assert mean.gap_amplitude == pytest.approx((1 / np.sqrt(5) + 1) / 2, rel=0.01)
 
 
+def test_what_lies_outside_the_speech_does_not_count_while_speaking(sound: Path) -> None:
+    """A prediction that is right in speech and wrong before it: correlation 1 while speaking, less over all."""
+    speech, before = np.sin(np.arange(15.0)), np.linspace(0, 4, 10)
+    phones = TimedPhones.of([(0.0, 0.4, "sil"), (0.4, 0.7, "aa"), (0.7, 1.0, "m")])
+    clip = TrackedVideo(sound, 25.0, *3 * [np.concatenate([before, speech])], phones)
+    shown = np.concatenate([before[::-1], 0.5 * speech])
+    one = Compared(clip, shown, -shown, shown, shown)
+    found = people.agreement([one])
+    assert found.gap < 0.5 and (found.spoken_gap, found.spoken_width) == pytest.approx((1.0, -1.0))
+    silent = dataclasses.replace(one, video=dataclasses.replace(clip, phones=None))
+    assert np.isnan(people.agreement([silent]).spoken_gap), "unknown, not 0"
+    assert people.agreement([one, silent]).spoken_gap == pytest.approx(1.0)
+
+
 def made(name: str, own: float, neutral: float = 0.04, fitted: float | None = None) -> Person:
     """A person with errors of the lip opening."""
     values = [MouthAgreement(0.9, 0.6, 1.0, 0.5, error, 0.02) for error in (own, neutral)]

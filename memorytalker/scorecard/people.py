@@ -11,8 +11,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from memorytalker.articulation.coarticulation import frame_times
 from memorytalker.evaluation import metrics
 from memorytalker.evaluation.bootstrap import Interval, mean_interval
+from memorytalker.phones import ENGLISH
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
 from memorytalker.scorecard.card import PeopleGoals, PersonGoals
@@ -36,6 +38,9 @@ class MouthAgreement:
             opening is taken as it is: a tracker gives closed lips 0.005 to 0.012, and the head 0.
         gap_residual: the same without the mean difference over all of the person's frames. Somebody whose lips are
             apart at rest has an error of level that no movement can change.
+        spoken_gap: as `gap`, from the first to the last phone of each clip alone; nan where phone times are unknown.
+            Many people part their lips half a second before they speak; this leaves that out.
+        spoken_width: the same of the lip width.
     """
 
     gap: float
@@ -44,6 +49,8 @@ class MouthAgreement:
     width_amplitude: float
     gap_error: float
     gap_residual: float
+    spoken_gap: float = float("nan")
+    spoken_width: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,23 @@ def agreement(compared: Sequence[Compared]) -> MouthAgreement:
         width_amplitude=_amplitude([one.width for one in compared], [one.video.width for one in compared]),
         gap_error=float(np.sqrt(np.mean(errors**2))),
         gap_residual=float(np.std(errors)),
+        spoken_gap=_while_speaking([(one.video, one.gap, one.video.gap) for one in compared]),
+        spoken_width=_while_speaking([(one.video, one.width, one.video.width) for one in compared]),
     )
+
+
+def _while_speaking(curves: Sequence[tuple[TrackedVideo, np.ndarray, np.ndarray]]) -> float:
+    """Mean over clips of the correlation of two curves while somebody speaks; nan where phone times are unknown."""
+    found = []
+    for video, predicted, tracked in curves:
+        phones = video.phones
+        if phones is None or not (spoken := phones.index != ENGLISH.silence_index).any():
+            continue
+        times = frame_times(len(tracked), video.fps)
+        within = (times >= phones.start[spoken].min()) & (times <= phones.end[spoken].max())
+        if within.sum() > 2:
+            found.append(metrics.correlation(predicted[within], tracked[within]))
+    return float(np.mean(found)) if found else float("nan")
 
 
 def _amplitude(predicted: Sequence[np.ndarray], tracked: Sequence[np.ndarray]) -> float:
@@ -174,6 +197,8 @@ def people_figures(people: Sequence[Person], goals: PeopleGoals) -> list[Figure]
         ("width_amplitude", "lip width, amplitude ratio to video", goals.width_amplitude),
         ("gap_error", "lip opening, r.m.s. error in eye distances", goals.gap_error),
         ("gap_residual", "the same without each person's mean difference", None),
+        ("spoken_gap", "lip opening, mean correlation with video while they speak", None),
+        ("spoken_width", "lip width, mean correlation with video while they speak", None),
     )
     figures = [Figure(f"people: {words}", getattr(own, name), count, goal) for name, words, goal in rows]
     figures += [Figure(f"people, neutral style: {words}", getattr(neutral, name), count) for name, words, _ in rows]
@@ -240,7 +265,7 @@ def person_rows(people: Sequence[Person]) -> list[Figure]:
 def people_table(people: Sequence[Person]) -> str:
     """Format a Markdown table with a row for each person and style, and the averages in its last rows."""
     head = ("person", "style", "gap r", "width r", "gap amplitude", "width amplitude", "gap error", "without its mean",
-            "gap error against neutral")  # fmt: skip
+            "gap r while speaking", "width r while speaking", "gap error against neutral")  # fmt: skip
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     for person in people:
         lines.append(_row(f"{person.name}, {person.clips} clips", "neutral", person.neutral))
@@ -256,5 +281,6 @@ def people_table(people: Sequence[Person]) -> str:
 
 def _row(name: str, style: str, values: MouthAgreement, change: float | None = None) -> str:
     digits = {"gap_error": 4, "gap_residual": 4}
-    cells = [f"{getattr(values, field.name):.{digits.get(field.name, 2)}f}" for field in fields(values)]
+    known = {field.name: getattr(values, field.name) for field in fields(values)}
+    cells = ["" if np.isnan(value) else f"{value:.{digits.get(name, 2)}f}" for name, value in known.items()]
     return f"| {' | '.join([name, style, *cells, '' if change is None else f'{change:+.1f} %'])} |"
