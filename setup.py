@@ -8,8 +8,9 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-#: Folders of `assets/` that only the documents show.
-LEFT_OUT = ("comparison", "readme")
+#: Folders that the product does not need: of `assets/` what only the documents show, of `weights/` the folds, which
+#: judge the model on people whom they never saw.
+LEFT_OUT = {"assets": ("comparison", "readme"), "weights": ("left_out",)}
 
 
 class BuildWithData(build_py):
@@ -21,8 +22,8 @@ class BuildWithData(build_py):
             return
         target = Path(self.build_lib) / "memorytalker" / "_data"
         shutil.rmtree(target, ignore_errors=True)  # of an earlier build, which may have had other files
-        shutil.copytree("assets", target / "assets", ignore=lambda folder, _: LEFT_OUT if folder == "assets" else ())
-        shutil.copytree("weights", target / "weights")
+        for data in LEFT_OUT:
+            shutil.copytree(data, target / data, ignore=lambda folder, _: LEFT_OUT.get(folder, ()))
 
 
 setup(cmdclass={"build_py": BuildWithData})
