@@ -19,25 +19,24 @@ import numpy as np
 from memorytalker.config import shown
 from memorytalker.corpus.clips import Clip, CorpusError, leads_out
 from memorytalker.corpus.corpus_config import CaptureSource
-from memorytalker.corpus.landmark_solver import Basis, open_gap, read_basis, solve_landmarks
-from memorytalker.corpus.landmarks import (
-    CaptureError,
-    LandmarkClip,
-    Neutral,
-    fill_missing,
-    find_neutral,
-    openings,
-    read_landmark_clips,
-    refine_neutral,
-)
+from memorytalker.corpus.landmark_files import LandmarkClip, read_landmark_clips
 from memorytalker.corpus.store import stored_lines
 from memorytalker.corpus.takes import find_takes, read_take
 from memorytalker.face.curve_files import CurveFileError, read_curves
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.face.motion import FaceCurves, MotionError, resampled
-from memorytalker.face.tracker import BASIS_FILE
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import SAMPLE_RATE, Waveform, load_waveform, write_wav
+from memorytalker.tracking.landmark_solver import Basis, open_gap, read_basis, solve_landmarks
+from memorytalker.tracking.landmarks import (
+    CaptureError,
+    Neutral,
+    fill_missing,
+    find_neutral,
+    openings,
+    refine_neutral,
+)
+from memorytalker.tracking.tracker import BASIS_FILE
 
 FPS = 30.0
 #: The source of clips from a user's own folder.

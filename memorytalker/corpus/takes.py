@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from memorytalker.corpus.landmarks import CaptureError
 from memorytalker.face.curve_files import SUFFIXES, CurveFileError, read_curves
 from memorytalker.face.motion import FaceCurves
 from memorytalker.sound.acoustics import RATE, loudness_contour
 from memorytalker.sound.decode import SAMPLE_RATE, AudioError, load_waveform
+from memorytalker.tracking.landmarks import CaptureError
 
 SOUND_SUFFIXES = tuple(
     ".wav .flac .mp3 .m4a .aac .ogg .opus .webm .mp4 .mov .m4v .mkv .avi .aif .aiff .caf .wma .3gp".split()

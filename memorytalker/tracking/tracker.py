@@ -20,7 +20,8 @@ import numpy as np
 
 from memorytalker.errors import InputError
 from memorytalker.extras import to_install
-from memorytalker.face.detection import (
+from memorytalker.places import assets_folder
+from memorytalker.tracking.detection import (
     ANCHORS,
     DETECTOR_SIZE,
     REGRESSORS,
@@ -30,7 +31,6 @@ from memorytalker.face.detection import (
     decode_detections,
     whole_square,
 )
-from memorytalker.places import assets_folder
 
 #: How the open head looks to this tracker: its points, and what each shape of the head does to them.
 BASIS_FILE = assets_folder("tracking") / "tracker_basis.npz"

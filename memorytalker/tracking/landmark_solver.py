@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from memorytalker.corpus.landmarks import LIP_CORNERS, LIPS, CaptureError, Neutral, checked_index, columns, openings
 from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
+from memorytalker.tracking.landmarks import LIP_CORNERS, LIPS, CaptureError, Neutral, checked_index, columns, openings
 
 
 @dataclass(frozen=True)
