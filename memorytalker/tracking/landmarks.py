@@ -173,7 +173,7 @@ def align(points: np.ndarray, reference: np.ndarray, rigid: np.ndarray) -> np.nd
     return np.stack([moved.real, moved.imag], -1) + reference[rigid].mean(0)
 
 
-def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
+def find_neutral(clips: list[np.ndarray], index: np.ndarray, most_turns: int = 2) -> Neutral:
     """Estimate the rest face of one speaker.
 
     The face is at rest where the lips are closed and still. How it shifts when the head turns is learned from those
@@ -182,6 +182,7 @@ def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
     Args:
         clips: all clips of the speaker, (T, P, 2) each, in any unit.
         index: (P,) MediaPipe numbers.
+        most_turns: turns of the head that may show in the points; 0 where they have been removed (`head_pose.py`).
 
     Returns:
         The rest face.
@@ -195,7 +196,7 @@ def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
     gap = openings(points, index)[0]
     shift = (aligned - reference)[:, rigid].reshape(len(points), -1)
     _, sizes, modes = np.linalg.svd(shift - shift.mean(0), full_matrices=False)
-    kept = int(np.sum(sizes[:2] / np.sqrt(shift.size) > _TURN_SIZE))
+    kept = int(np.sum(sizes[:most_turns] / np.sqrt(shift.size) > _TURN_SIZE))
     turns = modes[:kept]
     gaps = [openings(clip, index)[0] for clip in clips]
     resting = _resting(clips, gap, index, max(_CLOSED_FOR_REST, _floor(gaps)))
