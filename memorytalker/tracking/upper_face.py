@@ -66,7 +66,7 @@ _BROW_COST = 2e-5
 _HIDDEN = 0.5
 
 
-def upper_curves(points: np.ndarray, index: np.ndarray, seen: np.ndarray, turns: np.ndarray) -> dict[str, np.ndarray]:
+def upper_curves(points: np.ndarray, index: np.ndarray, seen: np.ndarray) -> dict[str, np.ndarray]:
     """Solve for the curves of lids, gaze and brows.
 
     Args:
