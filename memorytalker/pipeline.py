@@ -304,10 +304,11 @@ class Talker:
         name: str = "",
         progress: Progress | None = None,
     ) -> Style:
-        """Learn the speaking style of one person from ten seconds to ten minutes of face curves with their sound.
+        """Learn the speaking style of one person from ten seconds to ten minutes of recordings.
 
         Args:
-            takes: a folder, or files of face curves (.csv, .json, .npz) with a sound of the same name beside each.
+            takes: a folder, videos of the face with sound, or files of face curves (.csv, .json, .npz) with a sound of
+                the same name beside each.
             name: of the style.
             progress: called as progress(steps done, steps in total, stage).
 
@@ -316,7 +317,7 @@ class Talker:
 
         Raises:
             AdaptError: too little, sound that is not that of the motion, or a style that is not better.
-            AudioError, CurveFileError: a file that cannot be read.
+            AudioError, CaptureError, CurveFileError, TrackerError, VideoError: a file that cannot be read.
             TalkerError: weights that move another head than the shipped one.
         """
         from memorytalker.styles.adapt import adapt_style
@@ -325,7 +326,7 @@ class Talker:
             raise TalkerError(
                 "These weights move a head without blendshapes, so face curves cannot teach them a style."
             )
-        recordings = read_recordings(takes)
+        recordings = read_recordings(takes, progress)
         return adapt_style(self.model, self._base or self.head, self.space, recordings, name, progress=progress)
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
