@@ -5,25 +5,28 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from drawn_film import DrawnFilm, draw_film
 
+from memorytalker.comparison import commands, ground_truth
+from memorytalker.corpus import takes
 from memorytalker.corpus.capture import head_openings
 from memorytalker.corpus.landmark_files import read_landmark_clips
+from memorytalker.errors import InputError
 from memorytalker.face.head import load_head
-from memorytalker.face.motion import resampled
-from memorytalker.sound.ffmpeg import ffmpeg_path
+from memorytalker.face.motion import FaceCurves, resampled
+from memorytalker.sound.decode import Waveform
+from memorytalker.styles import recordings
 from memorytalker.tracking import face_track, face_video, head_pose
 from memorytalker.tracking.detection import Detection
 from memorytalker.tracking.face_track import FaceTrack
 from memorytalker.tracking.face_video import FaceVideo, read_face_video, read_face_videos
 from memorytalker.tracking.landmark_solver import read_basis
-from memorytalker.tracking.landmarks import columns, openings
-from memorytalker.tracking.tracker import BASIS_FILE, POINTS, FaceTracker, load_tracker
+from memorytalker.tracking.landmarks import CaptureError, columns, openings
+from memorytalker.tracking.tracker import BASIS_FILE
 from memorytalker.tracking.video_frames import VideoError, VideoFacts, VideoFrames
 
 pytest.importorskip("ai_edge_litert", reason="the extra film is not installed")
@@ -76,7 +79,12 @@ def test_lids_and_brows_come_back(film: DrawnFilm, face: FaceVideo) -> None:
 @pytest.mark.parametrize(
     ("name", "before", "options", "words"),
     [
-        ("turned.mp4", ("-display_rotation", "90"), ("-c", "copy"), "is stored turned by 90 degrees; it is read upright"),
+        (
+            "turned.mp4",
+            ("-display_rotation", "90"),
+            ("-c", "copy"),
+            "is stored turned by 90 degrees; it is read upright",
+        ),
         ("uneven.mkv", (), ("-vf", "select='lt(mod(n,5),3)'", "-fps_mode", "vfr", "-c:a", "copy"), "not evenly apart"),
         ("silent.mp4", (), ("-an", "-c:v", "copy"), "Only the motion is used: silent.mp4 has no sound track"),
     ],
@@ -152,7 +160,9 @@ def test_a_video_without_one_good_face_is_refused_in_a_sentence(seen: face_track
 
 def test_what_is_less_than_good_is_told() -> None:
     def told(seen: face_track._Seen, rotation: float = 0.0, cut_off: bool = False) -> tuple[str, ...]:
-        return face_track._checked("a.mp4", seen, np.array([33, 263]), VideoFacts(np.arange(100) / 30, rotation, cut_off))
+        return face_track._checked(
+            "a.mp4", seen, np.array([33, 263]), VideoFacts(np.arange(100) / 30, rotation, cut_off)
+        )
 
     assert told(seen_as()) == ()
     for remarks, words in (
@@ -181,8 +191,10 @@ def posed(yaw: np.ndarray, found: np.ndarray | None = None) -> FaceTrack:
     depth = 30.0 * (basis.neutral**2).sum(1)
     forehead, nose = columns(basis.index, head_pose.FOREHEAD), columns(basis.index, head_pose.NOSE)
     down = flat[nose, 1].mean() - flat[forehead, 1].mean()
-    depth += (flat[:, 1] - flat[forehead, 1].mean()) / down * (
-        np.tan(head_pose.STRAIGHT) * down - depth[nose].mean() + depth[forehead].mean()
+    depth += (
+        (flat[:, 1] - flat[forehead, 1].mean())
+        / down
+        * (np.tan(head_pose.STRAIGHT) * down - depth[nose].mean() + depth[forehead].mean())
     )
     face = np.concatenate([flat, depth[:, None]], 1)
     points = np.stack([face @ _yaw(angle).T + (200, 200, 0) for angle in yaw])
@@ -282,3 +294,71 @@ def test_people_in_film_move_as_their_landmarks_do(shared: Path) -> None:
         frames = min(len(given), len(read))
         assert np.corrcoef(given[:frames], read[:frames])[0, 1] > 0.9
         assert face.waveform is not None and not face.remarks
+
+
+# what reads videos: adapt, takes and compare
+
+
+def planted_face(seconds: float = 6.0, sound: bool = True) -> FaceVideo:
+    """A mouth that opens twice a second, not seen from 3 to 4 s."""
+    frames = round(30 * seconds)
+    weights = np.zeros((frames, 52), np.float32)
+    names = load_head().blendshape_names
+    weights[:, names.index("jawOpen")] = 0.2 + 0.2 * np.sin(np.arange(frames) / 2.4)
+    seen = np.ones(frames, bool)
+    seen[90:120] = False
+    waveform = Waveform(np.sin(np.arange(round(16000 * seconds)) / 20).astype(np.float32) * 0.1) if sound else None
+    zero = np.zeros(frames)
+    return FaceVideo("me.mp4", FaceCurves(weights, names, 30.0), np.zeros((frames, 3)), seen, zero, zero, waveform)
+
+
+def test_each_stretch_of_a_video_is_a_recording(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    face = planted_face()
+    first, second = recordings.recordings_of(face)
+    assert first.seconds == pytest.approx(3.0) and second.seconds == pytest.approx(2.0)
+    np.testing.assert_array_equal(second.curves.weights, face.curves.weights[120:])
+    assert face.waveform is not None
+    np.testing.assert_array_equal(second.waveform.samples, face.waveform.samples[4 * 16000 :])
+    with pytest.raises(recordings.AdaptError, match=r"me\.mp4 has no sound that can be used; film with sound"):
+        recordings.recordings_of(planted_face(sound=False))
+    monkeypatch.setattr(recordings, "read_face_videos", lambda paths, **_: [planted_face() for _ in paths])
+    for name in ("a.mp4", "b.mov", "c.mov", "c.csv"):
+        (tmp_path / name).write_bytes(b"")
+    found = recordings.find_recordings(tmp_path)
+    assert [path.name for path in found] == ["a.mp4", "b.mov", "c.csv"]  # c.mov is the sound of c.csv
+    assert len(recordings.read_recordings(found[:2])) == 4
+
+
+def test_a_video_is_a_take_for_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "me").mkdir()
+    (tmp_path / "me" / "talk.mp4").write_bytes(b"")
+    (files,), alone = takes.find_takes(tmp_path)
+    assert files.motion == files.sound == tmp_path / "me" / "talk.mp4" and files.speaker == "me" and not alone
+    face = dataclasses.replace(planted_face(), remarks=("It is dark.",))
+    monkeypatch.setattr(takes, "read_face_video", lambda path: face)
+    monkeypatch.setattr(takes, "load_waveform", lambda path: face.waveform)
+    take = takes.read_take(files)
+    assert take.decided == ("It is dark.",) and take.seconds == pytest.approx(6.0)
+
+    def refused(path: Path) -> FaceVideo:
+        raise VideoError("No face is found in talk.mp4; film one face.")
+
+    monkeypatch.setattr(takes, "read_face_video", refused)
+    with pytest.raises(CaptureError, match="take me_talk cannot be used: No face is found"):
+        takes.read_take(files)
+
+
+def test_a_video_becomes_ground_truth(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    path, sound = tmp_path / "me.mp4", tmp_path / "me.wav"
+    path.write_bytes(b"")
+    sound.write_bytes(b"")
+    face = planted_face()
+    monkeypatch.setattr(ground_truth, "read_face_video", lambda path, longest_seconds: face)
+    truth = ground_truth.read_ground_truth(path, face.waveform, load_head())
+    assert truth.motion.fps == 30 and truth.motion.duration == pytest.approx(6.0)
+    assert "tracked in a video" in " ".join(truth.remarks)
+    assert commands.ordered(path, None) == (path, str(path))
+    assert commands.ordered(path, str(sound)) == (path, str(sound))
+    assert commands.ordered(sound, str(path)) == (path, str(sound))
+    with pytest.raises(InputError, match="Give the sound of"):
+        commands.ordered(sound, None)

@@ -1,8 +1,8 @@
 """Ground truth from a user's files: recorded motion with its sound, transferred to a head.
 
 Three kinds of motion are read: vertices (.npz with `vertices` and `fps`, or .npy with the frame rate given separately),
-weights of ARKit's face curves (.csv, .json, or .npz with `weights`, `names` and `fps`), and videos of a face. Frame 0 is
-at time 0 of the sound.
+weights of ARKit's face curves (.csv, .json, or .npz with `weights`, `names` and `fps`), and videos of a face. Frame 0
+is at time 0 of the sound.
 """
 
 from __future__ import annotations
