@@ -106,7 +106,7 @@ def track_face(
     frames = VideoFrames(path, longest_seconds)
     seen = _follow(frames, tracker, index, progress)
     facts = frames.facts
-    if len(facts.times) < FEWEST_FRAMES or (np.diff(facts.times) <= 0).any():
+    if len(facts.times) < FEWEST_FRAMES or (np.diff(facts.times) <= 0).any() or facts.times[-1] <= 0:
         raise VideoError(f"{name} holds hardly a moving image; film somebody who speaks for a few seconds.")
     track = FaceTrack(name, seen.points, facts.times, index, _checked(name, seen, index, facts))
     if 1 / track.step < LEAST_RATE:

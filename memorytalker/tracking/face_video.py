@@ -132,6 +132,8 @@ def read_face_videos(
     basis = read_basis(BASIS_FILE, head)
     left, faces = longest_seconds, []
     for path in paths:
+        if left < SHORTEST_STRETCH:
+            raise VideoError(f"These videos last more than {longest_seconds:g} s together; a minute is enough.")
         track = track_face(path, tracker, basis.index, left, progress)
         left -= track.seconds
         faces.append(_steady(track))

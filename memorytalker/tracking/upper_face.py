@@ -6,6 +6,7 @@ neutral. T frames, P points.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,8 @@ SIDES = (
         outer=(46, 53, 52, 70, 63, 105),
     ),
 )
+#: What measures an eye: points (T, P, 2), their numbers (P,) and the side -> (T,).
+Measure = Callable[[np.ndarray, np.ndarray, Side], np.ndarray]
 BROWS = ("browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight")
 #: What a weight of 1 of a brow costs, in squared eye distances: the tracker's tremble is not to move brows.
 _BROW_COST = 2e-5
@@ -82,25 +85,29 @@ def upper_curves(points: np.ndarray, index: np.ndarray, seen: np.ndarray) -> dic
     neutral, numbers = basis.read("neutral").astype(float), basis.read("index")
     full, half = (neutral + basis.read(which).astype(float) for which in ("full", "half"))
 
-    def on_head(name: str, measure, side: Side) -> tuple[float, float, float]:  # type: ignore[no-untyped-def]
+    def on_head(name: str, measure: Measure, side: Side) -> np.ndarray:
         row = names.index(name)
-        return tuple(float(measure(face[None], numbers, side)[0]) for face in (neutral, half[row], full[row]))  # type: ignore[return-value]
+        return measure(np.stack([neutral, half[row], full[row]]), numbers, side)
 
     curves: dict[str, np.ndarray] = {}
     for side in SIDES:
         lids = _opening(points, index, side)
         lids = lids / np.median(lids[seen])
         for shape in ("eyeBlink", "eyeWide"):
-            rest, middle, end = on_head(shape + side.name, _opening, side)
-            curves[shape + side.name] = _weight(lids, (1.0, middle / rest, end / rest))
+            path = on_head(shape + side.name, _opening, side)
+            curves[shape + side.name] = _weight(lids, path / path[0])
         open_enough = seen & (curves[f"eyeBlink{side.name}"] < _HIDDEN)
-        for measure, shapes in ((_aside, ("eyeLookIn", "eyeLookOut")), (_down, ("eyeLookUp", "eyeLookDown"))):
+        axes: tuple[tuple[Measure, tuple[str, str]], ...] = (
+            (_aside, ("eyeLookIn", "eyeLookOut")),
+            (_down, ("eyeLookUp", "eyeLookDown")),
+        )
+        for measure, shapes in axes:
             gaze = measure(points, index, side)
             gaze = gaze - np.median(gaze[open_enough]) if open_enough.any() else np.zeros(len(gaze))
             gaze = np.where(curves[f"eyeBlink{side.name}"] < _HIDDEN, gaze, 0.0)
             for shape in shapes:
-                rest, middle, end = on_head(shape + side.name, measure, side)
-                curves[shape + side.name] = _weight(gaze, (0.0, middle - rest, end - rest))
+                path = on_head(shape + side.name, measure, side)
+                curves[shape + side.name] = _weight(gaze, path - path[0])
     heights = _brows(points, index)
     heights = heights - np.median(heights[seen], axis=0)
     rows = np.array([full[names.index(name)] for name in BROWS])
@@ -108,12 +115,12 @@ def upper_curves(points: np.ndarray, index: np.ndarray, seen: np.ndarray) -> dic
     return curves | dict(zip(BROWS, _brow_weights(heights, moved).T, strict=True))
 
 
-def _weight(values: np.ndarray, path: tuple[float, float, float]) -> np.ndarray:
-    """The weight at which a shape that takes a measure along `path` (at weights 0, 0.5 and 1) gives `values` (T,)."""
+def _weight(values: np.ndarray, path: np.ndarray) -> np.ndarray:
+    """The weight at which a shape that takes a measure along `path` (3,), at weights 0, 0.5, 1, gives `values` (T,)."""
     order = np.argsort(path)
     if abs(path[2] - path[0]) < 1e-6 or order.tolist() not in ([0, 1, 2], [2, 1, 0]):
         return np.clip((values - path[0]) / (path[2] - path[0] or 1.0), 0.0, 1.0)
-    return np.interp(values, np.array(path)[order], np.array([0.0, 0.5, 1.0])[order])
+    return np.interp(values, path[order], np.array([0.0, 0.5, 1.0])[order])
 
 
 def _brow_weights(heights: np.ndarray, moved: np.ndarray) -> np.ndarray:

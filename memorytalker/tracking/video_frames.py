@@ -89,15 +89,16 @@ class VideoFrames:
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield the frames, (H, W, 3) uint8 sRGB each."""
         try:
-            with (
-                self._path.open("rb", buffering=0) as file,
-                subprocess.Popen(
-                    self._command(), stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-                ) as process,
-            ):
-                yield from self._frames_of(process)
+            file = self._path.open("rb", buffering=0)
         except OSError:
-            raise DecoderError(NO_DECODER) from None
+            raise VideoError(f"{self._name} cannot be opened; check its permissions and path.") from None
+        with file:
+            try:
+                process = subprocess.Popen(self._command(), stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            except OSError:
+                raise DecoderError(NO_DECODER) from None
+            with process:
+                yield from self._frames_of(process)
 
     def _command(self) -> list[str]:
         """The command line of ffmpeg: its first video stream, as images with their sizes before them."""
@@ -118,7 +119,8 @@ class VideoFrames:
 
     def _frames_of(self, process: subprocess.Popen[bytes]) -> Iterator[np.ndarray]:
         assert process.stdout is not None and process.stderr is not None
-        log, times = bytearray(), []  # type: ignore[var-annotated]
+        log = bytearray()
+        times: list[float] = []
         reader = threading.Thread(target=_read_log, args=(process.stderr, log, times), daemon=True)
         watch = _Watch(process)
         count = 0

@@ -2,7 +2,7 @@
 
     python -m tools.tracking.film_adapt ../shared/capture [--person s26] [--weights FOLDER]
 
-For each choice of five clips: r.m.s. error of the lip opening on the other clips in the neutral and in the learned style
+For each choice of five clips: r.m.s. error of the lip opening on the others in the neutral and in the learned style
 (in eye distances of the head), their ratio, and the standard deviation of lip opening and lip width over the recorded.
 """
 
