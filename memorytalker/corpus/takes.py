@@ -27,6 +27,8 @@ from memorytalker.tracking.video_frames import VideoError
 SOUND_SUFFIXES = tuple(
     ".wav .flac .mp3 .m4a .aac .ogg .opus .webm .mp4 .mov .m4v .mkv .avi .aif .aiff .caf .wma .3gp".split()
 )
+#: Files that may belong to a take.
+KNOWN = {*SUFFIXES, *SOUND_SUFFIXES, *VIDEO_SUFFIXES}
 #: Sound and motion may differ in length by so many seconds without a remark, and by this share of the longer at most.
 UNREMARKED, LARGEST_DIFFERENCE = 0.2, 0.1
 SHORTEST_SECONDS = 1.0
@@ -147,7 +149,7 @@ def find_takes(folder: str | Path) -> tuple[tuple[TakeFiles, ...], tuple[str, ..
         raise CaptureError(f"There is no folder {folder}; give the one that holds the recordings.")
     groups: dict[tuple[Path, str], list[Path]] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() in SUFFIXES + SOUND_SUFFIXES:
+        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() in KNOWN:
             groups.setdefault((path.parent, path.stem), []).append(path)
     pairs: dict[str, list[tuple[str, Path, Path]]] = {}
     alone = []
