@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: `assets/` and `weights/`, which lie at the top, go into the wheel too."""
+"""What pyproject.toml cannot say: `assets/`, `weights/` and `web/src/`, which lie at the top, go into the wheel too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LEFT_OUT = ("comparison", "readme")
 
 
 class BuildWithData(build_py):
-    """Puts `assets/` and `weights/` where `memorytalker.places` looks for them in an installed package."""
+    """Puts `assets/`, `weights/` and `web/src/` where `memorytalker.places` looks for them in an installed package."""
 
     def run(self) -> None:
         super().run()
@@ -23,6 +23,7 @@ class BuildWithData(build_py):
         shutil.rmtree(target, ignore_errors=True)  # of an earlier build, which may have had other files
         shutil.copytree("assets", target / "assets", ignore=lambda folder, _: LEFT_OUT if folder == "assets" else ())
         shutil.copytree("weights", target / "weights")
+        shutil.copytree("web/src", target / "web" / "src")
 
 
 setup(cmdclass={"build_py": BuildWithData})

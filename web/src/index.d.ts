@@ -82,6 +82,8 @@ export class Talker {
   style: StyleLike;
   delay: number | null;
   visemes: boolean;
+  /** Called with the samples of a node that is followed, and the time at which the first was heard. */
+  onsound: ((samples: Float32Array, begin: number) => void) | null;
   push(samples: ArrayLike<number>, rate?: number): LiveFrame[];
   end(): LiveFrame[];
   reset(): void;

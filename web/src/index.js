@@ -1,5 +1,6 @@
 // MemoryTalker live: a voice goes in, the face that speaks comes out, in the browser and in Node.js.
 import { readStyle } from "./delivery.js";
+import { NAMES } from "./delivery_table.js";
 import { driverOf } from "./drive.js";
 import { Features } from "./features.js";
 import { frameAt } from "./frames.js";
@@ -44,13 +45,16 @@ export class Talker {
   #delivery = null;
   #speaking = 0;
   #measures = new Measures();
-  #outputDelay = () => 0;
+  #heardIn = null;
+  #wide = false;
 
   constructor({ model, style = null, delay = null, visemes = true }) {
     this.styleWeights = null;
     this.style = style;
     this.visemes = visemes;
     this.delay = delay;
+    /** Called with the samples of a node that is followed, and the time of its context at which the first was heard. */
+    this.onsound = null;
     const given = typeof model === "object" && model?.tensors ? model : null;
     if (given) this.#load(given);
     /** Settles when the model is there; rejects with a plain sentence if it cannot be. */
@@ -84,6 +88,7 @@ export class Talker {
       const { weights, delivery } = readStyle(given, this.config.slots);
       this.styleWeights = weights;
       this.#delivery = delivery;
+      this.#wide ||= Boolean(delivery); // from now on all shapes are named, so that what a mood moved comes back
     }
     this.#given = given;
   }
@@ -142,6 +147,8 @@ export class Talker {
       if (this.#delivery) {
         this.#speaking = this.#delivery.speaking(this.#speaking, address, config.grid.fps);
         named = this.#delivery.apply(named, t, this.#speaking);
+      } else if (this.#wide) {
+        named = { ...Object.fromEntries(NAMES.map((name) => [name, 0])), ...named };
       }
       const visemes = this.visemes ? visemesOf(named) : {};
       frames.push({
@@ -159,7 +166,7 @@ export class Talker {
 
   /** Call `target(frame)` for each frame, or move a three.js object, mesh or VRM by names of ARKit, Oculus or VRM. */
   drive(target) {
-    const add = () => this.#drivers.push({ target, move: driverOf(target, this.config.shapes) });
+    const add = () => this.#drivers.push({ target, move: driverOf(target, [...new Set([...this.config.shapes, ...NAMES])]) });
     if (this.config) add();
     else this.ready.then(add, () => {});
     return this;
@@ -194,6 +201,7 @@ export class Talker {
     worklet.port.onmessage = ({ data: { samples, end } }) => {
       if (connection.closed) return;
       begun ??= end - samples.length / context.sampleRate;
+      this.onsound?.(samples, end - samples.length / context.sampleRate);
       const came = performance.now();
       const frames = this.push(samples, context.sampleRate);
       this.#measures.worked((performance.now() - came) / 1000, samples.length / context.sampleRate);
@@ -211,7 +219,8 @@ export class Talker {
   /** Move faces, once a display frame, to where they are `showDelay` seconds after the sound. */
   #show(context, connection) {
     if (connection.closed) return;
-    const frame = frameAt(this.#kept, context.currentTime - this.showDelay - this.#outputDelay());
+    const leaving = (this.#heardIn === context && context.outputLatency) || 0;
+    const frame = frameAt(this.#kept, context.currentTime - this.showDelay - leaving);
     if (frame) {
       this.#measures.shown(context.currentTime - frame.heard);
       for (const { target, move } of this.#drivers) if (typeof target !== "function") move(frame);
@@ -229,7 +238,7 @@ export class Talker {
     const delayed = new DelayNode(node.context, { maxDelayTime: 1, delayTime: this.showDelay || 0.17 });
     node.connect(delayed);
     // What leaves the context is heard a little later still, as far as the browser knows it.
-    this.#outputDelay = () => node.context.outputLatency || 0;
+    this.#heardIn = node.context;
     this.ready.then(() => (delayed.delayTime.value = this.showDelay), () => {});
     return delayed;
   }
