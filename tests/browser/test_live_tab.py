@@ -20,7 +20,7 @@ from memorytalker.face.curve_files import read_curves
 from memorytalker.page.live import NO_3D, NOT_INSTALLED
 from tools.page.browser import Site, Visit
 
-LIVE = "document.getElementById('live').querySelector('.live-view').parentElement.live"
+LIVE = "document.querySelector('#live .live-view')?.parentElement.live"
 #: Before anything else: contexts of a rate, and what the microphone gives.
 AT_RATE = """
 const Before = AudioContext;
@@ -53,6 +53,7 @@ def come(enter: Callable[..., Visit], live_site: Site) -> Callable[..., Visit]:
         if script:
             visit.page.evaluate("() => {" + script + "}")
         visit.tab("Live")
+        visit.page.wait_for_selector("#live .live-view")
         visit.page.wait_for_function(f"{LIVE}.talker?.config && {LIVE}.stage.curves")
         return visit
 
@@ -65,7 +66,7 @@ def follow(visit: Visit) -> None:
 
 
 def says(visit: Visit, words: str) -> None:
-    visit.page.wait_for_function("words => document.querySelector('.live-says').textContent.includes(words)", arg=words)
+    visit.page.wait_for_function("words => document.querySelector('.live-says')?.textContent.includes(words)", arg=words)
 
 
 def faces(visit: Visit, count: int = 40) -> np.ndarray:
@@ -260,7 +261,7 @@ def test_no_webassembly_and_no_3d(enter: Callable[..., Visit], live_site: Site) 
           return kind.startsWith("webgl") ? null : get.call(this, kind, ...more); }; }"""
     )
     visit.tab("Live")
-    visit.page.wait_for_function(f"document.querySelector('.live-head .notice').textContent === {json.dumps(NO_3D)}")
+    visit.page.wait_for_function(f"document.querySelector('.live-head .notice')?.textContent === {json.dumps(NO_3D)}")
     follow(visit)
     visit.page.wait_for_function("document.querySelector('.live-now').textContent.startsWith('Now')")
 

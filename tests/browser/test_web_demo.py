@@ -28,7 +28,8 @@ FOLLOW = """async ([rate, seconds]) => {
   const frames = [];
   const names = ["jawOpen", "mouthClose", "mouthFunnel", "mouthPucker", "mouthSmileLeft"];
   const face = {
-    morphTargetDictionary: Object.fromEntries(names.map((name, k) => [name, k])), morphTargetInfluences: names.map(() => 0),
+    morphTargetDictionary: Object.fromEntries(names.map((name, k) => [name, k])),
+    morphTargetInfluences: names.map(() => 0),
   };
   const microphone = await openMicrophone(context);
   const talker = createTalker({ model: "/weights/live" }).drive((frame) => frames.push(frame)).drive(face);
@@ -45,8 +46,8 @@ FOLLOW = """async ([rate, seconds]) => {
   await new Promise((done) => setTimeout(done, 200));
   const result = {
     rate: context.sampleRate, numbers: frames.map(({ frame }) => frame), after: frames.length - heard,
-    curves: frames.map(({ curves }) => Object.values(curves)), shown, measures: talker.measures, label: microphone.label,
-    offsets: frames.map(({ heard, t }) => heard - t),
+    curves: frames.map(({ curves }) => Object.values(curves)), shown, measures: talker.measures,
+    label: microphone.label, offsets: frames.map(({ heard, t }) => heard - t),
   };
   await context.close();
   return result;
