@@ -169,7 +169,7 @@ def _delivery(delivery: Any) -> dict[str, dict[str, float]]:
 
 def head_look(head: HeadMesh, name: Any) -> dict[str, Any]:
     """Return where the file of a head is: {"head", "address"}. Raises PageError for a head that is not there."""
-    if name not in head.identities:
+    if not isinstance(name, str) or name not in head.identities:
         raise PageError("There is no such head; choose one of those shown.")
     return {"head": name, "address": head_address(head.with_identity(name))}
 
@@ -180,7 +180,7 @@ def voice_style(runner: JobRunner, name: Any) -> dict[str, Any]:
     Raises:
         PageError: no such voice, or the server is too busy.
     """
-    if name not in EXAMPLES:
+    if not isinstance(name, str) or name not in EXAMPLES:
         raise PageError("There is no such voice; choose one of those shown.")
     with runner.job(runner.style_of, load_waveform(example_path(name)), small=True) as job:
         if not job.wait(PATIENCE):

@@ -66,7 +66,9 @@ def follow(visit: Visit) -> None:
 
 
 def says(visit: Visit, words: str) -> None:
-    visit.page.wait_for_function("words => document.querySelector('.live-says')?.textContent.includes(words)", arg=words)
+    visit.page.wait_for_function(
+        "words => document.querySelector('.live-says')?.textContent.includes(words)", arg=words
+    )
 
 
 def faces(visit: Visit, count: int = 40) -> np.ndarray:
