@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memorytalker.options import CurveOptions
-from memorytalker.styles.choosing import HELP, named_style
+from memorytalker.styles import commands as styles
 
 if TYPE_CHECKING:
     from memorytalker.face.head import HeadMesh
@@ -36,7 +36,7 @@ def add_live(parser: argparse.ArgumentParser) -> None:
         "--pace", action="store_true", help="hold raw samples that come faster than they are spoken to that speed"
     )
     parser.add_argument(
-        "--style", default=NEUTRAL, metavar="STYLE", help=f"{NEUTRAL}, or {HELP} (default: %(default)s)"
+        "--style", default=NEUTRAL, metavar="STYLE", help=f"{NEUTRAL}, or {styles.NAMED} (default: %(default)s)"
     )
     where = parser.add_argument_group("receivers", "any of these together; without one, lines on standard output")
     where.add_argument("--live-link", metavar="HOST", help="Unreal Engine (Live Link Face), HOST or HOST:PORT")
@@ -88,7 +88,7 @@ def _style(
     from memorytalker.styles.live_delivery import live_style
     from memorytalker.styles.style import Style
 
-    style = Style() if chosen.style == NEUTRAL else named_style(chosen.style)
+    style = Style() if chosen.style == NEUTRAL else styles.named(chosen.style)
     if isinstance(style, Style):
         return live_style(style, head, slots)
     from memorytalker.pipeline import Talker
