@@ -137,6 +137,7 @@ def test_a_voice_moves_the_head_and_is_recorded_and_handed_on(come: Callable[...
     assert page.get_by_role("tab", name="Animate", exact=True).get_attribute("aria-selected") == "true"
 
 
+@pytest.mark.walk
 def test_the_recording_is_what_the_library_says_of_its_sound(come: Callable[..., Visit]) -> None:
     """Sound and curves begin together: the network, given the recorded sound, opens the mouth at the same times."""
     visit = come()
@@ -170,7 +171,7 @@ def test_the_recording_is_what_the_library_says_of_its_sound(come: Callable[...,
     assert min(range(-4, 5), key=distance) == 0
 
 
-@pytest.mark.parametrize("rate", [8000, 48000])
+@pytest.mark.parametrize("rate", [8000, pytest.param(48000, marks=pytest.mark.walk)])
 def test_every_rate_is_followed(come: Callable[..., Visit], rate: int) -> None:
     visit = come(AT_RATE.format(rate=rate))
     follow(visit)
@@ -268,6 +269,7 @@ def test_no_webassembly_and_no_3d(enter: Callable[..., Visit], live_site: Site) 
     visit.page.wait_for_function("document.querySelector('.live-now').textContent.startsWith('Now')")
 
 
+@pytest.mark.walk
 def test_an_example_speaks_and_ends(come: Callable[..., Visit]) -> None:
     visit = come()
     visit.page.click(".live-voices summary")
@@ -288,7 +290,7 @@ def test_a_server_without_live_weights_says_so(enter: Callable[..., Visit], stub
     assert visit.page.is_disabled(".live-start")
 
 
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.walk)])
 def test_the_tab_is_for_everybody_on_a_phone_too(come: Callable[..., Visit], dark: bool) -> None:
     visit = come(width=390, height=844, dark=dark)
     page = visit.page

@@ -196,6 +196,7 @@ def test_the_demos_say_when_there_are_no_live_weights(opened: Callable[..., Any]
     page.wait_for_function("document.getElementById('says').textContent.includes('There are no live weights here')")
 
 
+@pytest.mark.walk
 def test_the_agent_speaks_in_step(opened: Callable[..., Any]) -> None:
     """Sound and face are late by the same time: what is heard follows the delay of the face."""
     page = opened("/web/demo/agent.html", script=NODES)
