@@ -68,6 +68,16 @@ def test_other_weights_have_another_address(files: LiveFiles, tmp_path: Path) ->
     assert live_files().library == library_folder()
 
 
+def test_a_clone_without_the_library_still_has_a_page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, runner: JobRunner
+) -> None:
+    monkeypatch.setattr("memorytalker.page.live_files.library_folder", lambda: tmp_path / "none")
+    found = live_files()
+    client = TestClient(Starlette(routes=[live_route(found)]))
+    assert client.get(f"{found.address}/library/index.js").status_code == 404
+    assert live_options(runner, found)["problem"] == NOT_INSTALLED
+
+
 def test_the_tab_is_told_what_it_needs(runner: JobRunner, files: LiveFiles) -> None:
     options = live_options(runner, files)
     assert options["problem"] == "" and options["library"].endswith("/library/index.js")

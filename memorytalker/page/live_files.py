@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +43,12 @@ class LiveFiles:
 
 
 def live_files() -> LiveFiles:
-    """Find the files of this installation."""
-    try:
-        weights = find_live()
-    except WeightsError:
-        weights = None
-    return LiveFiles(library_folder(), weights)
+    """Find the files of this installation. A clone without `web/src` has no live network either."""
+    library, weights = library_folder(), None
+    if library.is_dir():
+        with contextlib.suppress(WeightsError):
+            weights = find_live()
+    return LiveFiles(library, weights)
 
 
 def live_route(files: LiveFiles | None = None) -> Mount:
@@ -55,6 +56,6 @@ def live_route(files: LiveFiles | None = None) -> Mount:
     files = live_files() if files is None else files
     folders = {"library": files.library, "weights": files.weights, "speech": files.speech}
     routes: list[BaseRoute] = [
-        Mount(f"/{name}", KeptFiles(directory=folder)) for name, folder in folders.items() if folder is not None
+        Mount(f"/{name}", KeptFiles(directory=folder)) for name, folder in folders.items() if folder and folder.is_dir()
     ]
     return Mount(files.address, routes=routes, name="live")
