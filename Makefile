@@ -65,10 +65,12 @@ walks: install-test browser
 bench: install-test browser
 	$(BIN)/python -m memorytalker bench
 	$(BIN)/python -m tools.page.timing
+	$(BIN)/python -m tools.web.timing
 
-# An hour of speech, ten minutes of video and a batch; half an hour by itself.
-bench-long: install
+# An hour of speech, ten minutes of video and a batch; an hour of live sound and twenty listeners; an hour by itself.
+bench-long: install-test
 	$(BIN)/python -m tools.long_sound
+	$(BIN)/python -m tools.live.hour
 
 # 2,000 broken files of every kind; the same command goes on where it was broken off.
 soak: install-test

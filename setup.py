@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: `assets/` and `weights/`, which lie at the top, go into the wheel too."""
+"""What pyproject.toml cannot say: `assets/`, `weights/` and `web/src/`, which lie at the top, go into the wheel too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEFT_OUT = {"assets": ("comparison", "readme"), "weights": ("left_out",)}
 
 
 class BuildWithData(build_py):
-    """Puts `assets/` and `weights/` where `memorytalker.places` looks for them in an installed package."""
+    """Puts `assets/`, `weights/` and `web/src/` where `memorytalker.places` looks for them in an installed package."""
 
     def run(self) -> None:
         super().run()
@@ -24,6 +24,7 @@ class BuildWithData(build_py):
         shutil.rmtree(target, ignore_errors=True)  # of an earlier build, which may have had other files
         for data in LEFT_OUT:
             shutil.copytree(data, target / data, ignore=lambda folder, _: LEFT_OUT.get(folder, ()))
+        shutil.copytree("web/src", target / "web" / "src")
 
 
 setup(cmdclass={"build_py": BuildWithData})

@@ -1,4 +1,4 @@
-"""The benchmark: the time of each stage from a sound to a video, on this machine."""
+"""The benchmark: the time of each stage from a sound to a video, and what live motion costs, on this machine."""
 
 from __future__ import annotations
 
@@ -65,6 +65,95 @@ class Timings:
         """Seconds from the sound to each result, in the order in which the page shows them."""
         memory = self.encode + self.decode
         return {"memory": memory, "3D head": memory + self.pack, "video": self.total}
+
+
+#: Share of real time that live motion may take on one core, seconds of its look-ahead and of a chunk of sound.
+GOAL_LIVE_LOAD, GOAL_LIVE_LOOKAHEAD, LIVE_CHUNK = 0.1, 0.12, 0.02
+
+
+@dataclass(frozen=True)
+class LiveTimings:
+    """What live motion costs on one core. Times are seconds of that core."""
+
+    seconds_of_speech: float
+    load: float  # share of real time
+    load_with_style: float  # the same with a style that changes curves
+    lookahead: float  # from a sound to its frame, by the network alone
+    chunk_95: float  # 95 % of the chunks of 20 ms are computed in this time
+    shipped: bool  # else the weights are random, which cost the same
+
+    def table(self) -> str:
+        """The figures as lines of text."""
+        weights = "" if self.shipped else ", random weights, as weights/live is not there"
+        known = 1000 * (self.lookahead + LIVE_CHUNK + self.chunk_95)
+        return "\n".join(
+            (
+                f"live, {self.seconds_of_speech:.1f} s of speech in chunks of 20 ms on one core{weights}",
+                f"  {self.load:.3f} of real time, {self.load_with_style:.3f} with a style; goal {GOAL_LIVE_LOAD:g}",
+                f"  look-ahead {1000 * self.lookahead:.0f} ms; goal {1000 * GOAL_LIVE_LOOKAHEAD:.0f} ms",
+                f"  95 % of the frames are known {known:.0f} ms after their sound, chunk and computing included",
+            )
+        )
+
+
+def measure_live(seconds: float = 5.0) -> LiveTimings:
+    """Follow `seconds` of the first example as if it were spoken now, on one core, without and with a style."""
+    import torch
+
+    from memorytalker.face.head import load_head
+    from memorytalker.live_motion import live_pieces
+    from memorytalker.styles.live_delivery import live_style
+    from memorytalker.styles.style import Style
+
+    _check_seconds(seconds)
+    network, shipped = live_network()
+    head = load_head()
+    samples = _of_length(load_waveform(_example()), seconds).samples
+    size = round(LIVE_CHUNK * SAMPLE_RATE)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        found = []
+        for style in (Style(), Style.preset("friendly")):
+            weights, delivery = live_style(style, head, network.config.slots)
+            spent: list[float] = []
+            for piece in live_pieces(network, head, _timed_chunks(samples, size, spent), weights, delivery):
+                piece.curves  # noqa: B018 - what a receiver would read
+            found.append(np.array(spent))
+    finally:
+        torch.set_num_threads(threads)
+    return LiveTimings(
+        seconds_of_speech=seconds,
+        load=float(found[0].sum() / seconds),
+        load_with_style=float(found[1].sum() / seconds),
+        lookahead=network.config.grid.lookahead,
+        chunk_95=float(np.quantile(found[0], 0.95)),
+        shipped=shipped,
+    )
+
+
+def live_network() -> tuple[Any, bool]:
+    """Return the shipped live network; where there is none, one of its size with random weights, and False."""
+    from memorytalker.face.head import ARKIT_NAMES
+    from memorytalker.face.motion_space import STILL
+    from memorytalker.live_weights import load_live
+    from memorytalker.models.live import LiveNetwork
+    from memorytalker.models.live_config import LiveConfig
+    from memorytalker.weights import WeightsError
+
+    try:
+        return load_live(), True
+    except WeightsError:
+        shapes = tuple(name for name in ARKIT_NAMES if not name.startswith(STILL))
+        return LiveNetwork(LiveConfig(shapes)).eval(), False
+
+
+def _timed_chunks(samples: np.ndarray, size: int, spent: list[float]) -> Iterator[np.ndarray]:
+    """Yield chunks, and note how long each was worked on; time in which other programs had the core does not count."""
+    for first in range(0, len(samples), size):
+        began = time.process_time()
+        yield samples[first : first + size]
+        spent.append(time.process_time() - began)
 
 
 def measure(

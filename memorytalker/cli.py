@@ -306,13 +306,14 @@ def add_bench(parser: argparse.ArgumentParser) -> None:
 
 def run_bench(chosen: argparse.Namespace) -> None:
     """Print where the time goes from a sound to a video."""
-    from memorytalker.benchmark import measure
+    from memorytalker.benchmark import measure, measure_live
 
     if chosen.json is not None:
         check_output(chosen.json, (chosen.sound, chosen.weights))
     device = None if chosen.device == "auto" else chosen.device
     timings = measure(chosen.seconds, chosen.sound, chosen.weights, device, render_options(chosen))
     print(timings.table())
+    print(measure_live(min(chosen.seconds, 5.0)).table())
     if chosen.json is not None:
         write_whole(chosen.json, lambda part: part.write_text(timings.json(), encoding="utf-8"))
 

@@ -19,6 +19,7 @@ from memorytalker.face.motion import FaceCurves
 from memorytalker.models.live import LiveNetwork, LiveState
 from memorytalker.sound.decode import AudioError
 from memorytalker.sound.live_mel import MelBlock, MelState, mel_blocks, mel_start
+from memorytalker.styles.live_delivery import LiveDelivery
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,11 @@ def _through(
 
 
 def live_pieces(
-    network: LiveNetwork, head: HeadMesh, chunks: Iterable[np.ndarray], style: np.ndarray
+    network: LiveNetwork,
+    head: HeadMesh,
+    chunks: Iterable[np.ndarray],
+    style: np.ndarray,
+    delivery: LiveDelivery | None = None,
 ) -> Iterator[MotionPiece]:
     """Yield live motion without a talker; see `Talker.live`.
 
@@ -125,6 +130,7 @@ def live_pieces(
         head: with blendshapes.
         chunks: (s,) float32 in [-1, 1], 16 kHz, mono, checked.
         style: style weights (n,), ones for the neutral style.
+        delivery: what is changed after the network; None: nothing.
 
     Returns:
         An iterator of consecutive pieces.
@@ -133,18 +139,22 @@ def live_pieces(
         AudioError: no sound at all; raised while iterating.
     """
     given = None if (style == 1).all() else torch.tensor(style, device=network.mel_mean.device)[None]
-    state = live_start(network)
-    for chunk in chunks:
-        state, frames = live_frames(network, state, chunk, given)
-        if frames is not None:
-            yield _live_piece(network, head, frames, style)
-    if not state.received:
-        raise AudioError("The stream ended without any sound; give at least one chunk of samples.")
-    frames = live_end(network, state, given)[1]
-    if frames is not None:
-        yield _live_piece(network, head, frames, style)
+    state, speaking = live_start(network), 0.0
 
+    def steps() -> Iterator[LiveFrames | None]:
+        nonlocal state
+        for chunk in chunks:
+            state, frames = live_frames(network, state, chunk, given)
+            yield frames
+        if not state.received:
+            raise AudioError("The stream ended without any sound; give at least one chunk of samples.")
+        yield live_end(network, state, given)[1]
 
-def _live_piece(network: LiveNetwork, head: HeadMesh, frames: LiveFrames, style: np.ndarray) -> MotionPiece:
-    curves = FaceCurves(frames.curves, network.config.shapes, float(network.config.grid.fps)).reordered(ARKIT_NAMES)
-    return MotionPiece(frames.first, motion_of_curves(head, curves), frames.address, style)
+    for frames in steps():
+        if frames is None:
+            continue
+        curves = FaceCurves(frames.curves, network.config.shapes, float(network.config.grid.fps)).reordered(ARKIT_NAMES)
+        if delivery is not None:
+            curves, speaking = delivery.apply(frames.first, curves, frames.address, speaking)
+            curves = curves.reordered(ARKIT_NAMES)
+        yield MotionPiece(frames.first, motion_of_curves(head, curves), frames.address, style)

@@ -37,6 +37,7 @@ from memorytalker.sound.decode import AudioError, Waveform, load_waveform, shown
 from memorytalker.styles.arousal import VoiceArousal, load_arousal
 from memorytalker.styles.delivery import DeliveryTrack, StyleError
 from memorytalker.styles.layers import Layers, track_of
+from memorytalker.styles.live_delivery import live_style
 from memorytalker.styles.recordings import Recording, read_recordings
 from memorytalker.styles.style import Style
 from memorytalker.weights import find_weights, load_weights, read_manifest
@@ -241,7 +242,8 @@ class Talker:
 
         Args:
             chunks: as in `stream`.
-            style: as in `style_of`; None: the neutral style.
+            style: a sound or style weights, as in `style_of`; a `Style`, of which what it leaves to the voice is
+                neutral, and the head does not turn; or None, the neutral style.
             head: the head that moves, or its file, as `from_pretrained` takes it; None: the talker's own.
             weights: of the live network: a folder, or the network itself; None: the shipped ones.
 
@@ -250,7 +252,7 @@ class Talker:
 
         Raises:
             AudioError: a chunk that is no such array, or no sound at all; raised while iterating.
-            ConfigError, HeadError, TalkerError: as in `stream`; raised before any chunk is taken.
+            ConfigError, HeadError, StyleError, TalkerError: as in `stream`; raised before any chunk is taken.
             WeightsError: there are no such live weights.
         """
         network = weights if isinstance(weights, LiveNetwork) else load_live(weights)
@@ -262,8 +264,11 @@ class Talker:
             chosen = load_own_head(head, self.space.vertex_count)
         if not chosen.blendshape_names:
             raise TalkerError("This head has no blendshapes, which live motion needs; use the shipped head.")
-        given = self.style_of(style)
-        return live_pieces(network, chosen, map(_checked_chunk, chunks), given)
+        if isinstance(style, Style):
+            given, delivery = live_style(style, chosen, self.config.slots)
+        else:
+            given, delivery = self.style_of(style), None
+        return live_pieces(network, chosen, map(_checked_chunk, chunks), given, delivery)
 
     def style_of(self, sound: Style | Sound | np.ndarray | None) -> np.ndarray:
         """Encode the speaking style of a sound as one weight per memory slot.

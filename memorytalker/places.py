@@ -1,7 +1,7 @@
 """Places: where the files lie that ship beside the code. Nothing else in the package knows.
 
-In a clone they are the folders `assets/` and `weights/` next to the package; in an installed package the same folders
-lie inside it, where setup.py puts them when it builds a wheel.
+In a clone they are the folders `assets/`, `weights/` and `web/src/` next to the package; in an installed package the
+same folders lie inside it, where setup.py puts them when it builds a wheel.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ def assets_folder(name: str) -> Path:
 def weights_folder() -> Path:
     """The folder with one folder for each of the shipped weights, whether or not it is there."""
     return _root() / "weights"
+
+
+def library_folder() -> Path:
+    """The folder with the JavaScript modules of the live network, `web/src`, whether or not it is there."""
+    return _root() / "web" / "src"
 
 
 def remedy(folder: str) -> str:

@@ -32,6 +32,17 @@ def random_network(seed: int = 0, **changes: object):
     return network.eval()
 
 
+def lively_network():
+    """A live network whose mouth opens and closes with the sound."""
+    import torch
+
+    network = random_network(3)
+    with torch.no_grad():
+        network.curves.bias[:] = 0.05
+        network.curves.weight *= 12
+    return network
+
+
 def live_frame(number: int = 7, clock: float = 1_700_000_000.25, **curves: float) -> LiveFrame:
     """A frame with a value of its own for each curve and viseme, but for those that are given."""
     weights = {name: round((k + 1) / 100, 4) for k, name in enumerate(ARKIT_NAMES)} | curves

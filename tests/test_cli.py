@@ -239,7 +239,8 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
 def test_bench_adds_up(run, tmp_path: Path) -> None:
     code, out, _ = run("bench", "--seconds", "0.5", "--json", tmp_path / "bench.json", *SMALL)
     figures = json.loads((tmp_path / "bench.json").read_text())
-    assert code == 0 and "render" in out and "3D head after" in out and "goal" not in out
+    assert code == 0 and "render" in out and "3D head after" in out and "; goal for" not in out
+    assert "of real time" in out and "look-ahead 117 ms" in out
     stages = [figures[name] for name in ("encode", "decode", "pack", "render", "write")]
     assert sum(stages) == pytest.approx(figures["total"], abs=0.01) and min(stages) > 0
     assert figures["frames"] == 15 and figures["seconds_of_speech"] == 0.5 and figures["width"] == 64

@@ -18,7 +18,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}
 #: Beginnings of what the page reads at run time.
 NEEDED = (
-    "app.py", "README.md", "requirements.txt", "packages.txt", "memorytalker/", "assets/", "weights/", "LICENSE",
+    "app.py", "README.md", "requirements.txt", "packages.txt", "memorytalker/", "assets/", "weights/", "web/src/",
+    "LICENSE",
 )  # fmt: skip
 JUNK = (
     ".venv/bin/python", "out/demo.mp4", "runs/open/corpus/clip.npz", "memorytalker/__pycache__/cli.cpython-311.pyc",

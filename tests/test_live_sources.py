@@ -202,6 +202,20 @@ def test_the_command_follows_a_file_and_sends_it(weights: Path, tmp_path: Path, 
     assert all(line["latency"] >= CONFIG.grid.lookahead - 0.021 for line in lines[:8])
 
 
+def test_the_command_takes_a_named_style(weights: Path, tmp_path: Path, voice, capfd) -> None:
+    sound = tmp_path / "clip.wav"
+    soundfile.write(sound, voice(0.3), 16000)
+    said = {}
+    for style in ("neutral", "friendly"):
+        assert cli.main(["live", str(sound), "--live-weights", str(weights), "--style", style]) == cli.DONE
+        said[style] = [json.loads(line)["curves"] for line in capfd.readouterr().out.splitlines()]
+    assert len(said["friendly"]) == 9 and all(frame["cheekSquintLeft"] > 0.1 for frame in said["friendly"])
+    assert all(
+        one["cheekSquintLeft"] < other["cheekSquintLeft"]
+        for one, other in zip(said["neutral"], said["friendly"], strict=True)
+    )
+
+
 def test_the_command_refuses_in_one_sentence(weights: Path, tmp_path: Path, capsys, microphone) -> None:
     def refused(*words: str) -> str:
         assert cli.main(["live", *words]) == cli.BAD_INPUT
@@ -211,6 +225,7 @@ def test_the_command_refuses_in_one_sentence(weights: Path, tmp_path: Path, caps
     live = ("--live-weights", str(weights))
     assert "train live" in refused("x.wav", "--live-weights", str(tmp_path / "none"))
     assert "There is no port" in refused("x.wav", *live, "--websocket", "0")
+    assert "no style" in refused("x.wav", *live, "--style", str(tmp_path / "none.json"))
     assert "none.wav" in refused(str(tmp_path / "none.wav"), *live, "--vmc", "127.0.0.1")
     microphone(np.zeros(10), 16000, "Device unavailable")
     assert "Device unavailable" in refused(*live, "--vmc", "127.0.0.1")

@@ -108,7 +108,7 @@ def test_the_wheel_holds_the_product_and_nothing_else(wheel: Path) -> None:
     expected = {
         name if name.startswith("memorytalker/") else f"{DATA}/{name}": ROOT / name
         for name in sources()
-        if name.startswith(("memorytalker/", "assets/", "weights/")) and not name.startswith(NOT_SHIPPED)
+        if name.startswith(("memorytalker/", "assets/", "weights/", "web/src/")) and not name.startswith(NOT_SHIPPED)
     }
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}
@@ -144,7 +144,7 @@ def test_a_wheel_can_be_built_from_the_source_distribution(checkout: Path, tmp_p
     shipped = {
         name
         for name in sources()
-        if name.startswith(("memorytalker/", "assets/", "weights/")) and not name.startswith(NOT_SHIPPED)
+        if name.startswith(("memorytalker/", "assets/", "weights/", "web/src/")) and not name.startswith(NOT_SHIPPED)
     }
     assert shipped | {"setup.py", "pyproject.toml", "LICENSE", "README.md"} <= held
     assert not [name for name in held if name.startswith(NOT_SHIPPED)]

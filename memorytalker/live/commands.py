@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memorytalker.options import CurveOptions
+from memorytalker.styles import commands as styles
 
 if TYPE_CHECKING:
+    from memorytalker.face.head import HeadMesh
     from memorytalker.live.outputs import Output
     from memorytalker.live.sources import Source
+    from memorytalker.styles.live_delivery import LiveDelivery
 
 PIPE = "-"
 NEUTRAL = "neutral"
@@ -33,7 +36,7 @@ def add_live(parser: argparse.ArgumentParser) -> None:
         "--pace", action="store_true", help="hold raw samples that come faster than they are spoken to that speed"
     )
     parser.add_argument(
-        "--style", default=NEUTRAL, metavar="SOUND", help="a sound whose speaking style to use (default: %(default)s)"
+        "--style", default=NEUTRAL, metavar="STYLE", help=f"{NEUTRAL}, or {styles.NAMED} (default: %(default)s)"
     )
     where = parser.add_argument_group("receivers", "any of these together; without one, lines on standard output")
     where.add_argument("--live-link", metavar="HOST", help="Unreal Engine (Live Link Face), HOST or HOST:PORT")
@@ -60,7 +63,8 @@ def run_live(chosen: argparse.Namespace, curves: CurveOptions, device: str | Non
     from memorytalker.live_weights import load_live
 
     network = load_live(chosen.live_weights)
-    style = _style(chosen, device, network.config.slot_count)
+    head = load_head()
+    style, delivery = _style(chosen, device, head, network.config.slots)
     outputs = _outputs(chosen)
     try:
         source = _source(chosen)
@@ -70,26 +74,29 @@ def run_live(chosen: argparse.Namespace, curves: CurveOptions, device: str | Non
         raise
     ahead = round(1000 * network.config.grid.lookahead)
     print(f"memorytalker: following {_told(chosen)} with {ahead} ms of look-ahead; Ctrl-C stops.", file=sys.stderr)
-    done = speak(live_frames_of(source, network, load_head(), style, curves), outputs)
+    done = speak(live_frames_of(source, network, head, style, curves, delivery), outputs)
     if done.frames:
         middle = sorted(done.latencies)[len(done.latencies) // 2]
         print(f"memorytalker: {done.frames} frames; half of them within {1000 * middle:.0f} ms.", file=sys.stderr)
 
 
-def _style(chosen: argparse.Namespace, device: str | None, slots: int) -> Any:
-    """The style weights that were asked for; the open model is loaded only for those of a sound."""
-    import numpy as np
-
+def _style(
+    chosen: argparse.Namespace, device: str | None, head: HeadMesh, slots: tuple[str, ...]
+) -> tuple[Any, LiveDelivery | None]:
+    """Style weights (n,), and what is changed after the network; the open model is loaded only for those of a sound."""
     from memorytalker.live.outputs import LiveError
+    from memorytalker.styles.live_delivery import live_style
+    from memorytalker.styles.style import Style
 
-    if chosen.style == NEUTRAL:
-        return np.ones(slots, np.float32)
+    style = Style() if chosen.style == NEUTRAL else styles.named(chosen.style)
+    if isinstance(style, Style):
+        return live_style(style, head, slots)
     from memorytalker.pipeline import Talker
 
-    style = Talker.from_pretrained(chosen.weights, device).style_of(Path(chosen.style))
-    if len(style) != slots:
+    weights = Talker.from_pretrained(chosen.weights, device).style_of(style)
+    if len(weights) != len(slots):
         raise LiveError("These weights have other memory slots than the live network; use those of one version.")
-    return style
+    return weights, None
 
 
 def _outputs(chosen: argparse.Namespace) -> list[Output]:

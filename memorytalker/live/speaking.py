@@ -16,6 +16,7 @@ from memorytalker.live_motion import live_pieces
 from memorytalker.models.live import LiveNetwork
 from memorytalker.options import CurveOptions
 from memorytalker.sound.resampling import resampled, resampler_start
+from memorytalker.styles.live_delivery import LiveDelivery
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,12 @@ _REMEMBERED = 18_000
 
 
 def live_frames_of(
-    source: Source, network: LiveNetwork, head: HeadMesh, style: np.ndarray, curves: CurveOptions = CurveOptions()
+    source: Source,
+    network: LiveNetwork,
+    head: HeadMesh,
+    style: np.ndarray,
+    curves: CurveOptions = CurveOptions(),
+    delivery: LiveDelivery | None = None,
 ) -> Iterator[LiveFrame]:
     """Yield the frames of a source as they can be made.
 
@@ -46,6 +52,7 @@ def live_frames_of(
         head: with ARKit's blendshapes, on which visemes are found and curves corrected.
         style: style weights (n,), ones for the neutral style.
         curves: corrections.
+        delivery: what a style changes after the network; None: nothing.
 
     Returns:
         An iterator of frames, each with its clock and latency.
@@ -63,7 +70,7 @@ def live_frames_of(
             state, samples = resampled(state, heard.samples, source.rate)
             yield samples
 
-    for piece in live_pieces(network, head, chunks(), style):
+    for piece in live_pieces(network, head, chunks(), style, delivery):
         piece = replace(piece, motion=adjusted(piece.motion, curves))
         yield from maker.frames(piece, piece.curves, clock)
 

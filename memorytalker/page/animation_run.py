@@ -116,10 +116,11 @@ def _saved(
     path = folder / chosen.file_name(animation.provenance.source)
     render = RenderOptions(camera=request.camera)
     files = animation.adjusted(request.curves).save(path, chosen.name, render=render, progress=progress)
-    return path if len(files) == 1 else _zipped(path.with_suffix(".zip"), files, progress)
+    return path if len(files) == 1 else zipped(path.with_suffix(".zip"), files, progress)
 
 
-def _zipped(path: Path, files: Sequence[Path], progress: Progress) -> Path:
+def zipped(path: Path, files: Sequence[Path], progress: Progress) -> Path:
+    """Write a ZIP file of files, by their paths beside it, and return its path."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for number, file in enumerate(files):
             progress(number, len(files), "export")

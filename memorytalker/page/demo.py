@@ -18,6 +18,7 @@ from memorytalker.page.commands import asked_port
 from memorytalker.page.compare import build_compare
 from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import KEEP_SECONDS, LONGEST_QUEUE, PageError
+from memorytalker.page.live import build_live
 from memorytalker.page.malloc import tune_malloc
 from memorytalker.page.memory import build_memory, memory_outputs
 from memorytalker.page.session_files import patch_gradio_sweep
@@ -53,6 +54,8 @@ def _build(runner: JobRunner) -> gr.Blocks:
                 parts = build_animate(runner)
                 memory = build_memory(runner, "animate")
                 wire_animate(runner, parts, memory_outputs(runner, memory))
+            with gr.Tab("Live"):
+                build_live(runner)
             with gr.Tab("Compare with ground truth"):
                 build_compare(runner)
             with gr.Tab("About"):

@@ -37,10 +37,12 @@ def scripts_route(folder: Path = SCRIPTS_FOLDER) -> Mount:
 
     Other versions are answered with 404: a page that was loaded before an update must not mix both.
     """
-    return Mount(f"{ROUTE}/{scripts_version(folder)}", _Kept(directory=folder), name="scripts")
+    return Mount(f"{ROUTE}/{scripts_version(folder)}", KeptFiles(directory=folder), name="scripts")
 
 
-class _Kept(StaticFiles):
+class KeptFiles(StaticFiles):
+    """Files of a folder whose address names their version, so that browsers keep them."""
+
     def file_response(self, *arguments: Any, **options: Any) -> Response:
         response = super().file_response(*arguments, **options)
         response.headers["Cache-Control"] = KEPT

@@ -11,6 +11,7 @@ from memorytalker.page.cancel import CancelOfEndedRun
 from memorytalker.page.examples import SPEECH_FOLDER
 from memorytalker.page.head_files import heads_route
 from memorytalker.page.limits import LARGEST_MEGABYTES
+from memorytalker.page.live_files import live_route
 from memorytalker.page.scripts import SCRIPTS_FOLDER, call_script, scripts_route
 from memorytalker.page.upload_limit import UploadLimit
 
@@ -99,6 +100,6 @@ def launch_options() -> dict[str, Any]:
         "max_file_size": f"{LARGEST_MEGABYTES}mb",
         "show_error": False, "run_history": False, "enable_monitoring": False, "footer_links": ["api", "settings"],
         "ssr_mode": False, "allowed_paths": [str(SPEECH_FOLDER)],
-        "app_kwargs": {"routes": [scripts_route(), heads_route()], "middleware": guards},
+        "app_kwargs": {"routes": [scripts_route(), heads_route(), live_route()], "middleware": guards},
         "state_session_capacity": SESSIONS_REMEMBERED,
     }  # fmt: skip

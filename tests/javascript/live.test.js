@@ -118,7 +118,8 @@ test("damaged weights are refused in a plain sentence", async () => {
   file.set(header, 8);
   assert.throws(() => readTensors(file.buffer), /tensor a is damaged/);
   assert.throws(() => readConfig({ format: 2 }), /config.json/);
-  await assert.rejects(fetchWeights("models/live", async () => ({ ok: false, status: 404 })), /404.*address/);
+  await assert.rejects(fetchWeights("models/live", async () => ({ ok: false, status: 404 })), /no live weights.*404/);
+  await assert.rejects(fetchWeights("models/live", async () => ({ ok: false, status: 503 })), /503.*address/);
   const asked = [];
   const get = async (address) => (asked.push(address), { ok: true, json: async () => 1, arrayBuffer: async () => 2 });
   assert.deepEqual(await fetchWeights("models/live/", get), { config: 1, tensors: 2 });

@@ -17,7 +17,7 @@ for (let first = 0; first < samples.length; first += Number(chunk)) {
   frames.push(...talker.push(samples.subarray(first, first + Number(chunk)), Number(rate)));
 }
 frames.push(...talker.end());
-const { shapes } = talker.config;
+const shapes = Object.keys(frames[0].curves);
 console.log(
   JSON.stringify({
     numbers: frames.map(({ frame }) => frame),

@@ -80,7 +80,8 @@ function applier(controls, set, needed = null) {
   }
   return (frame) => {
     for (const { kind, from, names } of controls) {
-      const weight = { curve: frame.curves, viseme: frame.visemes, vowel: frame.vowels }[kind][from] ?? 0;
+      const weight = { curve: frame.curves, viseme: frame.visemes, vowel: frame.vowels }[kind][from];
+      if (weight === undefined) continue; // somebody else may move it
       for (const name of names) set(name, weight);
     }
   };

@@ -1,12 +1,21 @@
 // MemoryTalker live: a voice goes in, the face that speaks comes out, in the browser and in Node.js.
+import { readStyle } from "./delivery.js";
+import { NAMES } from "./delivery_table.js";
 import { driverOf } from "./drive.js";
 import { Features } from "./features.js";
+import { frameAt } from "./frames.js";
+import { Measures } from "./measures.js";
 import { Network } from "./network.js";
 import { Resampler } from "./resampling.js";
 import { visemesOf, vowelsOf } from "./visemes.js";
 import { fetchWeights } from "./weights.js";
 
+export { GAIN_GROUPS, MOOD_NAMES, OFFSET_GROUPS } from "./delivery.js";
 export { controlsOf, driverOf } from "./drive.js";
+export { frameAt } from "./frames.js";
+export { microphoneProblem, openMicrophone } from "./microphone.js";
+export { followPipe } from "./pipe.js";
+export { SpeechStream, playSpeech } from "./speech_stream.js";
 export { visemesOf, vowelsOf } from "./visemes.js";
 
 const RATE = 16000;
@@ -32,12 +41,20 @@ export class Talker {
   #kept = [];
   #connection = null;
   #raf = 0;
+  #given = null;
+  #delivery = null;
+  #speaking = 0;
+  #measures = new Measures();
+  #heardIn = null;
+  #wide = false;
 
   constructor({ model, style = null, delay = null, visemes = true }) {
     this.styleWeights = null;
     this.style = style;
     this.visemes = visemes;
     this.delay = delay;
+    /** Called with the samples of a node that is followed, and the time of its context at which the first was heard. */
+    this.onsound = null;
     const given = typeof model === "object" && model?.tensors ? model : null;
     if (given) this.#load(given);
     /** Settles when the model is there; rejects with a plain sentence if it cannot be. */
@@ -47,7 +64,7 @@ export class Talker {
 
   #load(weights) {
     this.#network = new Network(weights);
-    this.style = this.styleWeights;
+    this.style = this.#given;
     this.reset();
     return this;
   }
@@ -62,16 +79,30 @@ export class Talker {
     return this.#sound?.grid.lookahead ?? 0;
   }
 
-  /** Style weights, one per slot, of `Talker.style_of` in Python; null is the neutral style. */
-  set style(weights) {
-    if (weights && this.config && weights.length !== this.config.slots.length) {
-      throw new Error(`A style has ${this.config.slots.length} weights, one for each slot.`);
+  /**
+   * The style: weights, one per slot, of `Talker.style_of` in Python; or the content of a file that `Style.save` wrote
+   * there, such as {deliveries: [{gains: {jaw: 1.2}, moods: {joy: 0.5}}]}; null is the neutral style.
+   */
+  set style(given) {
+    if (this.config) {
+      const { weights, delivery } = readStyle(given, this.config.slots);
+      this.styleWeights = weights;
+      this.#delivery = delivery;
+      this.#wide ||= Boolean(delivery); // from now on all shapes are named, so that what a mood moved comes back
     }
-    this.styleWeights = weights ? Float32Array.from(weights) : null;
+    this.#given = given;
   }
 
   get style() {
-    return this.styleWeights;
+    return this.#given;
+  }
+
+  /**
+   * How it went in the last ten seconds, while a node is followed: seconds from a sound to its frame (`known`) and to
+   * the face (`shown`), which 95 % did not exceed, and the share of the time that the network took (`load`).
+   */
+  get measures() {
+    return this.#measures.summary;
   }
 
   /** Forget the sound so far: the next sample is the first. */
@@ -80,7 +111,9 @@ export class Talker {
     this.#state = this.#network.start();
     this.#resampler = null;
     this.#frame = 0;
+    this.#speaking = 0;
     this.#kept = [];
+    this.#measures = new Measures();
   }
 
   /**
@@ -109,11 +142,18 @@ export class Talker {
     for (const block of blocks) {
       const { curves, address } = this.#network.step(block, this.styleWeights, this.#state);
       if (block.frame < 0) continue;
-      const named = Object.fromEntries(config.shapes.map((name, k) => [name, curves[k]]));
+      const t = this.#frame / config.grid.fps;
+      let named = Object.fromEntries(config.shapes.map((name, k) => [name, curves[k]]));
+      if (this.#delivery) {
+        this.#speaking = this.#delivery.speaking(this.#speaking, address, config.grid.fps);
+        named = this.#delivery.apply(named, t, this.#speaking);
+      } else if (this.#wide) {
+        named = { ...Object.fromEntries(NAMES.map((name) => [name, 0])), ...named };
+      }
       const visemes = this.visemes ? visemesOf(named) : {};
       frames.push({
         frame: this.#frame,
-        t: this.#frame / config.grid.fps,
+        t,
         curves: named,
         visemes,
         vowels: this.visemes ? vowelsOf(visemes) : {},
@@ -126,7 +166,7 @@ export class Talker {
 
   /** Call `target(frame)` for each frame, or move a three.js object, mesh or VRM by names of ARKit, Oculus or VRM. */
   drive(target) {
-    const add = () => this.#drivers.push({ target, move: driverOf(target, this.config.shapes) });
+    const add = () => this.#drivers.push({ target, move: driverOf(target, [...new Set([...this.config.shapes, ...NAMES])]) });
     if (this.config) add();
     else this.ready.then(add, () => {});
     return this;
@@ -149,7 +189,9 @@ export class Talker {
 
   async #listen(connection) {
     const { context } = connection.node;
-    if (!context.audioWorklet) throw new Error("This browser has no AudioWorklet; open the page over https.");
+    if (!context.audioWorklet) {
+      throw new Error("This browser has no AudioWorklet here; open the page over https, or use a newer browser.");
+    }
     await context.audioWorklet.addModule(new URL("./worklet.js", import.meta.url));
     if (connection.closed) return;
     this.reset();
@@ -159,8 +201,13 @@ export class Talker {
     worklet.port.onmessage = ({ data: { samples, end } }) => {
       if (connection.closed) return;
       begun ??= end - samples.length / context.sampleRate;
-      for (const frame of this.push(samples, context.sampleRate)) {
+      this.onsound?.(samples, end - samples.length / context.sampleRate);
+      const came = performance.now();
+      const frames = this.push(samples, context.sampleRate);
+      this.#measures.worked((performance.now() - came) / 1000, samples.length / context.sampleRate);
+      for (const frame of frames) {
         this.#kept.push({ ...frame, heard: begun + frame.t });
+        this.#measures.known(context.currentTime - this.#kept.at(-1).heard);
         for (const { target, move } of this.#drivers) if (typeof target === "function") move(this.#kept.at(-1));
       }
       this.#kept.splice(0, Math.max(0, this.#kept.length - KEPT));
@@ -172,8 +219,12 @@ export class Talker {
   /** Move faces, once a display frame, to where they are `showDelay` seconds after the sound. */
   #show(context, connection) {
     if (connection.closed) return;
-    const frame = frameAt(this.#kept, context.currentTime - this.showDelay);
-    if (frame) for (const { target, move } of this.#drivers) if (typeof target !== "function") move(frame);
+    const leaving = (this.#heardIn === context && context.outputLatency) || 0;
+    const frame = frameAt(this.#kept, context.currentTime - this.showDelay - leaving);
+    if (frame) {
+      this.#measures.shown(context.currentTime - frame.heard);
+      for (const { target, move } of this.#drivers) if (typeof target !== "function") move(frame);
+    }
     this.#raf = requestAnimationFrame(() => this.#show(context, connection));
   }
 
@@ -186,6 +237,8 @@ export class Talker {
   inStep(node) {
     const delayed = new DelayNode(node.context, { maxDelayTime: 1, delayTime: this.showDelay || 0.17 });
     node.connect(delayed);
+    // What leaves the context is heard a little later still, as far as the browser knows it.
+    this.#heardIn = node.context;
     this.ready.then(() => (delayed.delayTime.value = this.showDelay), () => {});
     return delayed;
   }
@@ -203,23 +256,6 @@ export class Talker {
     this.#connection = null;
     return this;
   }
-}
-
-/** The frame at a time of the context, between its neighbours; null before the first. */
-export function frameAt(frames, time) {
-  const after = frames.findIndex(({ heard }) => heard > time);
-  if (after === 0 || !frames.length) return null;
-  if (after < 0) return frames.at(-1);
-  const [one, other] = [frames[after - 1], frames[after]];
-  const share = (time - one.heard) / (other.heard - one.heard);
-  const between = (a, b) => Object.fromEntries(Object.keys(a).map((name) => [name, a[name] + share * (b[name] - a[name])]));
-  return {
-    ...one,
-    t: one.t + share * (other.t - one.t),
-    curves: between(one.curves, other.curves),
-    visemes: between(one.visemes, other.visemes),
-    vowels: between(one.vowels, other.vowels),
-  };
 }
 
 function halfToEven(value) {

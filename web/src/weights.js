@@ -49,6 +49,9 @@ export async function fetchWeights(folder, get = fetch) {
   const [config, tensors] = await Promise.all(
     ["config.json", "model.safetensors"].map(async (name) => {
       const answer = await get(base + name);
+      if (answer.status === 404) {
+        throw new Error(`There are no live weights here: ${base + name} cannot be fetched (404). docs/live.md says how to make them.`);
+      }
       if (!answer.ok) throw new Error(`${base + name} cannot be fetched (${answer.status}); check the model's address.`);
       return name.endsWith("json") ? answer.json() : answer.arrayBuffer();
     }),
