@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import gradio as gr
 
@@ -33,3 +34,21 @@ def forget_messages(demo: gr.Blocks, session: str) -> None:
     queue = demo._queue
     if session not in queue.pending_event_ids_session:
         queue.pending_messages_per_session.pop(session, None)
+
+
+def components_of(dependency: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Return the components that stand for the inputs and the outputs of what `gr.api` returned, inside the Blocks.
+
+    They are of Gradio's class `Api`, whose attribute `_api_info` is the JSON schema of the value.
+    """
+    page = gr.context.Context.root_block
+    assert page is not None, "endpoints are published inside the Blocks"
+    blocks = page.blocks
+    inputs, outputs = ([blocks[number] for number in dependency[side]] for side in ("inputs", "outputs"))
+    return inputs, outputs
+
+
+def endpoint_parameters(app: Any) -> dict[str, list[dict[str, Any]]]:
+    """Return the parameters of each public endpoint of a served page: its name, and whether and what its default is."""
+    named = app.get_blocks().get_api_info()["named_endpoints"]
+    return {name.removeprefix("/"): endpoint["parameters"] for name, endpoint in named.items()}

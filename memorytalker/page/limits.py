@@ -13,6 +13,7 @@ from memorytalker.exports.take import ExportError
 from memorytalker.face.head import HeadError
 from memorytalker.face.motion import MotionError
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
+from memorytalker.styles.delivery import StyleError
 
 LONGEST_SECONDS = 60.0
 LARGEST_MEGABYTES = 20
@@ -60,4 +61,4 @@ def refused(error: Exception) -> gr.Error:
 
 
 #: Errors whose messages are written for visitors.
-PLAIN_ERRORS = (AudioError, ConfigError, ExportError, HeadError, MotionError, PageError)
+PLAIN_ERRORS = (AudioError, ConfigError, ExportError, HeadError, MotionError, PageError, StyleError)
