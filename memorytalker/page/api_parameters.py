@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from memorytalker.page.gradio_private import components_of
+from memorytalker.page.gradio_private import describe_components
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,8 @@ def publish(
             endpoint.__annotations__[name] = choice | None if optional else choice
     words = " ".join((endpoint.__doc__ or "").split())
     endpoint.__doc__ = described(words, takes, gives)  # which agents read
-    inputs, outputs = components_of(gr.api(endpoint, api_name=endpoint.__name__, api_description=words, **how))
-    for component, (name, parameter) in zip((*inputs, *outputs), (*takes.items(), *gives.items()), strict=True):
-        component.label = name
-        component._api_info |= parameter.schema
+    dependency = gr.api(endpoint, api_name=endpoint.__name__, api_description=words, **how)
+    describe_components(dependency, [(name, one.schema) for name, one in (*takes.items(), *gives.items())])
 
 
 def described(words: str, takes: Mapping[str, Parameter], gives: Mapping[str, Parameter]) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -36,16 +36,22 @@ def forget_messages(demo: gr.Blocks, session: str) -> None:
         queue.pending_messages_per_session.pop(session, None)
 
 
-def components_of(dependency: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
-    """Return the components that stand for the inputs and the outputs of what `gr.api` returned, inside the Blocks.
+def describe_components(dependency: Mapping[str, Any], parts: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+    """Name the inputs and outputs of an endpoint and add to their schemas; call this inside the Blocks.
 
-    They are of Gradio's class `Api`, whose attribute `_api_info` is the JSON schema of the value.
+    Args:
+        dependency: what `gr.api` returned.
+        parts: name, and what is added to the JSON schema, of each input and then of each output.
+
+    Raises:
+        ValueError: the endpoint has another number of inputs and outputs.
     """
     page = gr.context.Context.root_block
     assert page is not None, "endpoints are published inside the Blocks"
-    blocks = page.blocks
-    inputs, outputs = ([blocks[number] for number in dependency[side]] for side in ("inputs", "outputs"))
-    return inputs, outputs
+    components: list[Any] = [page.blocks[number] for number in (*dependency["inputs"], *dependency["outputs"])]
+    for component, (name, schema) in zip(components, parts, strict=True):
+        component.label = name
+        component._api_info |= schema
 
 
 def endpoint_parameters(app: Any) -> dict[str, list[dict[str, Any]]]:
