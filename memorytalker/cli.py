@@ -39,7 +39,6 @@ from memorytalker.training import commands as training
 
 DONE, OUR_FAULT, BAD_INPUT, STOPPED, TERMINATED = 0, 1, 2, 130, 143
 DEVICES = ("auto", "cpu", "cuda", "mps")
-SELF, NEUTRAL = "self", "neutral"
 
 
 class CommandError(InputError):
@@ -119,10 +118,9 @@ def add_animate(parser: argparse.ArgumentParser) -> None:
     exports.add_outputs(parser, "default: SOUND.mp4, here")
     parser.add_argument(
         "--style",
-        default=SELF,
+        default=styles.OWN,
         metavar="STYLE",
-        help=f"speaking style: '{SELF}' (the clip's own voice), '{NEUTRAL}' (the network's), {styles.NAMED} "
-        f"(default: {SELF})",
+        help=f"speaking style: {styles.NAMED} (default: {styles.OWN})",
     )
     styles.add_describe(parser)
     add_flags(parser, AnimateOptions)
@@ -188,7 +186,7 @@ def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
 
 def run_animate(chosen: argparse.Namespace) -> None:
     """Animate a sound. Bad input is refused before the model is loaded."""
-    from memorytalker import OWN_VOICE, Talker, load_waveform
+    from memorytalker import Talker, load_waveform
     from memorytalker.face.adjust import check_choices
     from memorytalker.pipeline import choose_device
     from memorytalker.remarks import remarks_on
@@ -200,9 +198,7 @@ def run_animate(chosen: argparse.Namespace) -> None:
         chosen, Path(f"{chosen.sound.stem}.mp4"), (chosen.sound, chosen.style, chosen.weights, chosen.data)
     )
     waveform = load_waveform(chosen.sound)
-    given = {SELF: OWN_VOICE, NEUTRAL: None}
-    style = given[chosen.style] if chosen.style in given else styles.named(chosen.style)
-    style, told = styles.with_description(chosen.describe, style, chosen.style == SELF)
+    style, told = styles.with_description(chosen.describe, styles.named(chosen.style), chosen.style == styles.OWN)
     drawn = any(each.video for _, each in outputs)
     head = chosen_head(chosen, drawn)
     check_choices(head, options, curves)

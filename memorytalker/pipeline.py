@@ -7,7 +7,6 @@ predicted motion (`styles/layers.py`): closing the mouth in silence, expression,
 
 from __future__ import annotations
 
-import enum
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -35,6 +34,7 @@ from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform, shown_name
 from memorytalker.styles.arousal import VoiceArousal, load_arousal
+from memorytalker.styles.choosing import OWN_VOICE, StyleSource, chosen_style
 from memorytalker.styles.delivery import DeliveryTrack, StyleError
 from memorytalker.styles.layers import Layers, track_of
 from memorytalker.styles.live_delivery import live_style
@@ -50,18 +50,11 @@ class TalkerError(InputError):
     """A request that cannot be met; the message is one plain sentence that names the remedy."""
 
 
-class StyleSource(enum.Enum):
-    """Where the speaking style comes from if no style is given."""
-
-    OWN_VOICE = "own voice"
-
-
 #: Largest style weight that is accepted; those of voices lie around 1.
 LARGEST_WEIGHT = 100.0
 #: What no face does: an offset of a vertex, and a coordinate in the head's basis, both in metres. A wide open jaw has a
 #: coordinate of about a metre.
 LARGEST_OFFSET, LARGEST_COORDINATE = 10.0, 100.0
-OWN_VOICE = StyleSource.OWN_VOICE  # the animated sound; in a stream, its first window
 
 
 class Talker:
@@ -151,8 +144,8 @@ class Talker:
 
         Args:
             sound: a path, a pair (samples, rate in Hz) or a Waveform, as `load_waveform` takes it.
-            style: the speaking style: a `Style`, another such sound, style weights (n,), or None for the neutral style;
-                by default that of the sound itself.
+            style: the speaking style: a `Style` or its file, another such sound, the name of a preset, style weights
+                (n,), 'neutral' or None for the neutral style; 'own', the default, is that of the sound itself.
             options: all other options.
             progress: called as progress(frames done, frames in total, "motion") after each window.
             changes: fields of AnimateOptions as keywords; they replace those of `options`.
@@ -170,7 +163,7 @@ class Talker:
                 blendshapes; turns of a head of the user's own.
             TypeError: a keyword that is no option.
         """
-        options = options.changed(**changes)
+        options, style = options.changed(**changes), chosen_style(style)
         track = self._track(style, options)
         head, layers = self._head(options.identity), self._layers(options, track)
         waveform = load_waveform(sound)
@@ -221,7 +214,7 @@ class Talker:
             ConfigError, HeadError, StyleError, TalkerError, TypeError: as in `animate`; raised before any chunk is
                 taken.
         """
-        options = options.changed(**changes)
+        options, style = options.changed(**changes), chosen_style(style)
         track = self._track(style, options)
         head, layers = self._head(options.identity), self._layers(options, track)
         return self._motion(map(_checked_chunk, chunks), self._weigher(style, options.style_blend), head, layers)
@@ -287,8 +280,11 @@ class Talker:
             StyleError: a style that leaves the slot weights to the voice.
             TalkerError: style weights of the wrong shape, not finite or absurdly large.
         """
+        sound = chosen_style(sound)
         if sound is None:
             return np.ones(self.config.slot_count, np.float32)
+        if isinstance(sound, StyleSource):
+            raise StyleError("The style 'own' is that of the voice that is animated; give a sound, or 'neutral'.")
         if isinstance(sound, Style):
             weights = sound.weights_for(self.config.slots)
             if weights is None or sound.slot_share < 1:

@@ -10,6 +10,11 @@ from typing import Any
 Progress = Callable[[int, int, str], None]
 
 
+def announce(line: str) -> None:
+    """Print a line at once, also where the output is a file that somebody watches."""
+    print(line, flush=True)
+
+
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """Yield a `Progress` callback that draws one bar per stage on standard error, if that is a terminal."""

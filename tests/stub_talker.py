@@ -27,6 +27,7 @@ from memorytalker.face.motion import FaceCurves
 from memorytalker.options import AnimateOptions, CurveOptions
 from memorytalker.phones import ENGLISH
 from memorytalker.sound.decode import Waveform, load_waveform, write_wav
+from memorytalker.styles.style import AdaptationReport, Style
 
 IDENTITIES = {"woman": "ada", "old_man": "omar"}  # identity of the stub -> identity of the shipped head
 CAMERAS = ("front", "three_quarter", "profile")
@@ -152,6 +153,14 @@ class StubTalker:
         weight = 1.0 if style_weights is None else float(style_weights[index])
         return self.head.template + np.float32(weight) * self.head.blendshapes[index]
 
+    def adapt(self, takes: Any, name: str = "", progress: Any = None) -> Style:
+        """A style that says which files there were."""
+        self.note("adapt")
+        found = sorted(path.name for path in Path(takes).iterdir())
+        return Style(
+            name=f"{name}: {' '.join(found)}", report=AdaptationReport(20.0, 10.0, 3.0, 2.0, 0.7, 0.9, "gains")
+        )
+
     def animate(
         self,
         sound: Any,
@@ -176,6 +185,6 @@ class StubTalker:
         if self.fails == "network":
             raise RuntimeError("the network broke at /secret/place")
         own = isinstance(style, type(...)) or type(style).__name__ == "StyleSource"
-        weights = 1 + options.style_blend * (self.style_of(waveform if own else style) - 1)
+        weights = 1 + options.style_blend * (self.style_of(waveform if own or isinstance(style, Style) else style) - 1)
         head = self.head if options.identity is None else self.head.with_identity(options.identity)
         return StubAnimation(waveform, head, weights, self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import json
 import os
 import shutil
 import subprocess
@@ -30,16 +31,17 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
-from memorytalker.page import api, comparison_run, demo, health, limits, memory, theme  # noqa: E402
+from memorytalker.page import api_results, comparison_run, demo, health, limits, memory, theme  # noqa: E402
 from memorytalker.page.examples import EXAMPLES, SPEECH_FOLDER  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, AnimateRequest  # noqa: E402
+from memorytalker.styles.style import Style  # noqa: E402
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 OTHER_CLIP = ROOT / "assets" / "speech" / "man_dove.wav"
 RATE = 16000
 PATIENCE = 120.0  # seconds; a busy machine answers late
 #: What draws, by the names of the functions.
-DRAWING = {"animate", "begin", "begin_1", "prepare", "slot_face", "compare", "health"}
+DRAWING = {"animate", "begin", "begin_1", "prepare", "slot_face", "compare", "health", "adapt"}
 
 
 def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
@@ -129,17 +131,32 @@ def test_every_action_has_a_named_endpoint_with_names_for_everything(page: Page)
     names = {name: [one["parameter_name"] for one in end["parameters"]] for name, end in api["named_endpoints"].items()}
     assert names == {
         "/animate": [
-            "sound", "identity", "camera", "style", "style_sound", "style_blend", "expression", "seed",
-            "close_in_silence", "format", "upper_face", "lower_face", "gains", "offsets",
+            "sound", "identity", "camera", "style", "style_file", "style_blend", "describe", "saved_style", "mood",
+            "mood_strength", "head_motion", "expression", "seed", "close_in_silence", "format", "upper_face",
+            "lower_face", "gains", "offsets",
         ],
-        "/style": ["sound"], "/slot_face": ["slot", "sound"], "/health": [], "/examples": [],
+        "/style": ["sound"], "/slot_face": ["slot", "sound"], "/health": [], "/examples": [], "/heads": [],
+        "/describe": ["words"], "/adapt": ["recordings", "name"],
         "/compare": ["clip", "identity", "shown", "motion", "sound", "fps"],
     }  # fmt: skip
     assert not api["unnamed_endpoints"]
     for endpoint in api["named_endpoints"].values():
         assert endpoint["returns"] and all(one["type"] for one in endpoint["parameters"] + endpoint["returns"])
         assert all(one["parameter_has_default"] for one in endpoint["parameters"][1:])
-        assert all(one["label"] for one in endpoint["returns"])
+        assert all(one["label"] == one["parameter_name"] for one in endpoint["parameters"])
+        assert endpoint["description"].endswith(".") and "Args" not in endpoint["description"]
+        for one in endpoint["parameters"] + endpoint["returns"]:
+            words = one["python_type"]["description"]
+            assert one["label"].isidentifier() and words.endswith((".", ")")) and len(words) > 20, one["label"]
+    typed = {
+        one["parameter_name"]: one["python_type"]["type"] for one in api["named_endpoints"]["/animate"]["parameters"]
+    }
+    for name, kind in {
+        "identity": "Literal['woman', 'old_man']", "camera": "Literal['front', 'three_quarter', 'profile']",
+        "style": "Literal['own', 'neutral', 'file', 'mumbling'", "mood": "None | Literal['joy', 'sadness'",
+        "format": "Literal['mp4', 'webm'", "seed": "int", "expression": "bool", "style_file": "None | filepath",
+    }.items():  # fmt: skip
+        assert typed[name].startswith(kind), name
 
 
 def test_a_voice_gives_a_video_and_its_details(page: Page):
@@ -150,17 +167,13 @@ def test_a_voice_gives_a_video_and_its_details(page: Page):
     _, seconds = imageio_ffmpeg.count_frames_and_secs(video)
     assert seconds == pytest.approx(4.577, abs=0.05)
     assert first_pixel(video)[0] > 150  # the old man's colour
-    assert (
-        details["frames"] == 137
-        and details["fps"] == 30
-        and len(details["slots"]) == len(details["style_weights"]) == 40
-    )
+    assert details["frames"] == 137 and details["frames_per_second"] == 30 and len(details["style_weights"]) == 40
     assert "profile" in details["settings"] and "neutral" in details["settings"]
 
 
 def test_every_choice_reaches_the_talker(page: Page):
     ask(
-        page, CLIP, style=ANOTHER_VOICE, style_sound=handle_file(OTHER_CLIP), style_blend=0.4, expression=True, seed=7,
+        page, CLIP, style=ANOTHER_VOICE, style_file=handle_file(OTHER_CLIP), style_blend=0.4, expression=True, seed=7,
         close_in_silence=True,
     )  # fmt: skip
     call = page.talker.calls[0]
@@ -182,12 +195,13 @@ def test_styles_slots_examples(page: Page):
     visitor = page.visitor()
     style = visitor.predict(handle_file(CLIP), api_name="/style")
     expected = page.talker.style_of(str(CLIP))
-    assert np.allclose(style["weights"], expected, atol=1e-4)
-    assert np.allclose(style["against_average"], expected / 0.98, atol=1e-4)
+    assert list(style["weights"]) == list(page.talker.config.slots) == list(style["times_average"])
+    assert np.allclose(list(style["weights"].values()), expected, atol=1e-4)
+    assert np.allclose(list(style["times_average"].values()), expected / 0.98, atol=1e-4)
     face = visitor.predict("uw", api_name="/slot_face")
-    assert np.allclose(face["vertices"], page.talker.slot_face("uw"), atol=1e-6)
+    assert np.allclose(face["vertices_metres"], page.talker.slot_face("uw"), atol=1e-6)
     styled = visitor.predict("uw", handle_file(CLIP), api_name="/slot_face")
-    assert np.allclose(styled["vertices"], page.talker.slot_face("uw", expected), atol=1e-6)
+    assert np.allclose(styled["vertices_metres"], page.talker.slot_face("uw", expected), atol=1e-6)
     with pytest.raises(AppError, match="no memory slot 'zz'"):
         visitor.predict("zz", api_name="/slot_face")
     examples = visitor.predict(api_name="/examples")
@@ -205,8 +219,8 @@ def test_a_comparison_gives_a_video_and_measures_with_units(page: Page, monkeypa
     path, details = page.visitor().predict("s1_pbbc7a", "woman", "stage 1", api_name="/compare")
     assert Path(path).read_text() == "stage 1"
     assert set(details["measures"]) == {"stage 1", "stages 1 + 2", "still face"}
-    assert set(details["measures"]["stage 1"]) <= set(details["units"]) and details["units"]["lip_max"] == "m"
-    assert 0 < details["measures"]["still face"]["lip_max"] < 0.1
+    assert set(details["measures"]["stage 1"]) <= set(details["meaning"])
+    assert 0 < details["measures"]["still face"]["lip_max_m"] < 0.1
     own = {"motion": handle_file(ROOT / "assets" / "ground_truth" / "s1_pbbc7a.npz"), "sound": handle_file(CLIP)}
     with pytest.raises(AppError, match="no such clip"):
         page.visitor().predict("nobody", api_name="/compare")
@@ -246,7 +260,7 @@ def test_a_page_outlives_a_cleaner_of_temporary_folders(page: Page):
 
 
 def test_an_endpoint_that_has_no_answer_in_time_says_so(page: Page, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(api, "ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(api_results, "ANSWER_SECONDS", 0.1)
     page.talker.hold_network = lambda: True
     with pytest.raises(AppError, match="too busy to answer just now; please try again"):
         page.visitor().predict(api_name="/health")
@@ -426,7 +440,13 @@ def test_our_own_failures_are_owned_and_do_not_stay(page: Page, place: str):
     [
         ({"identity": "nobody"}, "no such head; choose one of woman, old_man"),
         ({"camera": "above"}, "no such camera; choose one of front, three_quarter, profile"),
-        ({"style": "loud"}, "no such speaking style"),
+        ({"style": "loud"}, "no such speaking style; choose one of: own, neutral, file, mumbling"),
+        ({"style": "this voice"}, "called 'own' now"),
+        ({"style": "neutral", "describe": "lively"}, "style once"),
+        ({"describe": "elle parle doucement"}, "Too little"),
+        ({"saved_style": {"a": 1}}, "saved_style is no style"),
+        ({"mood": "bliss"}, "no mood 'bliss'"),
+        ({"head_motion": 2}, "head_motion goes from 0 to 1"),
         ({"style": ANOTHER_VOICE}, "no second clip yet"),
         ({"style_blend": 1.5}, "from 0, neutral, to 1"),
         ({"style_blend": "much"}, "from 0, neutral, to 1"),
@@ -447,7 +467,98 @@ def test_choices_that_are_not_there_are_refused(page: Page, choice: dict, words:
 def test_a_silent_second_clip_has_no_style(page: Page, tmp_path: Path):
     silence = handle_file(written(tmp_path / "silence.wav", np.zeros(RATE)))
     with pytest.raises(AppError, match="second clip is silent"):
-        ask(page, CLIP, style=ANOTHER_VOICE, style_sound=silence)
+        ask(page, CLIP, style_file=silence)
+
+
+def test_styles_are_given_by_name_words_values_and_file(page: Page, tmp_path: Path):
+    visitor = page.visitor()
+    told = visitor.predict("very lively, from 2 s: a bit sad", api_name="/describe")
+    assert {one["moves"]: one["from_seconds"] for one in told["understood"]}["sadness"] == 2.0
+    assert not told["not_understood"] and visitor.predict("lorem ipsum", api_name="/describe")["style"] is None
+    described, lively = Style.describe("very lively, from 2 s: a bit sad"), Style.preset("lively")
+    file = handle_file(lively.save(tmp_path / "lively.json"))
+    for given, style in (
+        ({"style": "lively"}, lively),
+        ({"style_file": file}, lively),
+        ({"saved_style": told["style"]}, described),
+        ({"describe": "very lively, from 2 s: a bit sad"}, described),
+    ):
+        options = {"mood": "joy", "mood_strength": 0.5, "head_motion": 0.25, "format": "livelink"}
+        _, details = ask(page, CLIP, **given, **options)
+        call = page.talker.calls.pop()
+        assert isinstance(call["style"], Style) and call["style"].to_json() == style.to_json(), given
+        assert (call["mood"], call["mood_strength"], call["head_motion"]) == ("joy", 0.5, 0.25)
+        assert "mood joy, 50 %; head motion 25 %" in details["settings"]
+        assert ("Understood: very lively" in details.get("note", "")) is ("describe" in given)
+
+
+def test_recordings_give_a_style_that_animates(page: Page, tmp_path: Path):
+    (tmp_path / "take.csv").write_text("curves")
+    files = [handle_file(tmp_path / "take.csv"), handle_file(written(tmp_path / "take.wav", speech(1)))]
+    visitor = page.visitor()
+    learned = visitor.predict(files, "me", api_name="/adapt")
+    assert learned["style"]["name"] == "me: take.csv take.wav" and learned["report"]["error_after_mm"] == 2.0
+    ask(page, CLIP, saved_style=learned["style"], format="livelink")
+    assert page.talker.calls[0]["style"].name == "me: take.csv take.wav"
+    for wrong, words in (([], "2 to 40 files"), ([files[0], files[0]], "same name")):
+        with pytest.raises(AppError, match=words):
+            visitor.predict(wrong, api_name="/adapt")
+
+
+def test_heads_are_listed(page: Page):
+    heads = page.visitor().predict(api_name="/heads")
+    assert [(one["name"], one["default"]) for one in heads] == [("woman", True), ("old_man", False)]
+
+
+def raw(page: Page, name: str, body: Any, by_name: bool = False) -> tuple[int, str]:
+    """What a program without Gradio's client gets: the status of its call, and its answer or its error."""
+    address = f"{page.url}gradio_api/call/{'v2/' if by_name else ''}{name}"
+    call = httpx.post(address, json=body, timeout=PATIENCE)
+    if call.status_code != 200:
+        return call.status_code, call.json()["error"]
+    answer = httpx.get(f"{page.url}gradio_api/call/{name}/{call.json()['event_id']}", timeout=PATIENCE)
+    event, data = answer.text.strip().rsplit("event: ", 1)[1].split("\ndata: ", 1)
+    return answer.status_code, json.loads(data)["error"] if event == "error" else data
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "words"),
+    [
+        (("style", {"data": []}), 422, "parameter 'sound' is missing; this call takes sound"),
+        (("style", {"data": [1, 2]}), 422, "These are 2 parameters; this call takes at most 1: sound"),
+        (("style", [1]), 422, 'is JSON: an object {"data": [...]}'),
+        (("style", {"data": [None]}), 200, "no voice yet"),
+        (("style", {"data": ["clip.wav"]}), 200, "uploaded file"),
+        (("style", {"data": [{"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]}), 200, "as the answer of"),
+        (("slot_face", {"data": ["zz"]}), 200, "no memory slot"),
+        (("begin", {"data": []}), 404, "no such endpoint; there are animate, style"),
+        (("animate", {"noise": 1}, True), 422, "no parameter 'noise' here; this call takes sound, identity"),
+        (("animate", {}, True), 422, "'sound' is missing"),
+        (("animate", {"data": ["x" * 1_000_001]}), 413, "at most 1 MB"),
+        (("describe", {"data": [7]}), 200, "at most 2000 letters"),
+    ],
+)
+def test_every_refused_call_says_why_over_plain_http(page: Page, call: tuple, status: int, words: str):
+    answered, error = raw(page, *call)
+    assert (answered, error and error.endswith(".")) == (status, True) and words in error, error
+
+
+def test_a_plain_call_may_leave_parameters_out(page: Page):
+    with CLIP.open("rb") as file:
+        path = httpx.post(page.url + "gradio_api/upload", files={"files": file}, timeout=PATIENCE).json()[0]
+    sound = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    for body, by_name in (({"data": [sound]}, False), ({"sound": sound, "mood": "joy"}, True)):
+        status, data = raw(page, "animate", body, by_name)
+        file, details = json.loads(data)
+        assert status == 200 and details["frames"] == 137 and file["path"].endswith(".mp4")
+        call = page.talker.calls.pop()
+        assert (call["style"], call["mood"]) == (..., "joy" if by_name else None)
+
+
+def test_agents_may_call_where_the_extra_for_them_is_installed(monkeypatch: pytest.MonkeyPatch):
+    for found in (None, object()):
+        monkeypatch.setattr(theme.importlib.util, "find_spec", lambda name, found=found: found)
+        assert theme.launch_options()["mcp_server"] is (found is not None)
 
 
 def test_two_visitors_get_what_they_asked_for(page: Page, tmp_path: Path):

@@ -69,7 +69,7 @@ def test_rate_style_and_head_are_chosen(run, clip: Path, tmp_path: Path, tiny_ta
     saved = {}
     other = list(tiny_talker.head.identities)[1]
     for name, flags in {
-        "self": [],
+        "own": ["--style", "own"],
         "neutral": ["--style", "neutral"],
         "same": ["--style", clip],
         "other": ["--identity", other],
@@ -77,9 +77,9 @@ def test_rate_style_and_head_are_chosen(run, clip: Path, tmp_path: Path, tiny_ta
         assert run("animate", clip, "-o", tmp_path / f"{name}.npz", *flags)[0] == 0
         with np.load(tmp_path / f"{name}.npz") as arrays:
             saved[name] = {key: arrays[key] for key in ("vertices", "style_weights")}
-    assert (saved["neutral"]["style_weights"] == 1).all() and (saved["self"]["style_weights"] != 1).any()
-    np.testing.assert_array_equal(saved["same"]["vertices"], saved["self"]["vertices"])
-    moved = saved["other"]["vertices"] - saved["self"]["vertices"]
+    assert (saved["neutral"]["style_weights"] == 1).all() and (saved["own"]["style_weights"] != 1).any()
+    np.testing.assert_array_equal(saved["same"]["vertices"], saved["own"]["vertices"])
+    moved = saved["other"]["vertices"] - saved["own"]["vertices"]
     change = tiny_talker.head.identities[other] - tiny_talker.head.template
     np.testing.assert_allclose(moved, np.broadcast_to(change, moved.shape), atol=1e-5)
 

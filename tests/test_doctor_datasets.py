@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,13 @@ def test_skipped_sentences_become_ranges() -> None:
     assert lines == [
         "F2_e 01-03, 07: there is no wav/<name>.wav", "M3_e 01: there is no wav/<name>.wav", "odd: why",
     ]  # fmt: skip
+
+
+def test_the_document_names_the_same_sources_as_doctor() -> None:
+    text = (Path(__file__).resolve().parents[1] / "docs" / "paper.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([^|`]+) \| (`[^|]+`) \|$", text, re.MULTILINE))
+    named = {(source, file.strip("`")) for source, files in rows.items() for file in files.split(", ")}
+    layouts = [LAYOUTS[name] for name in ("vocaset-raw", "vocaset", "biwi")]
+    assert named == {(part.origin, part.name) for layout in layouts for part in layout.parts}
+    hosts = set(re.findall(r"[a-z]+(?:\.[a-z]+)*\.(?:de|com)\b", text.split("## Three commands")[0]))
+    assert hosts == {host for source in rows for host in re.findall(r"[a-z]+(?:\.[a-z]+)*\.(?:de|com)\b", source)}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
+import pytest
 from gradio import route_utils
 from gradio.queueing import Queue
 from gradio.state_holder import StateHolder
@@ -18,7 +20,7 @@ PAGE = Path(gradio_private.__file__).parent
 #: What the functions of gradio_private reach for.
 REACHED = {
     "upload_file_set", "temp_file_sets", "temp_files", "state_holder", "session_data", "time_last_used", "_queue",
-    "pending_event_ids_session", "pending_messages_per_session",
+    "pending_event_ids_session", "pending_messages_per_session", "root_block", "_api_info", "get_blocks",
 }  # fmt: skip
 
 
@@ -51,6 +53,35 @@ def test_forget_values() -> None:
     gradio_private.forget_values(demo, "ann")
     gradio_private.forget_values(demo, "carl")
     assert set(demo.state_holder.session_data) == set(demo.state_holder.time_last_used) == {"bob"}
+
+
+def double(number: int, name: str = "x") -> dict:
+    """Double a number."""
+    return {name: 2 * number}
+
+
+def test_describe_components() -> None:
+    with gr.Blocks() as demo:
+        dependency = gr.api(double, api_name="double")
+        parts = [("number", {"minimum": 1}), ("name", {}), ("answer", {"description": "Twice as much."})]
+        gradio_private.describe_components(dependency, parts)
+        with pytest.raises(ValueError, match="zip"):
+            gradio_private.describe_components(dependency, parts[:2])
+    told = demo.get_api_info()["named_endpoints"]["/double"]
+    assert [one["label"] for one in (*told["parameters"], *told["returns"])] == ["number", "name", "answer"]
+    assert told["parameters"][0]["type"] == {"type": "integer", "minimum": 1}
+    assert told["returns"][0]["python_type"]["description"] == "Twice as much."
+
+
+def test_endpoint_parameters() -> None:
+    with gr.Blocks() as demo:
+        gr.api(double, api_name="double")
+        gr.api(double, api_name="hidden", api_visibility="private")
+    told = gradio_private.endpoint_parameters(SimpleNamespace(get_blocks=lambda: demo))
+    defaults = [
+        (one["parameter_name"], one["parameter_has_default"], one["parameter_default"]) for one in told["double"]
+    ]
+    assert list(told) == ["double"] and defaults == [("number", False, None), ("name", True, "x")]
 
 
 def test_forget_messages() -> None:

@@ -12,19 +12,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
+from stub_talker import StubTalker
 
 from memorytalker import cli
 from memorytalker.config import ConfigError
 from memorytalker.flags import add_flags, from_flags
 from memorytalker.options import AnimateChanges, AnimateOptions, CurveChanges, CurveOptions, RenderOptions, described
-from memorytalker.page import api
+from memorytalker.page import animate, api
+from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import PLAIN_ERRORS
 from memorytalker.page.request import AnimateRequest, options_of
 from memorytalker.pipeline import Talker
 from memorytalker.styles.arousal import ArousalEstimate
 
+#: What has no control on the page; the endpoint `animate` takes everything.
 NOT_ON_THE_PAGE = ("mood", "mood_strength", "head_motion", "voice_arousal")
 FIELDS = {field.name: field for field in dataclasses.fields(AnimateOptions)}
 RATE = 16000
@@ -232,13 +236,20 @@ def test_defaults_are_the_same_everywhere() -> None:
     cli.add_animate(parser)
     line = from_flags(AnimateOptions, parser.parse_args(["clip.wav"]))
     assert dataclasses.asdict(line) == dataclasses.asdict(AnimateOptions()) == library
-    endpoint = inspect.signature(api._animate(None)).parameters
-    for name, default in library.items():
-        if name in NOT_ON_THE_PAGE:
-            continue
-        assert endpoint[name].default == ("" if name == "identity" else default), name
-        assert type(endpoint[name].default) is type(default) or name == "identity"
+    with gr.Blocks() as demo:
+        api.build_api(JobRunner(StubTalker()))
+    endpoint = {one["parameter_name"]: one for one in demo.get_api_info()["named_endpoints"]["/animate"]["parameters"]}
+    for name, default in library.items() - {("identity", None)}:
+        given, about = endpoint[name]["parameter_default"], FIELDS[name].metadata
+        assert endpoint[name]["parameter_has_default"] and given == default and type(given) is type(default), name
+        bounds = {"minimum": about["lowest"], "maximum": about["highest"]}
+        assert {key: endpoint[name]["type"].get(key) for key in bounds} == bounds, name
     assert AnimateRequest(None, "woman").options == options_of() == AnimateOptions()
+
+
+def test_what_the_page_leaves_out_is_listed() -> None:
+    source = inspect.getsource(animate.animate_form)
+    assert {name for name in FIELDS if f'"{name}"' not in source} == set(NOT_ON_THE_PAGE)
 
 
 def test_whole_numbers_with_a_point_are_whole_numbers_on_the_page() -> None:

@@ -179,9 +179,9 @@ def test_changes_are_read_as_the_sliders_write_them():
 def test_styles_become_what_the_talker_takes(runner: JobRunner):
     heads = runner.head.identities
     for style, expected in ((THIS_VOICE, OWN_VOICE), (NEUTRAL, None)):
-        request = AnimateRequest(CLIP, "woman", style=style, style_sound=OTHER)
+        request = AnimateRequest(CLIP, "woman", style=style, style_file=OTHER)
         assert request.arguments(request.checked(heads)).get("style", OWN_VOICE) is expected
-    request = AnimateRequest(CLIP, "woman", style=ANOTHER_VOICE, style_sound=OTHER)
+    request = AnimateRequest(CLIP, "woman", style=ANOTHER_VOICE, style_file=OTHER)
     assert request.arguments(request.checked(heads))["style"].seconds == pytest.approx(5.89, abs=0.01)
 
 

@@ -17,6 +17,7 @@ from memorytalker.options import RenderOptions
 from memorytalker.phones import ENGLISH
 from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError, choose_device
 from memorytalker.sound.decode import AudioError, Waveform
+from memorytalker.styles.style import Style, StyleError
 
 RATE = 16000
 
@@ -63,6 +64,20 @@ def test_the_default_style_is_the_sound_itself(tiny_talker: Talker, voice) -> No
     assert np.array_equal(borrowed.style_weights, tiny_talker.style_of(other))
     assert np.abs(borrowed.vertices - own.vertices).max() > 1e-6
     np.testing.assert_array_equal(borrowed.memory_address, own.memory_address)  # the style does not change the content
+
+
+def test_styles_have_the_same_names_in_python_as_everywhere(tiny_talker: Talker, voice, tmp_path: Path) -> None:
+    sound, lively = (voice(1.0), RATE), Style.preset("lively")
+    meant = {"own": OWN_VOICE, "neutral": None, "lively": lively, str(lively.save(tmp_path / "a.json")): lively}
+    for word, style in meant.items():
+        named, given = (tiny_talker.animate(sound, style=one) for one in (word, style))
+        assert named.vertices.tobytes() == given.vertices.tobytes() and named.provenance == given.provenance, word
+    streamed = next(tiny_talker.stream([sound[0]], "neutral"))
+    assert (streamed.style_weights == 1).all() and (tiny_talker.style_of("neutral") == 1).all()
+    with pytest.raises(StyleError, match="called 'own' now"):
+        tiny_talker.animate(sound, "this voice")
+    with pytest.raises(StyleError, match="the voice that is animated"):
+        tiny_talker.style_of("own")
 
 
 def test_neutral_style_is_one_for_every_slot_and_stage_1(tiny_talker: Talker, voice) -> None:

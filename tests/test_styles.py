@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from memorytalker import Style, StyleError
-from memorytalker.styles.choosing import named_style
+from memorytalker.styles.choosing import FORMER_WORDS, OWN_VOICE, PRESET_NAMES, chosen_style, named_style
 from memorytalker.styles.delivery import Delivery
 from memorytalker.styles.style import FORMAT, PRESETS, VERSION, AdaptationReport, style_of_values
 
@@ -129,3 +129,17 @@ def test_files_that_are_no_json_or_too_large_are_refused(tmp_path: Path) -> None
 def test_what_the_command_line_calls_a_style(tmp_path: Path) -> None:
     assert named_style("lively") == Style.preset("lively")
     assert named_style(str(RICH.save(tmp_path / "me.json"))) == RICH
+    assert named_style("own") is OWN_VOICE and named_style("neutral") is None
+
+
+def test_former_words_are_refused_with_the_present_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for word, present in FORMER_WORDS.items():
+        for reads in (chosen_style, named_style):
+            with pytest.raises(StyleError) as refused:
+                reads(word)
+            message = str(refused.value)
+            assert f"'{word}' is called {present} now" in message and message.endswith(".") and "\n" not in message
+            assert all(name in message for name in ("'own'", "'neutral'", *PRESET_NAMES, ".json", "a sound"))
+    (tmp_path / "self").write_bytes(b"")
+    assert chosen_style("self") == "self", "a sound of that name is still a sound"

@@ -17,10 +17,7 @@ from memorytalker.exports.take import ExportFormat
 from memorytalker.exports.video import check_background
 from memorytalker.faults import machine_fault
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
-from memorytalker.styles.commands import named, with_description
-
-#: Speaking styles beside a sound: that of each clip itself, and the neutral one.
-OWN, NEUTRAL = "own", "neutral"
+from memorytalker.styles.commands import OWN, named, with_description
 
 
 @dataclass(frozen=True)
@@ -174,15 +171,13 @@ def _loaded(
 ) -> tuple[Any, Any]:
     """The talker of this process, and the style argument of its `animate`."""
     from memorytalker.face.own_head import load_own_head
-    from memorytalker.pipeline import OWN_VOICE, Talker
+    from memorytalker.pipeline import Talker
 
     talker = Talker.from_pretrained(weights, device)
     if head is not None:
         own = load_own_head(head, talker.head.vertex_count, mapping)
         talker = Talker(talker.model, own, talker.device, talker.model_digest)
-    given = {OWN: OWN_VOICE, NEUTRAL: None}
-    chosen = given[style] if style in given else named(style)
-    return talker, with_description(description, chosen, style == OWN)[0]
+    return talker, with_description(description, named(style), style == OWN)[0]
 
 
 def fingerprint_of(clip: BatchClip, settings: BatchSettings) -> str:
@@ -212,8 +207,7 @@ def check_settings(settings: BatchSettings) -> None:
     from memorytalker.face.head import ARKIT_NAMES, load_head
     from memorytalker.face.own_head import RIGGED, load_own_head
 
-    chosen = None if settings.style in (OWN, NEUTRAL) else named(settings.style)
-    with_description(settings.description, chosen, settings.style == OWN)
+    with_description(settings.description, named(settings.style), settings.style == OWN)
     rigged = settings.head is not None and settings.head.suffix.lower() in RIGGED
     if settings.weights is not None and not rigged:
         return  # they may move another mesh, which is known when they are loaded

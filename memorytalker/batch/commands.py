@@ -10,10 +10,7 @@ from memorytalker.exports.registry import FORMATS
 from memorytalker.flags import from_flags
 from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
 from memorytalker.progress import Progress
-from memorytalker.styles.commands import NAMED
-
-#: What the command line calls the speaking style of each clip itself, and the neutral one.
-SELF, NEUTRAL = "self", "neutral"
+from memorytalker.styles.commands import NAMED, OWN
 
 
 def add_batch(parser: argparse.ArgumentParser) -> None:
@@ -25,9 +22,7 @@ def add_batch(parser: argparse.ArgumentParser) -> None:
         help="format to write, may be given several times; 'memorytalker formats' lists them",
     )  # fmt: skip
     parser.add_argument(
-        "--style", default=SELF, metavar="STYLE",
-        help=f"speaking style: '{SELF}' (each clip's own voice), '{NEUTRAL}' (the network's), {NAMED} "
-        f"(default: {SELF})",
+        "--style", default=OWN, metavar="STYLE", help=f"speaking style of all clips: {NAMED} (default: {OWN})",
     )  # fmt: skip
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="worker processes (default: %(default)s)")
     parser.add_argument("--retry", action="store_true", help="also repeat clips that ended in an error last time")
@@ -43,11 +38,10 @@ def run_batch(chosen: argparse.Namespace, device: str | None, render: RenderOpti
     from memorytalker.batch.clips import find_clips
 
     check_mapping(chosen)
-    styles = {SELF: clip_run.OWN, NEUTRAL: clip_run.NEUTRAL}
     settings = clip_run.BatchSettings(
         out=chosen.out,
         formats=tuple(dict.fromkeys(chosen.format)),
-        style=styles.get(chosen.style, chosen.style),
+        style=chosen.style,
         description=chosen.describe,
         weights=chosen.weights,
         device=device,

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from memorytalker.datasets.origins import BASELINE_LISTS, BASELINE_MESH, BIWI, FLAME, FLAME_MESH, VOCASET
 from memorytalker.datasets.processed import MOTION, SOUND, TEMPLATES
 from memorytalker.datasets.regions import MASKS, REGIONS
 from memorytalker.datasets.sequences import DatasetError
 from memorytalker.datasets.vocaset import RAW_FILES
 
-_VOCASET = "voca.is.tue.mpg.de, after registration"
-_FLAME = "flame.is.tue.mpg.de, after registration"
-_BIWI = "those who have it: BIWI is no longer distributed"
 CONVERTED_INDEX, CORPUS_INDEX, CORPUS_CURVES = "dataset.json", "clips.jsonl", "curves.json"
 
 
@@ -61,10 +59,10 @@ class Layout:
     remedy: str = ""  # where a user gets regions
 
 
-_MASK_PART = Part(MASKS, _FLAME, "lips and upper face", False, (REGIONS,))
-_MESH_PART = Part("FLAME_sample.ply", "github.com/TimoBolkart/voca, folder template", "triangles, for rendering", False,
+_MASK_PART = Part(MASKS, FLAME, "lips and upper face", False, (REGIONS,))
+_MESH_PART = Part("FLAME_sample.ply", FLAME_MESH, "triangles, for rendering", False,
                   ("templates/FLAME_sample.ply",))  # fmt: skip
-_MASK_REMEDY = f"put {MASKS} ({_FLAME}) into the folder, or give regions"
+_MASK_REMEDY = f"put {MASKS} ({FLAME}) into the folder, or give regions"
 _LIST_REMEDY = "put lve.txt and fdd.txt (lists of vertices that the public baselines carry) into regions/ there"
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
@@ -73,10 +71,10 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             "vocaset-raw",
             "VOCASET, raw download",
             (
-                Part(RAW_FILES[0], f"{_VOCASET} (7 to 15 GB)", "vertices of all frames"),
-                Part(RAW_FILES[1], _VOCASET, "sound"),
-                Part(RAW_FILES[2], _VOCASET, "which frames belong to which sentence"),
-                Part(TEMPLATES, _VOCASET, "neutral faces"),
+                Part(RAW_FILES[0], VOCASET, "vertices of all frames, 7 to 15 GB"),
+                Part(RAW_FILES[1], VOCASET, "sound"),
+                Part(RAW_FILES[2], VOCASET, "which frames belong to which sentence"),
+                Part(TEMPLATES, VOCASET, "neutral faces"),
                 _MASK_PART,
                 _MESH_PART,
             ),
@@ -86,9 +84,9 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             "vocaset",
             "VOCASET, processed",
             (
-                Part(f"{SOUND}/", _VOCASET, "<Speaker>_sentence<NN>.wav"),
-                Part(f"{MOTION}/", _VOCASET, "<Speaker>_sentence<NN>.npy"),
-                Part(TEMPLATES, _VOCASET, "neutral faces"),
+                Part(f"{SOUND}/", VOCASET, "<Speaker>_sentence<NN>.wav"),
+                Part(f"{MOTION}/", VOCASET, "<Speaker>_sentence<NN>.npy"),
+                Part(TEMPLATES, VOCASET, "neutral faces"),
                 _MASK_PART,
                 _MESH_PART,
             ),
@@ -98,13 +96,13 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
             "biwi",
             "BIWI, processed",
             (
-                Part(f"{SOUND}/", _BIWI, "<Speaker>_e<NN>.wav"),
-                Part(f"{MOTION}/", _BIWI, "<Speaker>_e<NN>.npy"),
-                Part(TEMPLATES, _BIWI, "neutral faces"),
-                Part("regions/lve.txt", "lists that the public baselines carry", "lips", False, ("lve.txt", REGIONS)),
-                Part("regions/fdd.txt", "lists that the public baselines carry", "upper face", False,
+                Part(f"{SOUND}/", BIWI, "<Speaker>_e<NN>.wav"),
+                Part(f"{MOTION}/", BIWI, "<Speaker>_e<NN>.npy"),
+                Part(TEMPLATES, BIWI, "neutral faces"),
+                Part("regions/lve.txt", BASELINE_LISTS, "lips", False, ("lve.txt", REGIONS)),
+                Part("regions/fdd.txt", BASELINE_LISTS, "upper face", False,
                      ("fdd.txt", REGIONS)),
-                Part("BIWI.ply", "the templates of the public baselines", "triangles, for rendering", False),
+                Part("BIWI.ply", BASELINE_MESH, "triangles, for rendering", False),
             ),
             "biwi", 25, 25, _LIST_REMEDY,
         ),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from memorytalker.datasets.files import check_file, read_table
+from memorytalker.datasets.origins import FLAME
 from memorytalker.datasets.pickles import read_pickle
 from memorytalker.datasets.sequences import DatasetError, FaceRegions
 
@@ -106,9 +107,9 @@ def _from_masks(path: Path, count: int) -> FaceRegions:
     """Regions from FLAME's masks (region -> indices); their last vertex tells whether they fit the faces."""
     masks = read_pickle(path)
     if not isinstance(masks, Mapping) or "lips" not in masks:
-        raise DatasetError(f"{path.name} does not hold FLAME's masks; get it at flame.is.tue.mpg.de.")
+        raise DatasetError(f"{path.name} does not hold FLAME's masks; get it at {FLAME}.")
     if not all(isinstance(name, str) and name.isprintable() and len(name) <= 100 for name in masks):
-        raise DatasetError(f"{path.name} does not name its masks; get it at flame.is.tue.mpg.de.")
+        raise DatasetError(f"{path.name} does not name its masks; get it at {FLAME}.")
     sets = {name: _indices(indices, None, path.name, name) for name, indices in masks.items()}
     last = max(int(indices.max()) for indices in sets.values())
     if last != count - 1:

@@ -1,68 +1,76 @@
-"""The named endpoints, for programs: what the page does, as functions with schemas.
+"""The named endpoints, for programs: what the page does, as functions that describe themselves.
 
 No postponed annotations here: Gradio reads the types of these functions as they are.
 """
 
-import functools
-import inspect
-import logging
+import dataclasses
 import wave
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
 
 from memorytalker import Animation
+from memorytalker.comparison.bundled import bundled_clips
 from memorytalker.comparison.predictions import Comparison
 from memorytalker.evaluation.measures import MEASURES
-from memorytalker.options import AnimateOptions, CurveOptions
+from memorytalker.options import CAMERAS, MOODS, AnimateOptions, CurveOptions
 from memorytalker.page import health as probing
 from memorytalker.page.animation_run import AnimationReady, FileReady, Note, Result, formats, run_animation
+from memorytalker.page.api_parameters import Parameter, publish
+from memorytalker.page.api_results import by_slot, file_value, path_of, result_of, with_plain_errors
+from memorytalker.page.api_styles import SOUND, publish_styles
 from memorytalker.page.comparison_run import OWN, SHOWN, CompareRequest, ComparisonReady, VideoReady, run_comparison
 from memorytalker.page.examples import EXAMPLES, example_path
 from memorytalker.page.jobs import JobRunner
-from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, read_sound, refused
-from memorytalker.page.request import NO_SOUND, THIS_VOICE, AnimateRequest, options_of
+from memorytalker.page.limits import PageError
+from memorytalker.page.request import ANOTHER_VOICE, STYLE_SOURCES, THIS_VOICE, AnimateRequest, options_of
+from memorytalker.styles.choosing import described_style, understood_words
+from memorytalker.styles.style import Style, style_of_values
 
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "talker"}
 DEFAULTS, UNCHANGED = AnimateOptions(), CurveOptions()
-OURS = "Something failed on our side; please try again in a moment."
-ANSWER_SECONDS = 600.0  # for endpoints that report no progress
-NO_ANSWER = "The server is too busy to answer just now; please try again in a few minutes."
-log = logging.getLogger("memorytalker.page")
+STYLES_TWICE = "Give the speaking style once: as style, style_file, describe or saved_style, and leave the others out."
 
 
 def build_api(runner: JobRunner) -> None:
     """Give every action of the page a named endpoint; call this inside the Blocks."""
-    for endpoint in (_animate(runner), _style(runner), _slot_face(runner), _compare(runner), _health(runner)):
-        gr.api(_with_plain_errors(endpoint), api_name=endpoint.__name__, **ONE_AT_A_TIME)
-    gr.api(examples, api_name="examples", queue=False)
+    _publish_animate(runner)
+    publish_styles(runner, **ONE_AT_A_TIME)
+    _publish_compare(runner)
+    _publish_health(runner)
+    answer = Parameter("One entry for each example: its name, what is said, its length in seconds, and its file.")
+    publish(with_plain_errors(examples), {}, {"examples": answer}, queue=False)
 
 
 def examples() -> list[dict[str, Any]]:
-    """The example voices: name, words and length in seconds of each, and its file."""
+    """List the example voices, which come with the page; each has a file that animate takes."""
     clips = []
     for name, words in EXAMPLES.items():
         path = example_path(name)
         with wave.open(path) as file:
             seconds = file.getnframes() / file.getframerate()
-        clips.append({"name": name, "words": words, "seconds": round(seconds, 3), "file": _file(path)})
+        clips.append({"name": name, "words": words, "seconds": round(seconds, 3), "file": file_value(path)})
     return clips
 
 
-def _animate(runner: JobRunner) -> Callable[..., Any]:
+def _publish_animate(runner: JobRunner) -> None:
+    first = next(iter(runner.head.identities))
+
     # Gradio reads the return type of a generator as the type of what it yields.
     def animate(  # type: ignore[misc]
         request: gr.Request,
         sound: gr.FileData,
-        identity: str = "",
-        camera: str = "front",
+        identity: str = first,
+        camera: str = CAMERAS[0],
         style: str = THIS_VOICE,
-        style_sound: gr.FileData | None = None,
+        style_file: gr.FileData | None = None,
         style_blend: float = DEFAULTS.style_blend,
+        describe: str = "",
+        saved_style: dict | None = None,
+        mood: str | None = DEFAULTS.mood,
+        mood_strength: float = DEFAULTS.mood_strength,
+        head_motion: float | None = DEFAULTS.head_motion,
         expression: bool = DEFAULTS.expression,
         seed: int = DEFAULTS.seed,
         close_in_silence: bool = DEFAULTS.close_in_silence,
@@ -72,21 +80,20 @@ def _animate(runner: JobRunner) -> Callable[..., Any]:
         gains: dict | None = None,
         offsets: dict | None = None,
     ) -> tuple[gr.FileData, dict]:
-        """Animate a head with a sound: the video (or another format), and its settings and style weights.
+        """Make a head speak a sound: returns a video, or another file, and what was recalled.
 
-        identity: a name of a head, or empty for the first. camera: front, three_quarter or profile. style: where the
-        speaking style comes from: "this voice", "another voice" (then style_sound is its clip) or "neutral".
-        style_blend: strength of the style, 0 (neutral) to 1. expression: blinks, glances and brows, drawn from the
-        seed. close_in_silence: keep the mouth closed in pauses. format: such as mp4, livelink, gltf or npz; several
-        files come as one ZIP file. upper_face, lower_face: strengths of the curves of half a face, 0 to 4. gains,
-        offsets: of single curves by their ARKit name.
+        Only `sound` is needed. The same sound and settings give the same result again.
         """
-        identity = identity or next(iter(runner.head.identities))
+        given, notes = _given_style(style, style_file, describe, saved_style)
+        source = ANOTHER_VOICE if style_file is not None else style
         options = options_of(
-            style_blend=style_blend, expression=expression, seed=seed, close_in_silence=close_in_silence
-        )
+            style_blend=style_blend, mood=mood, mood_strength=mood_strength, head_motion=head_motion,
+            expression=expression, seed=seed, close_in_silence=close_in_silence,
+        )  # fmt: skip
         curves = CurveOptions(upper_face, lower_face, gains or {}, offsets or {})
-        animate_request = AnimateRequest(_path(sound), identity, camera, style, _path(style_sound), options, curves)
+        animate_request = AnimateRequest(
+            path_of(sound), identity or first, camera, source, path_of(style_file), options, curves, given
+        )
         if format not in formats():
             raise PageError(f"There is no such format; choose one of {', '.join(formats())}.")
         details: dict[str, Any] = {}
@@ -94,73 +101,137 @@ def _animate(runner: JobRunner) -> Callable[..., Any]:
             if not isinstance(step, Result):
                 yield None, details  # a place where a client may stop
             elif isinstance(step, Note):
-                details["note"] = f"{details['note']} {step.text}" if "note" in details else step.text
+                notes.append(step.text)
             elif isinstance(step, AnimationReady):
-                details |= _details(step.animation) | {"settings": animate_request.caption(identity)}
+                details |= _details(step.animation) | {"settings": animate_request.caption(animate_request.identity)}
             elif isinstance(step, FileReady):
-                yield _file(runner.session_files.keep(step.path, request)), details
+                details |= {"note": " ".join(notes)} if notes else {}
+                yield file_value(runner.session_files.keep(step.path, request)), details
 
-    return animate
-
-
-def _style(runner: JobRunner) -> Callable[..., Any]:
-    def style(sound: gr.FileData) -> dict:
-        """The speaking style of a voice: one weight per memory slot, and each as a factor of the average speaker's."""
-        weights = _result(runner, runner.style_of, read_sound(_path(sound), NO_SOUND), small=True)
-        relative = None if runner.mean_style is None else _rounded(weights / runner.mean_style, 4)
-        return {"weights": _rounded(weights, 4), "against_average": relative}
-
-    return style
+    gives = {
+        "file": Parameter("The file of the chosen format; several come as one ZIP file."),
+        "details": Parameter(
+            "seconds, frames, frames_per_second; style_weights: slot -> weight; settings in words; note: what there is "
+            "to know about the sound or the description, if anything."
+        ),
+    }
+    publish(with_plain_errors(animate), _animate_parameters(runner), gives, **ONE_AT_A_TIME)
 
 
-def _slot_face(runner: JobRunner) -> Callable[..., Any]:
-    def slot_face(slot: str, sound: gr.FileData | None = None) -> dict:
-        """The face that a memory slot stores: vertices (V, 3) in metres, y up, neutral or in the style of a sound.
+def _animate_parameters(runner: JobRunner) -> dict[str, Parameter]:
+    """What `animate` takes. The words of options are those of the command line."""
+    options = {one.name: _of_field(one) for cls in (AnimateOptions, CurveOptions) for one in dataclasses.fields(cls)}
+    curve = "ARKit curve -> {}, such as {}; null changes nothing."
+    own = {
+        "sound": SOUND,
+        "identity": Parameter("Whose face the head has; /heads says whom each depicts.", list(runner.head.identities)),
+        "camera": Parameter("From where the video shows the head.", CAMERAS),
+        "style": Parameter(
+            "The speaking style: 'own' is that of the sound itself, 'neutral' the network's without any voice, "
+            f"'{ANOTHER_VOICE}' that of style_file; the others are presets.",
+            STYLE_SOURCES,
+        ),
+        "style_file": Parameter("Gives the style: a sound with another voice, or a saved style (.json), uploaded."),
+        "describe": Parameter("The style in English words, such as 'very lively, a bit sad'; /describe tries them."),
+        "saved_style": Parameter("The style as JSON values: the 'style' that /describe and /adapt answer."),
+        "mood": Parameter("A feeling laid over the speech, chosen and not heard; null: that of the style.", MOODS),
+        "format": Parameter(
+            "Of the file: mp4 and webm are videos, which take longest to make; the others move heads elsewhere.",
+            list(formats()),
+        ),
+        "gains": Parameter(curve.format("factor, 0 to 4", '{"jawOpen": 1.2}')),
+        "offsets": Parameter(curve.format("what is added, -1 to 1", '{"mouthSmileLeft": 0.1}')),
+    }
+    order = (
+        "sound", "identity", "camera", "style", "style_file", "style_blend", "describe", "saved_style", "mood",
+        "mood_strength", "head_motion", "expression", "seed", "close_in_silence", "format", "upper_face", "lower_face",
+        "gains", "offsets",
+    )  # fmt: skip
+    return {name: own.get(name) or options[name] for name in order}
 
-        slot: its name, such as "uw".
-        """
-        weights = _result(runner, runner.style_of, read_sound(_path(sound), NO_SOUND), small=True) if sound else None
-        vertices = _result(runner, runner.slot_face, slot, weights, small=True)
-        return {"slot": slot, "vertices": _rounded(vertices, 6)}
 
-    return slot_face
+def _of_field(field: dataclasses.Field) -> Parameter:
+    """The parameter of a field that `options.described` made."""
+    about = field.metadata
+    words = about["help"][0].upper() + about["help"][1:] + (f" ({about['unit']})." if about["unit"] else ".")
+    return Parameter(words, (), about["lowest"], about["highest"])
 
 
-def _compare(runner: JobRunner) -> Callable[..., Any]:
+def _given_style(
+    style: str, style_file: Any, describe: str, saved_style: dict | None
+) -> tuple[Style | None, list[str]]:
+    """The style that words or saved values give, and what was understood; PageError where two ways give one."""
+    others = (style_file is not None, bool(describe), saved_style is not None)
+    named = style != THIS_VOICE and not (style == ANOTHER_VOICE and style_file is not None)
+    if named + sum(others) > 1:
+        raise PageError(STYLES_TWICE)
+    if saved_style is not None:
+        return style_of_values(saved_style, "saved_style"), []
+    described = described_style(describe or None)
+    return described, [] if described is None else list(understood_words(described))
+
+
+def _publish_compare(runner: JobRunner) -> None:
+    first, clips = next(iter(runner.head.identities)), [clip.name for clip in bundled_clips()]
+
     def compare(  # type: ignore[misc]
         request: gr.Request,
-        clip: str = OWN,
-        identity: str = "",
+        clip: str | None = None,
+        identity: str = first,
         shown: str = SHOWN[0],
         motion: gr.FileData | None = None,
         sound: gr.FileData | None = None,
         fps: float | None = None,
     ) -> tuple[gr.FileData, dict]:
-        """Compare the motion predicted from a sound with ground truth: a video of both, and the measures.
+        """Compare predicted motion with ground truth: returns a video of both side by side, and measures.
 
-        clip: the name of a bundled clip, or "own" with motion (npz, npy, ARKit csv or json) and its sound. fps: frames
-        per second, if the motion does not state them. shown: the prediction in the video, "stages 1 + 2" or "stage 1".
+        Takes a clip that comes with the page, or your own recorded motion with its sound.
         """
-        identity = identity or next(iter(runner.head.identities))
+        name = clip or (clips[0] if motion is None and sound is None else OWN)
+        compare_request = CompareRequest(name, identity or first, shown, path_of(motion), path_of(sound), fps)
         measures: dict[str, Any] = {}
-        for step in run_comparison(runner, CompareRequest(clip, identity, shown, _path(motion), _path(sound), fps)):
+        for step in run_comparison(runner, compare_request):
             if not isinstance(step, Result):
                 yield None, measures  # a place where a client may stop
             elif isinstance(step, ComparisonReady):
                 measures |= _measured(step.comparison)
             elif isinstance(step, VideoReady):
-                yield _file(runner.session_files.keep(step.path, request)), measures
+                yield file_value(runner.session_files.keep(step.path, request)), measures
 
-    return compare
+    takes = {
+        "clip": Parameter(
+            f"A clip that comes with the page, or '{OWN}' for motion and sound; null: '{OWN}' where these are given, "
+            "else the first clip.",
+            [*clips, OWN],
+        ),
+        "identity": Parameter(
+            "Whose face the heads have; /heads says whom each depicts.", list(runner.head.identities)
+        ),
+        "shown": Parameter("The prediction in the video: in this voice's style, or neutral (stage 1).", SHOWN),
+        "motion": Parameter("Recorded motion, uploaded: .npz, .npy, or ARKit curves in .csv or .json, at most 20 s."),
+        "sound": Parameter("The sound of that motion, uploaded."),
+        "fps": Parameter("Frames per second of the motion, 1 to 1000; null: as its file states."),
+    }
+    gives = {
+        "video": Parameter("The prediction, coloured by its error, beside the ground truth."),
+        "measures": Parameter(
+            "clip; seconds; measures: prediction -> measure with its unit (m, m2: square metres, ms) -> value, null "
+            "where it cannot be computed; meaning: measure -> words; remarks."
+        ),
+    }
+    publish(with_plain_errors(compare), takes, gives, **ONE_AT_A_TIME)
 
 
 def _measured(comparison: Comparison) -> dict[str, Any]:
     named = {one.name: dict(one.values) for one in comparison.predictions} | {"still face": dict(comparison.still)}
+    keys = {measure.name: f"{measure.name}_{measure.unit}" for measure in MEASURES}
     return {
         "clip": comparison.ground_truth.name,
         "seconds": round(comparison.seconds, 3),
-        "measures": {name: {key: _plain(value) for key, value in values.items()} for name, values in named.items()},
-        "units": {measure.name: measure.unit for measure in MEASURES},
+        "measures": {
+            name: {keys[key]: _plain(value) for key, value in values.items()} for name, values in named.items()
+        },
+        "meaning": {keys[measure.name]: measure.definition for measure in MEASURES},
         "remarks": list(comparison.remarks),
     }
 
@@ -169,75 +240,19 @@ def _plain(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None  # JSON has no NaN
 
 
-def _health(runner: JobRunner) -> Callable[..., Any]:
+def _publish_health(runner: JobRunner) -> None:
     def health() -> dict:
-        """Animate a short sound and render one frame; fails with a message if either fails."""
-        return _result(runner, probing.probe, runner)
+        """Check the whole chain: animate a short sound and write one frame as a video; fails with a sentence."""
+        return result_of(runner, probing.probe, runner)
 
-    return health
-
-
-def _result(runner: JobRunner, work: Callable[..., Any], *arguments: Any, small: bool = False) -> Any:
-    with runner.job(work, *arguments, small=small) as job:
-        if not job.wait(ANSWER_SECONDS):
-            raise PageError(NO_ANSWER)
-        return job.result
-
-
-def _path(given: Any) -> str | None:
-    """Return the path of an uploaded file. Only marked values are accepted: Gradio checks that those were uploaded."""
-    if given is None:
-        return None
-    try:
-        return gr.FileData.model_validate(given, context={"validate_meta": True}).path
-    except ValueError:
-        raise PageError("A sound is given as an uploaded file; in Python, with gradio_client.handle_file.") from None
-
-
-def _file(path: str | Path) -> Any:
-    return {"path": str(path), "orig_name": Path(path).name, "meta": {"_type": "gradio.FileData"}}
+    answer = Parameter("healthy: true; seconds spent in network and rendering; frames; image in pixels; versions.")
+    publish(with_plain_errors(health), {}, {"health": answer}, **ONE_AT_A_TIME)
 
 
 def _details(animation: Animation) -> dict[str, Any]:
     return {
         "seconds": round(animation.waveform.seconds, 3),
         "frames": len(animation),
-        "fps": animation.fps,
-        "slots": list(animation.slot_labels),
-        "style_weights": _rounded(animation.style_weights, 4),
+        "frames_per_second": animation.fps,
+        "style_weights": by_slot(animation.slot_labels, animation.style_weights),
     }
-
-
-def _rounded(values: np.ndarray, digits: int) -> list:
-    return np.round(np.asarray(values, np.float64), digits).tolist()
-
-
-@contextmanager
-def _plain_errors(name: str) -> Iterator[None]:
-    try:
-        yield
-    except PLAIN_ERRORS as error:
-        raise refused(error) from None
-    except TimeoutError as error:
-        raise refused(PageError(TOO_SLOW)) from error
-    except Exception as error:
-        log.exception("The endpoint %s failed", name)
-        raise refused(PageError(OURS)) from error
-
-
-def _with_plain_errors(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap an endpoint: each of its failures becomes one plain sentence."""
-    if inspect.isgeneratorfunction(endpoint):
-
-        @functools.wraps(endpoint)
-        def wrapped(*arguments: Any, **options: Any) -> Any:
-            with _plain_errors(endpoint.__name__):
-                yield from endpoint(*arguments, **options)
-    else:
-
-        @functools.wraps(endpoint)
-        def wrapped(*arguments: Any, **options: Any) -> Any:
-            with _plain_errors(endpoint.__name__):
-                return endpoint(*arguments, **options)
-
-    return wrapped

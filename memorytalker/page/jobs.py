@@ -25,6 +25,7 @@ from memorytalker.page.session_files import SessionFiles
 from memorytalker.page.worker import Worker, in_worker, raise_in, without_frames
 from memorytalker.progress import Progress
 from memorytalker.scratch import Scratch
+from memorytalker.styles.style import Style
 
 T = TypeVar("T")
 #: Seconds that closed work may go on without a report before it is interrupted wherever it is.
@@ -60,6 +61,9 @@ class TalkerLike(Protocol):
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
         """As `Talker.slot_face`."""
+
+    def adapt(self, takes: Any, name: str = "", progress: Progress | None = None) -> Style:
+        """As `Talker.adapt`."""
 
 
 class Stopped(MemoryTalkerError):
@@ -215,8 +219,9 @@ class Job(Generic[T]):
 class JobRunner:
     """Runs the page's jobs, one at a time, and gives them the talker.
 
-    The network is reached only through `animate`, `style_of` and `slot_face`. These run as a job's work or are called
-    from one; in any other thread than the worker's they raise RuntimeError. On a Space they run on the borrowed GPU.
+    The network is reached only through `animate`, `style_of`, `slot_face` and `adapt`. These run as a job's work or are
+    called from one; in any other thread than the worker's they raise RuntimeError. On a Space they run on the borrowed
+    GPU.
 
     Attributes:
         head: the talker's head.
@@ -234,7 +239,7 @@ class JobRunner:
         # A graphics context belongs to one thread, and one thing at a time keeps memory in bounds.
         self._worker = Worker()
         self._jobs: weakref.WeakSet[Job[Any]] = weakref.WeakSet()
-        calls = ("animate", "style_of", "slot_face")
+        calls = ("animate", "style_of", "slot_face", "adapt")
         self._network: Mapping[str, Callable[..., Any]] = {name: _on_gpu(getattr(talker, name)) for name in calls}
 
     def job(self, work: Callable[..., T], *arguments: Any, small: bool = False, **options: Any) -> Job[T]:
@@ -280,6 +285,12 @@ class JobRunner:
     ) -> np.ndarray:
         """Return the face that a memory slot stores, (V, 3) in metres, as `Talker.slot_face` does."""
         return self._network["slot_face"](slot, style_weights)
+
+    @in_worker
+    def adapt(self, takes: Any, name: str = "", progress: Progress | None = None) -> Style:
+        """Learn a style from recordings, as `Talker.adapt` does."""
+        report = None if os.environ.get("SPACES_ZERO_GPU") else progress
+        return self._network["adapt"](takes, name=name, progress=report)
 
 
 def _on_gpu(network: Callable[..., T]) -> Callable[..., T]:

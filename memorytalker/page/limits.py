@@ -10,9 +10,11 @@ import gradio as gr
 from memorytalker.config import ConfigError
 from memorytalker.errors import InputError
 from memorytalker.exports.take import ExportError
+from memorytalker.face.curve_table import CurveFileError
 from memorytalker.face.head import HeadError
 from memorytalker.face.motion import MotionError
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
+from memorytalker.styles.delivery import StyleError
 
 LONGEST_SECONDS = 60.0
 LARGEST_MEGABYTES = 20
@@ -60,4 +62,4 @@ def refused(error: Exception) -> gr.Error:
 
 
 #: Errors whose messages are written for visitors.
-PLAIN_ERRORS = (AudioError, ConfigError, ExportError, HeadError, MotionError, PageError)
+PLAIN_ERRORS = (AudioError, ConfigError, CurveFileError, ExportError, HeadError, MotionError, PageError, StyleError)

@@ -10,9 +10,13 @@ from typing import Any
 from memorytalker.options import CAMERAS, AnimateOptions, CurveOptions
 from memorytalker.page.limits import LARGEST_SEED, PageError, read_sound
 from memorytalker.sound.decode import Waveform, is_silent
+from memorytalker.styles.choosing import NEUTRAL as NEUTRAL_STYLE
+from memorytalker.styles.choosing import OWN, PRESET_NAMES, SUFFIX, check_word
+from memorytalker.styles.style import Style
 
-THIS_VOICE, ANOTHER_VOICE, NEUTRAL = "this voice", "another voice", "neutral"
-STYLE_SOURCES = (THIS_VOICE, ANOTHER_VOICE, NEUTRAL)
+#: What the page offers as a speaking style: that of the voice, of a file (a sound or a saved style), or the network's.
+THIS_VOICE, ANOTHER_VOICE, NEUTRAL = OWN, "file", NEUTRAL_STYLE
+STYLE_SOURCES = (THIS_VOICE, NEUTRAL, ANOTHER_VOICE, *PRESET_NAMES)
 CAMERA_NAMES: Mapping[str, str] = MappingProxyType(
     {"front": "Front", "three_quarter": "Three-quarter", "profile": "Profile"}
 )
@@ -28,19 +32,21 @@ class AnimateRequest:
         sound: path of the voice on this server.
         identity: name of the head.
         camera: a key of CAMERA_NAMES.
-        style: where the speaking style comes from, one of STYLE_SOURCES.
-        style_sound: path of the clip that gives the style, for ANOTHER_VOICE.
+        style: the speaking style, one of STYLE_SOURCES.
+        style_file: path of the sound or the saved style (.json) that gives the style, for ANOTHER_VOICE.
         options: everything else that `Talker.animate` takes.
         curves: how the curves are changed in what is exported.
+        given: a style in the place of all these, such as one described in words; None: none.
     """
 
     sound: str | None
     identity: str
     camera: str = "front"
     style: str = THIS_VOICE
-    style_sound: str | None = None
+    style_file: str | None = None
     options: AnimateOptions = AnimateOptions()
     curves: CurveOptions = CurveOptions()
+    given: Style | None = None
 
     def checked(self, identities: Any) -> RequestAudio:
         """Read the sounds of this request.
@@ -50,46 +56,67 @@ class AnimateRequest:
 
         Raises:
             PageError: a choice that does not exist, or a clip that is missing or silent; in plain words.
-            AudioError: a sound that cannot be read; in plain words.
+            AudioError, StyleError: a sound or a style that cannot be read; in plain words.
         """
         if not isinstance(self.identity, str) or self.identity not in identities:
             raise PageError(f"There is no such head; choose one of {', '.join(identities)}.")
         if self.camera not in CAMERAS:
             raise PageError(f"There is no such camera; choose one of {', '.join(CAMERAS)}.")
         if self.style not in STYLE_SOURCES:
+            if isinstance(self.style, str):
+                check_word(self.style)
             raise PageError(f"There is no such speaking style; choose one of: {', '.join(STYLE_SOURCES)}.")
         if self.options.seed > LARGEST_SEED:
             raise PageError(f"The seed is a whole number from 0 to {LARGEST_SEED}.")
-        speech = read_sound(self.sound, NO_SOUND)
+        return RequestAudio(read_sound(self.sound, NO_SOUND), self._style())
+
+    def _style(self) -> Waveform | Style | None:
+        """The style that is not the voice's own; None also for the neutral one."""
+        if self.given is not None:
+            return self.given
+        if self.style in PRESET_NAMES:
+            return Style.preset(self.style)
         if self.style != ANOTHER_VOICE:
-            return RequestAudio(speech, None)
-        style = read_sound(self.style_sound, NO_STYLE_SOUND)
-        if is_silent(style):
+            return None
+        if self.style_file and self.style_file.lower().endswith(SUFFIX):
+            return Style.load(self.style_file)
+        sound = read_sound(self.style_file, NO_STYLE_SOUND)
+        if is_silent(sound):
             raise PageError(
                 "The second clip is silent and so has no speaking style; give one in which somebody speaks."
             )
-        return RequestAudio(speech, style)
+        return sound
 
     def arguments(self, audio: RequestAudio) -> dict[str, Any]:
         """Keyword arguments of `Talker.animate`."""
-        styles: dict[str, dict[str, Any]] = {ANOTHER_VOICE: {"style": audio.style}, NEUTRAL: {"style": None}}
-        return styles.get(self.style, {}) | {"options": self.options.changed(identity=self.identity)}
+        own = audio.style is None and self.style != NEUTRAL
+        return ({} if own else {"style": audio.style}) | {"options": self.options.changed(identity=self.identity)}
 
     def caption(self, head_name: str) -> str:
         """The settings in one line of words."""
         options = self.options
         share = f"{100 * options.style_blend:.0f} %"
-        style = "neutral style" if self.style == NEUTRAL else f"style of {self.style}, {share}"
+        styles = {THIS_VOICE: "style of this voice", ANOTHER_VOICE: f"style of {self._file_words()}"}
+        style = styles.get(self.style, f"style {self.style}") if self.given is None else "style as described"
+        neutral = self.given is None and self.style == NEUTRAL
         parts = [
             head_name,
             f"camera {CAMERA_NAMES[self.camera].lower()}",
-            style,
+            "neutral style" if neutral else f"{style}, {share}",
             f"expression {f'on, seed {options.seed}' if options.expression else 'off'}",
             f"mouth {'kept closed in pauses' if options.close_in_silence else 'as the network moves it in pauses'}",
         ]
+        if options.mood is not None:
+            parts.append(f"mood {options.mood}, {100 * options.mood_strength:.0f} %")
+        if options.head_motion:
+            parts.append(f"head motion {100 * options.head_motion:.0f} %")
         if self.curves != CurveOptions():
             parts.append("face adjusted")
         return "; ".join(parts) + "."
+
+    def _file_words(self) -> str:
+        saved = (self.style_file or "").lower().endswith(SUFFIX)
+        return "a saved file" if saved else "another voice"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,11 +125,11 @@ class RequestAudio:
 
     Args:
         speech: what the head says.
-        style: the clip that gives the speaking style; None where it is not another voice's.
+        style: the clip that gives the speaking style, or a style; None for the voice's own and the neutral one.
     """
 
     speech: Waveform
-    style: Waveform | None
+    style: Waveform | Style | None
 
 
 def seen_name(name: str, description: str = "") -> str:

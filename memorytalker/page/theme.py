@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
+from memorytalker.page.api_calls import NamedCalls
 from memorytalker.page.cancel import CancelOfEndedRun
 from memorytalker.page.examples import SPEECH_FOLDER
 from memorytalker.page.head_files import heads_route
@@ -94,7 +96,7 @@ def _both(name: str, light: str, dark: str) -> dict[str, str]:
 
 def launch_options() -> dict[str, Any]:
     """Keyword arguments of `Blocks.launch`: the theme, and the settings of a public page."""
-    guards = [Middleware(CancelOfEndedRun), Middleware(UploadLimit)]
+    guards = [Middleware(CancelOfEndedRun), Middleware(UploadLimit), Middleware(NamedCalls)]
     return {
         "theme": Calm(), "js": call_script("page.js", "start"), "css_paths": sorted(SCRIPTS_FOLDER.glob("*.css")),
         "max_file_size": f"{LARGEST_MEGABYTES}mb",
@@ -102,4 +104,6 @@ def launch_options() -> dict[str, Any]:
         "ssr_mode": False, "allowed_paths": [str(SPEECH_FOLDER)],
         "app_kwargs": {"routes": [scripts_route(), heads_route(), live_route()], "middleware": guards},
         "state_session_capacity": SESSIONS_REMEMBERED,
+        # Agents may call the named endpoints where Gradio's extra for them, gradio[mcp], is installed.
+        "mcp_server": importlib.util.find_spec("mcp") is not None,
     }  # fmt: skip

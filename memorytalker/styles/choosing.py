@@ -1,36 +1,99 @@
-"""What `--style` and `--describe` mean: the voice's own style, none, a preset, a style's file, or a sound's style."""
+"""What `style=` means in Python, `--style`, the page and the endpoints: one vocabulary of words and files.
+
+`own` is the voice that is animated, `neutral` the network's style without any voice; then come the presets by name, a
+saved style's file and a sound whose speaking style is meant.
+"""
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from memorytalker.sound.decode import Waveform, load_waveform
 from memorytalker.styles.delivery import StyleError
 from memorytalker.styles.style import PRESETS, Style
 
+
+class StyleSource(enum.Enum):
+    """Where the speaking style comes from if no style is given."""
+
+    OWN_VOICE = "own voice"
+
+
+OWN_VOICE = StyleSource.OWN_VOICE
+#: The style of the voice that is animated, and the network's own.
+OWN, NEUTRAL = "own", "neutral"
+#: Names of presets; "neutral" is the word above and no preset here.
+PRESET_NAMES: tuple[str, ...] = tuple(name for name in PRESETS if name != NEUTRAL)
+#: What was said before, and what is said now.
+FORMER_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "self": f"'{OWN}'",
+        "own voice": f"'{OWN}'",
+        "this voice": f"'{OWN}'",
+        "another voice": "the file of that voice",
+        "none": f"'{NEUTRAL}'",
+    }
+)
 #: Suffix of a style's file.
 SUFFIX = ".json"
-HELP = f"the name of a preset ({', '.join(PRESETS)}), a style's file ({SUFFIX}), or a sound file"
 
 
-def named_style(text: str) -> Style | Waveform:
-    """Return the style that a word of the command line names.
+def check_word(text: str) -> None:
+    """Raise StyleError, naming the new word, for a word of former versions that names no file."""
+    if text in FORMER_WORDS and not Path(text).exists():
+        raise StyleError(
+            f"The style '{text}' is called {FORMER_WORDS[text]} now; a style is '{OWN}', '{NEUTRAL}', "
+            f"a preset ({', '.join(PRESET_NAMES)}), a saved style ({SUFFIX}) or a sound."
+        )
+
+
+def chosen_style(given: Any) -> Any:
+    """Return what a style argument means, whatever its form.
 
     Args:
-        text: the name of a preset, a style's file, or a sound file. A file of that name comes before a preset.
+        given: 'own', 'neutral', the name of a preset, a saved style's file, a sound's file, or anything else, which is
+            returned as it is. A file of that name comes before a preset.
 
     Returns:
-        A style, or the sound whose style is meant.
+        OWN_VOICE, None for the neutral style, a `Style`, or what was given: a sound, style weights, None.
+
+    Raises:
+        StyleError: a word of former versions, or a style's file that cannot be read.
+    """
+    if not isinstance(given, (str, Path)):
+        return given
+    text = str(given)
+    if text.lower().endswith(SUFFIX):
+        return Style.load(text)
+    if isinstance(given, Path):
+        return given
+    if text in (OWN, NEUTRAL):
+        return OWN_VOICE if text == OWN else None
+    if text in PRESETS and not Path(text).exists():
+        return Style.preset(text)
+    check_word(text)
+    return given
+
+
+def named_style(text: str) -> Style | Waveform | StyleSource | None:
+    """Return the style that a word of the command line names, with its file read.
+
+    Args:
+        text: as in `chosen_style`.
+
+    Returns:
+        OWN_VOICE, None for the neutral style, a style, or the sound whose style is meant.
 
     Raises:
         AudioError: a sound that cannot be read.
-        StyleError: a style's file that cannot be read.
+        StyleError: as in `chosen_style`.
     """
-    if text.lower().endswith(SUFFIX):
-        return Style.load(text)
-    if text in PRESETS and not Path(text).exists():
-        return Style.preset(text)
-    return load_waveform(Path(text))
+    chosen = chosen_style(text)
+    return load_waveform(Path(chosen)) if isinstance(chosen, str) else chosen
 
 
 def described_style(text: str | None) -> Style | None:

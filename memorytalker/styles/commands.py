@@ -10,8 +10,12 @@ from typing import Any
 from memorytalker.progress import Progress
 from memorytalker.styles.delivery import StyleError
 
-#: What `--style` takes beside the clip's own voice and the neutral style.
-NAMED = "the name of a preset (such as lively; docs/styles.md has all), a style's file (.json), or a sound file"
+#: The default of `--style`, and what it takes; `choosing.py` has the words.
+OWN = "own"
+NAMED = (
+    "'own' (that of the voice itself), 'neutral' (the network's), the name of a preset (such as lively; "
+    "docs/styles.md has all), a style's file (.json), or a sound file"
+)
 
 
 def add_describe(parser: argparse.ArgumentParser) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memorytalker.datasets.commands import add_dataset
-from memorytalker.progress import Progress
+from memorytalker.progress import Progress, announce
 
 if TYPE_CHECKING:
     from memorytalker.corpus.corpus_config import CorpusConfig
@@ -177,7 +176,7 @@ def _run_live(chosen: argparse.Namespace, progress: Progress) -> None:
     from memorytalker.training.live_clips import LiveContext
 
     context = LiveContext(chosen.root, chosen.work, chosen.weights, chosen.settings, chosen.workers, progress)
-    make_live(context, chosen.out, partial(print, flush=True))
+    make_live(context, chosen.out, announce)
     print(f"{chosen.out}: live weights written.")
 
 
@@ -203,9 +202,8 @@ def _run_stage(chosen: argparse.Namespace, progress: Progress) -> None:
     dataset = open_dataset(chosen.dataset, chosen.layout, chosen.splits, chosen.regions, chosen.root)
     for line in summary(dataset):
         print(line)
-    say = partial(print, flush=True)
     if chosen.what == "memorize":
-        memorize_dataset(dataset, settings, place, chosen.encoder, chosen.random_encoder, say, progress)
+        memorize_dataset(dataset, settings, place, chosen.encoder, chosen.random_encoder, announce, progress)
     else:
-        stylize_dataset(dataset, settings, place, chosen.stage_one, say, progress)
+        stylize_dataset(dataset, settings, place, chosen.stage_one, announce, progress)
     print(f"{chosen.out / 'weights'}: the weights of the epoch that validated best.")

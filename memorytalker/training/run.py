@@ -11,7 +11,7 @@ import torch
 from memorytalker.config import ConfigError, ModelConfig, TrainingConfig, to_dict
 from memorytalker.datasets.sequences import FaceDataset
 from memorytalker.models.talker import MemoryTalker
-from memorytalker.progress import Progress
+from memorytalker.progress import Progress, announce
 from memorytalker.training.cache import StateCache
 from memorytalker.training.data import AnyClip, TrainingError, Triplets
 from memorytalker.training.folder import RunFolder, parameter_counts, session
@@ -63,7 +63,7 @@ def memorize_dataset(
     place: DatasetLocation,
     encoder: str | None = None,
     random_encoder: bool = False,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = announce,
     progress: Progress | None = None,
 ) -> None:
     """Train stage 1 on a data set, resuming the run in `place.out` if there is one.
@@ -93,10 +93,11 @@ def memorize_dataset(
     say(describe_parameters(model))
     say(f"Speech encoder: {start}.")
     frozen = model.config.speech.frozen
+    say(f"Features of the sound are encoded once and kept in {place.cache_folder}.")
     clips = _encoded_clips(model, source, config.mixed_precision, place, frozen, progress)
     provenance = {"data": source.digest, "encoder": start}
     mouth = mouth_on(source.mouth, place.device)
-    memorize(model, StageInputs(*clips, mouth, place.out, provenance, progress), config)
+    memorize(model, StageInputs(*clips, mouth, place.out, provenance, progress, say), config)
 
 
 def stylize_dataset(
@@ -104,7 +105,7 @@ def stylize_dataset(
     settings: StylizeSettings,
     place: DatasetLocation,
     stage_one: Path,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = announce,
     progress: Progress | None = None,
 ) -> None:
     """Train stage 2 on a data set, resuming the run in `place.out` if there is one.
@@ -149,7 +150,7 @@ def stylize_dataset(
     if mouth is None:  # its weight is 0, see _check
         mouth = MouthVertices(torch.arange(dataset.vertex_count, device=place.device))
     assert settings.training is not None
-    stylize(model, StageInputs(*clips, mouth, place.out, provenance, progress), settings.training)
+    stylize(model, StageInputs(*clips, mouth, place.out, provenance, progress, say), settings.training)
 
 
 def run_style_regression(model: MemoryTalker, inputs: StageInputs, config: StyleRegression) -> None:

@@ -20,10 +20,11 @@ from torch import Tensor, nn
 from memorytalker.config import LossConfig, TrainingConfig, to_dict
 from memorytalker.extras import to_install
 from memorytalker.models.talker import MemoryTalker
-from memorytalker.progress import Progress
+from memorytalker.progress import Progress, announce
 from memorytalker.training.data import AnyClip, Sampler, TrainingError
 from memorytalker.training.folder import RunFolder, check_fit, session
 from memorytalker.training.losses import Losses, MouthVertices
+from memorytalker.training.pace import Pace
 from memorytalker.training.processes import share, start_processes
 from memorytalker.weights import save_weights
 
@@ -69,6 +70,7 @@ class StageInputs:
         folder: of the run.
         provenance: identifies the data; a folder with a run on other data is refused.
         progress: called after each step.
+        say: receives a line about what the run will take, and one for each epoch.
     """
 
     clips: Sequence[AnyClip]
@@ -77,6 +79,7 @@ class StageInputs:
     folder: Path
     provenance: Mapping[str, Any] = field(default_factory=dict)
     progress: Progress | None = None
+    say: Callable[[str], None] = announce
 
     def __post_init__(self) -> None:
         """Raise TrainingError without validation clips."""
@@ -125,6 +128,7 @@ class Trainer:
         self.optimizer = self.processes.prepare(optimizer)
         self.step, self.best = 0, float("inf")
         self.sums: dict[str, float] = defaultdict(float)  # of the present epoch
+        self._pace: Pace | None = None  # of this session, in the first process
         self._places = range(0)
 
     def run(self, step: Step, validate: Validate, finish: Callable[[], None] | None = None) -> None:
@@ -147,6 +151,9 @@ class Trainer:
         if self.processes.is_main_process:
             self.folder.describe(claim, session(self.model, self.processes.num_processes, self.step))
             self.folder.trim(self.step)
+            stage, epochs, say = self.config.stage, self.config.epochs, self.inputs.say
+            self._pace = Pace(stage, epochs, self.sampler.steps_per_epoch, self.step, say)
+            self._pace.begin(len(self.inputs.clips), len(self.inputs.validation), str(self.folder.path))
         self.processes.wait_for_everyone()
         stepper, per_epoch = self.processes.prepare(_Stepper(self.model, step)), self.sampler.steps_per_epoch
         for epoch in range(self.step // per_epoch, self.config.epochs):
@@ -181,6 +188,8 @@ class Trainer:
             started = time.monotonic()
             self._train(stepper, clips)
             self.sums["seconds"] += time.monotonic() - started
+            if self._pace is not None:
+                self._pace.stepped(self.step)
             due = self.step % CHECKPOINT_STEPS == 0
             due |= CHECKPOINT_SECONDS <= time.monotonic() - saved
             # Not at an epoch's end: a run interrupted there would resume after the validation of that epoch.
@@ -229,10 +238,13 @@ class Trainer:
                     "validation": figures}  # fmt: skip
             self.folder.log(line)
             self._plot(line)
-            if figures["loss"] < self.best:
+            better = figures["loss"] < self.best
+            if better:
                 self.best = figures["loss"]
                 self.folder.save_best(self.model.state_dict())
             self._save()
+            if self._pace is not None:
+                self._pace.epoch(epoch + 1, self.step, means.get("total", math.nan), figures["loss"], better)
         self.processes.wait_for_everyone()
 
     def _plot(self, line: dict) -> None:
