@@ -25,7 +25,7 @@ LIGHT_FILE = assets_folder("light") / "baked_lighting.npz"
 #: Direction of the key light seen from the camera, upper right and in front: (azimuth, elevation) in degrees.
 KEY = (40.0, 32.0)
 #: Parts that lie close above other parts.
-LOOSE_PARTS = ("hair", "hair_lengths", "hair_fringe", "clothing", "lashes", "brows")
+LOOSE_PARTS = ("hair", "clothing", "lashes", "brows")
 #: Edge length in metres at which one round of smoothing removes the noise; shorter edges need more rounds.
 SMOOTH_SIDE = 0.004
 #: The open mouth for which the light inside it is computed.

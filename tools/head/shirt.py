@@ -34,7 +34,7 @@ COLLARS: dict[str, Collar] = {
     "bruno": Collar(width=0.017),
     "efua": Collar(-0.002, -0.008, 0.010),
     "kenji": Collar(width=0.016),
-    "greta": Collar(0.003, 0.0, 0.026, 0.0036),
+    "greta": Collar(0.007, 0.0, 0.028, 0.0030),
     "omar": Collar(0.006, 0.0, 0.022, 0.0026),
     "mei": Collar(front=-0.006, width=0.010),
 }
