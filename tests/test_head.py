@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from memorytalker.face.head import ARKIT_NAMES, HEAD_FOLDER, HeadError, HeadMesh, load_head
+from memorytalker.face.motion_space import speech_space
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +216,104 @@ def test_colors_are_where_they_belong(head):
             assert eye[0].max() < 30, "a pupil is black"
             assert eye.max(axis=0).min() > 200, "the white of an eye is white"
         assert color[person.parts["teeth_upper"]].max(axis=0).min() > 200
+
+
+def test_the_basis_that_the_open_weights_speak_is_bit_for_bit_the_same(head):
+    """Hair, shirts and resting faces belong to the people; what moves, and how, belongs to the weights."""
+    assert speech_space(head).name == "speech-851cf152"
+    sums = {
+        "shapes": (head.blendshapes, "1fbec27668ac56634341aa57efbc6034286cff1398edbe790801fbdb2e510a78"),
+        "basis": (head.motion_mix, "851cf152c6d1c9c47004e94ac3ac69a1e05b831ffb6eb7356713449180253547"),
+        "face": (
+            head.faces[(head.faces <= head.parts["tongue"].max()).all(axis=1)],
+            "6615075dcdea96793536ef18be926631aa13a32609bd2d5c7501ce973d31d7b3",
+        ),
+    }
+    for name, (array, known) in sums.items():
+        assert hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest() == known, name
+    for part in ("clothing", "hair_lengths", "hair_fringe"):
+        assert not head.blendshapes[:, head.parts[part]].any(), part
+
+
+def hidden(person: HeadMesh, part: str) -> bool:
+    return bool(np.ptp(person.template[person.parts[part]], axis=0).max() < 0.001)
+
+
+def test_people_wear_their_hair_in_several_ways(head):
+    worn = {
+        person.identity: (
+            hidden(person, "hair_lengths"),
+            hidden(person, "hair_fringe"),
+            bool(person.template[person.parts["hair_lengths"], 1].min() > 0.1),  # a bun
+        )
+        for person in everyone(head)
+    }
+    assert len(set(worn.values())) >= 4, worn
+    for person in everyone(head):
+        for part in ("hair_lengths", "hair_fringe"):
+            place = person.template[person.parts[part]]
+            if hidden(person, part):  # a speck that no camera sees: within the skull
+                assert np.linalg.norm(place - [0, 0.03, -0.02], axis=1).max() < 0.001
+            else:
+                assert place[:, 1].min() > -0.22 and np.ptp(place[:, 0]) > 0.05
+
+
+@pytest.mark.parametrize("pose", [{}, {"jawOpen": 1.0}, {"mouthSmile": 1.0}, {"browInnerUp": 1.0, "browOuterUp": 1.0}])
+def test_no_face_comes_through_long_hair_or_a_fringe(head, pose):
+    """Where hair lies over the face, seen from in front, no skin is in front of it."""
+    for person in everyone(head):
+        for part, height in (("hair_lengths", -0.09), ("hair_fringe", 0.0)):
+            if hidden(person, part):
+                continue
+            moved = posed(person, **pose)
+            rows = person.parts[part].reshape({"hair_lengths": (13, 31), "hair_fringe": (8, 16)}[part])
+            outer = moved[
+                rows[5 if part == "hair_fringe" else 6, 1:-1]
+            ]  # the ends of the fringe, the middle of lengths
+            outer = outer[outer[:, 1] > height]
+            skin = moved[person.parts["skin"]]
+            for point in outer:
+                near = skin[np.abs(skin[:, 1] - point[1]) < 0.004]
+                way = np.array([point[0], point[2] + 0.018])
+                far = np.linalg.norm(way)
+                flat = near[:, [0, 2]] + [0.0, 0.018]
+                aside, along = np.abs(flat @ [-way[1], way[0]]) / far, flat @ way / far
+                assert along[(aside < 0.004) & (along > 0)].max(initial=0.0) < far + 0.0005, (person.identity, part)
+
+
+def test_a_shirt_hides_where_the_skin_ends_and_lies_on_it(head):
+    for person in everyone(head):
+        shirt = person.template[person.parts["clothing"]].astype(float)
+        skin = person.template[person.parts["skin"]].astype(float)
+        around = skin[np.abs(skin[:, 1] - skin[:, 1].min()) < 0.01]
+        assert shirt[:, 1].max() > around[:, 1].max() + 0.01
+        rings = shirt[:480].reshape(10, 48, 3)
+        front = rings[1, 0]  # the top of the collar, straight ahead
+        chin = person.template[person.landmarks["chin"]]
+        assert -0.085 < front[1] - chin[1] < -0.02, (person.identity, front[1] - chin[1])
+        for one, other in ((rings, np.roll(rings, 1, axis=1)), (rings[:-1], rings[1:])):
+            assert 0.0002 < np.linalg.norm(one - other, axis=-1).max() < 0.09
+
+
+def test_resting_faces_do_not_scowl(head):
+    """Brows begin 15 mm and more above the middle of the eyes, and no corner of a mouth hangs."""
+    for person in everyone(head):
+        place, mark = person.template, person.landmarks
+        ribbon = place[person.parts["brows"][:52]].reshape(4, 13, 3)[1:3].mean(axis=0)
+        over = ribbon[1, 1] - place[person.parts["eye_left"], 1].mean()
+        assert over > 0.015, (person.identity, over)
+        corners = place[[mark["mouth_left"], mark["mouth_right"]], 1].mean()
+        middle = place[[mark["inner_lip_upper"], mark["inner_lip_lower"]], 1].mean()
+        assert corners - middle > -0.0005, (person.identity, corners - middle)
+
+
+def test_everybody_has_a_small_picture(head):
+    for name in head.identities:
+        path = HEAD_FOLDER / "thumbnails" / f"{name}.webp"
+        assert path.stat().st_size < 10_000
+        with Image.open(path) as picture:
+            assert picture.size == (160, 160)
+            assert np.asarray(picture.convert("RGB")).astype(float).std() > 20
 
 
 def test_six_and_more_people_of_the_same_topology_who_differ(head):

@@ -96,8 +96,8 @@ def test_assets_carry_origin_licence_and_hash(folder: str) -> None:
     import hashlib
 
     pages = [path.read_text(encoding="utf-8") for path in (ROOT / "assets").rglob("README.md")]
-    for path in (ROOT / "assets" / folder).iterdir():
-        if path.name == "README.md":
+    for path in (ROOT / "assets" / folder).rglob("*"):
+        if path.name == "README.md" or path.is_dir():
             continue
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         assert any(digest in page for page in pages), f"{folder}/{path.name}: write down sha256 {digest}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tools.head import mesh, shapes
+from tools.head import hair, mesh, sections, shapes, store
 
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
 #: Square of 2 x 2 quads in the plane z = 0, 3 x 3 vertices, seen from +z.
@@ -44,10 +44,61 @@ def test_a_mesh_divided_keeps_its_size() -> None:
     assert len(finer.faces) > len(piece.faces) and area(finer.blend @ PLACES, finer.faces) == pytest.approx(4.0)
 
 
+def test_a_basis_is_kept_while_the_shapes_are_the_same(tmp_path: Path) -> None:
+    """The weights speak a basis by its bits; another machine finds the same one but for the last of them."""
+    rng = np.random.default_rng(4)
+    names = ["jawOpen", "mouthPucker", "browInnerUp"]
+    moves = {name: rng.normal(0, 0.01, (9, 3)) for name in names}
+    arrays = {"faces": np.array([[0, 1, 2]]), "base_index": np.arange(9)}
+    words = {"identities": [{"name": "one", "description": "somebody"}], "source": {"version": "0", "sha256": "0"}}
+    store.store(tmp_path, arrays, moves, words)
+    first = store.kept_mix(tmp_path)
+    assert first is not None
+    store.store(tmp_path, arrays, moves, words, first * (1 + 1e-13))
+    np.testing.assert_array_equal(store.kept_mix(tmp_path), first * (1 + 1e-13))
+    store.store(tmp_path, arrays, {**moves, "jawOpen": 2 * moves["jawOpen"]}, words, first)
+    assert not np.array_equal(store.kept_mix(tmp_path), first)
+    assert store.kept_mix(tmp_path / "none") is None
+
+
 def test_mirrored_shapes_are_the_same_on_both_sides() -> None:
     places = PLACES - (1.0, 0.0, 0.0)
     other = shapes.mirror_map(places)
     assert list(other) == [2, 1, 0, 5, 4, 3, 8, 7, 6]
+
+
+def test_a_surface_is_met_from_the_axis_outwards() -> None:
+    """A cylinder of radius 0.1 around a shifted axis, with a smaller one inside: the outer one counts."""
+    turn = np.radians(np.arange(0, 360, 5.0))
+    ring = np.stack([np.sin(turn), np.zeros_like(turn), np.cos(turn)], axis=1)
+    shells = [np.vstack([radius * ring + (0, 0.2, -0.02), radius * ring + (0, -0.2, -0.02)]) for radius in (0.1, 0.05)]
+    one = mesh.grid_faces(2, len(turn), True)
+    place, faces = np.vstack(shells), np.vstack([one, one + 2 * len(turn)])
+    found = sections.reach(place, faces, np.array([0.0, 37.0, 180.0, 90.0]), np.array([0.0, 0.1, -0.1, 0.3]), -0.02)
+    np.testing.assert_allclose(found, [0.1, 0.1, 0.1, 0.0], atol=2e-4)
+    line = sections.section(place, mesh.edges_of(one), 37.0, -0.02, np.ones(len(place), bool))
+    np.testing.assert_allclose(line[:, 0] / line[:, 2].clip(-1, 1), line[:, 0] / line[:, 2])
+    np.testing.assert_allclose(np.hypot(line[:, 0], line[:, 2] + 0.02), 0.1, atol=2e-4)
+    assert (np.diff(line[:, 1]) <= 0).all(), "from the neck down"
+
+
+def test_hair_hangs_clear_of_what_it_hangs_over_and_faces_outwards() -> None:
+    """A bob over a ball of 9 cm: outside of it at every row, and closed towards the inside."""
+    turn, rise = np.meshgrid(np.linspace(0, 2 * np.pi, 73)[:-1], np.linspace(-1.4, 1.4, 40))
+    ball = 0.09 * np.stack([np.cos(rise) * np.sin(turn), np.sin(rise), np.cos(rise) * np.cos(turn)], axis=-1)
+    ball += (0, 0.04, hair.AXIS)
+    surface = ball.reshape(-1, 3), mesh.grid_faces(*turn.shape, True)
+    low = surface[0] - (0, 0.5, 0), surface[1]
+    style = hair.Lengths((50.0, 60.0, 60.0), (-0.1, -0.12), 0.1)
+    sheet = hair.hang(style, surface, low)
+    assert sheet.place.shape == (*hair.LENGTHS, 3) and len(sheet.faces) == 2 * 12 * 30
+    outer = sheet.place[3:9].reshape(-1, 3) - (0, 0.04, hair.AXIS)
+    assert np.linalg.norm(outer, axis=1).min() > 0.09
+    middle = sheet.place[:9, 15]  # behind
+    assert (np.diff(middle[:, 1]) < 0).all() and (middle[:, 2] < hair.AXIS).all()
+    a, b, c = (sheet.place.reshape(-1, 3)[mesh.grid_faces(9, 31)[:, k]] for k in range(3))
+    away = np.cross(c - a, b - a) * ((a + b + c) / 3 - (0, 0, hair.AXIS)) * [1, 0, 1]
+    assert (away.sum(axis=1) > 0).mean() > 0.95
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (TOOLS / "head").glob("*.py")))

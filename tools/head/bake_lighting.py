@@ -18,6 +18,7 @@ import numpy as np
 from memorytalker.face.head import load_head
 from memorytalker.rendering.lighting import LIGHT_FILE, find_light, fingerprint
 from memorytalker.rendering.surface import Surface
+from tools.head.store import record
 
 #: Azimuths of cameras in degrees: those of the product's cameras, and enough others that light changes little between.
 AZIMUTHS = (-180.0, -145.0, -113.0, -82.0, -58.0, -35.0, 0.0, 35.0, 58.0, 82.0, 113.0, 145.0)
@@ -42,7 +43,9 @@ def main() -> None:
         sky=_bytes([light.sky for light in found]),
         keys=_bytes([light.keys for light in found]),
     )
-    print(hashlib.sha256(path.read_bytes()).hexdigest(), path.name)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    record(path.parent / "README.md", path.name, digest)
+    print(digest, path.name)
 
 
 def _bytes(shares: list[np.ndarray]) -> np.ndarray:

