@@ -35,8 +35,21 @@ function asSounds(files) {
   return carrier.files;
 }
 
+const NARROW = 1000; // pixels; below, the parts of the page stand below each other
+
 /**
- * Scroll to an element; on a phone the results are below the choices.
+ * Scroll to the head, which is below the voice on a phone.
+ * @param {string} id of its element
+ * @returns {Array} no values for Gradio
+ */
+export function showHead(id) {
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  if (window.innerWidth < NARROW) document.getElementById(id)?.scrollIntoView({ block: "start", behavior });
+  return [];
+}
+
+/**
+ * Scroll to an element where it is out of sight.
  * @param {string} id of the element
  * @returns {Array} no values for Gradio
  */
@@ -54,7 +67,28 @@ export function runnable(sound) {
   return { __type__: "update", interactive: sound !== null && document.getElementById("stop").disabled };
 }
 
-/** The Gradio update that disables the button Run. */
-export function notNow() {
-  return { __type__: "update", interactive: false };
+/**
+ * Press the button Run as soon as the voice has arrived; what runs before is stopped.
+ * @returns {Promise<Array>} no values for Gradio
+ */
+export async function talk() {
+  const [run, stop] = ["run", "stop"].map((id) => document.getElementById(id));
+  if (!stop.disabled) {
+    stop.click();
+    await until(() => stop.disabled);
+    await after(800); // Gradio's cancelling reaches a run that begins within the same moment
+  }
+  await after(50);
+  if (await until(() => !run.disabled)) run.click();
+  return [];
+}
+
+/** Wait until something is so, for at most 20 seconds: whether it became so. */
+export async function until(condition) {
+  for (let tries = 0; tries < 400 && !condition(); tries += 1) await after(50);
+  return condition();
+}
+
+function after(milliseconds) {
+  return new Promise((done) => { setTimeout(done, milliseconds); });
 }
