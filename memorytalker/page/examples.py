@@ -17,6 +17,10 @@ EXAMPLES: Mapping[str, str] = MappingProxyType(
         "man_dove.wav": "A man: “Open thy heart wide…”",
     }
 )
+#: File name -> label of its button.
+TITLES: Mapping[str, str] = MappingProxyType(
+    {"woman_farming.wav": "Woman", "woman_blue.wav": "Woman 2", "man_dove.wav": "Man"}
+)
 #: File name -> the head that fits the voice, where the page has it.
 HEADS: Mapping[str, str] = MappingProxyType(
     {"woman_farming.wav": "ada", "woman_blue.wav": "efua", "man_dove.wav": "bruno"}
@@ -26,11 +30,6 @@ HEADS: Mapping[str, str] = MappingProxyType(
 def example_path(name: str) -> str:
     """Path of the clip of that file name."""
     return str(SPEECH_FOLDER / name)
-
-
-def example_title(name: str) -> str:
-    """Who speaks in the clip, as the label of a button: "A woman"."""
-    return EXAMPLES[name].split(":")[0]
 
 
 def example_head(name: str, identities: Any, otherwise: str) -> str:

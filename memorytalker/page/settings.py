@@ -11,7 +11,7 @@ import gradio as gr
 
 from memorytalker.face.expression import missing_shapes
 from memorytalker.options import LARGEST_BLEND
-from memorytalker.page.examples import EXAMPLES, example_path, example_title
+from memorytalker.page.examples import EXAMPLES, TITLES, example_path
 from memorytalker.page.request import (
     ANOTHER_VOICE,
     CAMERA_NAMES,
@@ -84,7 +84,7 @@ def build_settings(head: Any) -> dict[str, Any]:
         examples = {}
         with gr.Row(elem_id="second-examples"):
             for name in EXAMPLES:
-                examples[name] = gr.Button(example_title(name), size="sm", min_width=60)
+                examples[name] = gr.Button(TITLES[name], size="sm", min_width=60)
         with gr.Row(elem_id="second-own"):
             record = gr.Button(RECORD, elem_id="record-second", scale=1, min_width=100)
             sound = sound_box("Second voice", "second-voice")

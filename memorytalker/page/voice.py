@@ -10,11 +10,11 @@ from typing import Any
 
 import gradio as gr
 
-from memorytalker.page.examples import EXAMPLES, example_head, example_path, example_title
+from memorytalker.page.examples import EXAMPLES, TITLES, example_head, example_path
 from memorytalker.page.limits import LARGEST_MEGABYTES, LONGEST_SECONDS, PLAIN_ERRORS, read_sound
 from memorytalker.page.run_controls import INSTANT
 from memorytalker.page.scripts import call_script
-from memorytalker.sound.decode import TooLongError, is_silent, load_beginning, shown_name, write_wav
+from memorytalker.sound.decode import TooLongError, is_silent, load_beginning, shown_name
 
 LIMITS = f"Up to {LONGEST_SECONDS:.0f} seconds, {LARGEST_MEGABYTES} MB; deleted within an hour."
 TRIM = f"Take the first {LONGEST_SECONDS:.0f} seconds"
@@ -42,7 +42,7 @@ def build_voice(identities: Any) -> dict[str, Any]:
     buttons = {}
     with gr.Row(elem_id="examples"):
         for name in EXAMPLES:
-            buttons[name] = gr.Button(f"▶ {example_title(name)}", size="sm", min_width=60)
+            buttons[name] = gr.Button(f"▶ {TITLES[name]}", size="sm", min_width=60)
     with gr.Row(elem_id="own-voice"):
         record = gr.Button(RECORD, elem_id="record", scale=1, min_width=100)
         sound = sound_box("Voice", "sound")
@@ -109,13 +109,11 @@ def shortened(path: str) -> tuple[Any, Any, Any]:
     """The first `LONGEST_SECONDS` of a sound that is too long; the values of `arrived` but for the last."""
     try:
         waveform = load_beginning(path, LONGEST_SECONDS)
-        source = Path(path)
-        cut = source.with_name(f"{source.stem[:60]}_beginning.wav")  # in the folder of uploads, and swept with them
-        write_wav(cut, waveform)
-    except (*PLAIN_ERRORS, OSError):
+    except PLAIN_ERRORS:
         gone = f"{shown_name(Path(path))} is no longer on this server; please give it again."
         return None, note_html(gone, wrong=True), gr.Button(visible=False)
-    return str(cut), note_html(f"The first {waveform.seconds:.0f} s of the sound."), gr.Button(visible=False)
+    sound = waveform.sample_rate, (32767 * waveform.samples).round().astype("int16")
+    return sound, note_html(f"The first {waveform.seconds:.0f} s of the sound."), gr.Button(visible=False)
 
 
 def note_html(text: str, wrong: bool = False) -> str:

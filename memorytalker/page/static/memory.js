@@ -10,7 +10,7 @@ import { marks, steppedBy, within } from "./clock.js";
 import { described, factorWords, recalledAt, rowAt, unpacked, walkedBy, wordsAt } from "./memory_data.js";
 import { heatLane, legend, make, openingLane, paint, setAll, styleBar, waveLane } from "./memory_lanes.js";
 
-const PIXELS_PER_SECOND = 60; // at least; longer sound scrolls sideways
+const PIXELS_PER_SECOND = 30; // at least; longer sound scrolls sideways
 const HOVER = 1000; // milliseconds for which the readout stays with a resting mouse while the head talks
 
 /**
@@ -62,22 +62,19 @@ class MemoryView {
     this.fillLanes();
     this.key = make("div");
     this.key.append(legend(this.data, false));
-    this.root.append(this.readout, this.scroller, this.key);
-    if (this.data.style) this.root.append(this.colors());
-    this.root.append(make("p", "summary", this.data.summary), this.asText());
+    const below = make("div", "below");
+    below.append(this.key);
+    if (this.data.style) below.append(this.colors());
+    this.root.append(this.readout, this.scroller, below, make("p", "summary", this.data.summary), this.asText());
     this.layout();
     this.moveTo(0);
   }
 
   fillSide() {
     const { labels, groups, opening, reach } = this.data;
-    const first = make("div", "tag wave", "Sound");
-    if (this.data.style) first.append(make("span", "bottom", "less ◂ style ▸ more"));
-    this.side.append(first);
+    this.side.append(make("div", "tag wave", "Sound"));
     if (opening) {
-      const tag = make("div", "tag opening", "Lip opening");
-      tag.append(make("span", "top", `${reach} mm`), make("span", "bottom", "0 mm"));
-      this.side.append(tag);
+      this.side.append(make("div", "tag opening", `Lip opening, to ${reach} mm`));
     }
     const bar = make("div", "slots");
     setAll(bar, { role: "toolbar", "aria-orientation": "vertical", "aria-label": "Memory slots: choose one to see its face" });
@@ -104,7 +101,7 @@ class MemoryView {
       bar.append(group);
     }
     bar.addEventListener("keydown", (event) => this.walk(event));
-    this.side.append(bar, make("div", "axis"));
+    this.side.append(bar, make("div", "axis", this.data.style ? "less ◂ average ▸ more" : ""));
   }
 
   /** A slot in words, with its weight. */

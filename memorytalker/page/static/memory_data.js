@@ -28,7 +28,7 @@ export const SIGNED = [[58, 150, 235], [24, 29, 36], [240, 150, 40]];
 
 /** The colour [red, green, blue], 0 to 255, of a value from -1 to 1. */
 export function signed(value) {
-  const end = SIGNED[value < 0 ? 0 : 2], share = Math.min(Math.abs(value), 1);
+  const end = SIGNED[value < 0 ? 0 : 2], share = Math.min(Math.abs(value), 1) ** 0.6; // small ones are seen as well
   return SIGNED[1].map((from, i) => Math.round(from + (end[i] - from) * share));
 }
 

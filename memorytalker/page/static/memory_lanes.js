@@ -1,6 +1,6 @@
 // The lanes of the memory view and their legend, as elements.
 
-import { CLOSE, factorWords, heatPixels, openingPath, SIGNED, styleReach, VIRIDIS, wavePath } from "./memory_data.js";
+import { CLOSE, factorWords, heatPixels, openingPath, signed, styleReach, VIRIDIS, wavePath } from "./memory_data.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -78,13 +78,12 @@ export function styleBar({ style, reference }, slot) {
 export function legend(data, byStyle) {
   const box = make("div", "legend");
   const bar = make("span", "colors");
-  const colors = byStyle ? SIGNED : VIRIDIS;
+  const colors = byStyle ? [-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1].map(signed) : VIRIDIS;
   bar.style.background = `linear-gradient(90deg, ${colors.map((color) => `rgb(${color})`).join(", ")})`;
-  const ends = byStyle ? ["less", "as average", "more"] : ["0 %", "50 %", "100 %"];
+  const ends = byStyle ? ["less", "average", "more"] : ["0 %", "share", "100 %"];
   const scale = make("span", "scale");
   scale.append(bar, ...["low", "middle", "high"].map((name, k) => make("span", name, ends[k])));
-  const meaning = byStyle ? `what the style makes of the slot there: share × weight against ${data.reference}`
-    : "share of the slot in the memory address";
-  box.append(scale, make("span", "meaning", meaning));
+  box.title = byStyle ? `Share of the slot × its weight against ${data.reference}` : "Share of the slot in the memory address";
+  box.append(scale);
   return box;
 }
