@@ -122,7 +122,7 @@ def wire_animate(runner: JobRunner, parts: dict[str, Any], memory_outputs: dict[
     controls = RunControls(parts["status"], parts["run"], parts["stop"])
     form = animate_form(parts)
     outputs = [*(parts[name] for name in ("last", "player", "neutral", "video", "caption", "changed")), *memory_outputs]
-    show_head = call_script("page.js", "showHead", "player")  # which is below the voice on a phone
+    show_head = call_script("page.js", "showHead", "status")  # which is above it on a phone
     handler = _handler(runner, parts, controls, form, memory_outputs)
     event = controls.wire(handler, form, outputs, show_head, [parts["prepare"]])
     run = parts["run"]

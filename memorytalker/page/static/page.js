@@ -38,13 +38,14 @@ function asSounds(files) {
 const NARROW = 1000; // pixels; below, the parts of the page stand below each other
 
 /**
- * Scroll to the head, which is below the voice on a phone.
- * @param {string} id of its element
+ * Scroll to the head, which is below the voice on a phone. It sticks there, so that its own place is no goal.
+ * @param {string} id of the element above it
  * @returns {Array} no values for Gradio
  */
 export function showHead(id) {
   const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
-  if (window.innerWidth < NARROW) document.getElementById(id)?.scrollIntoView({ block: "start", behavior });
+  const { bottom } = document.getElementById(id).getBoundingClientRect();
+  if (window.innerWidth < NARROW) window.scrollTo({ top: window.scrollY + bottom, behavior });
   return [];
 }
 
