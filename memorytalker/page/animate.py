@@ -144,9 +144,10 @@ def _wire_changes(runner: JobRunner, parts: dict[str, Any], form: Form[AnimateRe
             return {changed: gr.skip()}
         return {settings: gr.Accordion(label=settings_line(now)), changed: _changed(changes_text(now, values[last]))}
 
+    # The sliders of the face act in the browser alone.
     gr.on(
-        [part.change for part in form.inputs], compared, {*form.inputs, last}, [settings, changed],
-        trigger_mode="always_last", **INSTANT,
+        [part.change for part in form.inputs if part is not parts["face-changes"]], compared, {*form.inputs, last},
+        [settings, changed], trigger_mode="always_last", **INSTANT,
     )  # fmt: skip
 
     def put_on(name: str) -> str | None:

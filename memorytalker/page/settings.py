@@ -27,7 +27,6 @@ from memorytalker.places import assets_folder
 
 #: Pictures of the heads, `<identity>.webp`; a head without one is shown by its name.
 THUMBNAILS = "head/thumbnails"
-EXAGGERATED = "above 1 is an exaggeration: more than the voice itself says"
 #: Strength of the head's nods and sway when the page begins.
 HEAD_MOTION = 0.5
 
@@ -66,7 +65,7 @@ def build_settings(head: Any) -> dict[str, Any]:
         source = gr.Radio(sources, value=THIS_VOICE, label="Speaking style", elem_id="style-source")
         blend = gr.Slider(
             0, LARGEST_BLEND, value=1, step=0.05, label="Style strength", elem_id="style-blend",
-            info=f"0 is neutral, 1 the style of the voice; {EXAGGERATED}",
+            info="0: neutral, 1: as it is, to 3: an exaggeration",
         )  # fmt: skip
         with gr.Row(elem_id="extras"):
             expression = gr.Checkbox(

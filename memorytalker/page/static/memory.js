@@ -10,7 +10,7 @@ import { marks, steppedBy, within } from "./clock.js";
 import { described, factorWords, recalledAt, rowAt, unpacked, walkedBy, wordsAt } from "./memory_data.js";
 import { heatLane, legend, make, openingLane, paint, setAll, styleBar, waveLane } from "./memory_lanes.js";
 
-const PIXELS_PER_SECOND = 30; // at least; longer sound scrolls sideways
+const PIXELS_PER_SECOND = { mouse: 30, finger: 60 }; // at least; longer sound scrolls sideways
 const HOVER = 1000; // milliseconds for which the readout stays with a resting mouse while the head talks
 
 /**
@@ -160,7 +160,7 @@ class MemoryView {
   layout() {
     if (!this.data) return;
     const free = this.scroller.clientWidth - this.side.offsetWidth - 12;
-    const width = Math.max(free, this.data.seconds * PIXELS_PER_SECOND, 120);
+    const width = Math.max(free, this.data.seconds * PIXELS_PER_SECOND[matchMedia("(pointer: coarse)").matches ? "finger" : "mouse"], 120);
     this.lanes.style.width = `${width}px`;
     const { step, times } = marks(this.data.seconds, width);
     const ticks = times.map((time) => {

@@ -147,6 +147,8 @@ class Player {
     const turn = (this.turnOf = (this.turnOf ?? 0) + 1);
     this.neutral = null;
     if (!text) this.#clear();
+    this.pause();
+    this.length = 0; // nothing can be played until the new value is there
     const shown = text || this.options.first;
     if (!shown) return;
     const content = opened(shown);
