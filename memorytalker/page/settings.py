@@ -106,10 +106,10 @@ def wire_settings(parts: dict[str, Any], channel: str) -> None:
                         else gr.skip()),
         source, [parts["style-blend"], parts["second-fold"]], **INSTANT,
     )  # fmt: skip
-    parts["expression"].change(lambda on: gr.Number(visible=on), parts["expression"], parts["seed"], **INSTANT)
-    parts["camera"].change(
-        None, parts["camera"], None, js=call_script("relay.js", "send", channel, "camera"), **INSTANT
-    )
+    expression = parts["expression"]
+    expression.change(lambda on: gr.Number(visible=on), expression, parts["seed"], **INSTANT)
+    for part, name in ((expression, "alive"), (parts["camera"], "camera")):
+        part.change(None, part, None, js=call_script("relay.js", "send", channel, name), **INSTANT)
     for name, button in parts["second-examples"].items():
         button.click(functools.partial(example_path, name), None, second, **INSTANT)
     wire_arrival(second, parts["second-note"], parts["second-trim"])

@@ -51,6 +51,16 @@ test("the neutral style takes the place of the voice's and back, and only where 
   assert.deepEqual(new Pose(["jawOpen"], [0.7]).at(9, []), [0.7]);
 });
 
+test("without expression eyes, brows and head are still, and the mouth goes on", () => {
+  const turns = base64(new Float32Array([0.1, 0.2, 0.3]));
+  const weights = base64(new Uint16Array([65535, 65535]));
+  const curves = new Curves({ names: ["eyeBlinkLeft", "jawOpen"], upper: [], fps: 10, weights, turns });
+  curves.enliven(false);
+  assert.deepEqual([curves.at(0, []), curves.turnAt(0)], [[0, 1], [0, 0, 0]]);
+  curves.enliven(true);
+  assert.deepEqual(curves.at(0, []), [1, 1]);
+});
+
 test("turns lie on the line between two frames", () => {
   const turns = base64(new Float32Array([0, 0, 0, 0.1, 0.2, -0.1]));
   const curves = new Curves({ names: ["jawOpen"], upper: [], fps: 10, weights: base64(new Uint16Array(2)), turns });

@@ -11,6 +11,9 @@ import { bytesOf } from "./bytes.js";
 /** The only format that these scripts read; memorytalker.page.playback.FORMAT. */
 export const FORMAT = 4;
 
+/** Shapes that expression moves, and speech does not. */
+const LIVELY = /^(eye|brow)/;
+
 /** Curves as they are: strengths and gains of 1, offsets of 0. */
 export const UNCHANGED = Object.freeze({ upper_face: 1, lower_face: 1, gains: {}, offsets: {} });
 
@@ -39,6 +42,7 @@ export class Curves {
     this.given = this.own = unpacked(weights);
     this.turns = turns ? new Float32Array(bytesOf(turns).buffer) : null;
     this.other = null;
+    this.alive = true;
     this.frames = this.given.length / names.length;
     this.adjust(UNCHANGED);
   }
@@ -48,7 +52,9 @@ export class Curves {
    * @param {{upper_face: number, lower_face: number, gains: Object<string, number>, offsets: Object<string, number>}} changes
    */
   adjust({ upper_face, lower_face, gains, offsets }) {
-    this.gains = this.names.map((name) => (this.upper.has(name) ? upper_face : lower_face) * (gains[name] ?? 1));
+    this.changes = { upper_face, lower_face, gains, offsets };
+    this.gains = this.names.map((name) => (this.upper.has(name) ? upper_face : lower_face) * (gains[name] ?? 1)
+      * (this.alive || !LIVELY.test(name) ? 1 : 0));
     this.offsets = this.names.map((name) => offsets[name] ?? 0);
   }
 
@@ -70,9 +76,15 @@ export class Curves {
     this.given = own || !this.other ? this.own : this.other;
   }
 
+  /** Show blinks, glances, brows and turns of the head, or leave them out. */
+  enliven(alive) {
+    this.alive = alive;
+    this.adjust(this.changes);
+  }
+
   /** Yaw, pitch and roll of the head at a time, in radians. */
   turnAt(seconds) {
-    if (!this.turns) return [0, 0, 0];
+    if (!this.turns || !this.alive) return [0, 0, 0];
     const frame = Math.min(Math.max(seconds * this.fps, 0), this.frames - 1);
     const first = Math.floor(frame), second = Math.min(first + 1, this.frames - 1), share = frame - first;
     return [0, 1, 2].map((k) => (1 - share) * this.turns[3 * first + k] + share * this.turns[3 * second + k]);

@@ -4,7 +4,7 @@
 // the time changes, and "memorytalker:style" {channel, own} when the style is switched. It follows "memorytalker:seek"
 // {channel, seconds}; "memorytalker:adjust" {channel, changes}, which changes the curves (playback.js);
 // "memorytalker:recalled" {channel, text}, the line under the head; and, with a {channel, value} each, "memorytalker:wear" (path
-// of another head), "memorytalker:camera" (its name), "memorytalker:neutral" (the same motion in the neutral style, JSON) and
+// of another head), "memorytalker:camera" (its name), "memorytalker:alive" (whether expression is shown), "memorytalker:neutral" (the same motion in the neutral style, JSON) and
 // "memorytalker:pose" ({label, names, own, neutral}: a face that is held). The Player is its element's `player`.
 
 import { bytesOf } from "./bytes.js";
@@ -42,6 +42,7 @@ class Player {
     this.seconds = this.length = 0;
     this.changes = UNCHANGED;
     this.own = true; // moves in the style of the voice
+    this.alive = true;
     this.stop = new AbortController(); // ends every listener at once
     this.reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)");
     useStyle();
@@ -113,6 +114,7 @@ class Player {
       camera: ({ value }) => this.choose(value),
       neutral: ({ value }) => this.#compareWith(value),
       pose: ({ value }) => this.hold(value),
+      alive: ({ value }) => this.enliven(value),
     };
     for (const [name, action] of Object.entries(told)) {
       on(document, `memorytalker:${name}`, ({ detail }) => { if (detail.channel === this.options.channel) action(detail); });
@@ -210,6 +212,7 @@ class Player {
     if (head) {
       this.curves = new Curves(content);
       this.curves.adjust(this.changes);
+      this.curves.enliven(this.alive);
       this.view.load(head, this.curves);
       this.view.resize();
       this.#showCamera();
@@ -275,6 +278,13 @@ class Player {
   adjust(changes) {
     this.changes = changes;
     this.curves?.adjust(changes);
+    this.view?.show(this.seconds);
+  }
+
+  /** Show blinks, glances, brows and turns of the head that the result has, or leave them out. */
+  enliven(alive) {
+    this.alive = alive;
+    this.curves?.enliven(alive);
     this.view?.show(this.seconds);
   }
 
