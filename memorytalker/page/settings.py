@@ -18,6 +18,7 @@ from memorytalker.page.request import (
     NEUTRAL,
     THIS_VOICE,
     AnimateRequest,
+    options_of,
     seen_name,
 )
 from memorytalker.page.run_controls import INSTANT
@@ -59,7 +60,9 @@ def build_settings(head: Any) -> dict[str, Any]:
     """Lay out the two folds below the button; `wire_settings` connects them. Returns components by element id."""
     cameras = [(words, name) for name, words in CAMERA_NAMES.items()]
     turns = head.rig is None and bool(head.blendshape_names)
-    with gr.Accordion("Settings", open=False, elem_id="settings") as settings:
+    lively = not missing_shapes(head)
+    first = AnimateRequest(None, next(iter(head.identities)), options=options_of(expression=lively))
+    with gr.Accordion(settings_line(first), open=False, elem_id="settings") as settings:
         camera = gr.Radio(cameras, value="front", label="Camera of the video", elem_id="camera")
         sources = [("Of this voice", THIS_VOICE), ("Of another voice", ANOTHER_VOICE), ("Neutral", NEUTRAL)]
         source = gr.Radio(sources, value=THIS_VOICE, label="Speaking style", elem_id="style-source")
@@ -69,7 +72,7 @@ def build_settings(head: Any) -> dict[str, Any]:
         )  # fmt: skip
         with gr.Row(elem_id="extras"):
             expression = gr.Checkbox(
-                not missing_shapes(head), label="Expression", elem_id="expression",
+                lively, label="Expression", elem_id="expression",
                 info="blinks, glances, brows; the head moves a little",
             )  # fmt: skip
             seed = gr.Number(value=0, precision=0, label="Seed", info="another gives other blinks", elem_id="seed")

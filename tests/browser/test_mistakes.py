@@ -57,7 +57,8 @@ def test_sounds_that_cannot_be_used(visit: Visit, short_clip: Path, tmp_path: Pa
         visit.upload(make(tmp_path))
         visit.says("voice-note", words)
         page.wait_for_selector("#sound input[type=file]", state="attached")
-        assert page.is_disabled("#run") and not page.query_selector("#voice-note b, #voice-note i, #sound audio")
+        page.wait_for_function("document.getElementById('run').disabled")
+        assert not page.query_selector("#voice-note b, #voice-note i, #sound audio")
         assert page.is_visible("#trim") == (name == "long")
         if name == "long":  # its beginning is offered
             page.click("#trim")

@@ -173,8 +173,8 @@ def test_few_stops_of_the_tab_key_lead_through_the_whole_page(visit: Visit):
     talk(visit)
     finished(visit)
     stops: list[Any] = []
-    page.evaluate("document.body.focus()")
-    for _ in range(60):
+    page.evaluate("(() => { const top = document.querySelector('h1'); top.tabIndex = -1; top.focus() })()")
+    for _ in range(80):
         page.keyboard.press("Tab")
         stop = page.evaluate(
             "(() => { const one = document.activeElement; return one === document.body || one.closest('footer')"
@@ -182,5 +182,6 @@ def test_few_stops_of_the_tab_key_lead_through_the_whole_page(visit: Visit):
         )
         if stop is None:
             break
-        stops.append(stop)
+        if stop not in stops[-1:]:  # the browser's own player has stops inside
+            stops.append(stop)
     assert 10 < len(stops) < 25, stops

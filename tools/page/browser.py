@@ -173,7 +173,7 @@ class Visit:
     def unfold(self, elem_id: str) -> None:
         """Open the fold `elem_id` if it is closed."""
         button = self.page.locator(f"#{elem_id} > button").first
-        if button.get_attribute("aria-expanded") == "false":
+        if "open" not in (button.get_attribute("class") or "").split():
             button.click()
             self.page.wait_for_timeout(100)
 

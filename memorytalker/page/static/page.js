@@ -1,6 +1,7 @@
 // Work-arounds for Gradio's own components, and what the page's buttons do in the browser.
 
 import { VIDEO_TYPES, areSounds } from "./files.js";
+import { walkedBy } from "./memory_data.js";
 
 /** Install the work-arounds; called once, when the page has loaded. */
 export function start() {
@@ -11,7 +12,16 @@ export function start() {
     document.querySelectorAll(".empty[aria-label]:not([role])").forEach((box) => box.setAttribute("role", "img"));
     document.querySelectorAll("input[type=file][accept*='audio/']:not([accept*='video/'])")
       .forEach((input) => { input.accept += VIDEO_TYPES; });
+    document.querySelectorAll("#examples, #second-examples").forEach((row) => {
+      if (!row.role) Object.assign(row, { role: "toolbar", ariaLabel: "Example voices" });
+    });
+    for (const group of document.querySelectorAll(GROUPS)) {
+      const all = membersOf(group);
+      const stop = all.find((one) => one.tabIndex === 0 && one.dataset.stop) ?? chosenOf(all);
+      all.forEach((one) => { if (one.tabIndex !== (one === stop ? 0 : -1)) one.tabIndex = one === stop ? 0 : -1; });
+    }
   };
+  document.addEventListener("keydown", rove);
   new MutationObserver(repair).observe(document.body, { childList: true, subtree: true });
   repair();
   document.addEventListener("change", ({ target }) => {
@@ -26,6 +36,33 @@ export function start() {
     input.files = asSounds(event.dataTransfer.files);
     input.dispatchEvent(new Event("change", { bubbles: true }));
   }, true);
+}
+
+/** Tabs and rows of buttons that are one stop of the Tab key; the arrow keys go on. */
+const GROUPS = "#tabs [role=tablist], #examples, #second-examples";
+
+function membersOf(group) {
+  return [...group.querySelectorAll("button")].filter((one) => one.offsetParent);
+}
+
+function chosenOf(all) {
+  return all.find((one) => one.ariaSelected === "true") ?? all[0];
+}
+
+/** Move the focus within such a group. */
+function rove(event) {
+  const group = event.target.closest?.(GROUPS);
+  const all = group ? membersOf(group) : [];
+  const there = walkedBy(event.key, all.indexOf(event.target), all.length);
+  if (there === null) return;
+  event.preventDefault();
+  all.forEach((one) => {
+    delete one.dataset.stop;
+    one.tabIndex = -1;
+  });
+  all[there].dataset.stop = "yes";
+  all[there].tabIndex = 0;
+  all[there].focus();
 }
 
 /** The files (a FileList) with an audio type. */
