@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -135,10 +136,12 @@ def settings_line(request: AnimateRequest) -> str:
 
 
 #: Field of the request -> its name to a visitor.
-NAMED: Mapping[str, str] = {
-    "sound": "voice", "identity": "head", "camera": "camera", "style": "speaking style", "style_sound": "second voice",
-    "options": "options", "curves": "face",
-}  # fmt: skip
+NAMED: Mapping[str, str] = MappingProxyType(
+    {
+        "sound": "voice", "identity": "head", "camera": "camera", "style": "speaking style",
+        "style_sound": "second voice", "options": "options", "curves": "face",
+    }
+)  # fmt: skip
 
 
 def changes_text(now: AnimateRequest, shown: AnimateRequest | None) -> str:
