@@ -33,7 +33,7 @@ from memorytalker.face.curve_files import read_curves  # noqa: E402
 from memorytalker.face.head_motion import motion_of_curves  # noqa: E402
 from memorytalker.face.motion import FaceCurves  # noqa: E402
 from memorytalker.options import CurveOptions  # noqa: E402
-from memorytalker.page import session_files  # noqa: E402
+from memorytalker.page import session_files, settings  # noqa: E402
 from memorytalker.page.adjust import curve_options  # noqa: E402
 from memorytalker.page.animation_run import (  # noqa: E402
     AnimationReady,
@@ -440,3 +440,11 @@ def test_settings_are_said_and_what_changed_since_the_result_too():
     assert changes_text(other, shown) == "Changed since: head, speaking style, options. Press “Make it talk” again."
     unused = AnimateRequest(CLIP, "woman", style_sound=OTHER)  # a second voice that lends no style changes nothing
     assert changes_text(unused, shown) == "" and "voice" in changes_text(AnimateRequest(OTHER, "woman"), shown)
+
+
+def test_heads_are_shown_by_their_pictures_where_there_are_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(settings, "assets_folder", lambda name: tmp_path)
+    assert settings.thumbnails_css(["ada", "bruno"]) == ""
+    (tmp_path / "ada.webp").write_bytes(b"RIFF")
+    rules = settings.thumbnails_css(["ada", "bruno", 'a"b'])
+    assert 'input[value="ada"]' in rules and "UklGRg==" in rules and "bruno" not in rules
