@@ -29,6 +29,7 @@ from memorytalker.page.request import seen_name
 from memorytalker.page.run_controls import INSTANT, Form, RunControls, Updates, Watch
 from memorytalker.page.scripts import call_script
 from memorytalker.page.status import status_html
+from memorytalker.page.voice import arrived
 
 INTRODUCTION = """<h2>Compare with ground truth</h2>
 <p>How close does the network come? It gets the sound alone. On the left is its prediction. The colour
@@ -84,6 +85,10 @@ def _ground_truth() -> dict[str, Any]:
         sound = gr.Audio(
             type="filepath", sources=["upload"], label="Its sound", elem_id="ground-truth-sound", buttons=[]
         )
+        note = gr.HTML("", elem_id="ground-truth-note", label="Its sound")
+    # A file that is no sound never becomes a player of nothing; its length is compared with the motion's later.
+    sound.upload(lambda path: arrived(path)[:2], sound, [sound, note], **INSTANT)
+    sound.clear(lambda: "", None, note, **INSTANT)
     example.change(lambda name: (_about(name), gr.Column(visible=name == OWN)), example, [about, own], **INSTANT)
     return {
         "ground-truth-example": example,
