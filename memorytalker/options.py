@@ -17,6 +17,8 @@ from memorytalker.config import ConfigError, shown
 
 #: Feelings that are laid over speech; `face/moods.py` has their poses.
 MOODS: tuple[str, ...] = ("joy", "sadness", "fear", "anger", "surprise", "disgust", "calm")
+#: Largest strength of a style: 1 is the style itself, more an exaggeration.
+LARGEST_BLEND = 3
 #: From where a head can be seen.
 CAMERAS: tuple[str, ...] = ("front", "three_quarter", "profile")
 
@@ -59,7 +61,7 @@ class AnimateOptions:
 
     Args:
         identity: a name in `Talker.head.identities`, whose face is animated; None: the head's own.
-        style_blend: strength of the speaking style, from 0 (neutral) to 1 (full).
+        style_blend: strength of the speaking style, from 0 (neutral) over 1 (as it is) to 3 (an exaggeration).
         expression: add blinks, gaze, brow accents and idle motion; the mouth does not change.
         seed: random seed of the expression and of the head's turns, a whole number from 0 on.
         close_in_silence: close the mouth where the sound is silent, see `motion.silence_gain`.
@@ -75,7 +77,9 @@ class AnimateOptions:
     """
 
     identity: str | None = described(None, "whose face the head takes; 'doctor' lists them (with --data: a subject)")
-    style_blend: float = described(1.0, "strength of the speaking style", "0 is neutral, 1 is full", 0, 1)
+    style_blend: float = described(
+        1.0, "strength of the speaking style", "0: neutral, 1: as it is, to 3: exaggerated", 0, LARGEST_BLEND
+    )
     expression: bool = described(False, "add blinks, gaze, brow accents and idle motion; the mouth stays as it is")
     seed: int = described(0, "random seed of blinks, glances and turns of the head", "a whole number from 0 on", 0)
     close_in_silence: bool = described(False, "close the mouth wherever the sound is silent")
@@ -88,8 +92,11 @@ class AnimateOptions:
         """Raise ConfigError, in plain words, for a value that cannot be used."""
         if not (self.identity is None or isinstance(self.identity, str)):
             raise ConfigError(f"The identity is a name of the head's, or None for its own, not {shown(self.identity)}.")
-        if not _is_number(self.style_blend, numbers.Real) or not 0 <= self.style_blend <= 1:
-            raise ConfigError(f"style_blend goes from 0, neutral, to 1, the style, not {shown(self.style_blend)}.")
+        if not _is_number(self.style_blend, numbers.Real) or not 0 <= self.style_blend <= LARGEST_BLEND:
+            raise ConfigError(
+                f"style_blend goes from 0, neutral, over 1, the style, to {LARGEST_BLEND}, "
+                f"not {shown(self.style_blend)}."
+            )
         if not _is_number(self.seed, numbers.Integral) or self.seed < 0:
             raise ConfigError(f"The seed of an expression is a whole number from 0 on, not {shown(self.seed)}.")
         if not (self.mood is None or (isinstance(self.mood, str) and self.mood in MOODS)):

@@ -40,6 +40,7 @@ class PhoneSet:
         vowels: voiced phones with an open mouth.
         wide: phones that are seen by how wide the mouth is: rounded or spread.
         groups: all phones by what a viewer sees, in the order of display.
+        examples: pairs of a phone and a word that has it.
     """
 
     name: str
@@ -52,6 +53,7 @@ class PhoneSet:
     vowels: tuple[str, ...]
     wide: tuple[str, ...]
     groups: tuple[PhoneGroup, ...]
+    examples: tuple[tuple[str, str], ...] = ()
 
     def index(self, phone: str) -> int:
         """Return the number of a phone. Raises ValueError for an unknown label."""
@@ -70,6 +72,16 @@ class PhoneSet:
     def movements(self) -> dict[str, str]:
         """Group name -> what the mouth does."""
         return {group.name: group.movement for group in self.groups}
+
+    @property
+    def sample_words(self) -> dict[str, str]:
+        """Phone -> a word that has it."""
+        return dict(self.examples)
+
+    def described(self, label: str) -> str:
+        """A slot label in words: "ao, as in thought"; "silence"; a label that is no phone as it is."""
+        word = self.sample_words.get(label)
+        return "silence" if label == self.silence else f"{label}, as in {word}" if word else label
 
     def grouped(self, labels: Sequence[str]) -> list[tuple[str, list[int]]]:
         """Group memory slots for display.
@@ -112,6 +124,15 @@ ENGLISH = PhoneSet(
         PhoneGroup("rounded", "rounds", ("w", "r", "er", "uw", "uh", "ow", "oy", "ao")),
         PhoneGroup("spread", "spreads", ("y", "iy", "ih", "ey", "eh")),
         PhoneGroup("open", "opens", ("aa", "ae", "ah", "aw", "ay")),
+    ),
+    examples=tuple(
+        zip(
+            "aa ae ah ao aw ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw v w y z zh"
+            "".split(),
+            "father trap strut thought mouth price bee cheese day this dress nurse face fee go he kit fleece joy key "
+            "lay me no sing goat choice pea red see she tea think foot goose van way yes zoo vision".split(),
+            strict=True,
+        )
     ),
 )
 #: The 32 CTC characters of HuBERT: the slot labels of the paper's configurations.

@@ -52,6 +52,8 @@ class TalkerError(InputError):
 
 #: Largest style weight that is accepted; those of voices lie around 1.
 LARGEST_WEIGHT = 100.0
+#: Smallest style weight that an exaggeration leaves.
+LEAST_WEIGHT = np.float32(0.05)
 #: What no face does: an offset of a vertex, and a coordinate in the head's basis, both in metres. A wide open jaw has a
 #: coordinate of about a metre.
 LARGEST_OFFSET, LARGEST_COORDINATE = 10.0, 100.0
@@ -475,5 +477,9 @@ def _checked_chunk(chunk: Any) -> np.ndarray:
 
 
 def _blended(weights: np.ndarray, blend: float) -> np.ndarray:
-    """Interpolate style weights (n,) between neutral (blend 0) and the full style (1)."""
-    return (1 + np.float32(blend) * (weights - 1)).astype(np.float32) if blend < 1 else weights
+    """Interpolate style weights (n,) between neutral (blend 0) and the style (1); above 1 go beyond it."""
+    if blend == 1:
+        return weights
+    blended = (1 + np.float32(blend) * (weights - 1)).astype(np.float32)
+    # Beyond the style a weight could turn a slot's motion round, which no voice does.
+    return np.maximum(blended, np.minimum(weights, LEAST_WEIGHT)) if blend > 1 else blended

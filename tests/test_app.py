@@ -31,7 +31,7 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
-from memorytalker.page import api_results, comparison_run, demo, health, limits, memory, theme  # noqa: E402
+from memorytalker.page import api, api_results, comparison_run, demo, health, limits, memory, slot_view, theme  # noqa: E402
 from memorytalker.page.examples import EXAMPLES, SPEECH_FOLDER  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, AnimateRequest  # noqa: E402
 from memorytalker.styles.style import Style  # noqa: E402
@@ -296,7 +296,7 @@ def noted_renderers(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
 
     figure = SimpleNamespace(savefig=noted(page, "savefig", write))
     for place, name, answer in (
-        (memory, "mouth_images", lambda head, faces: [np.zeros((4, 4, 3), np.uint8)] * len(faces)),
+        (slot_view, "mouth_images", lambda head, faces: [np.zeros((4, 4, 3), np.uint8)] * len(faces)),
         (health, "render_frames", lambda *_: iter([np.zeros((128, 128, 3), np.uint8)])),
         (comparison_run, "write_comparison", write),
         (comparison_run, "comparison_curves", lambda *_, **__: figure),
@@ -308,7 +308,7 @@ def test_every_call_of_network_and_renderer_is_made_in_one_thread(page: Page, no
     """An animation is held in the network; beside it run four handlers of the Memory section, the three buttons of the
     page, and every endpoint.
     """
-    talker, state = page.talker, memory.MemoryState("woman", (1.2,) * 40, ("",) * 40)
+    talker, state = page.talker, slot_view.MemoryState("woman", (1.2,) * 40, ("",) * 40)
     show, weigh = handler(page, "show_slot"), handler(page, "weigh_second_voice")
     talker.called.clear()
     talker.hold_network = lambda: True
@@ -448,8 +448,8 @@ def test_our_own_failures_are_owned_and_do_not_stay(page: Page, place: str):
         ({"mood": "bliss"}, "no mood 'bliss'"),
         ({"head_motion": 2}, "head_motion goes from 0 to 1"),
         ({"style": ANOTHER_VOICE}, "no second clip yet"),
-        ({"style_blend": 1.5}, "from 0, neutral, to 1"),
-        ({"style_blend": "much"}, "from 0, neutral, to 1"),
+        ({"style_blend": 3.5}, "from 0, neutral, over 1, the style, to 3"),
+        ({"style_blend": "much"}, "from 0, neutral, over 1"),
         ({"seed": -1}, "whole number from 0"),
         ({"seed": 0.5}, "whole number from 0"),
         ({"seed": 2**31}, "whole number from 0"),

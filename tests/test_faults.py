@@ -185,7 +185,7 @@ def test_slots_have_names_that_can_be_shown(name: str) -> None:
 
 def test_a_label_of_foreign_weights_is_no_markup() -> None:
     pytest.importorskip("gradio")
-    from memorytalker.page.memory import faces_html
+    from memorytalker.page.slot_view import faces_html
 
     shown = faces_html(("sil", "<img src=x>"), 1, None, SimpleNamespace())
     assert "<img" not in shown and "&lt;img src=x&gt;" in shown

@@ -89,7 +89,7 @@ def test_a_misspelt_option_is_refused_before_any_sound_is_read(tiny_talker: Talk
     with pytest.raises(TypeError, match="no option sead"):
         tiny_talker.stream(never(), sead=1)
     with pytest.raises(ConfigError, match="style_blend"):
-        tiny_talker.stream(never(), style_blend=2)
+        tiny_talker.stream(never(), style_blend=3.5)
     with pytest.raises(TypeError, match="no option sead"):
         tiny_talker.animate("nowhere.wav", sead=1)
 
@@ -126,11 +126,11 @@ def test_a_sound_is_read_once(tiny_talker: Talker, voice, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("choice", "words"),
     [
-        ({"style_blend": 1.01}, "from 0, neutral, to 1"),
-        ({"style_blend": -0.01}, "from 0, neutral, to 1"),
-        ({"style_blend": float("nan")}, "from 0, neutral, to 1"),
-        ({"style_blend": "much"}, "from 0, neutral, to 1"),
-        ({"style_blend": True}, "from 0, neutral, to 1"),
+        ({"style_blend": 3.01}, "from 0, neutral, over 1, the style, to 3"),
+        ({"style_blend": -0.01}, "from 0, neutral, over 1, the style, to 3"),
+        ({"style_blend": float("nan")}, "from 0, neutral, over 1, the style, to 3"),
+        ({"style_blend": "much"}, "from 0, neutral, over 1, the style, to 3"),
+        ({"style_blend": True}, "from 0, neutral, over 1, the style, to 3"),
         ({"seed": -1}, "whole number from 0"),
         ({"seed": 0.5}, "whole number from 0"),
         ({"seed": True}, "whole number from 0"),

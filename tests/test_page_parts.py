@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import gc
+import json
 import os
 import shutil
 import sys
@@ -23,22 +25,35 @@ import soundfile
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in sys.path]
-from stub_talker import StubTalker  # noqa: E402
+from stub_talker import StubTalker, stub_head  # noqa: E402
 
 from memorytalker import OWN_VOICE, AnimateOptions  # noqa: E402
 from memorytalker.config import ConfigError  # noqa: E402
 from memorytalker.face.curve_files import read_curves  # noqa: E402
+from memorytalker.face.head_motion import motion_of_curves  # noqa: E402
+from memorytalker.face.motion import FaceCurves  # noqa: E402
 from memorytalker.options import CurveOptions  # noqa: E402
-from memorytalker.page import session_files  # noqa: E402
+from memorytalker.page import session_files, settings  # noqa: E402
 from memorytalker.page.adjust import curve_options  # noqa: E402
-from memorytalker.page.animation_run import AnimationReady, FileReady, Note, PlayerReady, Result, run_animation  # noqa: E402
+from memorytalker.page.animation_run import (  # noqa: E402
+    AnimationReady,
+    FileReady,
+    NeutralReady,
+    Note,
+    PlayerReady,
+    Result,
+    run_animation,
+)
+from memorytalker.page.insight import lips_apart  # noqa: E402
 from memorytalker.page.jobs import Job, JobRunner  # noqa: E402
 from memorytalker.page.limits import PageError  # noqa: E402
 from memorytalker.page.player import player_value  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, THIS_VOICE, AnimateRequest  # noqa: E402
 from memorytalker.page.session_files import SessionFiles  # noqa: E402
+from memorytalker.page.settings import changes_text, settings_line  # noqa: E402
 from memorytalker.page.status import status_html, stream_progress  # noqa: E402
 from memorytalker.page.theme import Calm  # noqa: E402
+from memorytalker.page.voice import arrived, shortened  # noqa: E402
 from memorytalker.page.worker import Worker  # noqa: E402
 
 CLIP, OTHER = (str(ROOT / "assets" / "speech" / name) for name in ("woman_farming.wav", "man_dove.wav"))
@@ -68,7 +83,7 @@ def results(runner: JobRunner, request: AnimateRequest, **options: object) -> li
 def test_results_come_in_the_order_in_which_a_visitor_wants_them(runner: JobRunner, talker: StubTalker):
     steps = list(run_animation(runner, AnimateRequest(CLIP, "woman")))
     kinds = [type(step) for step in steps if isinstance(step, Result)]
-    assert kinds == [AnimationReady, PlayerReady, FileReady]
+    assert kinds == [AnimationReady, PlayerReady, NeutralReady, FileReady]
     statuses = [step for step in steps if isinstance(step, str)]
     assert 'aria-current="step">Motion' in statuses[0] and 'aria-current="step">Video' in statuses[-1]
     assert len(talker.threads) == 1  # network and renderer share one thread
@@ -121,7 +136,7 @@ def test_an_animation_goes_with_its_request(runner: JobRunner, talker: StubTalke
             with pytest.raises(RuntimeError, match="renderer broke"):
                 deque(steps, maxlen=0)  # keeps none of them
         else:
-            assert sum(isinstance(step, Result) for step in steps) == 3
+            assert sum(isinstance(step, Result) for step in steps) == 4
         assert animations and until(lambda: not any(one() for one in animations))
     finally:
         gc.enable()
@@ -370,3 +385,66 @@ def test_a_visitor_is_offered_every_format_but_vast_ones() -> None:
     from memorytalker.page.animation_run import formats
 
     assert {each.name for each in FORMATS} - set(formats()) == {"obj"}, "a minute of OBJ files is 1.6 GB"
+
+
+def test_an_exaggerated_style_goes_beyond_the_voice_and_never_turns_a_slot_round():
+    from memorytalker.pipeline import LEAST_WEIGHT, _blended
+
+    weights = np.array([1.2, 0.9, 0.5], np.float32)
+    assert _blended(weights, 3.0) == pytest.approx([1.6, 0.7, LEAST_WEIGHT])
+    assert _blended(weights, 1.0) is weights and _blended(weights, 0.0) == pytest.approx([1, 1, 1])
+
+
+def test_the_neutral_style_comes_with_its_distance_at_the_lips(runner: JobRunner, talker: StubTalker):
+    request = AnimateRequest(CLIP, "woman", options=AnimateOptions(style_blend=0))
+    assert not any(isinstance(step, NeutralReady) for step in results(runner, request))  # it is the result itself
+    shown = next(step for step in results(runner, AnimateRequest(CLIP, "woman")) if isinstance(step, NeutralReady))
+    content = json.loads(shown.package)
+    apart = np.frombuffer(base64.b64decode(content["apart"]), "<f4")
+    assert content["frames"] == len(apart) == 137 and not apart.any()  # the stub moves alike in every style
+    assert talker.calls[-1]["style"] is None
+
+
+def test_the_distance_of_two_motions_is_that_of_their_lips():
+    head = stub_head()
+    weights = np.array([[0.0], [0.5]], np.float32)
+    still, open_jaw = (motion_of_curves(head, FaceCurves(w, ("jawOpen",), 30)) for w in (0 * weights, weights))
+    lips = head.regions["lips"]
+    moved = np.linalg.norm(head.blendshape("jawOpen")[lips], axis=1).mean()
+    assert lips_apart(still, open_jaw) == pytest.approx([0, 500 * moved], rel=1e-4) and moved > 1e-3
+
+
+def test_what_arrives_is_checked_and_a_long_sound_keeps_its_beginning(tmp_path: Path):
+    tone = 0.3 * np.sin(np.arange(61 * 16000) * 0.05).astype(np.float32)
+    soundfile.write(tmp_path / "fit.wav", tone[: 2 * 16000], 16000)
+    soundfile.write(tmp_path / "long.wav", tone, 16000)
+    (tmp_path / "words.wav").write_text("no sound\n" * 40)
+    held, note, trim, path = arrived(str(tmp_path / "fit.wav"))
+    assert "2.0 s of sound" in note and not trim.visible and held == gr.skip() and path == ""
+    held, note, trim, path = arrived(str(tmp_path / "words.wav"))
+    assert held is None and "is not a sound file" in note and not trim.visible
+    held, note, trim, path = arrived(str(tmp_path / "long.wav"))
+    assert held is None and "at most 60 seconds" in note and trim.visible
+    (rate, samples), note, _ = shortened(path)
+    assert rate == 16000 and len(samples) == 60 * 16000 and "first 60 s" in note
+    assert samples[:1000] == pytest.approx(32767 * tone[:1000], abs=2)
+
+
+def test_settings_are_said_and_what_changed_since_the_result_too():
+    shown = AnimateRequest(CLIP, "woman")
+    assert settings_line(shown) == "Settings: front camera, style of this voice 100 %, no expression"
+    assert changes_text(shown, shown) == changes_text(shown, None) == ""
+    options = AnimateOptions(expression=True, close_in_silence=True)
+    other = AnimateRequest(CLIP, "old_man", style=NEUTRAL, options=options)
+    assert settings_line(other) == "Settings: front camera, neutral style, expression, mouth closed in silence"
+    assert changes_text(other, shown) == "Changed since: head, speaking style, options. Press “Make it talk” again."
+    unused = AnimateRequest(CLIP, "woman", style_sound=OTHER)  # a second voice that lends no style changes nothing
+    assert changes_text(unused, shown) == "" and "voice" in changes_text(AnimateRequest(OTHER, "woman"), shown)
+
+
+def test_heads_are_shown_by_their_pictures_where_there_are_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(settings, "assets_folder", lambda name: tmp_path)
+    assert settings.thumbnails_css(["ada", "bruno"]) == ""
+    (tmp_path / "ada.webp").write_bytes(b"RIFF")
+    rules = settings.thumbnails_css(["ada", "bruno", 'a"b'])
+    assert 'input[value="ada"]' in rules and "UklGRg==" in rules and "bruno" not in rules

@@ -13,6 +13,7 @@ import numpy as np
 from memorytalker.exports.glb import COMPONENTS, TRIANGLES, VERTICES, GlbBuilder, bounds
 from memorytalker.exports.gltf import linear_colors
 from memorytalker.face.head import HeadMesh
+from memorytalker.face.neck import neck_of
 from memorytalker.rendering.appearance import HeadAppearance, head_appearance
 from memorytalker.rendering.scene import fragment_body
 from memorytalker.rendering.surface import Patch
@@ -37,7 +38,8 @@ def web_head(head: HeadMesh) -> bytes:
         The file: one mesh of one primitive, whose `extras.headVertices` is V, with a morph target for every blendshape.
         `_FINISH` is the finish in units of `FINISH_UNIT` and the share of sky light; `_KEYS_0` and so on are the
         shares of the key light for cameras at the azimuths of the scene's extras, four to an attribute. There lie the
-        cameras, too, and the statements of the fragment shader.
+        cameras, too, the statements of the fragment shader, and the pivot in metres about which the head turns, each
+        vertex by its share `_NECK` from 0 to 1.
 
     Raises:
         HeadError: a head without triangles or without a neutral face.
@@ -50,13 +52,17 @@ def web_head(head: HeadMesh) -> bytes:
     index = "uint16" if len(positions) <= 65535 else "uint32"
 
     def add(values: np.ndarray, **more: Any) -> int:
-        kind = f"VEC{values.shape[1]}"
+        kind = f"VEC{values.shape[1]}" if values.shape[1] > 1 else "SCALAR"
         return builder.add_accessor(
             builder.add_array(values, VERTICES), kind, values.dtype.name, len(positions), **more
         )
 
     attributes = {"POSITION": add(positions, **bounds(positions)), "NORMAL": add(normals)}
     attributes |= {name: add(values, normalized=True) for name, values in _materials(look).items()}
+    neck = neck_of(head)
+    # A head of the user's own has its neck somewhere else, and is never turned.
+    share = neck.share if head.rig is None and look.scale == 1 else np.zeros(count)
+    attributes["_NECK"] = add(surface.spread(share[:, None].astype(np.float32)))
     triangles = surface.fine_faces.astype(index)
     indices = builder.add_accessor(builder.add_array(triangles, TRIANGLES), "SCALAR", index, triangles.size)
     zeros = builder.add_array(np.zeros_like(positions), VERTICES)
@@ -73,7 +79,7 @@ def web_head(head: HeadMesh) -> bytes:
         {
             "asset": {"version": "2.0", "generator": f"MemoryTalker {VERSION}"},
             "scene": 0,
-            "scenes": [{"nodes": [0], "extras": _stage(look)}],
+            "scenes": [{"nodes": [0], "extras": _stage(look) | {"pivot": neck.pivot.tolist()}}],
             "nodes": [{"name": "Head", "mesh": 0}],
             "meshes": [
                 {"name": "Head", "primitives": [mesh | {"extras": {"headVertices": count}}]}

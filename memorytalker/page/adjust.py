@@ -15,7 +15,7 @@ from memorytalker.page.scripts import call_script
 
 INTRODUCTION = (
     "These change the face of the 3D head at once. The video and the files follow: make the head talk again, or "
-    "prepare a file under “Download”. The curve of a shape becomes curve × gain + offset."
+    "prepare a file under “Download for other programs”. The curve of a shape becomes curve × gain + offset."
 )
 #: Strengths and gains go from 0 to this; offsets from minus `MOST_ADDED` to it.
 STRONGEST, MOST_ADDED = 2.0, 0.5

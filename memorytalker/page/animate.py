@@ -1,138 +1,107 @@
-"""The tab Animate: the choices, the buttons, and the results in the order in which they are ready."""
+"""The tab Animate: voice, button, head and memory in one view; files and details below."""
 
 from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from memorytalker.page.adjust import build_adjust, curve_options
-from memorytalker.page.animation_run import AnimationReady, FileReady, Note, PlayerReady, Result, run_animation
-from memorytalker.page.downloads import build_downloads
-from memorytalker.page.examples import EXAMPLES, example_path
-from memorytalker.page.jobs import JobRunner
-from memorytalker.page.limits import LIMITS_TEXT
-from memorytalker.page.player import coming_value, player
-from memorytalker.page.request import (
-    ANOTHER_VOICE,
-    CAMERA_NAMES,
-    NEUTRAL,
-    THIS_VOICE,
-    AnimateRequest,
-    options_of,
-    seen_name,
+from memorytalker.page.animation_run import (
+    AnimationReady,
+    FileReady,
+    NeutralReady,
+    Note,
+    PlayerReady,
+    Result,
+    run_animation,
 )
+from memorytalker.page.downloads import build_downloads
+from memorytalker.page.head_files import head_address
+from memorytalker.page.jobs import JobRunner
+from memorytalker.page.memory import build_memory, build_style, memory_outputs, wire_memory
+from memorytalker.page.player import coming_value, player
+from memorytalker.page.request import AnimateRequest, options_of, seen_name
 from memorytalker.page.run_controls import INSTANT, ONE_AT_A_TIME, Form, RunControls, Updates, Watch
-from memorytalker.page.scripts import call_script
+from memorytalker.page.scripts import call_script, start_script
+from memorytalker.page.settings import build_heads, build_settings, changes_text, settings_line, wire_settings
 from memorytalker.page.status import STEPS, status_html
+from memorytalker.page.voice import build_voice, wire_voice
 
-WELCOME = "Give a voice or take an example, then press “Make it talk”."
+WELCOME = "Press an example, or record yourself."
+DONE = "Done. Play it, turn it, download it."
 OURS = "Something failed on our side while {}; please try again in a moment."
+CHANNEL = "animate"
 
 
-def build_animate(runner: JobRunner) -> dict[str, Any]:
-    """Lay out the tab; `wire_animate` connects it. Returns its components by element id."""
+def build_animate(runner: JobRunner) -> None:
+    """Lay out the tab and connect it."""
+    head = runner.head
     with gr.Row(elem_id="studio"):
-        with gr.Column(scale=4, min_width=320):
-            inputs = _voice() | _head(runner.head) | _speaking_style() | _options()
+        with gr.Column(elem_id="voice-column", min_width=240):
+            parts = build_voice(head.identities)
             with gr.Row(elem_id="buttons"):
-                inputs["run"] = gr.Button("Make it talk", variant="primary", interactive=False, elem_id="run", scale=3)
-                inputs["stop"] = gr.Button("Stop", interactive=False, elem_id="stop", scale=1, min_width=90)
-        with gr.Column(scale=5, min_width=320):
-            outputs: dict[str, Any] = {"status": gr.HTML(status_html(-1, WELCOME), label="Status", elem_id="status")}
-            gr.HTML("<h2>3D head</h2>")
-            outputs["player"] = player("player", "animate")
-            inputs["face-changes"] = build_adjust(runner.head, "animate")
-            gr.HTML("<h2>Video</h2>")
-            # The label would cover the video; the heading says the same.
-            outputs["video"] = gr.Video(
-                label="Video", show_label=False, elem_id="video", interactive=False, buttons=["download"]
+                parts["run"] = gr.Button("Make it talk", variant="primary", interactive=False, elem_id="run", scale=3)
+                parts["stop"] = gr.Button("Stop", interactive=False, elem_id="stop", scale=1, min_width=70)
+            parts["status"] = gr.HTML(status_html(-1, WELCOME), label="Status", elem_id="status")
+            parts["changed"] = gr.HTML("", label="Changed settings", elem_id="changed")
+            parts["head"] = build_heads(head)
+            parts |= build_settings(head)
+        with gr.Column(elem_id="head-column", min_width=280):
+            parts["player"] = player(
+                "player", CHANNEL, empty="", first=coming_value(head.with_identity(next(iter(head.identities))))
             )
-            outputs["caption"] = gr.HTML("", elem_id="caption")
-            outputs["last"] = gr.State(None)  # the request of the present result
-            outputs["prepare"] = build_downloads(runner, outputs["last"], inputs["face-changes"], ONE_AT_A_TIME)
-    return inputs | outputs
+            parts["neutral"] = _told("neutral")
+            parts["wear"] = _told("wear")
+        with gr.Column(elem_id="memory-column", min_width=300):
+            parts |= build_memory(CHANNEL)
+    with gr.Row(elem_id="results"):
+        with gr.Column(elem_id="files-column", min_width=300):
+            _files(runner, parts)
+        with gr.Column(elem_id="style-column", min_width=300):
+            parts |= build_style(CHANNEL)
+    wire_memory(runner, parts)
+    wire_voice(parts, parts["head"], head.identities)
+    wire_settings(parts, CHANNEL)
+    wire_animate(runner, parts, memory_outputs(runner, parts))
 
 
-def _voice() -> dict[str, Any]:
-    gr.HTML("<h2>Voice</h2>")
-    sound = gr.Audio(
-        type="filepath", sources=["upload", "microphone"], label="Voice", elem_id="sound", buttons=[],
-        waveform_options=gr.WaveformOptions(sample_rate=16000),
-    )  # fmt: skip
-    gr.HTML(f'<p class="small">{LIMITS_TEXT}</p>', elem_id="limits")
-    with gr.Row(elem_id="examples"):
-        gr.HTML('<p class="small">Or take an example:</p>')
-        for name, words in EXAMPLES.items():
-            # gr.Examples would hand out a cached copy, which the sweep of old files may have deleted.
-            gr.Button(words, size="sm").click(partial(example_path, name), None, sound, **INSTANT)
-    return {"sound": sound}
+def _files(runner: JobRunner, parts: dict[str, Any]) -> None:
+    """The video, the corrections of the face, and the files."""
+    gr.HTML("<h2>Video</h2>")
+    # The label would cover the video; the heading says the same.
+    parts["video"] = gr.Video(label="Video", show_label=False, elem_id="video", interactive=False, buttons=["download"])
+    parts["caption"] = gr.HTML("", elem_id="caption")
+    parts["last"] = gr.State(None)  # the request of the present result
+    parts["face-changes"] = build_adjust(runner.head, CHANNEL)
+    parts["prepare"] = build_downloads(runner, parts["last"], parts["face-changes"], ONE_AT_A_TIME)
 
 
-def _head(head: Any) -> dict[str, Any]:
-    gr.HTML("<h2>Head</h2>")
-    names = [(seen_name(name, head.descriptions.get(name, "")), name) for name in head.identities]
-    cameras = [(words, name) for name, words in CAMERA_NAMES.items()]
-    return {
-        "head": gr.Dropdown(names, value=names[0][1], label="Head", elem_id="head", filterable=False),
-        "camera": gr.Radio(cameras, value="front", label="Camera of the video", elem_id="camera"),
-    }
-
-
-def _speaking_style() -> dict[str, Any]:
-    gr.HTML("<h2>Speaking style</h2>")
-    sources = [("Of this voice", THIS_VOICE), ("Of another voice", ANOTHER_VOICE), ("Neutral", NEUTRAL)]
-    source = gr.Radio(sources, value=THIS_VOICE, label="Speaking style", elem_id="style-source")
-    second = gr.Audio(
-        type="filepath", sources=["upload", "microphone"], label="The voice whose style to take",
-        elem_id="style-sound", buttons=[], visible=False, waveform_options=gr.WaveformOptions(sample_rate=16000),
-    )  # fmt: skip
-    blend = gr.Slider(
-        0,
-        1,
-        value=1,
-        step=0.05,
-        label="Strength of the style",
-        info="0 is neutral, 1 the full style",
-        elem_id="style-blend",
-    )
-    source.change(
-        lambda chosen: (gr.Audio(visible=chosen == ANOTHER_VOICE), gr.Slider(interactive=chosen != NEUTRAL)),
-        source, [second, blend], **INSTANT,
-    )  # fmt: skip
-    return {"style-source": source, "style-sound": second, "style-blend": blend}
-
-
-def _options() -> dict[str, Any]:
-    with gr.Row(elem_id="extras"):
-        expression = gr.Checkbox(
-            label="Expression", info="blinks, glances and brows; the mouth stays as it is", elem_id="expression"
-        )
-        seed = gr.Number(value=0, precision=0, label="Seed", info="another seed gives other blinks", elem_id="seed")
-        close_in_silence = gr.Checkbox(
-            label="Closed in pauses", info="keeps the mouth closed in silence", elem_id="close-in-silence"
-        )
-    return {"expression": expression, "seed": seed, "close-in-silence": close_in_silence}
+def _told(name: str) -> gr.HTML:
+    """An invisible component whose value the player is told as the event of that name."""
+    script = start_script("relay.js", channel=CHANNEL, told=name)
+    return gr.HTML(None, html_template="", js_on_load=script, elem_id=f"told-{name}", elem_classes="told")
 
 
 def animate_form(parts: dict[str, Any]) -> Form[AnimateRequest]:
     """The form of the tab: which component gives which field of an AnimateRequest."""
     fields = {
-        "sound": "sound", "identity": "head", "camera": "camera", "style": "style-source", "style_sound": "style-sound",
-        "style_blend": "style-blend", "expression": "expression", "seed": "seed",
+        "sound": "sound", "identity": "head", "camera": "camera", "style": "style-source",
+        "style_sound": "second-voice", "style_blend": "style-blend", "expression": "expression", "seed": "seed",
         "close_in_silence": "close-in-silence", "changes": "face-changes",
     }  # fmt: skip
+    head_motion = parts["head-motion"]
 
     def build(
         sound: str | None, identity: str, camera: str, style: str, style_sound: str | None, style_blend: float,
         expression: bool, seed: float, close_in_silence: bool, changes: str,
     ) -> AnimateRequest:  # fmt: skip
         options = options_of(
-            style_blend=style_blend, expression=expression, seed=seed, close_in_silence=close_in_silence
-        )
+            style_blend=style_blend, expression=expression, seed=seed, close_in_silence=close_in_silence,
+            head_motion=head_motion if expression else None,
+        )  # fmt: skip
         return AnimateRequest(sound, identity, camera, style, style_sound, options, curve_options(changes))
 
     return Form(build, {name: parts[elem_id] for name, elem_id in fields.items()})
@@ -143,7 +112,7 @@ def wire_animate(runner: JobRunner, parts: dict[str, Any], memory_outputs: dict[
 
     Args:
         runner: does the work.
-        parts: the components of `build_animate`.
+        parts: the components of the tab, by element id.
         memory_outputs: further components that show the result -> function of (Animation, AnimateRequest) that gives
             their value.
 
@@ -152,17 +121,44 @@ def wire_animate(runner: JobRunner, parts: dict[str, Any], memory_outputs: dict[
     """
     controls = RunControls(parts["status"], parts["run"], parts["stop"])
     form = animate_form(parts)
-    outputs = [*(parts[name] for name in ("last", "player", "video", "caption")), *memory_outputs]
-    show_status = call_script("page.js", "scrollToElement", "status")  # below the choices on a phone
+    outputs = [*(parts[name] for name in ("last", "player", "neutral", "video", "caption", "changed")), *memory_outputs]
+    show_head = call_script("page.js", "showHead", "status")  # which is above it on a phone
     handler = _handler(runner, parts, controls, form, memory_outputs)
-    event = controls.wire(handler, form, outputs, show_status, [parts["prepare"]])
+    event = controls.wire(handler, form, outputs, show_head, [parts["prepare"]])
     run = parts["run"]
     # A recording reaches the server a moment after it ends; until then there is nothing to run. The browser itself
     # switches the button, for the server's answers to "removed" and "uploaded" may arrive in the wrong order.
-    for voice in (parts["sound"], parts["style-sound"]):
-        voice.start_recording(None, None, run, js=call_script("page.js", "notNow"), **INSTANT)
-        voice.change(None, parts["sound"], run, js=call_script("page.js", "runnable"), **INSTANT)
+    parts["sound"].change(None, parts["sound"], run, js=call_script("page.js", "runnable"), **INSTANT)
+    _wire_changes(runner, parts, form)
     return event
+
+
+def _wire_changes(runner: JobRunner, parts: dict[str, Any], form: Form[AnimateRequest]) -> None:
+    """Say what is set, and what has changed since the result; a head is put on at once."""
+    last, settings, changed = parts["last"], parts["settings"], parts["changed"]
+
+    def compared(values: dict[Any, Any]) -> Updates:
+        try:
+            now = form.read(values)
+        except Exception:  # a value that cannot be used is refused when the button is pressed
+            return {changed: gr.skip()}
+        return {settings: gr.Accordion(label=settings_line(now)), changed: _changed(changes_text(now, values[last]))}
+
+    # The sliders of the face act in the browser alone.
+    gr.on(
+        [part.change for part in form.inputs if part is not parts["face-changes"]], compared, {*form.inputs, last},
+        [settings, changed], trigger_mode="always_last", **INSTANT,
+    )  # fmt: skip
+
+    def put_on(name: str) -> str | None:
+        known = name in runner.head.identities and bool(runner.head.blendshape_names)
+        return head_address(runner.head.with_identity(name)) if known else None
+
+    parts["head"].change(put_on, parts["head"], parts["wear"], **INSTANT)
+
+
+def _changed(text: str) -> str:
+    return f'<p class="changed" role="status">{html.escape(text)}</p>' if text else ""
 
 
 def _handler(
@@ -172,41 +168,49 @@ def _handler(
     form: Form[AnimateRequest],
     memory_outputs: dict[Any, Any],
 ) -> Callable[..., Iterator[Updates]]:
-    """The handler of the button: a generator, so that it can be stopped and shows each result at once."""
-    player, video, caption, last = (parts[name] for name in ("player", "video", "caption", "last"))
+    """The handler of the button: a generator, so that it can be stopped and shows each result at once.
+
+    The result that is there stays until its successor is: an error takes nothing away.
+    """
+    player, neutral, video, caption, last, changed = (
+        parts[name] for name in ("player", "neutral", "video", "caption", "last", "changed")
+    )
     descriptions = runner.head.descriptions
 
     def updates(step: Result, animate_request: AnimateRequest, request: gr.Request) -> Updates:
         if isinstance(step, AnimationReady):
             name = seen_name(animate_request.identity, descriptions.get(animate_request.identity, ""))
             values = {component: value(step.animation, animate_request) for component, value in memory_outputs.items()}
-            return values | {caption: caption_html(animate_request, name), last: animate_request}
+            return values | {
+                caption: caption_html(animate_request, name), last: animate_request, video: None, neutral: None,
+                changed: "",
+            }  # fmt: skip
         if isinstance(step, FileReady):
             return {video: runner.session_files.keep(step.path, request)}
+        if isinstance(step, NeutralReady):
+            return {neutral: step.package}
         return {player: step.package} if isinstance(step, PlayerReady) else {}
 
     def steps(values: dict[Any, Any], watch: Watch, request: gr.Request) -> Iterator[Updates]:
-        animate_request, notes, coming = form.read(values), "", False
+        animate_request, notes = form.read(values), ""
         for step in run_animation(runner, animate_request):
             if isinstance(step, str):
                 yield {controls.status: step}
-                if not coming:  # the browser fetches the head while the network works
-                    coming = True
-                    yield {player: coming_value(runner.head.with_identity(animate_request.identity))}
                 continue
             if isinstance(step, Note):
                 notes += " " + step.text
                 gr.Info(html.escape(step.text, quote=False))
                 continue
             watch.doing = "drawing the video"
-            watch.arrived()
+            if not isinstance(step, NeutralReady):
+                watch.arrived()
             yield updates(step, animate_request, request)
         times = "Memory after {:.1f} s, 3D head after {:.1f} s, video after {:.1f} s.".format(*watch.times)
-        yield controls.ended(times + notes, len(STEPS))
+        yield controls.ended(DONE + notes, len(STEPS), small=times)
 
     def begin(values: dict[Any, Any], request: gr.Request) -> Iterator[Updates]:
         watch = Watch("animating the voice")
-        yield {part: None for part in (player, video, last, *memory_outputs)} | {caption: ""} | controls.begun()
+        yield controls.begun()
         yield from controls.report_failures(steps(values, watch, request), lambda: OURS.format(watch.doing))
 
     return begin

@@ -7,19 +7,23 @@ import zipfile
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from memorytalker import Animation
 from memorytalker.exports.registry import FORMATS
 from memorytalker.exports.take import ExportFormat
 from memorytalker.extras import EXTRAS
 from memorytalker.options import RenderOptions
+from memorytalker.page.insight import lips_apart
 from memorytalker.page.jobs import JobRunner
+from memorytalker.page.playback import other_style_json
 from memorytalker.page.player import player_value
 from memorytalker.page.request import AnimateRequest
 from memorytalker.page.status import STEPS, stream_progress
 from memorytalker.page.worker import in_worker
 from memorytalker.progress import Progress
 from memorytalker.remarks import remarks_on
+from memorytalker.sound.decode import Waveform
 
 
 def formats() -> dict[str, ExportFormat]:
@@ -54,6 +58,13 @@ class PlayerReady(Result):
 
 
 @dataclass(frozen=True, eq=False)
+class NeutralReady(Result):
+    """The same motion in the neutral style, as the player's switch takes it (`playback.other_style_json`)."""
+
+    package: str
+
+
+@dataclass(frozen=True, eq=False)
 class FileReady(Result):
     """The file of the chosen format, or a ZIP file of the several that it writes; it exists until the next step."""
 
@@ -72,7 +83,7 @@ def run_animation(
     Args:
         runner: does the work.
         request: what to animate.
-        with_player: also yield PlayerReady.
+        with_player: also yield PlayerReady, and NeutralReady where there is a style.
         format: of the file, one of `formats()`.
         steps: names of the steps in the progress.
 
@@ -96,6 +107,11 @@ def run_animation(
         with runner.job(_packed, animation) as packing:
             value = yield from stream_progress(packing, 1, "Packing the 3D head", steps)
         yield PlayerReady(value)
+        if animation.motion.has_curves and not (animation.style_weights == 1).all():
+            plain = request.arguments(audio) | {"style": None}
+            with runner.job(_neutral, runner, animation, audio.speech, plain) as comparing:
+                value = yield from stream_progress(comparing, 1, "Animating without the style", steps)
+            yield NeutralReady(value)
     chosen = formats()[format]
     with runner.job(_saved, animation, request, chosen) as saving:
         path = yield from stream_progress(saving, len(steps) - 1, f"Writing {chosen.title}", steps)
@@ -106,6 +122,15 @@ def run_animation(
 def _packed(animation: Animation, progress: Progress) -> str:
     progress(0, 0, "pack")
     return player_value(animation)
+
+
+@in_worker
+def _neutral(
+    runner: JobRunner, animation: Animation, speech: Waveform, plain: dict[str, Any], progress: Progress
+) -> str:
+    """The same sound in the neutral style, and how far that is from `animation` at the lips."""
+    other = runner.animate(speech, progress=progress, **plain)
+    return other_style_json(other.curves, lips_apart(animation.motion, other.motion))
 
 
 @in_worker

@@ -29,8 +29,10 @@ from memorytalker.page.request import seen_name
 from memorytalker.page.run_controls import INSTANT, Form, RunControls, Updates, Watch
 from memorytalker.page.scripts import call_script
 from memorytalker.page.status import status_html
+from memorytalker.page.voice import arrived
 
-INTRODUCTION = """<p>How close does the network come? It gets the sound alone. On the left is its prediction. The colour
+INTRODUCTION = """<h2>Compare with ground truth</h2>
+<p>How close does the network come? It gets the sound alone. On the left is its prediction. The colour
 is the error: how far each point of the face lies from where it should be at that moment. On the right is the ground
 truth: the motion of a real face, <strong>tracked in video</strong> or <strong>captured</strong>. Both heads are
 <strong>synthetic</strong>, and all motion on the left is <strong>synthesised</strong>.</p>"""
@@ -83,6 +85,10 @@ def _ground_truth() -> dict[str, Any]:
         sound = gr.Audio(
             type="filepath", sources=["upload"], label="Its sound", elem_id="ground-truth-sound", buttons=[]
         )
+        note = gr.HTML("", elem_id="ground-truth-note", label="Its sound")
+    # A file that is no sound never becomes a player of nothing; its length is compared with the motion's later.
+    sound.upload(lambda path: arrived(path)[:2], sound, [sound, note], **INSTANT)
+    sound.clear(lambda: "", None, note, **INSTANT)
     example.change(lambda name: (_about(name), gr.Column(visible=name == OWN)), example, [about, own], **INSTANT)
     return {
         "ground-truth-example": example,
@@ -95,7 +101,7 @@ def _ground_truth() -> dict[str, Any]:
 def _video(head: Any) -> dict[str, Any]:
     gr.HTML("<h2>Video</h2>")
     names = [(seen_name(name, head.descriptions.get(name, "")), name) for name in head.identities]
-    predictions = [("Stages 1 + 2: in the style of this voice", SHOWN[0]), ("Stage 1: neutral", SHOWN[1])]
+    predictions = [("With this voice’s style (stages 1 + 2)", SHOWN[0]), ("Without it (stage 1)", SHOWN[1])]
     return {
         "compare-head": gr.Dropdown(names, value=names[0][1], label="Head", elem_id="compare-head", filterable=False),
         "compare-shown": gr.Radio(predictions, value=SHOWN[0], label="Prediction on the left", elem_id="compare-shown"),
@@ -141,6 +147,13 @@ def _wire(runner: JobRunner, parts: dict[str, Any]) -> None:
     )  # on a phone the results are below the choices
     controls.wire(_handler(runner, results, controls, form), form, results, show_status)
 
+    def cleared() -> list[Any]:
+        return [None, "", gr.Image(None, visible=False), "", status_html(-1, WELCOME, steps=STEPS)]
+
+    # Results belong to their clip.
+    given = [parts[name] for name in ("ground-truth-example", "ground-truth-motion", "ground-truth-sound")]
+    gr.on([part.change for part in given], cleared, None, [*results, parts["compare-status"]], **INSTANT)
+
 
 def _handler(
     runner: JobRunner, results: list[Any], controls: RunControls, form: Form[CompareRequest]
@@ -150,7 +163,8 @@ def _handler(
 
     def updates(step: Result, request: gr.Request) -> Updates:
         if isinstance(step, ComparisonReady):
-            return {words: words_html(step.comparison), metrics: measures_html(step.comparison)}
+            new = {words: words_html(step.comparison), metrics: measures_html(step.comparison)}
+            return new | {video: None, curves: gr.Image(None, visible=False)}
         if isinstance(step, CurvesReady):
             return {curves: gr.Image(runner.session_files.keep(step.path, request), visible=True)}
         return {video: runner.session_files.keep(step.path, request)} if isinstance(step, VideoReady) else {}
@@ -167,7 +181,7 @@ def _handler(
 
     def begin(values: dict[Any, Any], request: gr.Request) -> Iterator[Updates]:
         watch = Watch("comparing")
-        yield {video: None, words: "", curves: gr.Image(None, visible=False), metrics: ""} | controls.begun()
+        yield controls.begun()  # what is there stays until its successor is: an error takes nothing away
         yield from controls.report_failures(steps(values, watch, request), lambda: OURS)
 
     return begin

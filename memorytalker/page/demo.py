@@ -12,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from memorytalker.page.about import build_about
-from memorytalker.page.animate import build_animate, wire_animate
+from memorytalker.page.animate import build_animate
 from memorytalker.page.api import build_api
 from memorytalker.page.commands import asked_port
 from memorytalker.page.compare import build_compare
@@ -20,14 +20,13 @@ from memorytalker.page.jobs import JobRunner
 from memorytalker.page.limits import KEEP_SECONDS, LONGEST_QUEUE, PageError
 from memorytalker.page.live import build_live
 from memorytalker.page.malloc import tune_malloc
-from memorytalker.page.memory import build_memory, memory_outputs
 from memorytalker.page.session_files import patch_gradio_sweep
 from memorytalker.page.theme import launch_options
 from memorytalker.scratch import Scratch, sweep
 from memorytalker.termination import raised_on_sigterm
 
-HEADER = """<header><h1>MemoryTalker</h1><p>A voice goes in, a talking head comes out. The network
-recalls facial motion from its memory, in the style of the voice, and you can watch it do so.</p></header>"""
+HEADER = """<header><h1>MemoryTalker</h1><p>A voice goes in, a talking head comes out: recalled from a memory of
+speech sounds, in the style of the voice.</p></header>"""
 FOOTER = """<footer><p class="small">The head is synthetic and depicts no real person. Use voices only with their
 owner's consent, and say that the video is generated when you share it.</p></footer>"""
 
@@ -51,12 +50,10 @@ def _build(runner: JobRunner) -> gr.Blocks:
         gr.HTML(HEADER, elem_id="header")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("Animate"):
-                parts = build_animate(runner)
-                memory = build_memory(runner, "animate")
-                wire_animate(runner, parts, memory_outputs(runner, memory))
+                build_animate(runner)
             with gr.Tab("Live"):
                 build_live(runner)
-            with gr.Tab("Compare with ground truth"):
+            with gr.Tab("How accurate is it?"):
                 build_compare(runner)
             with gr.Tab("About"):
                 build_about()

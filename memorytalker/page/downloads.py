@@ -43,7 +43,7 @@ def build_downloads(runner: JobRunner, last: gr.State, changes: Any, settings: d
     """
     offered = formats()
     choices = [(each.title, name) for name, each in offered.items()]
-    with gr.Accordion("Download", open=False, elem_id="downloads"):
+    with gr.Accordion("Download for other programs", open=False, elem_id="downloads"):
         chosen = gr.Dropdown(choices, value=FIRST if FIRST in offered else None, label="Format", elem_id="format")
         about = gr.HTML(_about(offered.get(FIRST)), label="About the format", elem_id="format-about")
         button = gr.Button("Prepare the file", elem_id="prepare")

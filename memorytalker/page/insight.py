@@ -18,6 +18,8 @@ from memorytalker.phones import ENGLISH
 LISTED = 5
 #: Relative weights that spread by less than this factor are called alike.
 ALIKE = 1.05
+#: Weights that differ from their reference by no more than this share are close to average.
+CLOSE = 0.05
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,14 @@ def opening_over_time(motion: HeadMotion) -> np.ndarray | None:
         return None
     heights = motion.at(lips)[..., 1].astype(np.float64)
     return np.maximum(0.0, 1000 * (heights[:, 0] - heights[:, 1]))
+
+
+def lips_apart(first: HeadMotion, second: HeadMotion) -> np.ndarray:
+    """Mean distance of the lip vertices between two motions of T frames of one head: (T,) millimetres."""
+    lips = np.asarray(first.head.regions.get("lips", ()), int)
+    if not len(lips):
+        return np.zeros(len(first))
+    return 1000 * np.linalg.norm(first.at(lips) - second.at(lips), axis=-1).mean(axis=1)
 
 
 def mouth_width(vertices: np.ndarray, head: HeadMesh) -> np.ndarray | None:
@@ -160,12 +170,14 @@ def strength_text(emphasis: Emphasis) -> str:
 
 
 def extremes(emphasis: Emphasis, labels: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The LISTED most emphasised and most suppressed slots in words, grouped by phones that look alike."""
+    """The LISTED most emphasised and most suppressed slots in words, grouped by phones that look alike.
+
+    What is within `CLOSE` of the reference is neither.
+    """
     count = min(LISTED, len(labels) // 2)
-    return (
-        _in_words(emphasis, labels, emphasis.order[:count].tolist()),
-        _in_words(emphasis, labels, emphasis.order[::-1][:count].tolist()),
-    )
+    most = [slot for slot in emphasis.order[:count].tolist() if emphasis.relative[slot] > 1 + CLOSE]
+    least = [slot for slot in emphasis.order[::-1][:count].tolist() if emphasis.relative[slot] < 1 - CLOSE]
+    return _in_words(emphasis, labels, most), _in_words(emphasis, labels, least)
 
 
 def factor(value: float, emphasis: Emphasis | None = None) -> str:

@@ -15,16 +15,19 @@ from memorytalker.face.motion import FaceCurves
 from memorytalker.sound.decode import Waveform
 
 #: Version of the format; memorytalker/page/static/playback.js reads only this one.
-FORMAT = 3
+FORMAT = 4
 
 
-def playback_json(head: str | None, curves: FaceCurves | None, waveform: Waveform | None = None) -> str:
+def playback_json(
+    head: str | None, curves: FaceCurves | None, waveform: Waveform | None = None, turns: np.ndarray | None = None
+) -> str:
     """Describe a talking head for the player.
 
     Args:
         head: path of the head's file below the page's root; None for a head that curves cannot move.
         curves: weights in [0, 1] of the head's blendshapes by name; None: the head is only fetched in advance.
         waveform: the sound, beginning with frame 0.
+        turns: (T, 3) yaw, pitch and roll of the head in radians, for the frames of the curves; None: it never turns.
 
     Returns:
         JSON; playback.js describes its fields.
@@ -36,13 +39,38 @@ def playback_json(head: str | None, curves: FaceCurves | None, waveform: Wavefor
             "seconds": len(curves.weights) / curves.fps,
             "names": curves.names,
             "upper": [name for name in curves.names if name.startswith(UPPER_FACE)],
-            "weights": _base64((65535 * np.clip(curves.weights, 0, 1)).round().astype("<u2").tobytes()),
+            "weights": _packed(curves),
         }
+        if turns is not None:
+            content["turns"] = _base64(np.asarray(turns, "<f4").tobytes())
     elif waveform is not None:
         content["seconds"] = waveform.seconds
     if waveform is not None:
         content["sound"] = _base64(_wav(waveform))
     return json.dumps(content, separators=(",", ":"))
+
+
+def other_style_json(curves: FaceCurves, apart: np.ndarray) -> str:
+    """Describe the same motion in the neutral style, for the player's switch.
+
+    Args:
+        curves: as of `playback_json`, over the same T frames.
+        apart: (T,) distance from the motion in style at the lips, in millimetres.
+
+    Returns:
+        JSON; playback.js describes its fields.
+    """
+    content = {
+        "frames": len(curves.weights),
+        "names": curves.names,
+        "weights": _packed(curves),
+        "apart": _base64(np.asarray(apart, "<f4").tobytes()),
+    }
+    return json.dumps(content, separators=(",", ":"))
+
+
+def _packed(curves: FaceCurves) -> str:
+    return _base64((65535 * np.clip(curves.weights, 0, 1)).round().astype("<u2").tobytes())
 
 
 def _base64(data: bytes) -> str:

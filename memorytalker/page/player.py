@@ -24,6 +24,7 @@ def player(
     empty: str = EMPTY,
     no_3d: str = NO_3D,
     autoplay: bool = True,
+    first: str = "",
     **options: Any,
 ) -> gr.HTML:
     """A component whose value comes from `player_value`; None empties it.
@@ -36,10 +37,11 @@ def player(
         empty: text while there is no value.
         no_3d: text in place of the head where there is no WebGL.
         autoplay: play a new value at once, unless the visitor prefers reduced motion.
+        first: `coming_value` of the head that waits here, blinking, while there is no value; empty: none.
         **options: further arguments of `gr.HTML`.
     """
     words = {"empty": empty, "no3d": no_3d, "noCurves": NO_CURVES}
-    script = start_script("player.js", channel=channel, label=label, autoplay=autoplay, **words)
+    script = start_script("player.js", channel=channel, label=label, autoplay=autoplay, first=first, **words)
     return gr.HTML(
         None, html_template="", js_on_load=script, apply_default_css=False, elem_id=elem_id, label=label, **options
     )
@@ -49,9 +51,10 @@ def player_value(animation: Any) -> str:
     """The value for an `Animation`: its curves and sound, and where its head is."""
     if not animation.motion.has_curves:
         return playback_json(None, None, animation.waveform)
-    return playback_json(head_address(animation.head), animation.curves, animation.waveform)
+    motion = animation.motion
+    return playback_json(head_address(animation.head), animation.curves, animation.waveform, motion.turns)
 
 
 def coming_value(head: HeadMesh) -> str:
-    """The value before there is an animation of a head: the browser fetches the head in advance."""
+    """The value before there is an animation of a head: it waits, blinking and breathing."""
     return playback_json(head_address(head) if head.blendshape_names else None, None)

@@ -88,9 +88,9 @@ class RunControls:
         """Updates when the run has begun."""
         return self._buttons(Phase.RUNNING)
 
-    def ended(self, text: str, step: int = -1, wrong: bool = False) -> Updates:
+    def ended(self, text: str, step: int = -1, wrong: bool = False, small: str = "") -> Updates:
         """Updates when the run has ended; the arguments are those of `status_html`."""
-        return self._buttons(Phase.IDLE) | {self.status: self._line(text, step, wrong)}
+        return self._buttons(Phase.IDLE) | {self.status: self._line(text, step, wrong, small)}
 
     def wire(
         self, handler: Callable[..., Iterator[Updates]], form: Form[Any], outputs: Sequence[Any], show_status: str,
@@ -130,8 +130,8 @@ class RunControls:
         """Pass on the updates of a run; a failure ends it. See the function of this name."""
         yield from report_failures(updates, partial(self.ended, wrong=True), our_fault)
 
-    def _line(self, text: str, step: int = -1, wrong: bool = False) -> str:
-        return status_html(step, text, wrong=wrong, steps=self.steps)
+    def _line(self, text: str, step: int = -1, wrong: bool = False, small: str = "") -> str:
+        return status_html(step, text, wrong=wrong, steps=self.steps, small=small)
 
     def _buttons(self, phase: Phase) -> Updates:
         busy = phase is not Phase.IDLE

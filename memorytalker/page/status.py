@@ -23,7 +23,12 @@ POLL_SECONDS = 0.5
 
 
 def status_html(
-    step: int, text: str, bar: float | None = None, wrong: bool = False, steps: Sequence[str] = STEPS
+    step: int,
+    text: str,
+    bar: float | None = None,
+    wrong: bool = False,
+    steps: Sequence[str] = STEPS,
+    small: str = "",
 ) -> str:
     """Chips, a bar and a line of text.
 
@@ -33,6 +38,7 @@ def status_html(
         bar: share that is done, 0 to 1; None where it is unknown.
         wrong: the line is an error message.
         steps: names of the steps.
+        small: a further line in small print.
     """
     now = 'class="now" aria-current="step"'
     marks = ('class="done"' if index < step else now if index == step else "" for index in range(len(steps)))
@@ -41,7 +47,9 @@ def status_html(
     running = 0 <= step < len(steps)
     line = f'<progress aria-label="{html.escape(steps[step])}"{value}></progress>' if running else ""
     tone = "wrong" if wrong else "well"
-    return f'<div class="staged"><ol class="steps">{chips}</ol>{line}<p class="{tone}">{html.escape(text)}</p></div>'
+    below = f'<p class="small">{html.escape(small)}</p>' if small else ""
+    words = f'<p class="{tone}">{html.escape(text)}</p>{below}'
+    return f'<div class="staged"><ol class="steps">{chips}</ol>{line}{words}</div>'
 
 
 def progress_html(job: Job[Any], step: int, doing: str, steps: Sequence[str] = STEPS) -> str:

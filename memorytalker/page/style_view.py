@@ -45,21 +45,19 @@ def style_html(weights: np.ndarray, average: np.ndarray | None, labels: Sequence
     emphasis = insight.style_emphasis(weights, average)
     if emphasis is None:
         return f'<div class="style-view"><p>{NEUTRAL_TEXT}</p></div>'
-    below = " (though below the average)" if emphasis.relative.max() < 1 else ""
-    above = " (though above the average)" if emphasis.relative.min() > 1 else ""
     most, least = insight.extremes(emphasis, labels)
     own = emphasis.relative / emphasis.overall
     return f"""<div class="style-view"><p>{html.escape(insight.strength_text(emphasis))}</p>
-<div class="lists"><div><h4>Most emphasised{below}</h4>{_listed(most)}</div>
-<div><h4>Most suppressed{above}</h4>{_listed(least)}</div></div>
-<fieldset><legend>Bars show each slot against</legend>
+<div class="lists"><div><h4>Most emphasised</h4>{_listed(most)}</div>
+<div><h4>Most suppressed</h4>{_listed(least)}</div></div>
+<details class="every-slot"><summary>Every slot</summary><fieldset><legend>Bars show each slot against</legend>
 <label><input type="radio" name="{name}" value="average" checked> {_reference(emphasis)}</label>
 <label><input type="radio" name="{name}" value="own"> this voice's mean ({emphasis.overall:.2f} ×)</label>
 </fieldset>
 <p class="keys">{_key("zero", "1 ×, equal")}<span class="by-average">{_key("whole", "this voice's mean")}</span>
 {_key("bar more", "more")}{_key("bar less", "less")}</p>
 {_bars(emphasis.relative, emphasis.order, labels, "by-average", emphasis.overall)}
-{_bars(own, emphasis.order, labels, "by-own", None)}</div>"""
+{_bars(own, emphasis.order, labels, "by-own", None)}</details></div>"""
 
 
 def voices_html(first: np.ndarray, second: np.ndarray, average: np.ndarray | None, labels: Sequence[str]) -> str:
@@ -94,7 +92,7 @@ def _bars(relative: np.ndarray, order: np.ndarray, labels: Sequence[str], name: 
     for slot in order.tolist():
         value = float(relative[slot])
         start, end = sorted((scale.place(1.0), scale.place(value)))
-        kind = "more" if value > 1 else "less"
+        kind = "close" if abs(value - 1) <= insight.CLOSE else "more" if value > 1 else "less"
         drawn = f'<span class="bar {kind}" style="left:{start:.2f}%;width:{end - start:.2f}%"></span>'
         drawn += "" if whole is None else f'<span class="whole" style="left:{scale.place(whole):.2f}%"></span>'
         rows.append(_row(slot, labels, groups, f"{value:.{fine}f} times", drawn, f"{value:.{fine}f} ×", scale))
@@ -104,10 +102,13 @@ def _bars(relative: np.ndarray, order: np.ndarray, labels: Sequence[str], name: 
 def _row(
     slot: int, labels: Sequence[str], groups: dict[int, str], words: str, drawn: str, values: str, scale: Scale
 ) -> str:
-    label = f"{insight.slot_names(labels, [slot])}{groups[slot]}: {words}; show its face"
+    word = ENGLISH.sample_words.get(labels[slot])
+    as_in = f", as in {word}" if word else ""
+    label = f"{insight.slot_names(labels, [slot])}{as_in}{groups[slot]}: {words}; show its face"
     zero = f'<span class="zero" style="left:{scale.place(1.0):.2f}%"></span>'
     return (
-        f'<li><button type="button" class="bar-row" data-slot="{slot}" aria-label="{html.escape(label)}">'
+        f'<li><button type="button" class="bar-row" tabindex="-1" data-slot="{slot}" aria-label="{html.escape(label)}" '
+        f'title="{html.escape(label)}">'
         f'<span class="phone">{html.escape(labels[slot])}</span><span class="track">{drawn}{zero}</span>'
         f'<span class="factor">{values}</span></button></li>'
     )
@@ -128,4 +129,6 @@ def _key(mark: str, words: str) -> str:
 
 
 def _listed(lines: Sequence[str]) -> str:
+    if not lines:
+        return '<p class="small">None: all are close to average.</p>'
     return f'<ul class="words">{"".join(f"<li>{html.escape(line)}</li>" for line in lines)}</ul>'

@@ -33,6 +33,10 @@ MOST_CHUNKS = 1000
 _REMEDY = "choose a recording such as WAV, FLAC, MP3, M4A, OGG, WebM or MP4"
 
 
+class TooLongError(AudioError):
+    """Sound that is longer than its use allows; `load_beginning` takes the first part of a file."""
+
+
 @dataclass(frozen=True, eq=False)
 class Waveform:
     """Mono sound.
@@ -109,6 +113,26 @@ def load_waveform(
     return Waveform(_within_scale(samples), remarks=remarks + offset, name=file)
 
 
+def load_beginning(path: str | Path, seconds: float) -> Waveform:
+    """Load the beginning of a file that may be longer.
+
+    Args:
+        path: of the file.
+        seconds: of its beginning.
+
+    Returns:
+        Its first `seconds`, or all of a shorter one.
+
+    Raises:
+        AudioError: as `load_waveform`, but for the length.
+    """
+    path = Path(path)
+    samples, remarks = _from_file(path, shown_name(path), seconds)
+    samples = samples[: round(seconds * SAMPLE_RATE)]
+    samples, offset = without_offset(_checked(samples, shown_name(path), seconds))
+    return Waveform(_within_scale(samples), remarks=remarks + offset, name=shown_name(path))
+
+
 def is_silent(waveform: Waveform) -> bool:
     """Return whether no sample exceeds `SILENT_LEVEL`.
 
@@ -146,7 +170,7 @@ def _checked(samples: np.ndarray, name: str, longest_seconds: float) -> np.ndarr
         held = int(1000 * seconds) / 1000  # rounded down, so that it does not read as long enough
         raise AudioError(f"{name} holds only {held:g} s of sound; give at least {SHORTEST_SECONDS} s.")
     if seconds > longest_seconds:
-        raise AudioError(_too_long(name, longest_seconds))
+        raise TooLongError(_too_long(name, longest_seconds))
     peak = _peak(samples)
     if peak > HIGHEST_LEVEL:
         raise AudioError(f"{name} has samples as large as {peak:.3g}; export it again with samples between -1 and 1.")
@@ -179,7 +203,7 @@ def _from_array(samples: Any, rate: Any, longest_seconds: float) -> tuple[np.nda
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiu":
         raise AudioError("Give the samples as numbers of shape (samples,) or (samples, channels).")
     if len(array) > (longest_seconds + 1) * rate:  # before it is copied
-        raise AudioError(_too_long("The sound", longest_seconds))
+        raise TooLongError(_too_long("The sound", longest_seconds))
     if array.dtype.kind in "iu":
         limits = np.iinfo(array.dtype)
         middle = 0.0 if array.dtype.kind == "i" else (limits.max + 1) / 2

@@ -19,9 +19,11 @@ import gradio as gr  # noqa: E402
 from animation_case import planted_animation  # noqa: E402
 
 from memorytalker import Animation, Talker, load_head, load_waveform  # noqa: E402
+from memorytalker.page.examples import EXAMPLES, example_path  # noqa: E402
 from memorytalker.page.jobs import JobRunner  # noqa: E402
-from memorytalker.page.memory import build_memory, memory_outputs  # noqa: E402
+from memorytalker.page.memory import build_memory, build_style, memory_outputs, wire_memory  # noqa: E402
 from memorytalker.page.theme import launch_options  # noqa: E402
+from memorytalker.page.voice import sound_box  # noqa: E402
 from memorytalker.phones import ENGLISH  # noqa: E402
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
@@ -62,7 +64,15 @@ if __name__ == "__main__":
         gr.HTML("<h1>MemoryTalker</h1>")
         own, neutral = gr.Button("Talk", elem_id="run"), gr.Button("Talk neutrally", elem_id="neutral")
         slow, clear = gr.Button("Talk slowly", elem_id="slow"), gr.Button("Clear", elem_id="clear")
-        parts = build_memory(runner)
+        parts = build_memory("animate")
+        with gr.Row(elem_id="second-examples"):
+            given = {name: gr.Button(name) for name in EXAMPLES}
+        parts["second-voice"] = sound_box("Second voice", "second-voice")
+        for name, button in given.items():
+            button.click(lambda name=name: example_path(name), None, parts["second-voice"])
+        with gr.Column(elem_id="style-column"):
+            parts |= build_style("animate")
+        wire_memory(runner, parts)
         shown = memory_outputs(runner, parts)
         request = SimpleNamespace(identity=next(iter(talker.head.identities)))
 

@@ -47,6 +47,8 @@ def download(visit: Visit, words: str, path: Path) -> Path:
 
 def test_sliders_move_the_head_at_once_and_change_the_files(visit: Visit, short_clip: Path, tmp_path: Path) -> None:
     page = visit.page
+    visit.unfold("settings")
+    page.get_by_role("checkbox", name="Expression").uncheck()  # the stub's mouth alone
     visit.upload(short_clip)
     visit.animated()
     visit.head_ready()

@@ -17,7 +17,7 @@ from tools.page.browser import Site, Visit
 
 pytestmark = pytest.mark.walk
 
-TAB = "Compare with ground truth"
+TAB = "How accurate is it?"
 SPEECH = Path(__file__).resolve().parents[2] / "assets" / "speech"
 FPS, SECONDS = 30, 1.2
 
@@ -157,3 +157,14 @@ def test_stopped(visit: Visit, stub_site: Site):
     visit.says("compare-status", "Stopped")
     visit.page.wait_for_timeout(1000)
     assert not visit.page.query_selector("#compare-video video") and visit.page.is_enabled("#compare-run")
+
+
+def test_results_go_with_their_clip_and_stay_through_a_mistake(visit: Visit):
+    page = entered(visit).page
+    visit.press("compare-run")
+    check_comparison(visit)
+    page.locator("#ground-truth-example input").nth(1).check()
+    page.wait_for_selector("#compare-video video", state="detached")
+    page.wait_for_function("!document.querySelector('#compare-metrics').innerText.trim()")
+    assert page.inner_text("#compare-words").strip() == "" and page.is_hidden("#compare-curves")
+    assert "Choose a clip" in page.inner_text("#compare-status")

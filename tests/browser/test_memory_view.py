@@ -31,6 +31,7 @@ COLOR = """([slot, seconds]) => {
   return [...canvas.getContext("2d").getImageData(
     at(x - box.left, box.width, canvas.width), at(y - box.top, box.height, canvas.height), 1, 1).data].slice(0, 3);
 }"""
+PHONE = "document.activeElement.querySelector('.phone').textContent"
 PLACE = """() => {
   const box = (name) => document.querySelector(`.memory-view ${name}`).getBoundingClientRect();
   return (box(".playhead").left + 1 - box(".pad").left) / box(".pad").width;
@@ -61,6 +62,11 @@ def come(enter: Callable[..., Visit], memory_site: Site) -> Callable[..., Visit]
 def clock(visit: Visit, seconds: float, channel: str = "animate", playing: bool = False) -> None:
     detail = f"{{channel: '{channel}', seconds: {seconds}, playing: {str(playing).lower()}}}"
     visit.page.evaluate(f"document.dispatchEvent(new CustomEvent('memorytalker:time', {{detail: {detail}}}))")
+
+
+def named(slot: int) -> str:
+    phone = ENGLISH.phones[slot]
+    return f"/{phone}/ ({ENGLISH.sample_words[phone]})"
 
 
 def tone(path: Path, seconds: float, level: float = 0.3) -> Path:
@@ -98,7 +104,7 @@ def test_the_playhead_keeps_the_clock_of_its_channel_and_says_what_is_read(come:
     assert visit.page.evaluate(PLACE) == pytest.approx(1.25 / SECONDS, abs=0.003)
     pad = visit.page.locator("#memory [role=slider]")
     assert pad.get_attribute("aria-valuenow") == "1.25" and pad.get_attribute("aria-valuemax") == "4.00"
-    assert f"1.25 s: /{ENGLISH.phones[12]}/ 90 %" in pad.get_attribute("aria-valuetext")
+    assert f"1.25 s: {named(12)} 90 %" in pad.get_attribute("aria-valuetext")
     assert visit.page.inner_text("#memory .readout") == pad.get_attribute("aria-valuetext")
     clock(visit, 3.0, channel="compare")
     assert visit.page.evaluate(PLACE) == pytest.approx(1.25 / SECONDS, abs=0.003)
@@ -133,9 +139,7 @@ def test_the_readout_follows_the_pointer(come: Callable[..., Visit]) -> None:
     visit.page.mouse.move(pad["x"] + pad["width"] * 0.505, name["y"] + name["height"] / 2)
     clock(visit, 3.0)
     readout = visit.page.inner_text("#memory .readout")
-    assert (
-        f"/{ENGLISH.phones[20]}/ 90 %" in readout and f"(/{ENGLISH.phones[slot]}/ 0 %)" in readout and "2.0" in readout
-    )
+    assert f"{named(20)} 90 %" in readout and f"({named(slot)} 0 %)" in readout and "2.0" in readout
 
 
 def test_a_slot_shows_its_face_in_both_styles(come: Callable[..., Visit]) -> None:
@@ -160,13 +164,13 @@ def test_slots_are_reached_and_chosen_by_keys_alone(come: Callable[..., Visit]) 
     page.focus("#memory button.slot[tabindex='0']")
     for _ in range(3):
         page.keyboard.press("ArrowDown")
-    slot = page.evaluate("document.activeElement.textContent")
-    assert slot == "m" and page.locator("#memory button.slot[tabindex='0']").inner_text() == "m"
+    slot = page.evaluate(PHONE)
+    assert slot == "m" and page.locator("#memory button.slot[tabindex='0'] .phone").inner_text() == "m"
     page.keyboard.press("Enter")
     visit.says("slot-faces", "The face of /m/")
     page.keyboard.press("Home")
     page.keyboard.press("ArrowUp")
-    assert page.evaluate("document.activeElement.textContent") == "ay"  # around the corner
+    assert page.evaluate(PHONE) == "ay"  # around the corner
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('role')") == "slider"
 
@@ -174,6 +178,7 @@ def test_slots_are_reached_and_chosen_by_keys_alone(come: Callable[..., Visit]) 
 def test_the_style_is_shown_in_words_and_bars_and_bars_are_slots(come: Callable[..., Visit]) -> None:
     visit = come()
     visit.says("style-words", "rounds /ow uw/ 1.30")
+    visit.page.click("#style-words summary")
     bars = visit.page.locator("#style-words .by-average .bar-row")
     assert bars.count() == 40 and bars.first.inner_text().split()[0] == "ow"
     visit.page.check("#style-words input[value=own]")
@@ -206,6 +211,7 @@ def test_two_voices_stand_side_by_side(come: Callable[..., Visit], tmp_path: Pat
 
 def test_second_voices_without_speech_are_refused_in_words(come: Callable[..., Visit], tmp_path: Path) -> None:
     visit = come()
+    visit.page.wait_for_selector("#second-voice input[type=file]", state="attached")
     words = tmp_path / "a <b>list.wav"
     words.write_text("milk and bread\n" * 30)
     silence = tone(tmp_path / "silence.wav", 2.0, 0.0)
@@ -250,7 +256,7 @@ def test_on_a_phone_names_stay_while_the_heatmap_scrolls(come: Callable[..., Vis
     clock(visit, 15.2, playing=True)
     assert scroller.evaluate("(one) => one.scrollLeft") > 300, "the playhead is followed"
     name = visit.page.locator('#memory [data-slot="12"]').bounding_box()
-    assert frame["x"] <= name["x"] and name["x"] + name["width"] < frame["x"] + 90
+    assert frame["x"] <= name["x"] and name["x"] + name["width"] < frame["x"] + 170
     assert name["height"] >= 24 and visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -271,3 +277,32 @@ def test_axe_finds_nothing_serious(come: Callable[..., Visit], tmp_path: Path, d
         for node in one["nodes"] if any(part in str(node["target"]) + node["html"] for part in ours)
     ]  # fmt: skip
     assert not grave, grave
+
+
+def test_style_bars_start_at_the_average_and_stand_in_the_rows(come: Callable[..., Visit]) -> None:
+    visit = come()
+    boxes = """slot => ["", " .style-bar", " .style-bar span"].map((part) => {
+        const box = document.querySelector(`#memory [data-slot="${slot}"]${part}`).getBoundingClientRect();
+        return [box.left, box.right, box.top, box.bottom] })"""
+    for phone, kind in (("ow", "more"), ("t", "close")):
+        row, track, bar = visit.page.evaluate(boxes, ENGLISH.index(phone))
+        middle = (track[0] + track[1]) / 2
+        assert bar[0] == pytest.approx(middle, abs=1) and row[2] <= bar[2] < bar[3] <= row[3]
+        assert (bar[1] - bar[0] > 15) == (kind == "more")
+        assert kind in visit.page.get_attribute(
+            f'#memory [data-slot="{ENGLISH.index(phone)}"] .style-bar span', "class"
+        )
+    assert "1.30 × the average speaker" in visit.page.get_attribute(
+        f'#memory [data-slot="{ENGLISH.index("ow")}"]', "title"
+    )
+
+
+def test_colours_can_say_what_the_style_makes_of_a_slot(come: Callable[..., Visit]) -> None:
+    visit = come()
+    ow, t = ENGLISH.index("ow"), ENGLISH.index("t")
+    visit.page.click("#memory input[value=style]")
+    assert "the average speaker" in visit.page.get_attribute("#memory .legend", "title")
+    more, alike = (visit.page.evaluate(COLOR, [slot, (slot + 0.5) / 10]) for slot in (ow, t))
+    assert more[0] > 200 > more[2] and max(alike) < 60
+    visit.page.click("#memory input[value=share]")
+    assert visit.page.evaluate(COLOR, [t, (t + 0.5) / 10])[0] > 150

@@ -46,16 +46,24 @@ def refused(visit: Visit, words: str) -> str:
     visit.page.wait_for_function("!document.getElementById('run').disabled")
     sentence = visit.page.inner_text("#status p")
     assert words in toast.inner_text() and sentence.endswith(".") and len(sentence) < 200
-    assert "/" not in sentence.replace("WAV/", "") and not visit.page.query_selector("#video video")
+    assert "/" not in sentence.replace("WAV/", "")
     return sentence
 
 
 def test_sounds_that_cannot_be_used(visit: Visit, short_clip: Path, tmp_path: Path):
-    for make, words in MISTAKES.values():
+    """They are refused when they arrive, and never become a player of nothing."""
+    page = visit.page
+    for name, (make, words) in MISTAKES.items():
         visit.upload(make(tmp_path))
-        visit.press("run")
-        refused(visit, words)
-    assert not visit.page.query_selector("[data-testid=toast-body] b, [data-testid=toast-body] i, #status b, #status i")
+        visit.says("voice-note", words)
+        page.wait_for_selector("#sound input[type=file]", state="attached")
+        page.wait_for_function("document.getElementById('run').disabled")
+        assert not page.query_selector("#voice-note b, #voice-note i, #sound audio")
+        assert page.is_visible("#trim") == (name == "long")
+        if name == "long":  # its beginning is offered
+            page.click("#trim")
+            visit.says("voice-note", "The first 60 s")
+            page.wait_for_function("!document.getElementById('run').disabled")
     visit.faults = [fault for fault in visit.faults if ".wav" not in fault]  # the browser cannot read them either
     visit.upload(short_clip)  # and on it goes
     visit.animated()
@@ -64,6 +72,7 @@ def test_sounds_that_cannot_be_used(visit: Visit, short_clip: Path, tmp_path: Pa
 
 def test_choices_that_cannot_be_met(visit: Visit, short_clip: Path, tmp_path: Path):
     visit.upload(short_clip)
+    visit.unfold("settings")
     visit.page.locator("#seed input").fill("-3")
     visit.press("run")
     refused(visit, "is a whole number from 0 on")
@@ -71,7 +80,7 @@ def test_choices_that_cannot_be_met(visit: Visit, short_clip: Path, tmp_path: Pa
     visit.page.get_by_role("radio", name="Of another voice").check()
     visit.press("run")
     refused(visit, "There is no second clip yet")
-    visit.upload(written(tmp_path / "still.wav", speech(1) * 0), "style-sound")
+    visit.upload(written(tmp_path / "still.wav", speech(1) * 0), "second-voice")
     visit.press("run")
     refused(visit, "has no speaking style")
 

@@ -21,7 +21,7 @@ from memorytalker.face.adjust import adjusted  # noqa: E402
 from memorytalker.face.head import load_head  # noqa: E402
 from memorytalker.options import CurveOptions, RenderOptions  # noqa: E402
 from memorytalker.page.head_files import ROUTE as HEADS  # noqa: E402
-from memorytalker.page.player import EMPTY, NO_3D, NO_CURVES  # noqa: E402
+from memorytalker.page.player import NO_3D, NO_CURVES  # noqa: E402
 from memorytalker.page.scripts import ROUTE, scripts_version  # noqa: E402
 from memorytalker.rendering import render_frames  # noqa: E402
 
@@ -195,7 +195,8 @@ def test_one_value_after_another(come: Callable[..., Visit]) -> None:
     assert visit.page.evaluate("playerOf('player').sound.duration") == pytest.approx(omar.waveform.seconds, abs=0.01)
     visit.page.click("#none")
     visit.page.wait_for_function("playerOf('player').length === 0")
-    assert visit.page.inner_text("#player .notice") == EMPTY
+    visit.page.wait_for_selector("#player canvas", state="visible")  # it waits there
+    assert visit.page.inner_text("#player .notice") == "" and visit.page.is_hidden("#player .transport")
     assert visit.page.is_hidden("#player canvas") and visit.page.is_hidden("#player .transport")
     give(visit, "run")
     assert visit.page.is_visible("#player canvas") and visit.page.inner_text("#player .notice") == ""
@@ -237,7 +238,8 @@ def test_a_head_is_fetched_once(come: Callable[..., Visit]) -> None:
         .map(({{ transferSize }}) => transferSize)"""
     visit.page.click("#coming")
     visit.page.wait_for_function(f"{sizes}.length === 1")
-    assert visit.page.inner_text("#player .notice") == EMPTY
+    visit.page.wait_for_selector("#player canvas", state="visible")  # it waits there
+    assert visit.page.inner_text("#player .notice") == "" and visit.page.is_hidden("#player .transport")
     for name in ("run", "none", "run"):
         visit.page.click(f"#{name}")
         visit.page.wait_for_function(f"playerOf('player').length {'=== 0' if name == 'none' else '> 0'}")
@@ -353,8 +355,8 @@ def test_keys_alone_are_enough(come: Callable[..., Visit]) -> None:
     page.wait_for_function("!playerOf('player').playing")
     page.evaluate("playerOf('player').seek(1)")
     names = []
-    for _ in range(9):
-        page.keyboard.press("Tab")
+    for key in ["Tab"] * 4 + ["ArrowRight"] * 5:  # the cameras are one stop of the Tab key
+        page.keyboard.press(key)
         names.append(
             page.evaluate("""() => { const one = document.activeElement;
             return [one.getAttribute("aria-label") || one.textContent, getComputedStyle(one).outlineStyle] }""")

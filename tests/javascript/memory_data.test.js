@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { heatPixels, openingPath, rowAt, slotName, unpacked, VIRIDIS, viridis, walkedBy, wavePath, wordsAt } from "#page/memory_data.js";
+import {
+  factorWords, heatPixels, openingPath, recalledAt, rowAt, SIGNED, signed, slotName, unpacked, VIRIDIS, viridis,
+  walkedBy, wavePath, wordsAt,
+} from "#page/memory_data.js";
 
 const base64 = (values) => Buffer.from(values.buffer).toString("base64");
 
@@ -66,7 +69,7 @@ test("words say the largest shares first, leave out the small, and add the row a
     wave: "", opening: null,
   });
   assert.equal(wordsAt(four, -1, 3), "0.00 s: /a/ 39 %, /b/ 31 %, /c/ 24 % (/d/ 6 %)");
-  assert.deepEqual(["sil", "sh"].map(slotName), ["silence", "/sh/"]);
+  assert.deepEqual(["sil", "sh"].map((label) => slotName(label)), ["silence", "/sh/"]);
 });
 
 test("a row is hit from its top to just above its bottom, and a gap between two hits none", () => {
@@ -80,4 +83,26 @@ test("keys walk round and round among the slots", () => {
   assert.equal(walkedBy("ArrowDown", 39, 40), 0);
   assert.equal(walkedBy("Enter", 3, 40), null);
   assert.equal(walkedBy("ArrowDown", -1, 40), null); // the focus is elsewhere
+});
+
+test("by style a cell is bright where a slot is read and its weight is far from the average, signed", () => {
+  assert.deepEqual([-1, 0, 1].map(signed), SIGNED);
+  const pixels = heatPixels(planted({ style: [1.2, 0.8, 1] }), [0, 1, 2], true);
+  const at = (row, frame) => [...pixels.subarray(4 * (4 * row + frame), 4 * (4 * row + frame) + 3)];
+  assert.deepEqual(at(0, 0), SIGNED[2]); // silence fully read, weight 20 % above: the largest there is
+  assert.deepEqual(at(1, 0), SIGNED[1]); // not read
+  assert.deepEqual(at(2, 2), SIGNED[1]); // fully read, as the average speaker
+  assert.ok(at(1, 3)[2] > at(1, 3)[0]); // read in part, weight below
+  const without = heatPixels(planted({ style: null }), [0], true);
+  assert.deepEqual([...without.subarray(0, 3)], VIRIDIS.at(-1)); // the neutral style has nothing to sign
+});
+
+test("what is recalled is said with a sample word, and factors near 1 are close to average", () => {
+  const data = planted({ words: ["", "father", "tea"] });
+  assert.equal(recalledAt(data, 0), "silence, 100 %");
+  assert.equal(recalledAt(data, 1.2), "t, as in tea, 100 %");
+  assert.equal(recalledAt(planted(), 1.2), "t, 100 %");
+  assert.match(wordsAt(data, 1.2), /\/t\/ \(tea\) 100 %/);
+  assert.equal(factorWords(1.049, "the average speaker"), "1.05 ×, close to average");
+  assert.equal(factorWords(1.3, "the average speaker"), "1.30 × the average speaker");
 });

@@ -170,6 +170,13 @@ class Visit:
         """Switch to the tab of that name."""
         self.page.get_by_role("tab", name=name, exact=True).click()
 
+    def unfold(self, elem_id: str) -> None:
+        """Open the fold `elem_id` if it is closed."""
+        button = self.page.locator(f"#{elem_id} > button").first
+        if "open" not in (button.get_attribute("class") or "").split():
+            button.click()
+            self.page.wait_for_timeout(100)
+
     def upload(self, path: Path, elem_id: str = "sound") -> None:
         """Upload a file to the component `elem_id`, in place of the one it may hold."""
         self.clear(elem_id)

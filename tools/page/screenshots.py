@@ -17,7 +17,7 @@ from tools.page.browser import ROOT, Site, Visit, chromium, served
 from tools.page.readme_assets import FOLDER, write_list
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
-ANIMATE, COMPARE, ABOUT = "Animate", "Compare with ground truth", "About"
+ANIMATE, COMPARE, ABOUT = "Animate", "How accurate is it?", "About"
 WIDTHS = {"desktop": 1280, "phone": 390}
 MOMENT = 1.0  # seconds into the clip: the mouth is open
 
@@ -86,7 +86,6 @@ def photograph(visit: Visit, folder: Path, theme: str, name: str) -> None:
 def animate(visit: Visit) -> None:
     """Animate the first example, and stop playback at a telling moment."""
     visit.page.click("#examples button >> nth=0")
-    visit.press("run")
     visit.video("video")
     visit.page.evaluate(
         "detail => document.dispatchEvent(new CustomEvent('memorytalker:seek', {detail}))",

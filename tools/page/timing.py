@@ -108,8 +108,8 @@ def come_and_go(browser: Any, site: Site, visits: int) -> None:
     for number in range(visits):
         visit = Visit(browser, site, calm=True)
         visit.page.click(f"#examples button >> nth={number % 3}")
-        visit.animated()
-        visit.video("video")
+        visit.video("video")  # an example talks at once
+        visit.page.wait_for_function("!document.getElementById('run').disabled")
         visit.close()
 
 

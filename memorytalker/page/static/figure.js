@@ -1,8 +1,8 @@
 // A head of memorytalker.exports.web_head that curves move, in the materials of memorytalker.rendering.scene.
 
-import { DynamicDrawUsage, GLSL3, GLTFLoader, Scene, ShaderMaterial } from "./three/three.js";
+import { DynamicDrawUsage, GLSL3, GLTFLoader, Scene, ShaderMaterial, Vector3 } from "./three/three.js";
 import { Morphs } from "./morphs.js";
-import { between } from "./viewing.js";
+import { between, rotation } from "./viewing.js";
 
 const SMALLEST_TURN = 0.5; // degrees after which the light is computed again
 
@@ -39,15 +39,21 @@ function vertexShader(azimuths) {
   const shares = (k) => [0, 1, 2, 3].map((j) => `keyShares[${4 * k + j}]`).join(", ");
   return `
 uniform float keyShares[${4 * groups.length}], finishUnit;
+uniform mat3 turn;
+uniform vec3 pivot;
+in float _neck;
 in vec4 color, _finish${groups.map((k) => `, _keys_${k}`).join("")};
 out vec3 normalView, colorView, finishVS;
 out vec2 lightVS;
 void main() {
-  normalView = normalize(normalMatrix * normal);
+  // The head turns on a soft neck as in memorytalker.face.neck: each vertex by its share.
+  vec3 about = position - pivot;
+  vec3 placed = position + _neck * (turn * about - about);
+  normalView = normalize(normalMatrix * (normal + _neck * (turn * normal - normal)));
   colorView = mix(12.92 * color.rgb, 1.055 * pow(color.rgb, vec3(1.0 / 2.4)) - 0.055, step(0.0031308, color.rgb));
   finishVS = finishUnit * _finish.rgb;
   lightVS = vec2(_finish.a, ${groups.map((k) => `dot(_keys_${k}, vec4(${shares(k)}))`).join(" + ")});
-  gl_Position = projectionMatrix * modelViewMatrix * vec4(position, 1.0);
+  gl_Position = projectionMatrix * modelViewMatrix * vec4(placed, 1.0);
 }`;
 }
 
@@ -67,11 +73,15 @@ ${body.replace("gl_FragData[0]", "pixel")}
 export class Figure {
   constructor(head) {
     this.head = head;
-    const { azimuths, finishUnit, fragment } = head.stage;
+    const { azimuths, finishUnit, fragment, pivot = [0, 0, 0] } = head.stage;
+    this.turn = new Array(9).fill(0);
     this.shares = new Array(4 * Math.ceil(azimuths.length / 4)).fill(0);
     this.material = new ShaderMaterial({
       glslVersion: GLSL3, vertexShader: vertexShader(azimuths.length), fragmentShader: fragmentShader(fragment),
-      uniforms: { keyShares: { value: this.shares }, finishUnit: { value: finishUnit } },
+      uniforms: {
+        keyShares: { value: this.shares }, finishUnit: { value: finishUnit },
+        turn: { value: this.turn }, pivot: { value: new Vector3(...pivot) },
+      },
     });
     this.mesh = head.mesh;
     this.mesh.material = this.material;
@@ -82,9 +92,16 @@ export class Figure {
   /** Move the face to where Curves have it at a time in seconds. */
   pose(curves, seconds) {
     const { morphTargetDictionary: places, morphTargetInfluences: influences } = this.mesh;
-    this.weights = curves.at(seconds, this.weights ?? new Array(curves.names.length));
+    if (this.weights?.length !== curves.names.length) {
+      influences.fill(0); // those of other curves
+      this.weights = new Array(curves.names.length);
+    }
+    curves.at(seconds, this.weights);
     curves.names.forEach((name, k) => { if (name in places) influences[places[name]] = this.weights[k]; });
     this.head.morphs.place(influences);
+    const rows = rotation(curves.turnAt?.(seconds) ?? [0, 0, 0]);
+    rows.forEach((value, k) => { this.turn[3 * (k % 3) + Math.floor(k / 3)] = value; }); // WebGL wants columns
+    this.material.uniformsNeedUpdate = true;
   }
 
   /** Lamps turn with the camera: the key's share is that between the two nearest azimuths it was found for. */

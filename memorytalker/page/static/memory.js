@@ -2,14 +2,15 @@
 // follows the page's clock.
 //
 // value: {seconds, fps, labels: [n names], groups: [[name, [slots]]], address: base64 of T * n bytes (share * 255),
+// words: [n sample words], style: [n weights against the reference] or null, reference: its name,
 // wave: base64 of pairs of signed bytes (smallest, largest), opening: base64 of T float32 in millimetres or null,
 // readings: [[slot, start, end, share]], summary: text}
 
 import { marks, steppedBy, within } from "./clock.js";
-import { rowAt, slotName, unpacked, walkedBy, wordsAt } from "./memory_data.js";
-import { heatLane, legend, make, openingLane, setAll, waveLane } from "./memory_lanes.js";
+import { described, factorWords, recalledAt, rowAt, unpacked, walkedBy, wordsAt } from "./memory_data.js";
+import { heatLane, legend, make, openingLane, paint, setAll, styleBar, waveLane } from "./memory_lanes.js";
 
-const PIXELS_PER_SECOND = 60; // at least; longer sound scrolls sideways
+const PIXELS_PER_SECOND = { mouse: 30, finger: 60 }; // at least; longer sound scrolls sideways
 const HOVER = 1000; // milliseconds for which the readout stays with a resting mouse while the head talks
 
 /**
@@ -49,6 +50,7 @@ class MemoryView {
       return;
     }
     this.seconds = 0;
+    this.byStyle = false;
     this.readout = make("p", "readout");
     this.side = make("div", "side");
     this.lanes = make("div", "lanes");
@@ -58,7 +60,12 @@ class MemoryView {
     this.scroller.append(body);
     this.fillSide();
     this.fillLanes();
-    this.root.append(make("p", "summary", this.data.summary), this.readout, this.scroller, legend(), this.asText());
+    this.key = make("div");
+    this.key.append(legend(this.data, false));
+    const below = make("div", "below");
+    below.append(this.key);
+    if (this.data.style) below.append(this.colors());
+    this.root.append(this.readout, this.scroller, below, make("p", "summary", this.data.summary), this.asText());
     this.layout();
     this.moveTo(0);
   }
@@ -67,9 +74,7 @@ class MemoryView {
     const { labels, groups, opening, reach } = this.data;
     this.side.append(make("div", "tag wave", "Sound"));
     if (opening) {
-      const tag = make("div", "tag opening", "Lip opening");
-      tag.append(make("span", "top", `${reach} mm`), make("span", "bottom", "0 mm"));
-      this.side.append(tag);
+      this.side.append(make("div", "tag opening", `Lip opening, to ${reach} mm`));
     }
     const bar = make("div", "slots");
     setAll(bar, { role: "toolbar", "aria-orientation": "vertical", "aria-label": "Memory slots: choose one to see its face" });
@@ -79,9 +84,12 @@ class MemoryView {
       setAll(group, { role: "group", "aria-label": name || "slots" });
       const list = make("div", "names");
       for (const slot of slots) {
-        const button = make("button", "slot", labels[slot]);
+        const button = make("button", "slot");
+        const word = this.data.words?.[slot] ?? "";
+        button.append(make("span", "phone", labels[slot]), make("span", "word", word), styleBar(this.data, slot));
+        button.title = this.named(slot);
         setAll(button, { type: "button", "data-slot": slot, "aria-pressed": "false", tabindex: this.buttons.size ? -1 : 0 });
-        setAll(button, { "aria-label": `${slotName(labels[slot])}${name && name !== "silence" ? `, ${name}` : ""}: show its face` });
+        setAll(button, { "aria-label": `${this.named(slot)}${name && name !== "silence" ? `, ${name}` : ""}: show its face` });
         button.addEventListener("click", () => {
           this.choose(slot);
           this.tools.trigger(this.options.event, { index: slot });
@@ -93,7 +101,35 @@ class MemoryView {
       bar.append(group);
     }
     bar.addEventListener("keydown", (event) => this.walk(event));
-    this.side.append(bar, make("div", "axis"));
+    this.side.append(bar, make("div", "axis", this.data.style ? "less ◂ average ▸ more" : ""));
+  }
+
+  /** A slot in words, with its weight. */
+  named(slot) {
+    const { labels, words = [], style, reference } = this.data;
+    return `${described(labels[slot], words[slot])}${style ? `: ${factorWords(style[slot], reference)}` : ""}`;
+  }
+
+  /** The choice of what the colours mean. */
+  colors() {
+    const box = make("fieldset", "coloring");
+    box.append(make("legend", "", "Colour by"));
+    for (const [byStyle, text] of [[false, "what is read"], [true, "what the style makes of it"]]) {
+      const label = make("label");
+      const input = make("input");
+      setAll(input, { type: "radio", name: `coloring-${this.options.channel}`, value: byStyle ? "style" : "share" });
+      input.checked = !byStyle;
+      input.addEventListener("change", () => this.color(byStyle));
+      label.append(input, text);
+      box.append(label);
+    }
+    return box;
+  }
+
+  color(byStyle) {
+    this.byStyle = byStyle;
+    [...this.heat.children].forEach((canvas, k) => paint(canvas, this.data, this.data.groups[k][1], byStyle));
+    this.key.replaceChildren(legend(this.data, byStyle));
   }
 
   fillLanes() {
@@ -124,7 +160,7 @@ class MemoryView {
   layout() {
     if (!this.data) return;
     const free = this.scroller.clientWidth - this.side.offsetWidth - 12;
-    const width = Math.max(free, this.data.seconds * PIXELS_PER_SECOND, 120);
+    const width = Math.max(free, this.data.seconds * PIXELS_PER_SECOND[matchMedia("(pointer: coarse)").matches ? "finger" : "mouse"], 120);
     this.lanes.style.width = `${width}px`;
     const { step, times } = marks(this.data.seconds, width);
     const ticks = times.map((time) => {
@@ -166,6 +202,8 @@ class MemoryView {
     const hovered = this.pad.matches(":hover") && (!this.playing || performance.now() - this.hovered < HOVER);
     if (!hovered) this.readout.textContent = text;
     setAll(this.pad, { "aria-valuenow": this.seconds.toFixed(2), "aria-valuetext": text });
+    const recalled = { channel: this.options.channel, text: recalledAt(this.data, this.seconds) };
+    document.dispatchEvent(new CustomEvent("memorytalker:recalled", { detail: recalled }));
     this.follow(share);
   }
 

@@ -23,6 +23,20 @@ export function unpacked(value) {
   return { ...value, address, opening, reach, wave, frames: address.length / value.labels.length };
 }
 
+/** A signed scale, safe for colour-blind readers: less, as much, more. */
+export const SIGNED = [[58, 150, 235], [24, 29, 36], [240, 150, 40]];
+
+/** The colour [red, green, blue], 0 to 255, of a value from -1 to 1. */
+export function signed(value) {
+  const end = SIGNED[value < 0 ? 0 : 2], share = Math.min(Math.abs(value), 1) ** 0.6; // small ones are seen as well
+  return SIGNED[1].map((from, i) => Math.round(from + (end[i] - from) * share));
+}
+
+/** What the style makes of the slots: the largest change of a weight against the average, at least a tenth. */
+export function styleReach(style) {
+  return Math.max(0.1, ...(style ?? []).map((factor) => Math.abs(factor - 1)));
+}
+
 /** The colour [red, green, blue], 0 to 255, of a share from 0 to 1. */
 export function viridis(share) {
   const place = Math.min(share, 1) * (VIRIDIS.length - 1);
@@ -34,13 +48,18 @@ export function viridis(share) {
  * Pixels of some rows of the heatmap, one per frame.
  * @param {object} data as `unpacked` returns it
  * @param {number[]} slots the rows
+ * @param {boolean} byStyle colour by what the style makes of a slot, share times (weight against the average - 1), as a
+ *   part of the largest such weight; else by its share of the address
  * @returns {Uint8ClampedArray} RGBA, row by row
  */
-export function heatPixels({ address, labels, frames }, slots) {
+export function heatPixels({ address, labels, frames, style }, slots, byStyle = false) {
   const pixels = new Uint8ClampedArray(4 * slots.length * frames);
+  const reach = styleReach(style);
   slots.forEach((slot, row) => {
     for (let frame = 0; frame < frames; frame += 1) {
-      pixels.set([...viridis(address[frame * labels.length + slot] / 255), 255], 4 * (row * frames + frame));
+      const share = address[frame * labels.length + slot] / 255;
+      const color = byStyle && style ? signed((share * (style[slot] - 1)) / reach) : viridis(share);
+      pixels.set([...color, 255], 4 * (row * frames + frame));
     }
   });
   return pixels;
@@ -81,22 +100,49 @@ export function openingPath(opening, reach) {
  * @param {number} seconds
  * @param {?number} row a slot whose share is named as well
  */
-export function wordsAt({ labels, opening, address, frames, fps }, seconds, row = null) {
+export function wordsAt({ labels, words = [], opening, address, frames, fps }, seconds, row = null) {
   const frame = frameAt(seconds, fps, frames);
   const start = frame * labels.length;
   const share = (slot) => Math.round(address[start + slot] / 2.55);
   const top = labels.map((_, slot) => slot).sort((a, b) => address[start + b] - address[start + a]).slice(0, 3);
-  const named = (slot) => `${slotName(labels[slot])} ${share(slot)} %`;
+  const named = (slot) => `${slotName(labels[slot], words[slot])} ${share(slot)} %`;
   const read = top.filter((slot, place) => place === 0 || share(slot) >= 5).map(named).join(", ");
   const apart = opening ? `; lips ${opening[frame].toFixed(1)} mm apart` : "";
   const here = row === null || top.includes(row) ? "" : ` (${named(row)})`;
   return `${Math.max(0, seconds).toFixed(2)} s: ${read}${here}${apart}`;
 }
 
-/** A slot's label in words. */
-export function slotName(label) {
-  return label === "sil" ? "silence" : `/${label}/`;
+/**
+ * What is recalled at a time, in a few words for below the head: "uw, as in goose, 68 %".
+ * @param {object} data as `unpacked` returns it
+ * @param {number} seconds
+ */
+export function recalledAt({ labels, words = [], address, frames, fps }, seconds) {
+  const start = frameAt(seconds, fps, frames) * labels.length;
+  let top = 0;
+  for (let slot = 1; slot < labels.length; slot += 1) if (address[start + slot] > address[start + top]) top = slot;
+  return `${described(labels[top], words[top])}, ${Math.round(address[start + top] / 2.55)} %`;
 }
+
+/** A slot's label with its sample word: "uw, as in goose". */
+export function described(label, word = "") {
+  if (label === "sil") return "silence";
+  return word ? `${label}, as in ${word}` : label;
+}
+
+/** A slot's label in words, with its sample word if there is one. */
+export function slotName(label, word = "") {
+  return label === "sil" ? "silence" : `/${label}/${word ? ` (${word})` : ""}`;
+}
+
+/** A factor of the average in words: "close to average", "1.30 × the average speaker". */
+export function factorWords(factor, reference) {
+  if (Math.abs(factor - 1) <= CLOSE) return `${factor.toFixed(2)} ×, close to average`;
+  return `${factor.toFixed(2)} × ${reference}`;
+}
+
+/** Factors that differ from 1 by no more are close to average, as memorytalker.page.insight.CLOSE. */
+export const CLOSE = 0.05;
 
 /** The one of `rows`, pairs [slot, {top, bottom}] in pixels, at the height `y`; undefined where there is none. */
 export function rowAt(rows, y) {

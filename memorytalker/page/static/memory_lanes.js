@@ -1,6 +1,6 @@
 // The lanes of the memory view and their legend, as elements.
 
-import { heatPixels, openingPath, VIRIDIS, wavePath } from "./memory_data.js";
+import { CLOSE, factorWords, heatPixels, openingPath, signed, styleReach, VIRIDIS, wavePath } from "./memory_data.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -44,17 +44,46 @@ export function heatLane(data, slots) {
   canvas.height = slots.length;
   canvas.style.setProperty("--count", slots.length);
   canvas.setAttribute("aria-hidden", "true");
-  canvas.getContext("2d").putImageData(new ImageData(heatPixels(data, slots), data.frames), 0, 0);
+  paint(canvas, data, slots, false);
   return canvas;
 }
 
-/** The colour scale of the heatmap. */
-export function legend() {
+/** Paint such a canvas; arguments as of `heatPixels`. */
+export function paint(canvas, data, slots, byStyle) {
+  const pixels = heatPixels(data, slots, byStyle);
+  canvas.getContext("2d").putImageData(new ImageData(pixels, data.frames), 0, 0);
+}
+
+/**
+ * The bar of a slot's weight: it starts at the average, in the middle, and goes to the right for more.
+ * @param {object} data as `unpacked` returns it
+ * @param {number} slot
+ * @returns {HTMLElement}
+ */
+export function styleBar({ style, reference }, slot) {
+  const track = make("span", "style-bar");
+  track.setAttribute("aria-hidden", "true");
+  if (!style) return track;
+  const change = style[slot] - 1;
+  const bar = make("span", Math.abs(change) <= CLOSE ? "close" : change > 0 ? "more" : "less");
+  const share = (50 * Math.abs(change)) / styleReach(style);
+  bar.style.width = `${share}%`;
+  bar.style.left = `${change > 0 ? 50 : 50 - share}%`;
+  track.append(bar);
+  track.title = factorWords(style[slot], reference);
+  return track;
+}
+
+/** The colour scale of the heatmap, by share or by style. */
+export function legend(data, byStyle) {
   const box = make("div", "legend");
   const bar = make("span", "colors");
-  bar.style.background = `linear-gradient(90deg, ${VIRIDIS.map((color) => `rgb(${color})`).join(", ")})`;
+  const colors = byStyle ? [-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1].map(signed) : VIRIDIS;
+  bar.style.background = `linear-gradient(90deg, ${colors.map((color) => `rgb(${color})`).join(", ")})`;
+  const ends = byStyle ? ["less", "average", "more"] : ["0 %", "share", "100 %"];
   const scale = make("span", "scale");
-  scale.append(bar, make("span", "low", "0 %"), make("span", "middle", "50 %"), make("span", "high", "100 %"));
-  box.append(scale, make("span", "meaning", "share of the slot in the memory address"));
+  scale.append(bar, ...["low", "middle", "high"].map((name, k) => make("span", name, ends[k])));
+  box.title = byStyle ? `Share of the slot × its weight against ${data.reference}` : "Share of the slot in the memory address";
+  box.append(scale);
   return box;
 }

@@ -1,6 +1,7 @@
 // Work-arounds for Gradio's own components, and what the page's buttons do in the browser.
 
 import { VIDEO_TYPES, areSounds } from "./files.js";
+import { walkedBy } from "./memory_data.js";
 
 /** Install the work-arounds; called once, when the page has loaded. */
 export function start() {
@@ -11,7 +12,16 @@ export function start() {
     document.querySelectorAll(".empty[aria-label]:not([role])").forEach((box) => box.setAttribute("role", "img"));
     document.querySelectorAll("input[type=file][accept*='audio/']:not([accept*='video/'])")
       .forEach((input) => { input.accept += VIDEO_TYPES; });
+    document.querySelectorAll("#examples, #second-examples").forEach((row) => {
+      if (!row.role) Object.assign(row, { role: "toolbar", ariaLabel: "Example voices" });
+    });
+    for (const group of document.querySelectorAll(GROUPS)) {
+      const all = membersOf(group);
+      const stop = all.find((one) => one.tabIndex === 0 && one.dataset.stop) ?? chosenOf(all);
+      all.forEach((one) => { if (one.tabIndex !== (one === stop ? 0 : -1)) one.tabIndex = one === stop ? 0 : -1; });
+    }
   };
+  document.addEventListener("keydown", rove);
   new MutationObserver(repair).observe(document.body, { childList: true, subtree: true });
   repair();
   document.addEventListener("change", ({ target }) => {
@@ -28,6 +38,33 @@ export function start() {
   }, true);
 }
 
+/** Tabs and rows of buttons that are one stop of the Tab key; the arrow keys go on. */
+const GROUPS = "#tabs [role=tablist], #examples, #second-examples";
+
+function membersOf(group) {
+  return [...group.querySelectorAll("button")].filter((one) => one.offsetParent);
+}
+
+function chosenOf(all) {
+  return all.find((one) => one.ariaSelected === "true") ?? all[0];
+}
+
+/** Move the focus within such a group. */
+function rove(event) {
+  const group = event.target.closest?.(GROUPS);
+  const all = group ? membersOf(group) : [];
+  const there = walkedBy(event.key, all.indexOf(event.target), all.length);
+  if (there === null) return;
+  event.preventDefault();
+  all.forEach((one) => {
+    delete one.dataset.stop;
+    one.tabIndex = -1;
+  });
+  all[there].dataset.stop = "yes";
+  all[there].tabIndex = 0;
+  all[there].focus();
+}
+
 /** The files (a FileList) with an audio type. */
 function asSounds(files) {
   const carrier = new DataTransfer();
@@ -35,8 +72,22 @@ function asSounds(files) {
   return carrier.files;
 }
 
+const NARROW = 1000; // pixels; below, the parts of the page stand below each other
+
 /**
- * Scroll to an element; on a phone the results are below the choices.
+ * Scroll to the head, which is below the voice on a phone. It sticks there, so that its own place is no goal.
+ * @param {string} id of the element above it
+ * @returns {Array} no values for Gradio
+ */
+export function showHead(id) {
+  const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
+  const { bottom } = document.getElementById(id).getBoundingClientRect();
+  if (window.innerWidth < NARROW) window.scrollTo({ top: window.scrollY + bottom, behavior });
+  return [];
+}
+
+/**
+ * Scroll to an element where it is out of sight.
  * @param {string} id of the element
  * @returns {Array} no values for Gradio
  */
@@ -54,7 +105,28 @@ export function runnable(sound) {
   return { __type__: "update", interactive: sound !== null && document.getElementById("stop").disabled };
 }
 
-/** The Gradio update that disables the button Run. */
-export function notNow() {
-  return { __type__: "update", interactive: false };
+/**
+ * Press the button Run as soon as the voice has arrived; what runs before is stopped.
+ * @returns {Promise<Array>} no values for Gradio
+ */
+export async function talk() {
+  const [run, stop] = ["run", "stop"].map((id) => document.getElementById(id));
+  if (!stop.disabled) {
+    stop.click();
+    await until(() => stop.disabled);
+    await after(800); // Gradio's cancelling reaches a run that begins within the same moment
+  }
+  await after(50);
+  if (await until(() => !run.disabled)) run.click();
+  return [];
+}
+
+/** Wait until something is so, for at most 20 seconds: whether it became so. */
+export async function until(condition) {
+  for (let tries = 0; tries < 400 && !condition(); tries += 1) await after(50);
+  return condition();
+}
+
+function after(milliseconds) {
+  return new Promise((done) => { setTimeout(done, milliseconds); });
 }

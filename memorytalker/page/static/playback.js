@@ -1,13 +1,18 @@
 // Reading of what memorytalker.page.playback writes, and the curves at a time. Arithmetic only, no WebGL.
 //
 // {format, head: path below the page's root or null, fps, seconds, names: [n], upper: [names of the upper face],
-// weights: base64 of T * n uint16 (weight * 65535), sound: base64 of a WAV file}; without names there is nothing to play
-// in 3D, and without seconds nothing at all.
+// weights: base64 of T * n uint16 (weight * 65535), turns: base64 of T * 3 float32 (yaw, pitch and roll in radians) or
+// absent, sound: base64 of a WAV file}; without names there is nothing to play in 3D, and without seconds the head waits.
+// The same motion in the neutral style: {frames, names, weights, turns, apart: base64 of T float32 (millimetres at the
+// lips)}.
 
 import { bytesOf } from "./bytes.js";
 
 /** The only format that these scripts read; memorytalker.page.playback.FORMAT. */
-export const FORMAT = 3;
+export const FORMAT = 4;
+
+/** Shapes that expression moves, and speech does not. */
+const LIVELY = /^(eye|brow)/;
 
 /** Curves as they are: strengths and gains of 1, offsets of 0. */
 export const UNCHANGED = Object.freeze({ upper_face: 1, lower_face: 1, gains: {}, offsets: {} });
@@ -30,11 +35,14 @@ export function opened(text) {
 /** The curves of a value, changed by an animator's corrections as memorytalker.face.adjust does. */
 export class Curves {
   /** `content` is what `opened` returned. */
-  constructor({ names, upper, fps, weights }) {
+  constructor({ names, upper, fps, weights, turns }) {
     this.names = names;
     this.fps = fps;
     this.upper = new Set(upper);
-    this.given = Float32Array.from(new Uint16Array(bytesOf(weights).buffer), (weight) => weight / 65535);
+    this.given = this.own = unpacked(weights);
+    this.turns = turns ? new Float32Array(bytesOf(turns).buffer) : null;
+    this.other = null;
+    this.alive = true;
     this.frames = this.given.length / names.length;
     this.adjust(UNCHANGED);
   }
@@ -44,8 +52,47 @@ export class Curves {
    * @param {{upper_face: number, lower_face: number, gains: Object<string, number>, offsets: Object<string, number>}} changes
    */
   adjust({ upper_face, lower_face, gains, offsets }) {
-    this.gains = this.names.map((name) => (this.upper.has(name) ? upper_face : lower_face) * (gains[name] ?? 1));
+    this.changes = { upper_face, lower_face, gains, offsets };
+    this.gains = this.names.map((name) => (this.upper.has(name) ? upper_face : lower_face) * (gains[name] ?? 1)
+      * (this.alive || !LIVELY.test(name) ? 1 : 0));
     this.offsets = this.names.map((name) => offsets[name] ?? 0);
+  }
+
+  /**
+   * Take the same motion in the neutral style.
+   * @param {?object} other as described above; null for none
+   * @returns {boolean} whether it fits these curves
+   */
+  compareWith(other) {
+    const fits = Boolean(other) && other.frames === this.frames && String(other.names) === String(this.names);
+    this.other = fits ? unpacked(other.weights) : null;
+    this.apart = fits ? new Float32Array(bytesOf(other.apart).buffer) : null;
+    if (!fits) this.given = this.own;
+    return fits;
+  }
+
+  /** Move in the style of the voice, or in the neutral one. */
+  inStyle(own) {
+    this.given = own || !this.other ? this.own : this.other;
+  }
+
+  /** Show blinks, glances, brows and turns of the head, or leave them out. */
+  enliven(alive) {
+    this.alive = alive;
+    this.adjust(this.changes);
+  }
+
+  /** Yaw, pitch and roll of the head at a time, in radians. */
+  turnAt(seconds) {
+    if (!this.turns || !this.alive) return [0, 0, 0];
+    const frame = Math.min(Math.max(seconds * this.fps, 0), this.frames - 1);
+    const first = Math.floor(frame), second = Math.min(first + 1, this.frames - 1), share = frame - first;
+    return [0, 1, 2].map((k) => (1 - share) * this.turns[3 * first + k] + share * this.turns[3 * second + k]);
+  }
+
+  /** Millimetres between both styles at the lips, at a time; null where there is one style. */
+  apartAt(seconds) {
+    return this.apart ? this.apart[Math.min(Math.max(Math.floor(seconds * this.fps), 0), this.frames - 1)] : null;
   }
 
   /**
@@ -65,6 +112,23 @@ export class Curves {
     }
     return weights;
   }
+}
+
+/** A single face, held: weights (n) of named curves. */
+export class Pose {
+  constructor(names, weights) {
+    this.names = names;
+    this.weights = weights;
+  }
+
+  at(seconds, weights) {
+    this.weights.forEach((weight, k) => { weights[k] = weight; });
+    return weights;
+  }
+}
+
+function unpacked(weights) {
+  return Float32Array.from(new Uint16Array(bytesOf(weights).buffer), (weight) => weight / 65535);
 }
 
 function within(weight) {

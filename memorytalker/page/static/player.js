@@ -1,20 +1,27 @@
 // A talking head in 3D with its sound and controls. Its clock is the page's.
 //
 // On `document` it sends "memorytalker:time" {channel, seconds, playing} with every animation frame while it plays and whenever
-// the time changes, and follows "memorytalker:seek" {channel, seconds} and "memorytalker:adjust" {channel, changes}, which
-// changes the curves (playback.js). The Player is its element's `player`.
+// the time changes, and "memorytalker:style" {channel, own} when the style is switched. It follows "memorytalker:seek"
+// {channel, seconds}; "memorytalker:adjust" {channel, changes}, which changes the curves (playback.js);
+// "memorytalker:recalled" {channel, text}, the line under the head; and, with a {channel, value} each, "memorytalker:wear" (path
+// of another head), "memorytalker:camera" (its name), "memorytalker:alive" (whether expression is shown), "memorytalker:neutral" (the same motion in the neutral style, JSON) and
+// "memorytalker:pose" ({label, names, own, neutral}: a face that is held). The Player is its element's `player`.
 
 import { bytesOf } from "./bytes.js";
 import { clockTime, within } from "./clock.js";
-import { Curves, FormatError, opened, UNCHANGED } from "./playback.js";
+import { IdleCurves } from "./idle.js";
+import { Curves, FormatError, opened, Pose, UNCHANGED } from "./playback.js";
+import { walkedBy } from "./memory_data.js";
 
 const CAMERAS = { front: "Front", three_quarter: "Three-quarter", profile: "Profile" };
+const IDLE_FRAME = 45; // milliseconds between two frames of a waiting face
+const STYLES = { true: "With this voice’s style", false: "Without this voice’s style" };
 const TURN = 8, NEARER = 0.88; // degrees and factor of one press of a key
 
 /**
  * Mount a player in a component; it shows the component's value, now and whenever that changes.
  * @param {HTMLElement} element the component
- * @param {{channel: string, empty: string, no3d: string, noCurves: string, autoplay: boolean, label: string}} options
+ * @param {{channel: string, empty: string, no3d: string, noCurves: string, autoplay: boolean, label: string, first: string}} options
  *   as of memorytalker.page.player
  * @param {{props: object, watch: Function}} tools Gradio's tools of the component
  * @returns {Promise<Player>}
@@ -34,6 +41,8 @@ class Player {
     this.options = options;
     this.seconds = this.length = 0;
     this.changes = UNCHANGED;
+    this.own = true; // moves in the style of the voice
+    this.alive = true;
     this.stop = new AbortController(); // ends every listener at once
     this.reducedMotion = window.matchMedia("(prefers-reduced-motion: reduce)");
     useStyle();
@@ -54,14 +63,18 @@ class Player {
         <span class="clock"></span>
         <button type="button" class="mute"></button>
       </div>
-      <div class="cameras" role="group" aria-label="Camera" hidden></div>
-      <p class="hint" hidden>Drag or use the arrow keys to turn the head; plus and minus come nearer and move away.</p>
+      <p class="recalled" hidden></p>
+      <div class="styles" hidden><button type="button" class="style" aria-pressed="true"></button><span class="apart"></span></div>
+      <div class="cameras" role="toolbar" aria-label="Camera" hidden></div>
+      <p class="hint" hidden>Drag the head to turn it.</p>
     </div>`;
     const find = (name) => this.element.querySelector(name);
     this.root = find(".head-player");
     this.canvas = find("canvas");
     [this.notice, this.transport, this.play, this.seekBar, this.clock, this.mute, this.cameras, this.hint] =
       [".notice", ".transport", ".play", ".seek", ".clock", ".mute", ".cameras", ".hint"].map(find);
+    [this.recalled, this.styles, this.style, this.apart] = [".recalled", ".styles", ".style", ".apart"].map(find);
+    this.#showStyle();
     this.root.setAttribute("aria-label", label);
     this.canvas.setAttribute("aria-label", `${label}. Arrow keys turn it, plus and minus zoom, 0 looks from the front, space plays.`);
     this.notice.textContent = empty;
@@ -78,6 +91,7 @@ class Player {
     button.type = "button";
     button.textContent = text;
     if (text !== label) button.setAttribute("aria-label", label);
+    button.tabIndex = this.cameras.children.length ? -1 : 0; // one stop of the Tab key; the arrows go on
     button.addEventListener("click", action);
     this.cameras.append(button);
     return button;
@@ -90,17 +104,29 @@ class Player {
     on(this.mute, "click", () => this.#setMuted(!this.muted));
     on(this.seekBar, "input", () => this.seek(Number(this.seekBar.value)));
     on(this.canvas, "keydown", (event) => this.#key(event));
-    on(document, "memorytalker:seek", ({ detail }) => {
-      if (detail.channel === this.options.channel) this.seek(detail.seconds);
-    });
-    on(document, "memorytalker:adjust", ({ detail }) => {
-      if (detail.channel === this.options.channel) this.adjust(detail.changes);
-    });
+    on(this.style, "click", () => this.inStyle(!this.own));
+    on(this.cameras, "keydown", (event) => this.#walk(event));
+    const told = {
+      seek: ({ seconds }) => this.seek(seconds),
+      adjust: ({ changes }) => this.adjust(changes),
+      recalled: ({ text }) => this.#recall(text),
+      wear: ({ value }) => this.wear(value).catch((problem) => console.info(problem)),
+      camera: ({ value }) => this.choose(value),
+      neutral: ({ value }) => this.#compareWith(value),
+      pose: ({ value }) => this.hold(value),
+      alive: ({ value }) => this.enliven(value),
+    };
+    for (const [name, action] of Object.entries(told)) {
+      on(document, `memorytalker:${name}`, ({ detail }) => { if (detail.channel === this.options.channel) action(detail); });
+    }
     // One sound at a time on the page.
     on(document, "play", ({ target }) => { if (target !== this.sound && this.playing) this.pause(); }, { capture: true });
     this.observer = new ResizeObserver(() => (this.element.isConnected ? this.view?.resize() : this.dispose()));
     this.observer.observe(this.canvas);
     this.observer.observe(this.root);
+    this.inSight = true;
+    this.sight = new IntersectionObserver(([{ isIntersecting }]) => { this.inSight = isIntersecting; });
+    this.sight.observe(this.root);
   }
 
   #key(event) {
@@ -118,13 +144,17 @@ class Player {
 
   // ---- playback ----
 
-  /** Show a value of memorytalker.page.playback (JSON text); nothing for an empty one. */
+  /** Show a value of memorytalker.page.playback (JSON text); for an empty one the first head, which waits. */
   async load(text) {
     const turn = (this.turnOf = (this.turnOf ?? 0) + 1);
-    this.#clear();
-    if (!text) return;
-    const content = opened(text);
-    const address = content.head && new URL(`../..${content.head}`, import.meta.url).href;
+    this.neutral = null;
+    if (!text) this.#clear();
+    this.pause();
+    this.length = 0; // nothing can be played until the new value is there
+    const shown = text || this.options.first;
+    if (!shown) return;
+    const content = opened(shown);
+    this.address = content.head && addressOf(content.head);
     let problem = content.head ? "" : this.options.noCurves ?? "This head has no 3D view.";
     if (!problem) {
       await this.#openView().catch((error) => {
@@ -132,13 +162,39 @@ class Player {
         problem = this.options.no3d ?? "Your browser shows no 3D.";
       });
     }
-    if (!content.seconds) {
-      if (!problem) this.view?.fetch(address).catch(() => {}); // in advance; a failure shows when it is needed
-      return;
-    }
-    const head = problem ? null : await this.view?.fetch(address);
+    const head = problem ? null : await this.view?.fetch(this.address);
     if (turn !== this.turnOf || this.stop.signal.aborted) return; // another value came, or the page went
-    this.#open(content, head, problem);
+    this.#clear(Boolean(head));
+    if (content.seconds) this.#open(content, head, problem);
+    else this.#wait(head, problem);
+  }
+
+  /** Show a head that waits for its voice, or the sentence in its place. */
+  #wait(head, problem) {
+    this.notice.textContent = problem;
+    this.canvas.hidden = this.cameras.hidden = !head;
+    if (!head) return;
+    this.idle = new IdleCurves();
+    this.view.load(head, this.idle);
+    this.view.resize();
+    this.#showCamera();
+    const begun = performance.now();
+    const step = () => {
+      if (!this.idle) return;
+      if (!this.element.isConnected) this.dispose();
+      else if (!document.hidden && this.inSight) this.view?.show((performance.now() - begun) / 1000);
+    };
+    if (!this.reducedMotion.matches) this.waiting = setInterval(step, IDLE_FRAME);
+  }
+
+  /** Put another head in place of this one; what it says and where it is stays. */
+  async wear(path) {
+    if (!path || !this.view || !(this.curves || this.idle)) return;
+    const turn = this.turnOf;
+    const head = await this.view.fetch(addressOf(path));
+    if (turn !== this.turnOf || this.stop.signal.aborted) return;
+    this.view.load(head, this.posed ?? this.curves ?? this.idle);
+    this.view.show(this.seconds);
   }
 
   /** Show an opened value, on a head if there is one; `problem` is the sentence in its place. */
@@ -156,18 +212,79 @@ class Player {
     if (head) {
       this.curves = new Curves(content);
       this.curves.adjust(this.changes);
+      this.curves.enliven(this.alive);
       this.view.load(head, this.curves);
       this.view.resize();
       this.#showCamera();
+      if (this.neutral) this.#compareWith(this.neutral);
     }
     this.seek(0);
     if (moves && this.options.autoplay && !this.reducedMotion.matches) this.start();
+  }
+
+  /** Take the same motion in the neutral style (JSON; empty: none), so that the head can switch while it talks. */
+  #compareWith(text) {
+    this.neutral = text; // the head may still be on its way
+    this.styles.hidden = !this.curves?.compareWith(text ? JSON.parse(text) : null);
+    if (this.styles.hidden) this.inStyle(true);
+    this.#showStyle();
+  }
+
+  /** Move with this voice's style, or without. */
+  inStyle(own) {
+    this.own = own;
+    this.curves?.inStyle(own);
+    if (this.held) this.hold(this.held);
+    else this.view?.show(this.seconds);
+    this.#showStyle();
+    const detail = { channel: this.options.channel, own };
+    document.dispatchEvent(new CustomEvent("memorytalker:style", { detail }));
+  }
+
+  #showStyle() {
+    this.style.textContent = STYLES[this.own];
+    this.style.setAttribute("aria-pressed", this.own);
+    const apart = this.curves?.apart;
+    if (!apart) return;
+    const mean = apart.reduce((sum, one) => sum + one, 0) / apart.length;
+    const most = apart.reduce((a, b) => Math.max(a, b), 0);
+    this.apart.textContent = `The style moves the lips by ${mean.toFixed(1)} mm, at most ${most.toFixed(1)} mm.`;
+  }
+
+  /** Hold a face until the head talks or the time changes: {label, names, own, neutral}; null lets it go. */
+  hold(pose) {
+    if (!this.view?.figure) return;
+    this.pause();
+    this.held = pose;
+    this.posed = pose && new Pose(pose.names, (!this.own && pose.neutral) || pose.own);
+    this.notice.textContent = pose ? pose.label : "";
+    this.view.curves = this.posed ?? this.curves ?? this.idle;
+    this.view.show(this.seconds);
+  }
+
+  #letGo() {
+    if (!this.posed) return;
+    this.held = this.posed = null;
+    this.notice.textContent = "";
+    if (this.view) this.view.curves = this.curves ?? this.idle;
+  }
+
+  #recall(text) {
+    this.recalled.hidden = !text;
+    this.recalled.textContent = text;
   }
 
   /** Change the curves, of this value and of those to come, as `Curves.adjust` does. */
   adjust(changes) {
     this.changes = changes;
     this.curves?.adjust(changes);
+    this.view?.show(this.seconds);
+  }
+
+  /** Show blinks, glances, brows and turns of the head that the result has, or leave them out. */
+  enliven(alive) {
+    this.alive = alive;
+    this.curves?.enliven(alive);
     this.view?.show(this.seconds);
   }
 
@@ -178,10 +295,10 @@ class Player {
   }
 
   #openSound(base64) {
-    this.address = URL.createObjectURL(new Blob([bytesOf(base64)], { type: "audio/wav" }));
+    this.soundAddress = URL.createObjectURL(new Blob([bytesOf(base64)], { type: "audio/wav" }));
     this.sound = document.createElement("audio");
     this.sound.preload = "auto";
-    this.sound.src = this.address;
+    this.sound.src = this.soundAddress;
     this.sound.muted = this.muted;
     for (const name of ["play", "pause", "ended"]) this.sound.addEventListener(name, () => this.#follow());
     this.sound.addEventListener("seeked", () => this.#tell());
@@ -195,6 +312,7 @@ class Player {
   /** Play from here, or from the beginning if this is the end; a browser that forbids it stays where it is. */
   start() {
     if (!this.length) return;
+    this.#letGo();
     if (this.seconds >= this.length - 0.02) this.seek(0);
     if (this.sound) this.sound.play().catch(() => this.#showPlaying());
     else this.silent = { begun: performance.now() - 1000 * this.seconds };
@@ -214,6 +332,7 @@ class Player {
 
   /** Go to a time in seconds; the sound goes there too, and goes on if it was playing. */
   seek(seconds) {
+    this.#letGo();
     this.seconds = within(seconds, this.length);
     if (this.sound) this.sound.currentTime = this.seconds;
     if (this.silent) this.silent.begun = performance.now() - 1000 * this.seconds;
@@ -269,6 +388,7 @@ class Player {
   // ---- camera ----
 
   choose(name) {
+    if (!this.view?.figure) return;
     this.view?.choose(name, !this.reducedMotion.matches);
     this.#showCamera();
   }
@@ -276,6 +396,15 @@ class Player {
   turn(aside, up, nearer) {
     this.view?.turn(aside, up, nearer);
     this.#showCamera();
+  }
+
+  #walk(event) {
+    const all = [...this.cameras.children];
+    const there = walkedBy(event.key, all.indexOf(document.activeElement), all.length);
+    if (there === null) return;
+    event.preventDefault();
+    all.forEach((button, place) => { button.tabIndex = place === there ? 0 : -1; });
+    all[there].focus();
   }
 
   #showCamera() {
@@ -294,29 +423,38 @@ class Player {
     this.notice.textContent = known ? problem.message : "The 3D head could not be shown; please try again.";
   }
 
-  #clear() {
+  #clear(keepHead = false) {
     cancelAnimationFrame(this.next);
-    this.silent = null;
+    clearInterval(this.waiting);
+    this.idle = this.posed = this.held = this.curves = this.silent = null;
     this.sound?.pause();
     this.sound?.remove();
     this.sound = null;
-    if (this.address) URL.revokeObjectURL(this.address);
-    this.address = "";
-    this.view?.clear();
-    this.curves = null;
+    if (this.soundAddress) URL.revokeObjectURL(this.soundAddress);
+    this.soundAddress = "";
+    if (!keepHead) this.view?.clear();
+    this.own = true;
     this.seconds = this.length = 0;
-    this.canvas.hidden = this.transport.hidden = this.cameras.hidden = this.hint.hidden = true;
+    this.canvas.hidden = this.cameras.hidden = this.hint.hidden = true;
+    this.transport.hidden = this.recalled.hidden = this.styles.hidden = true;
     this.notice.textContent = this.options.empty ?? "";
+    this.#showStyle();
     this.#showPlaying();
   }
 
   dispose() {
     this.stop.abort();
     this.observer.disconnect();
+    this.sight.disconnect();
     this.#clear();
     this.view?.dispose();
     this.view = null;
   }
+}
+
+/** The address of a head from its path below the page's root. */
+function addressOf(path) {
+  return new URL(`../..${path}`, import.meta.url).href;
 }
 
 function icon(path) {

@@ -44,8 +44,10 @@ export class View {
 
   /** Put a head with its Curves on the stage in place of the one before; the camera stays if there was one. */
   load(head, curves) {
-    this.clear();
-    this.figure = new Figure(head);
+    if (this.figure?.head !== head) {
+      this.clear();
+      this.figure = new Figure(head);
+    }
     this.curves = curves;
     if (!this.chosen) this.choose("front", false);
     else this.request();

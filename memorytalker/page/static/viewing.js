@@ -7,6 +7,20 @@ export function shorterTurn(from, to) {
 }
 
 /**
+ * A rotation, row by row: roll first, yaw last, as memorytalker.face.neck.rotations has it.
+ * @param {number[]} turn yaw, pitch and roll in radians
+ * @returns {number[]} 9 numbers
+ */
+export function rotation([yaw, pitch, roll]) {
+  const [cy, sy, cp, sp, cr, sr] = [yaw, pitch, roll].flatMap((angle) => [Math.cos(angle), Math.sin(angle)]);
+  return [
+    cy * cr + sy * sp * sr, sy * sp * cr - cy * sr, sy * cp,
+    cp * sr, cp * cr, -sp,
+    cy * sp * sr - sy * cr, sy * sr + cy * sp * cr, cy * cp,
+  ];
+}
+
+/**
  * The vertical field of view that keeps the head's width on a narrow stage.
  * @param {number} angle degrees, for a stage at least as wide as high
  * @param {number} aspect width / height
