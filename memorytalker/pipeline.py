@@ -328,9 +328,7 @@ class Talker:
         from memorytalker.styles.adapt import adapt_style
 
         if not self.space.shapes:
-            raise TalkerError(
-                "These weights move a head without blendshapes, so face curves cannot teach them a style."
-            )
+            raise TalkerError("These weights move a head without blendshapes; face curves cannot teach them a style.")
         recordings = read_recordings(takes, progress)
         return adapt_style(self.model, self._base or self.head, self.space, recordings, name, progress=progress)
 
@@ -367,10 +365,7 @@ class Talker:
         largest = LARGEST_COORDINATE if self.config.basis else LARGEST_OFFSET
         for frame, coordinates, address in faded_motion(self.model, tracked, given):
             if not (np.abs(coordinates) <= largest).all():  # nan is not
-                raise TalkerError(
-                    "These weights move the face by metres, or by no number at all; they are damaged or of other "
-                    "units, so fetch them again."
-                )
+                raise TalkerError("These weights move the face by metres or are damaged; fetch them again.")
             coordinates, expression = layers.apply(frame, coordinates)
             motion = HeadMotion(self._base or head, self.space, coordinates, self.config.fps, expression)
             motion = layers.deliver(frame, motion)
@@ -420,9 +415,7 @@ class Talker:
     def _layers(self, options: AnimateOptions, track: DeliveryTrack | None) -> Layers:
         fps = self.config.fps
         if options.expression and missing_shapes(self._base or self.head):
-            raise TalkerError(
-                "This head has no blendshapes for eyes and brows; leave expression off, or use the shipped head."
-            )
+            raise TalkerError("This head cannot move eyes and brows; leave expression off, or use the shipped head.")
         changing = track is not None and (track.changes_curves or options.voice_arousal)
         contacts = mouth_contacts(self._base or self.head) if changing else None
         arousal = VoiceArousal(self.model, load_arousal(self.model), fps) if options.voice_arousal else None

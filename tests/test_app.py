@@ -31,7 +31,7 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
-from memorytalker.page import api, api_results, comparison_run, demo, health, limits, memory, slot_view, theme  # noqa: E402
+from memorytalker.page import api_results, comparison_run, demo, health, limits, slot_view, theme  # noqa: E402
 from memorytalker.page.examples import EXAMPLES, SPEECH_FOLDER  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, AnimateRequest  # noqa: E402
 from memorytalker.styles.style import Style  # noqa: E402
