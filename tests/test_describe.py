@@ -44,7 +44,7 @@ def test_sentences_move_what_they_mean_in_the_right_direction() -> None:
         "sie ist sehr happy und spricht laut", "elle parle très vite et sourit beaucoup",
         "habla con la boca cerrada", "parla piano, molto triste", "hij is erg boos", "笑顔で話す",
         "er redet gern und viel, happy",
-        "SELECT * FROM styles",
+        "SELECT * FROM styles", "der Mund bleibt fast zu", "elle parle doucement", "purple monkey dishwasher",
     ],
 )  # fmt: skip
 def test_nonsense_and_other_languages_change_nothing_and_say_so(text: str) -> None:
@@ -58,7 +58,7 @@ def test_nonsense_and_other_languages_change_nothing_and_say_so(text: str) -> No
 @pytest.mark.parametrize(
     "text",
     [
-        "very lively and not lively at all", "opens the mouth wide, hardly opens the mouth", "happy and sad",
+        "very lively and not lively at all", "very lively and completely lifeless", "opens the mouth wide, hardly opens the mouth", "happy and sad",
         "smiles a lot and never smiles", "calm and furious", "shouting and whispering", "blinks often, does not blink",
         "keeps the head still and nods a lot", "raised eyebrows, lowered eyebrows", "eyes wide open and half closed",
         "rounds the lips strongly without rounding the lips",
