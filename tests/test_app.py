@@ -132,8 +132,8 @@ def test_every_action_has_a_named_endpoint_with_names_for_everything(page: Page)
     assert names == {
         "/animate": [
             "sound", "identity", "camera", "style", "style_file", "style_blend", "describe", "saved_style", "mood",
-            "mood_strength", "head_motion", "expression", "seed", "close_in_silence", "format", "upper_face",
-            "lower_face", "gains", "offsets",
+            "mood_strength", "head_motion", "voice_arousal", "expression", "seed", "close_in_silence", "format",
+            "upper_face", "lower_face", "gains", "offsets",
         ],
         "/style": ["sound"], "/slot_face": ["slot", "sound"], "/health": [], "/examples": [], "/heads": [],
         "/describe": ["words"], "/adapt": ["recordings", "name"],

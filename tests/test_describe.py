@@ -58,7 +58,8 @@ def test_nonsense_and_other_languages_change_nothing_and_say_so(text: str) -> No
 @pytest.mark.parametrize(
     "text",
     [
-        "very lively and not lively at all", "very lively and completely lifeless", "opens the mouth wide, hardly opens the mouth", "happy and sad",
+        "very lively and not lively at all", "very lively and completely lifeless",
+        "opens the mouth wide, hardly opens the mouth", "happy and sad",
         "smiles a lot and never smiles", "calm and furious", "shouting and whispering", "blinks often, does not blink",
         "keeps the head still and nods a lot", "raised eyebrows, lowered eyebrows", "eyes wide open and half closed",
         "rounds the lips strongly without rounding the lips",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
@@ -146,7 +146,7 @@ def _wire_changes(runner: JobRunner, parts: dict[str, Any], form: Form[AnimateRe
 
     # The sliders of the face act in the browser alone.
     gr.on(
-        [part.change for part in form.inputs if part is not parts["face-changes"]], compared, {*form.inputs, last},
+        [cast(Any, part).change for part in form.inputs if part is not parts["face-changes"]], compared, {*form.inputs, last},
         [settings, changed], trigger_mode="always_last", **INSTANT,
     )  # fmt: skip
 

@@ -71,6 +71,7 @@ def _publish_animate(runner: JobRunner) -> None:
         mood: str | None = DEFAULTS.mood,
         mood_strength: float = DEFAULTS.mood_strength,
         head_motion: float | None = DEFAULTS.head_motion,
+        voice_arousal: bool = DEFAULTS.voice_arousal,
         expression: bool = DEFAULTS.expression,
         seed: int = DEFAULTS.seed,
         close_in_silence: bool = DEFAULTS.close_in_silence,
@@ -88,7 +89,7 @@ def _publish_animate(runner: JobRunner) -> None:
         source = ANOTHER_VOICE if style_file is not None else style
         options = options_of(
             style_blend=style_blend, mood=mood, mood_strength=mood_strength, head_motion=head_motion,
-            expression=expression, seed=seed, close_in_silence=close_in_silence,
+            voice_arousal=voice_arousal, expression=expression, seed=seed, close_in_silence=close_in_silence,
         )  # fmt: skip
         curves = CurveOptions(upper_face, lower_face, gains or {}, offsets or {})
         animate_request = AnimateRequest(
@@ -144,8 +145,8 @@ def _animate_parameters(runner: JobRunner) -> dict[str, Parameter]:
     }
     order = (
         "sound", "identity", "camera", "style", "style_file", "style_blend", "describe", "saved_style", "mood",
-        "mood_strength", "head_motion", "expression", "seed", "close_in_silence", "format", "upper_face", "lower_face",
-        "gains", "offsets",
+        "mood_strength", "head_motion", "voice_arousal", "expression", "seed", "close_in_silence", "format", "upper_face",
+        "lower_face", "gains", "offsets",
     )  # fmt: skip
     return {name: own.get(name) or options[name] for name in order}
 

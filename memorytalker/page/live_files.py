@@ -9,11 +9,9 @@ from pathlib import Path
 
 from starlette.routing import BaseRoute, Mount
 
-from memorytalker.live_weights import find_live
 from memorytalker.page.examples import SPEECH_FOLDER
 from memorytalker.page.scripts import KeptFiles, scripts_version
 from memorytalker.places import library_folder
-from memorytalker.weights import CONFIG_FILE, WeightsError
 
 #: Path of these files below the page's root; the version follows.
 ROUTE = "/memorytalker-live"
@@ -36,6 +34,8 @@ class LiveFiles:
     @property
     def address(self) -> str:
         """Path below the page's root, which names the version: modules and weights under it never change."""
+        from memorytalker.weights import CONFIG_FILE
+
         digest = hashlib.sha256(scripts_version(self.library).encode())
         if self.weights is not None:
             digest.update((self.weights / CONFIG_FILE).read_bytes())  # it holds the sha256 of the weights
@@ -44,6 +44,10 @@ class LiveFiles:
 
 def live_files() -> LiveFiles:
     """Find the files of this installation. A clone without `web/src` has no live network either."""
+    # Imported here, for both load torch, which the page may not before its talker does.
+    from memorytalker.live_weights import find_live
+    from memorytalker.weights import WeightsError
+
     library, weights = library_folder(), None
     if library.is_dir():
         with contextlib.suppress(WeightsError):
