@@ -214,10 +214,11 @@ def test_planted_turns_are_measured_and_removed() -> None:
     angles = np.radians(20) * np.sin(np.arange(120) / 20)
     track = posed(angles)
     turns = head_pose.head_turns(track.points, track.index, 30.0)
-    np.testing.assert_allclose(turns[:, 0], angles, atol=np.radians(0.5))
+    inner = slice(5, -5)  # smoothing holds the ends back
+    np.testing.assert_allclose(turns[inner, 0], angles[inner], atol=np.radians(0.5))
     np.testing.assert_allclose(turns[:, 1:], 0, atol=np.radians(0.5))
     flat = head_pose.facing(track.points, track.index, turns)
-    np.testing.assert_allclose(flat, np.broadcast_to(flat[:1], flat.shape), atol=1.0)
+    np.testing.assert_allclose(flat[inner], np.broadcast_to(flat[60], flat[inner].shape), atol=1.0)
 
 
 def test_a_face_that_is_turned_or_lost_is_left_out_and_told() -> None:
