@@ -145,10 +145,8 @@ def _wire_changes(runner: JobRunner, parts: dict[str, Any], form: Form[AnimateRe
         return {settings: gr.Accordion(label=settings_line(now)), changed: _changed(changes_text(now, values[last]))}
 
     # The sliders of the face act in the browser alone.
-    gr.on(
-        [cast(Any, part).change for part in form.inputs if part is not parts["face-changes"]], compared, {*form.inputs, last},
-        [settings, changed], trigger_mode="always_last", **INSTANT,
-    )  # fmt: skip
+    changes = [cast(Any, part).change for part in form.inputs if part is not parts["face-changes"]]
+    gr.on(changes, compared, {*form.inputs, last}, [settings, changed], trigger_mode="always_last", **INSTANT)
 
     def put_on(name: str) -> str | None:
         known = name in runner.head.identities and bool(runner.head.blendshape_names)

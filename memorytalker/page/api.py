@@ -145,8 +145,8 @@ def _animate_parameters(runner: JobRunner) -> dict[str, Parameter]:
     }
     order = (
         "sound", "identity", "camera", "style", "style_file", "style_blend", "describe", "saved_style", "mood",
-        "mood_strength", "head_motion", "voice_arousal", "expression", "seed", "close_in_silence", "format", "upper_face",
-        "lower_face", "gains", "offsets",
+        "mood_strength", "head_motion", "voice_arousal", "expression", "seed", "close_in_silence", "format",
+        "upper_face", "lower_face", "gains", "offsets",
     )  # fmt: skip
     return {name: own.get(name) or options[name] for name in order}
 
