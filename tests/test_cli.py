@@ -107,7 +107,7 @@ def test_expression_and_a_shut_mouth_are_chosen(run, tmp_path: Path, voice, tiny
         saved["closed"][25:], np.broadcast_to(tiny_talker.head.template, (20, 9648, 3)), atol=1e-7
     )
     assert_refused(run("animate", clip, "-o", tmp_path / "x.npz", "--expression", "--seed", "-1"), "seed", "-1")
-    assert_refused(run("animate", clip, "-o", tmp_path / "x.npz", "--style-blend", "1.5"), "style_blend", "1.5")
+    assert_refused(run("animate", clip, "-o", tmp_path / "x.npz", "--style-blend", "3.5"), "style_blend", "3.5")
 
 
 def test_the_output_is_named_after_the_sound(run, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -438,7 +438,7 @@ def test_settings_are_said_and_what_changed_since_the_result_too():
     other = AnimateRequest(CLIP, "old_man", style=NEUTRAL, options=options)
     assert settings_line(other) == "Settings: front camera, neutral style, expression, mouth closed in silence"
     assert changes_text(other, shown) == "Changed since: head, speaking style, options. Press “Make it talk” again."
-    unused = AnimateRequest(CLIP, "woman", style_sound=OTHER)  # a second voice that lends no style changes nothing
+    unused = AnimateRequest(CLIP, "woman", style_file=OTHER)  # a second voice that lends no style changes nothing
     assert changes_text(unused, shown) == "" and "voice" in changes_text(AnimateRequest(OTHER, "woman"), shown)
 
 

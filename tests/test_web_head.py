@@ -90,7 +90,8 @@ def test_the_file_says_all_that_a_player_needs(file: Glb, head: HeadMesh, data: 
     finish = file.values(attributes["_FINISH"])[:count] / 65535
     np.testing.assert_allclose(FINISH_UNIT * finish[:, :3], look.finishes, atol=1e-4)
     np.testing.assert_allclose(finish[:, 3], look.light.sky, atol=1e-4)
-    groups = [file.values(attributes[f"_KEYS_{k}"])[:count] for k in range(len(attributes) - 4)]
+    keyed = sum(name.startswith("_KEYS_") for name in attributes)
+    groups = [file.values(attributes[f"_KEYS_{k}"])[:count] for k in range(keyed)]
     keys = np.concatenate(groups, axis=1)[:, : len(stage["azimuths"])] / 255
     np.testing.assert_allclose(keys, look.light.keys.T, atol=0.003)
     assert stage["azimuths"] == list(look.light.azimuths) and stage["finishUnit"] == FINISH_UNIT

@@ -127,7 +127,8 @@ def settings_line(request: AnimateRequest) -> str:
     if request.style == NEUTRAL:
         style = "neutral style"
     else:
-        style = f"style of {request.style} {100 * options.style_blend:.0f} %"
+        styles = {THIS_VOICE: "style of this voice", ANOTHER_VOICE: "style of another voice"}
+        style = f"{styles.get(request.style, f'style {request.style}')} {100 * options.style_blend:.0f} %"
     parts = [f"{CAMERA_NAMES[request.camera].lower()} camera", style]
     parts.append("expression" if options.expression else "no expression")
     if options.close_in_silence:
@@ -139,7 +140,7 @@ def settings_line(request: AnimateRequest) -> str:
 NAMED: Mapping[str, str] = MappingProxyType(
     {
         "sound": "voice", "identity": "head", "camera": "camera", "style": "speaking style",
-        "style_sound": "second voice", "options": "options", "curves": "face",
+        "style_file": "second voice", "options": "options", "curves": "face", "given": "style",
     }
 )  # fmt: skip
 
@@ -151,7 +152,7 @@ def changes_text(now: AnimateRequest, shown: AnimateRequest | None) -> str:
     options = {"options"} if now.options.changed(identity=None) != shown.options.changed(identity=None) else set()
     simple = {name for name in NAMED if name != "options" and getattr(now, name) != getattr(shown, name)}
     if now.style != ANOTHER_VOICE:
-        simple.discard("style_sound")
+        simple.discard("style_file")
     differing = [NAMED[name] for name in NAMED if name in simple | options]
     if not now.sound:
         return ""
