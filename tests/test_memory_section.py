@@ -113,8 +113,8 @@ def runner() -> JobRunner:
         return head.template + np.float32(0.5 if style_weights is None else 1.0) * head.blendshape("jawOpen")
 
     talker = SimpleNamespace(
-        head=head, config=SimpleNamespace(slots=ENGLISH.phones), mean_style=AVERAGE, slot_face=slot_face, animate=None, adapt=None,
-        style_of=None,
+        head=head, config=SimpleNamespace(slots=ENGLISH.phones), mean_style=AVERAGE, slot_face=slot_face, animate=None,
+        style_of=None, adapt=None,
     )  # fmt: skip
     return JobRunner(talker)
 
