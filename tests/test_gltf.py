@@ -270,8 +270,8 @@ def test_every_part_of_the_shipped_head_has_its_material() -> None:
     found = {part: piece.material for piece in split_by_material(load_head()) for part in piece.parts}
     assert found == {
         "skin": "skin", "eye_left": "eyes", "eye_right": "eyes", "teeth_upper": "teeth", "teeth_lower": "teeth",
-        "tongue": "tongue", "hair": "hair", "hair_lengths": "hair", "hair_fringe": "hair", "brows": "brows", "lashes": "lashes",
-        "clothing": "clothing",
+        "tongue": "tongue", "hair": "hair", "hair_lengths": "hair", "hair_fringe": "hair", "brows": "brows",
+        "lashes": "lashes", "clothing": "clothing",
     }  # fmt: skip
 
 
