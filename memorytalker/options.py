@@ -50,6 +50,7 @@ class AnimateChanges(TypedDict, total=False):
     mood: str | None
     mood_strength: float
     head_motion: float | None
+    voice_arousal: bool
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,8 @@ class AnimateOptions:
         mood: one of `MOODS`, which replaces those of the style; None: as the style has it, and none without a style.
         mood_strength: of that mood, from 0 to 1.
         head_motion: strength of the head's turns, from 0 (still) to 1; None: as the style has it, else still.
+        voice_arousal: make moods and brows stronger where the voice sounds excited and weaker where it sounds calm; a
+            guess, see `styles/arousal.py`.
 
     Raises:
         ConfigError: a value of the wrong type or out of range. Whether the head has that identity, and the
@@ -79,6 +82,7 @@ class AnimateOptions:
     mood: str | None = described(None, "feeling laid over speech", ", ".join(MOODS))
     mood_strength: float = described(1.0, "strength of that feeling", "0 to 1", 0, 1)
     head_motion: float | None = described(None, "strength of nods and sway of the head", "0 is still, to 1", 0, 1)
+    voice_arousal: bool = described(False, "moods and brows follow how excited the voice sounds (a guess)")
 
     def __post_init__(self) -> None:
         """Raise ConfigError, in plain words, for a value that cannot be used."""
@@ -96,7 +100,7 @@ class AnimateOptions:
                 continue
             if not _is_number(value, numbers.Real) or not 0 <= value <= 1:
                 raise ConfigError(f"{name} goes from 0 to 1, not {shown(value)}.")
-        for name in ("expression", "close_in_silence"):
+        for name in ("expression", "close_in_silence", "voice_arousal"):
             if type(getattr(self, name)).__name__ != "bool":  # Python's or numpy's, which is not loaded here
                 raise ConfigError(f"{name} is either True or False, not {shown(getattr(self, name))}.")
 

@@ -34,6 +34,7 @@ from memorytalker.models.talker import MemoryTalker
 from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform, shown_name
+from memorytalker.styles.arousal import VoiceArousal, load_arousal
 from memorytalker.styles.delivery import DeliveryTrack, StyleError
 from memorytalker.styles.layers import Layers, track_of
 from memorytalker.styles.recordings import Recording, read_recordings
@@ -159,6 +160,7 @@ class Talker:
             The animation at `config.fps` frames per second: T = seconds times fps, rounded, at least 1.
 
         Raises:
+            ArousalError: `voice_arousal` with weights that its estimate was not learned from.
             AudioError: a sound that cannot be read, is shorter than 0.1 s or too long.
             ConfigError: an option out of range, or a style from sound for a model that knows its speakers by label.
             HeadError: an identity that the head does not have.
@@ -304,10 +306,11 @@ class Talker:
         name: str = "",
         progress: Progress | None = None,
     ) -> Style:
-        """Learn the speaking style of one person from ten seconds to ten minutes of face curves with their sound.
+        """Learn the speaking style of one person from ten seconds to ten minutes of recordings.
 
         Args:
-            takes: a folder, or files of face curves (.csv, .json, .npz) with a sound of the same name beside each.
+            takes: a folder, videos of the face with sound, or files of face curves (.csv, .json, .npz) with a sound of
+                the same name beside each.
             name: of the style.
             progress: called as progress(steps done, steps in total, stage).
 
@@ -316,7 +319,7 @@ class Talker:
 
         Raises:
             AdaptError: too little, sound that is not that of the motion, or a style that is not better.
-            AudioError, CurveFileError: a file that cannot be read.
+            AudioError, CaptureError, CurveFileError, TrackerError, VideoError: a file that cannot be read.
             TalkerError: weights that move another head than the shipped one.
         """
         from memorytalker.styles.adapt import adapt_style
@@ -325,7 +328,7 @@ class Talker:
             raise TalkerError(
                 "These weights move a head without blendshapes, so face curves cannot teach them a style."
             )
-        recordings = read_recordings(takes)
+        recordings = read_recordings(takes, progress)
         return adapt_style(self.model, self._base or self.head, self.space, recordings, name, progress=progress)
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
@@ -405,7 +408,7 @@ class Talker:
         track = track_of(style if isinstance(style, Style) else Style(), options)
         if track is None:
             return None
-        if track.changes_curves and not self.space.shapes:
+        if (track.changes_curves or options.voice_arousal) and not self.space.shapes:
             raise TalkerError("These weights move a head without blendshapes, so only a voice can give it a style.")
         if track.turns and (self._base is not None or not self.space.shapes):
             raise TalkerError("Only the shipped head turns on its neck; leave head_motion at 0, or use that head.")
@@ -417,8 +420,10 @@ class Talker:
             raise TalkerError(
                 "This head has no blendshapes for eyes and brows; leave expression off, or use the shipped head."
             )
-        contacts = mouth_contacts(self._base or self.head) if track is not None and track.changes_curves else None
-        return Layers.chosen(fps, self.config.sample_rate, options, track, contacts)
+        changing = track is not None and (track.changes_curves or options.voice_arousal)
+        contacts = mouth_contacts(self._base or self.head) if changing else None
+        arousal = VoiceArousal(self.model, load_arousal(self.model), fps) if options.voice_arousal else None
+        return Layers.chosen(fps, self.config.sample_rate, options, track, contacts, arousal)
 
     def _head(self, identity: str | None) -> HeadMesh:
         return self.head if identity is None else self.head.with_identity(identity)

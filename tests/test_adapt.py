@@ -123,6 +123,15 @@ def test_a_planted_manner_is_found_again(talker: Talker, sounds) -> None:
     assert f"{report.error_after:.2f} mm instead of {report.error_before:.2f} mm" in report.words
 
 
+def test_a_mouth_that_is_held_open_is_found_again(talker: Talker, sounds) -> None:
+    """A planted offset of the jaw comes back as one, and not as a gain."""
+    style = learn(talker, recordings(talker, sounds, neutral_with(talker, {}).with_delivery(offsets={"jaw": 0.2})))
+    assert style.offsets["jaw"] == pytest.approx(0.2, abs=0.04)
+    for group in GROUPS:
+        assert style.gains.get(group, 1.0) == pytest.approx(1.0, rel=0.1), group
+    assert style.report.error_after < 0.3 * style.report.error_before
+
+
 def test_planted_slot_weights_lower_the_error(talker: Talker, sounds) -> None:
     weights = np.where(np.arange(len(talker.config.slots)) % 2, 1.8, 0.4)
     planted = Style(slot_weights=dict(zip(talker.config.slots, weights.tolist(), strict=True)))

@@ -11,10 +11,12 @@ import pytest
 from toy_tracker import planted, rest_of, toy_basis, tracked_video
 
 from memorytalker.config import ConfigError
-from memorytalker.corpus import capture, landmark_solver, landmarks
+from memorytalker.corpus import capture
 from memorytalker.corpus.corpus_config import CaptureSource
-from memorytalker.corpus.landmarks import CaptureError
+from memorytalker.corpus.landmark_files import MISSING, STEPS_PER_PIXEL, read_landmark_clips
 from memorytalker.face.head import load_head
+from memorytalker.tracking import landmark_solver, landmarks
+from memorytalker.tracking.landmarks import CaptureError
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "capture"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded faces of shared/capture are not here")
@@ -157,8 +159,8 @@ def write_folder(folder: Path, basis: landmark_solver.Basis, clips: int = 3) -> 
     for number in range(clips):
         weights = planted(basis, 75) * (np.arange(75) < 60)[:, None]  # at rest in the end
         points = tracked_video(basis.neutral + basis.displacements(weights), seed=number, noise=0.05)
-        raw = np.round(points * landmarks.STEPS_PER_PIXEL).astype(np.int16)
-        raw[30 : 40 if number == clips - 1 else 32] = landmarks.MISSING
+        raw = np.round(points * STEPS_PER_PIXEL).astype(np.int16)
+        raw[30 : 40 if number == clips - 1 else 32] = MISSING
         name = f"clip{number}"
         arrays[name] = raw
         lines.append({"clip": name, "speaker": "grid_s1", "audio": f"{name}.opus", "frames": 75, "fps": 25.0})
@@ -185,9 +187,9 @@ def test_clips_are_written_with_missing_frames_filled_or_dropped(tmp_path, head,
 
 def test_bad_captures_are_refused_in_plain_words(tmp_path, basis) -> None:
     with pytest.raises(CaptureError, match="manifest.jsonl"):
-        list(landmarks.read_landmark_clips(tmp_path))
+        list(read_landmark_clips(tmp_path))
     with pytest.raises(CaptureError, match="manifest.jsonl"):
-        list(landmarks.read_landmark_clips(tmp_path / "nobody"))
+        list(read_landmark_clips(tmp_path / "nobody"))
     with pytest.raises(ConfigError, match="'nobody' is of kind 'video'; choose one of landmarks, curves"):
         CaptureSource("nobody", "video")
     with pytest.raises(CaptureError, match="tracker basis"):
@@ -200,7 +202,7 @@ def test_bad_captures_are_refused_in_plain_words(tmp_path, basis) -> None:
     other = {"clip": "other", "speaker": "grid_s1", "audio": "other.opus", "frames": 75, "fps": 25.0}
     (tmp_path / "in" / "grid_s1" / "manifest.jsonl").write_text(json.dumps(other) + "\n")
     with pytest.raises(CaptureError, match="no array other"):
-        list(landmarks.read_landmark_clips(tmp_path / "in" / "grid_s1"))
+        list(read_landmark_clips(tmp_path / "in" / "grid_s1"))
 
 
 @needs_shared

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from toy_tracker import planted, toy_basis, tracked_video, turned
 
-from memorytalker.corpus import landmark_solver, landmarks
-from memorytalker.corpus.landmarks import CaptureError
+from memorytalker.corpus.landmark_files import LandmarkClip
 from memorytalker.face.head import load_head
+from memorytalker.tracking import landmark_solver, landmarks
+from memorytalker.tracking.landmarks import CaptureError
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_lips_that_are_tracked_as_open_when_they_are_closed_have_a_rest_face(bas
 
 def test_a_clip_gives_the_points_that_are_asked_for(basis) -> None:
     points = np.arange(2.0 * 3 * 2).reshape(2, 3, 2)
-    clip = landmarks.LandmarkClip("a", "b", points, np.array([13, 14, 61]), 25.0, Path("a.wav"))
+    clip = LandmarkClip("a", "b", points, np.array([13, 14, 61]), 25.0, Path("a.wav"))
     other = clip.at(np.array([61, 13]))
     np.testing.assert_array_equal(other.points, points[:, [2, 0]])
     assert other.index.tolist() == [61, 13]

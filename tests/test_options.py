@@ -23,8 +23,9 @@ from memorytalker.page import api
 from memorytalker.page.limits import PLAIN_ERRORS
 from memorytalker.page.request import AnimateRequest, options_of
 from memorytalker.pipeline import Talker
+from memorytalker.styles.arousal import ArousalEstimate
 
-NOT_ON_THE_PAGE = ("mood", "mood_strength", "head_motion")
+NOT_ON_THE_PAGE = ("mood", "mood_strength", "head_motion", "voice_arousal")
 FIELDS = {field.name: field for field in dataclasses.fields(AnimateOptions)}
 RATE = 16000
 
@@ -89,10 +90,13 @@ def test_a_misspelt_option_is_refused_before_any_sound_is_read(tiny_talker: Talk
         tiny_talker.animate("nowhere.wav", sead=1)
 
 
-def test_options_and_keywords_give_the_same_motion(tiny_talker: Talker, voice) -> None:
+def test_options_and_keywords_give_the_same_motion(tiny_talker: Talker, voice, monkeypatch) -> None:
+    size = 2 * tiny_talker.config.speech.hidden_size
+    estimate = ArousalEstimate(np.zeros(size), np.ones(size), np.full(size, 1 / size), 0.2)
+    monkeypatch.setattr("memorytalker.pipeline.load_arousal", lambda model: estimate)
     samples, head = voice(2.6), list(tiny_talker.head.identities)[1]
     choices = {"identity": head, "style_blend": 0.5, "expression": True, "seed": 4, "close_in_silence": True}
-    choices |= {"mood": "joy", "mood_strength": 0.5, "head_motion": 0.7}
+    choices |= {"mood": "joy", "mood_strength": 0.5, "head_motion": 0.7, "voice_arousal": True}
     assert set(choices) == set(FIELDS)
     by_keyword = tiny_talker.animate((samples, RATE), None, **choices)
     by_object = tiny_talker.animate((samples, RATE), None, options=AnimateOptions(**choices))
@@ -134,6 +138,7 @@ def test_a_sound_is_read_once(tiny_talker: Talker, voice, monkeypatch: pytest.Mo
         ({"mood": 1}, "no mood 1"),
         ({"mood_strength": 1.5}, "mood_strength goes from 0 to 1"),
         ({"mood_strength": None}, "mood_strength goes from 0 to 1"),
+        ({"voice_arousal": 1}, "either True or False"),
         ({"head_motion": -0.1}, "head_motion goes from 0 to 1"),
         ({"head_motion": float("nan")}, "head_motion goes from 0 to 1"),
     ],

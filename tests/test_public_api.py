@@ -57,7 +57,8 @@ def test_signatures() -> None:
 
 def test_fields() -> None:
     fields = {
-        "AnimateOptions": "identity style_blend expression seed close_in_silence mood mood_strength head_motion",
+        "AnimateOptions": "identity style_blend expression seed close_in_silence mood mood_strength head_motion "
+        "voice_arousal",
         "Animation": "motion memory_address style_weights slot_labels waveform provenance",
         "MotionPiece": "first_frame motion memory_address style_weights",
         "CurveOptions": "upper_face lower_face gains offsets",

@@ -15,21 +15,18 @@ from hypothesis import strategies as st
 from reader_checks import ABSURD_VALUES, STEADY, cut_or_changed, json_of, other_values, outcome
 
 from memorytalker import files
-from memorytalker.corpus import build, landmark_solver
+from memorytalker.corpus import build
 from memorytalker.corpus.capture import solved_clips
 from memorytalker.corpus.clips import Clip, CorpusError, read_clips, write_clips
-from memorytalker.corpus.landmarks import (
-    POINTS,
-    STEPS_PER_PIXEL,
-    CaptureError,
-    fill_missing,
-    read_landmark_clips,
-)
+from memorytalker.corpus.landmark_files import STEPS_PER_PIXEL, read_landmark_clips
 from memorytalker.corpus.store import stored_acoustics, stored_lines, stored_phones
 from memorytalker.face.array_files import ArrayFileError, open_arrays, opened_arrays
 from memorytalker.face.head import ARKIT_NAMES, load_head
 from memorytalker.files import append_lines, read_lines
 from memorytalker.phones import ENGLISH
+from memorytalker.tracking import landmark_solver
+from memorytalker.tracking.landmarks import CaptureError, fill_missing
+from memorytalker.tracking.tracker import POINTS
 
 FEWER = settings(STEADY, max_examples=40)
 #: Text with every kind of end of a line that is not one in JSON lines.

@@ -15,11 +15,11 @@ from memorytalker.cli import main
 from memorytalker.corpus import build, commands
 from memorytalker.corpus.capture import keep_recording, recorded_clips
 from memorytalker.corpus.clips import load_clip, save_clip
-from memorytalker.corpus.landmarks import CaptureError
 from memorytalker.corpus.takes import find_takes, read_take
 from memorytalker.face.head import load_head
 from memorytalker.face.motion import FaceCurves
 from memorytalker.sound.decode import Waveform, load_waveform, write_wav
+from memorytalker.tracking.landmarks import CaptureError
 from memorytalker.training.open_recipe import read_recipe
 
 RATE, FPS = 16000, 60

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memorytalker.corpus import landmarks
-from memorytalker.face import detection, tracker
-from memorytalker.face.detection import Detection, Square
+from memorytalker.corpus.landmark_files import read_landmark_clips
+from memorytalker.tracking import detection, landmarks, tracker
+from memorytalker.tracking.detection import Detection, Square
 
 NO_SCORE = -30.0
 
@@ -171,7 +171,7 @@ def test_bad_networks_and_images_are_told_in_one_sentence(tmp_path: Path) -> Non
 def test_without_the_runtime_the_extra_is_named() -> None:
     code = (
         "import sys; sys.modules['ai_edge_litert'] = None\n"
-        "from memorytalker.face import tracker\n"
+        "from memorytalker.tracking import tracker\n"
         "try: tracker.load_tracker('any')\nexcept tracker.TrackerError as error: sys.exit(str(error))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -194,7 +194,7 @@ def test_film_is_tracked_as_it_was(shared: Path, clip: str) -> None:
     pytest.importorskip("ai_edge_litert", reason="the extra film is not installed")
     found = tracker.load_tracker(shared / "tracker" / "face_landmarker.task")
     folder = shared / "capture" / f"grid_{clip.split('_')[0]}"
-    (given,) = [one for one in landmarks.read_landmark_clips(folder) if one.name == clip]
+    (given,) = [one for one in read_landmark_clips(folder) if one.name == clip]
     points = tracker.track_frames(found, frames_of(shared / "capture" / "film" / f"{clip}.mpg", 720))
     assert len(points) == len(given.points) == 75 and np.isfinite(points).all()
     mine, theirs = (landmarks.openings(seen, given.index) for seen in (points[:, given.index], given.points))

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memorytalker.corpus import capture, landmark_solver, landmarks
+from memorytalker.corpus import capture
 from memorytalker.corpus.capture import CapturedClip
-from memorytalker.face import tracker
+from memorytalker.corpus.landmark_files import read_landmark_clips
 from memorytalker.face.head import load_head
 from memorytalker.face.motion import FaceCurves
+from memorytalker.tracking import landmark_solver, landmarks, tracker
 from tools.tracking import agreement, basis
 
 
@@ -45,7 +46,7 @@ def test_the_shipped_basis_is_of_this_head(head, shipped) -> None:
 
 
 def test_the_points_of_the_basis_are_those_that_were_captured(shared: Path, shipped) -> None:
-    clip = next(landmarks.read_landmark_clips(shared / "capture" / "grid_s2"))
+    clip = next(read_landmark_clips(shared / "capture" / "grid_s2"))
     assert clip.index.tolist() == shipped.index.tolist()
 
 

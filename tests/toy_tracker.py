@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from memorytalker.corpus import landmark_solver, landmarks
-from memorytalker.corpus.landmarks import Neutral
 from memorytalker.face.head import HeadMesh
+from memorytalker.tracking import landmark_solver, landmarks
+from memorytalker.tracking.landmarks import Neutral
 
 UPPER_LIP = (185, 40, 39, 37, 0, 267, 269, 270, 409, 191, 80, 81, 82, 13, 312, 311, 310, 415)
 LOWER_LIP = (146, 91, 181, 84, 17, 314, 405, 321, 375, 95, 88, 178, 87, 14, 317, 402, 318, 324)

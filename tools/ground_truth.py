@@ -19,9 +19,10 @@ import soundfile
 
 from memorytalker.corpus.capture import FPS, captured_clips
 from memorytalker.corpus.corpus_config import CaptureSource
-from memorytalker.corpus.landmarks import fill_missing, read_landmark_clips
+from memorytalker.corpus.landmark_files import read_landmark_clips
 from memorytalker.face.motion import FaceCurves
 from memorytalker.sound.decode import SAMPLE_RATE, load_waveform
+from memorytalker.tracking.landmarks import fill_missing
 from memorytalker.training.open_recipe import read_recipe
 
 TARGET = Path(__file__).resolve().parents[1] / "assets" / "ground_truth"

@@ -10,6 +10,9 @@ from memorytalker.face.array_files import ArrayFileError
 from memorytalker.face.curve_files import CurveFileError
 from memorytalker.face.head import HeadError
 from memorytalker.face.motion import MotionError
+from memorytalker.tracking.landmarks import CaptureError
+from memorytalker.tracking.tracker import TrackerError
+from memorytalker.tracking.video_frames import VideoError
 
 
 class GroundTruthError(InputError):
@@ -18,8 +21,8 @@ class GroundTruthError(InputError):
 
 @contextmanager
 def raised_as_ground_truth_error() -> Iterator[None]:
-    """Raise the errors of the array, curve and motion readers as GroundTruthError, with the same message."""
+    """Raise the errors of the array, curve, motion and video readers as GroundTruthError, with the same message."""
     try:
         yield
-    except (ArrayFileError, CurveFileError, HeadError, MotionError) as error:
+    except (ArrayFileError, CaptureError, CurveFileError, HeadError, MotionError, TrackerError, VideoError) as error:
         raise GroundTruthError(str(error)) from None

@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 
 def add_compare(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `compare`, without those that choose weights, device and image."""
-    parser.add_argument("folder", type=Path, help="a data set of moving faces, or a file of ground-truth motion")
-    parser.add_argument("sequence", help="the name of a sequence of the data set, or the sound file of the motion")
+    parser.add_argument(
+        "folder", type=Path, help="a data set of moving faces, or a file of ground-truth motion, or a video of a face"
+    )
+    parser.add_argument(
+        "sequence",
+        nargs="?",
+        help="the name of a sequence of the data set, or the sound file of the motion (default: that of the video)",
+    )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="the .mp4 to write (default: named after the motion, here)"
     )
@@ -40,7 +46,7 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
         help=".ply or .obj with the topology of the data set (default: its own mesh)",
     )
     group = parser.add_argument_group(
-        "ground truth", "for a file: vertices as .npz or .npy, face curves as .csv, .json or .npz"
+        "ground truth", "for a file: vertices as .npz or .npy, face curves as .csv, .json or .npz, a video of a face"
     )
     group.add_argument(
         "--identity",
@@ -60,10 +66,30 @@ def is_motion(path: Path) -> bool:
     return path.is_file() or (path.suffix.lower() in SUFFIXES and not path.is_dir())
 
 
+def ordered(first: Path, second: str | None) -> tuple[Path, str]:
+    """The motion, or the folder of a data set, and then its sound or sequence; a video may be both, and may come last.
+
+    Raises:
+        InputError: nothing to compare the first with.
+    """
+    from memorytalker.comparison.ground_truth import SUFFIXES
+    from memorytalker.tracking.face_video import SUFFIXES as VIDEOS
+
+    if second is None and first.suffix.lower() in VIDEOS:
+        return first, str(first)
+    if second is None:
+        raise InputError(f"Give the sound of {first.name} as well, or the name of a sequence if it is a data set.")
+    is_sound = first.is_file() and first.suffix.lower() not in SUFFIXES
+    if is_sound and Path(second).suffix.lower() in VIDEOS:
+        return Path(second), str(first)
+    return first, second
+
+
 def run_compare(chosen: argparse.Namespace, device: str | None, options: RenderOptions, progress: Progress) -> None:
     """Write the video for a file of ground truth, or for a sequence of a data set."""
     if options.transparent:
         raise InputError("A comparison is an MP4 video, which cannot be transparent; leave transparency out.")
+    chosen.folder, chosen.sequence = ordered(chosen.folder, chosen.sequence)
     run = _compare_file if is_motion(chosen.folder) else _compare_sequence
     run(chosen, device, options, progress)
 
@@ -115,7 +141,8 @@ def _compare_file(chosen: argparse.Namespace, device: str | None, options: Rende
     from memorytalker.rendering import check_graphics
     from memorytalker.weights import find_weights, read_manifest
 
-    output = _output(chosen, f"{chosen.folder.stem}.mp4")
+    name = chosen.folder.stem if chosen.folder.suffix.lower() != ".mp4" else f"{chosen.folder.stem}_compared"
+    output = _output(chosen, f"{name}.mp4")
     config = read_manifest(find_weights(chosen.weights)).model
     head = head_for(space_of(config.basis, config.coordinates).vertex_count, chosen.head)
     head = head if chosen.identity is None else head.with_identity(chosen.identity)

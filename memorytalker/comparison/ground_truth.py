@@ -1,8 +1,8 @@
 """Ground truth from a user's files: recorded motion with its sound, transferred to a head.
 
-Two kinds of motion are read: vertices (.npz with `vertices` and `fps`, or .npy with the frame rate given separately),
-and weights of ARKit's face curves (.csv, .json, or .npz with `weights`, `names` and `fps`). Frame 0 is at time 0 of the
-sound.
+Three kinds of motion are read: vertices (.npz with `vertices` and `fps`, or .npy with the frame rate given separately),
+weights of ARKit's face curves (.csv, .json, or .npz with `weights`, `names` and `fps`), and videos of a face. Frame 0
+is at time 0 of the sound.
 """
 
 from __future__ import annotations
@@ -21,9 +21,12 @@ from memorytalker.face.curve_files import read_curves
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves, Motion
 from memorytalker.sound.decode import LONGEST_SECONDS, Waveform, load_waveform, shown_name
+from memorytalker.tracking.face_video import LONGEST_SECONDS as LONGEST_VIDEO
+from memorytalker.tracking.face_video import SUFFIXES as VIDEO_SUFFIXES
+from memorytalker.tracking.face_video import read_face_video
 
 #: Suffixes of files with motion.
-SUFFIXES = (".npz", ".npy", ".csv", ".json")
+SUFFIXES = (".npz", ".npy", ".csv", ".json", *VIDEO_SUFFIXES)
 SHORTEST_SECONDS = 0.5
 #: Allowed frame rates of vertices, in frames per second. Those of face curves are `curve_table.RATES`.
 RATES = (5.0, 1000.0)
@@ -42,8 +45,8 @@ UNMOVED = 1e-5
 #: Size relative to the head -> the likely unit, and the factor that converts it to metres.
 _UNITS = ((1000.0, "millimetres", "0.001"), (100.0, "centimetres", "0.01"))
 FORMS = (
-    "an .npz with vertices (frames, vertices, 3) in metres and fps, an .npy with such vertices, or face curves with "
-    "ARKit's names as .csv, .json or .npz"
+    "an .npz with vertices (frames, vertices, 3) in metres and fps, an .npy with such vertices, face curves with "
+    "ARKit's names as .csv, .json or .npz, or a video of a face"
 )
 GIVEN, TRACKED, CAPTURED = "given", "tracked", "captured"
 
@@ -119,6 +122,8 @@ def _reader(path: Path) -> Callable[..., tuple[Motion, tuple[str, ...]]]:
     if not there:
         raise GroundTruthError(f"There is no file {shown_name(path)}; check the path.")
     suffix = path.suffix.lower()
+    if suffix in VIDEO_SUFFIXES:
+        return _read_video
     if suffix not in SUFFIXES:
         raise GroundTruthError(f"{shown_name(path)} is not a motion file that can be read; give {FORMS}.")
     if suffix not in (".npy", ".npz"):
@@ -197,6 +202,18 @@ def _read_curves(
     if not any(shape.startswith(("brow", "eye")) and curves.curve(shape).any() for shape in curves.names):
         remarks.append("The recording moves neither eyes nor brows, so FDD measures the cheeks alone.")
     return curves.to_motion(head), tuple(remarks)
+
+
+def _read_video(
+    path: Path, head: HeadMesh, fps: float | None, longest_seconds: float
+) -> tuple[Motion, tuple[str, ...]]:
+    """The motion of a face in a video. Its frames say their own times, so that `fps` is not used."""
+    if not head.blendshape_names:
+        raise GroundTruthError("This head has no blendshapes, so a face in video cannot move it; give vertices.")
+    face = read_face_video(path, longest_seconds=min(longest_seconds, LONGEST_VIDEO))
+    _check_duration(len(face.curves.weights), face.curves.fps, longest_seconds)
+    _check_motion(face.name, face.curves, head)
+    return face.curves.to_motion(head), (*face.remarks, "The motion is tracked in a video and not measured.")
 
 
 def _check_motion(name: str, curves: FaceCurves, head: HeadMesh) -> None:

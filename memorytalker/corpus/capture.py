@@ -19,25 +19,24 @@ import numpy as np
 from memorytalker.config import shown
 from memorytalker.corpus.clips import Clip, CorpusError, leads_out
 from memorytalker.corpus.corpus_config import CaptureSource
-from memorytalker.corpus.landmark_solver import Basis, open_gap, read_basis, solve_landmarks
-from memorytalker.corpus.landmarks import (
-    CaptureError,
-    LandmarkClip,
-    Neutral,
-    fill_missing,
-    find_neutral,
-    openings,
-    read_landmark_clips,
-    refine_neutral,
-)
+from memorytalker.corpus.landmark_files import LandmarkClip, read_landmark_clips
 from memorytalker.corpus.store import stored_lines
 from memorytalker.corpus.takes import find_takes, read_take
 from memorytalker.face.curve_files import CurveFileError, read_curves
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.face.motion import FaceCurves, MotionError, resampled
-from memorytalker.face.tracker import BASIS_FILE
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import SAMPLE_RATE, Waveform, load_waveform, write_wav
+from memorytalker.tracking.landmark_solver import Basis, keep_closures, open_gap, read_basis, solve_landmarks
+from memorytalker.tracking.landmarks import (
+    CaptureError,
+    Neutral,
+    fill_missing,
+    find_neutral,
+    openings,
+    refine_neutral,
+)
+from memorytalker.tracking.tracker import BASIS_FILE
 
 FPS = 30.0
 #: The source of clips from a user's own folder.
@@ -250,21 +249,10 @@ def _solved(
     """One clip at 30 fps, in which every video frame with closed lips stays closed."""
     smooth = resampled(points, clip.fps, FPS)
     gap, width, _ = openings(smooth, clip.index)
-    goal = keep_closures(open_gap(gap, neutral.closed_level), openings(points, clip.index)[0], clip.fps, neutral)
+    closed = openings(points, clip.index)[0] <= neutral.closed_level
+    goal = keep_closures(open_gap(gap, neutral.closed_level), np.flatnonzero(closed) / clip.fps, FPS)
     curves = solve_landmarks(smooth, basis, neutral, FPS, gap=goal)
     return CapturedClip(clip.name, clip.speaker, source, split, curves, clip.sound, clip.text, gap, width)
-
-
-def keep_closures(goal: np.ndarray, tracked: np.ndarray, fps: float, neutral: Neutral) -> np.ndarray:
-    """Set the goal (T',) of the lip opening at 30 fps to 0 in the frame nearest to each closed frame of `tracked` (T,).
-
-    Otherwise a closure of one frame at 25 fps falls between two frames and is lost.
-    """
-    closed = np.flatnonzero(tracked <= neutral.closed_level)
-    nearest = np.round(closed * FPS / fps).astype(int)
-    goal = goal.copy()
-    goal[nearest[nearest < len(goal)]] = 0.0
-    return goal
 
 
 def _curve_clips(

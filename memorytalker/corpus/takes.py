@@ -1,6 +1,7 @@
 """Takes: a face tracker's recordings with their sound, in a user's own folder, checked before training.
 
-A take is a motion file (`curve_files.SUFFIXES`) and a sound or video file of the same name beside it. Every speaker has
+A take is a motion file (`curve_files.SUFFIXES`) and a sound or video file of the same name beside it, or a video of the
+face alone (`face_video.SUFFIXES`), from which its motion is tracked. Every speaker has
 a folder. Takes that lie in no folder belong to one speaker, named like the whole folder.
 """
 
@@ -14,15 +15,20 @@ from pathlib import Path
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from memorytalker.corpus.landmarks import CaptureError
 from memorytalker.face.curve_files import SUFFIXES, CurveFileError, read_curves
 from memorytalker.face.motion import FaceCurves
 from memorytalker.sound.acoustics import RATE, loudness_contour
 from memorytalker.sound.decode import SAMPLE_RATE, AudioError, load_waveform
+from memorytalker.tracking.face_video import SUFFIXES as VIDEO_SUFFIXES
+from memorytalker.tracking.face_video import read_face_video
+from memorytalker.tracking.landmarks import CaptureError
+from memorytalker.tracking.video_frames import VideoError
 
 SOUND_SUFFIXES = tuple(
     ".wav .flac .mp3 .m4a .aac .ogg .opus .webm .mp4 .mov .m4v .mkv .avi .aif .aiff .caf .wma .3gp".split()
 )
+#: Files that may belong to a take.
+KNOWN = {*SUFFIXES, *SOUND_SUFFIXES, *VIDEO_SUFFIXES}
 #: Sound and motion may differ in length by so many seconds without a remark, and by this share of the longer at most.
 UNREMARKED, LARGEST_DIFFERENCE = 0.2, 0.1
 SHORTEST_SECONDS = 1.0
@@ -43,8 +49,8 @@ class TakeFiles:
     Attributes:
         name: of the take; no other take of the folder has it.
         speaker: who speaks.
-        motion: the file of face curves.
-        sound: the sound or video file.
+        motion: the file of face curves, or the video of a face.
+        sound: the sound or video file, perhaps the same.
         split: "train" or "test".
     """
 
@@ -143,13 +149,15 @@ def find_takes(folder: str | Path) -> tuple[tuple[TakeFiles, ...], tuple[str, ..
         raise CaptureError(f"There is no folder {folder}; give the one that holds the recordings.")
     groups: dict[tuple[Path, str], list[Path]] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() in SUFFIXES + SOUND_SUFFIXES:
+        if path.is_file() and not path.name.startswith(".") and path.suffix.lower() in KNOWN:
             groups.setdefault((path.parent, path.stem), []).append(path)
     pairs: dict[str, list[tuple[str, Path, Path]]] = {}
     alone = []
     for (parent, stem), paths in groups.items():
         motions = [path for path in paths if path.suffix.lower() in SUFFIXES]
-        sounds = [path for path in paths if path not in motions]
+        if not motions and len(paths) == 1 and paths[0].suffix.lower() in VIDEO_SUFFIXES:
+            motions, paths = paths, paths * 2
+        sounds = [path for path in paths if path not in motions] or paths[len(motions) :]
         if not motions or not sounds:
             lacks = "motion (.csv, .json or .npz)" if sounds else "sound (.wav, .mov or another)"
             alone += [f"{path.relative_to(folder)} has no {lacks} of its name beside it." for path in paths]
@@ -190,10 +198,9 @@ def read_take(files: TakeFiles) -> Take:
             more than a tenth.
     """
     try:
-        read = read_curves(files.motion)
-    except CurveFileError as error:
+        curves, decided = _motion(files.motion)
+    except (CurveFileError, VideoError) as error:
         raise CaptureError(f"The motion of the take {files.name} cannot be used: {error}") from None
-    curves = read.curves
     if "jawOpen" not in curves.names or np.ptp(curves.curve("jawOpen")) < 1e-3:
         raise CaptureError(f"In {files.motion} jawOpen never moves; record again with the whole face in view.")
     try:
@@ -208,7 +215,16 @@ def read_take(files: TakeFiles) -> Take:
         raise CaptureError(f"{lengths}; give the sound of this very take.")
     frames = max(1, min(len(curves.weights), int(sound * curves.fps + 1e-6)))
     kept = FaceCurves(curves.weights[:frames], curves.names, curves.fps)
-    return Take(files, kept, samples[: round(motion * SAMPLE_RATE)], motion, sound, read.remarks)
+    return Take(files, kept, samples[: round(motion * SAMPLE_RATE)], motion, sound, decided)
+
+
+def _motion(path: Path) -> tuple[FaceCurves, tuple[str, ...]]:
+    """Read the curves of a motion file or of a video, and what was decided while reading, in sentences."""
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        face = read_face_video(path)
+        return face.curves, face.remarks
+    read = read_curves(path)
+    return read.curves, read.remarks
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> float:

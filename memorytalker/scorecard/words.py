@@ -15,7 +15,7 @@ import numpy as np
 
 from memorytalker.articulation.coarticulation import TimedPhones
 from memorytalker.corpus.build import align_all
-from memorytalker.corpus.landmarks import read_landmark_clips
+from memorytalker.corpus.landmark_files import read_landmark_clips
 from memorytalker.phones import ENGLISH
 from memorytalker.progress import Progress
 from memorytalker.scorecard.held_out_videos import Compared

@@ -1,8 +1,9 @@
 """Learning a style from somebody: slot weights and a few gains, fitted on two thirds and checked on the rest.
 
-What is fitted is small, as there is little to fit it on: how far jaw, spreading, rounding and the upper lip go, and,
-if that explains kept-back motion better, the weight of each memory slot. A style that does not lower the error on
-motion that it was not fitted to is refused, and so are recordings whose sound is not the sound of their motion.
+What is fitted is small, as there is little to fit it on: how far jaw, spreading, rounding and the upper lip go, how far
+open the mouth is held in between, and, if that explains kept-back motion better, the weight of each memory slot. A
+style that does not lower the error on motion that it was not fitted to is refused, and so are recordings whose sound is
+not the sound of their motion.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from memorytalker.face.motion import FaceCurves
 from memorytalker.face.motion_space import MotionSpace
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
-from memorytalker.styles.delivery import Delivery
-from memorytalker.styles.heard import GROUPS, MEASURES, STILL, Heard, MouthModel, hear
+from memorytalker.styles.delivery import delivery_of
+from memorytalker.styles.heard import GROUPS, MEASURES, STILL, Changes, Heard, MouthModel, hear
 from memorytalker.styles.recordings import AdaptError, Recording
 from memorytalker.styles.slot_fit import StyleFit, StyleFitError, fit_style
 from memorytalker.styles.style import AdaptationReport, Style
@@ -38,7 +39,9 @@ class AdaptSettings:
         piece_seconds: recordings are cut into pieces of about this length; every third is kept back.
         least_gain: the smallest gain that is fitted.
         largest_gain: the largest.
-        pull: weight of the squared logarithm of each gain, against an error of 1 for a mouth that stays in the middle.
+        furthest_offset: of the jaw, to either side.
+        pull: weight of the squared logarithm of each gain, against an error of 1 for a mouth that stays in the middle;
+            and of the square of the jaw's offset over the furthest.
         amplitude: weight of the squared logarithm of the ratio of standard deviations of the opening, predicted over
             recorded, which least squares alone would make too small.
         other_amplitude: the same for the other measures, which a sound tells less of.
@@ -55,6 +58,7 @@ class AdaptSettings:
     piece_seconds: float = 5.0
     least_gain: float = 0.25
     largest_gain: float = 3.5
+    furthest_offset: float = 0.3
     pull: float = 0.002
     amplitude: float = 0.25
     other_amplitude: float = 6.0
@@ -70,17 +74,17 @@ class AdaptSettings:
         """Raise ConfigError for numbers that make no sense."""
         check_ranges(
             self, shortest_seconds=(1, 600), piece_seconds=(1, 12), least_gain=(0.01, 1), largest_gain=(1, 4),
-            pull=(0, 100), amplitude=(0, 100), other_amplitude=(0, 100), simpler=(0, 1), better=(0, 1),
-            least_improvement=(0, 1), least_correlation=(-1, 1), shifts=(0, 1000), apart=(-1, 1),
+            furthest_offset=(0.01, 1), pull=(0, 100), amplitude=(0, 100), other_amplitude=(0, 100), simpler=(0, 1),
+            better=(0, 1), least_improvement=(0, 1), least_correlation=(-1, 1), shifts=(0, 1000), apart=(-1, 1),
         )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
-    """A style that may be the person's. weights: (n,) of the slots. gains: of `GROUPS`. fitted: in words."""
+    """A style that may be the person's. weights: (n,) of the slots. fitted: in words."""
 
     weights: np.ndarray
-    gains: np.ndarray
+    changes: Changes
     fitted: str
 
 
@@ -124,7 +128,7 @@ def adapt_style(
     inner = ~kept & (heard.pieces % 2 == 0)
     kinds = _candidates(mouth, heard, inner, bases, settings, progress)
     rest = ~kept & ~inner
-    scores = [_loss(mouth, heard, mouth.curves(heard, one.weights), one.gains, rest, settings) for one in kinds]
+    scores = [_loss(mouth, heard, mouth.curves(heard, one.weights), one.changes, rest, settings) for one in kinds]
     best = int(np.argmin(scores[:-1]))
     if scores[-1] < (1 - settings.simpler) * scores[best]:
         best = len(kinds) - 1
@@ -134,7 +138,7 @@ def adapt_style(
 
 def _check_sound(mouth: MouthModel, heard: Heard, weights: np.ndarray, settings: AdaptSettings) -> None:
     """Raise AdaptError unless the motion follows its own sound better than sound of other moments."""
-    predicted = mouth.measures(mouth.curves(heard, weights), np.ones(len(GROUPS)))[:, 0]
+    predicted = mouth.measures(mouth.curves(heard, weights), Changes())[:, 0]
     recorded, fps = heard.recorded[:, 0], mouth.model.config.fps
     true = _correlation(predicted, recorded)
     away = np.linspace(fps, len(recorded) - fps, settings.shifts).astype(int)
@@ -184,7 +188,7 @@ def _candidates(
     result = []
     for base, fitted in chosen:
         weights = _slot_weights(mouth, heard, which, settings, progress) if base is None else base
-        result.append(_Candidate(weights, _gains(mouth, heard, which, weights, settings), fitted))
+        result.append(_Candidate(weights, _changes(mouth, heard, which, weights, settings), fitted))
     return result
 
 
@@ -195,7 +199,7 @@ def _slot_weights(
     assert mouth.space.from_weights is not None
     rows = np.linalg.lstsq(mouth.space.from_weights, mouth.rows, rcond=None)[0]  # from coordinates to measures
     plain = np.ones(mouth.model.config.slot_count, np.float32)
-    neutral = mouth.measures(mouth.curves(heard, plain), np.ones(len(GROUPS)))
+    neutral = mouth.measures(mouth.curves(heard, plain), Changes())
     level = heard.recorded.mean(axis=0) - neutral.mean(axis=0)
     level[0] = 0.0  # the opening is counted from closed lips; of the rest a recording does not tell the rest face
     targets = ((heard.recorded - level) @ np.linalg.pinv(rows)).astype(np.float32)
@@ -213,29 +217,33 @@ def _slot_weights(
         raise AdaptError(str(error)) from None
 
 
-def _gains(
+def _changes(
     mouth: MouthModel, heard: Heard, which: np.ndarray, weights: np.ndarray, settings: AdaptSettings
-) -> np.ndarray:
-    """The gains of `GROUPS` with which motion in a style is most like the recorded one."""
+) -> Changes:
+    """The gains and the jaw's offset with which motion in a style is most like the recorded one."""
     curves = mouth.curves(heard, weights)
 
-    def loss(logs: np.ndarray) -> float:
-        return _loss(mouth, heard, curves, np.exp(logs), which, settings) + settings.pull * float(logs @ logs)
+    def changes_of(values: np.ndarray) -> Changes:
+        return Changes(tuple(np.exp(values[:-1]).tolist()), float(settings.furthest_offset * values[-1]))
 
-    limits = [tuple(np.log((settings.least_gain, settings.largest_gain)))] * len(GROUPS)
+    def loss(values: np.ndarray) -> float:
+        pulled = settings.pull * float(values @ values)
+        return _loss(mouth, heard, curves, changes_of(values), which, settings) + pulled
+
+    limits = [tuple(np.log((settings.least_gain, settings.largest_gain)))] * len(GROUPS) + [(-1.0, 1.0)]
     options = {"maxiter": 60, "eps": 1e-3, "ftol": 1e-7}
-    best = minimize(loss, np.zeros(len(GROUPS)), method="L-BFGS-B", bounds=limits, options=options)
-    return np.exp(best.x)
+    best = minimize(loss, np.zeros(len(limits)), method="L-BFGS-B", bounds=limits, options=options)
+    return changes_of(best.x)
 
 
 def _loss(
-    mouth: MouthModel, heard: Heard, curves: FaceCurves, gains: np.ndarray, which: np.ndarray, settings: AdaptSettings
+    mouth: MouthModel, heard: Heard, curves: FaceCurves, changes: Changes, which: np.ndarray, settings: AdaptSettings
 ) -> float:
     """How unlike two mouths are: mean squared error over the recorded variance, and unlike amplitudes.
 
     All but the opening are compared around their means, as recordings do not tell a rest face.
     """
-    found, true = mouth.measures(curves, gains, which), heard.recorded[which]
+    found, true = mouth.measures(curves, changes, which), heard.recorded[which]
     difference, spread = found - true, true.std(axis=0)
     difference[:, 1:] -= difference[:, 1:].mean(axis=0)
     moving = spread > STILL
@@ -256,9 +264,9 @@ def _checked(
 ) -> Style:
     """The style with its report; AdaptError unless it is better than each base on the frames that were kept back."""
     true, fps = heard.recorded[kept], mouth.model.config.fps
-    plain = [mouth.measures(mouth.curves(heard, base), np.ones(len(GROUPS)), kept) for base in bases]
+    plain = [mouth.measures(mouth.curves(heard, base), Changes(), kept) for base in bases]
     before = min(_error(found, true) for found in plain)
-    predicted = mouth.measures(mouth.curves(heard, final.weights), final.gains, kept)
+    predicted = mouth.measures(mouth.curves(heard, final.weights), final.changes, kept)
     after = _error(predicted, true)
     if not after < min(settings.better * before, before - settings.least_improvement):
         raise AdaptError(
@@ -276,7 +284,7 @@ def _checked(
     )
     return Style(
         name=name,
-        deliveries=(Delivery(gains=dict(zip(GROUPS, np.round(final.gains, 4).tolist(), strict=True))),),
+        deliveries=(delivery_of(final.changes.delivery.values),),
         slot_weights=dict(zip(mouth.model.config.slots, final.weights.tolist(), strict=True)),
         source="Learned from recordings of somebody.",
         report=report,

@@ -48,7 +48,11 @@ def with_description(words: str | None, style: Any, is_default: bool) -> tuple[A
 
 def add_adapt(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `adapt`."""
-    parser.add_argument("folder", type=Path, help="recordings of one person: face curves and sound of the same name")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        help="recordings of one person: videos of the face, or face curves and sound of the same name; or one video",
+    )
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FILE", help="the style's file (.json)")
     parser.add_argument("--name", default="", help="a few words for people (default: the name of the folder)")
     parser.add_argument("--weights", metavar="PATH", help="a weights folder (default: the shipped ones)")
@@ -63,8 +67,8 @@ def run_adapt(chosen: argparse.Namespace, load: Callable[[str | None], Any], pro
 
     if chosen.out.suffix.lower() != ".json" or not chosen.out.parent.is_dir():
         raise StyleError(f"{chosen.out} is no file for a style; name a .json file in a folder that exists.")
-    takes = find_recordings(chosen.folder)
-    style = load(chosen.weights).adapt(takes, name=chosen.name or chosen.folder.resolve().name, progress=progress)
+    takes = (chosen.folder,) if chosen.folder.is_file() else find_recordings(chosen.folder)
+    style = load(chosen.weights).adapt(takes, name=chosen.name or chosen.folder.resolve().stem, progress=progress)
     style.save(chosen.out)
     for remark in style.remarks:
         print(remark)

@@ -88,6 +88,11 @@ _OFFSETS = slice(_GAINS.stop, _GAINS.stop + len(OFFSET_GROUPS))
 _MOODS = slice(_OFFSETS.stop, _OFFSETS.stop + len(MOODS))
 
 
+def mood_columns() -> slice:
+    """Where the moods lie among `Delivery.values`."""
+    return _MOODS
+
+
 def delivery_of(values: np.ndarray, start: float = 0.0) -> Delivery:
     """Make a delivery of its numbers, such as `Delivery.values` returns, rounded to six digits and held in range."""
     values = np.round(np.asarray(values, float), 6)

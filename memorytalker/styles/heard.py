@@ -34,6 +34,19 @@ STILL = 1e-5
 MEASURES = ("opening", "width", "forward", "upper lip")
 
 
+@dataclass(frozen=True)
+class Changes:
+    """What is fitted after the network: gains of `GROUPS` in their order, and an offset of the jaw."""
+
+    gains: tuple[float, ...] = (1.0,) * len(GROUPS)
+    jaw_offset: float = 0.0
+
+    @property
+    def delivery(self) -> Delivery:
+        """The changes as a style has them."""
+        return Delivery(gains=dict(zip(GROUPS, self.gains, strict=True)), offsets={"jaw": self.jaw_offset})
+
+
 @dataclass(frozen=True, eq=False)
 class Heard:
     """Recordings as the network hears them, the frames of all after each other.
@@ -83,10 +96,10 @@ class MouthModel:
             self._predicted[key] = self.solver.solve(np.concatenate(moved), config.fps).curves
         return self._predicted[key]
 
-    def measures(self, curves: FaceCurves, gains: np.ndarray, which: np.ndarray | None = None) -> np.ndarray:
-        """Measure mouths (N, m) under gains of `GROUPS`; `which` (N,) bool chooses frames."""
+    def measures(self, curves: FaceCurves, changes: Changes, which: np.ndarray | None = None) -> np.ndarray:
+        """Measure mouths (N, m) under changes; `which` (N,) bool chooses frames."""
         chosen = curves if which is None else FaceCurves(curves.weights[which], curves.names, curves.fps)
-        values = Delivery(gains=dict(zip(GROUPS, gains.tolist(), strict=True))).values
+        values = changes.delivery.values
         speaking = np.ones(len(chosen.weights))
         changed = delivered(np.repeat(values[None], len(speaking), axis=0), chosen, self.contacts, speaking)
         return changed.weights @ self.rows

@@ -20,6 +20,7 @@ from memorytalker.face.mouth_contacts import MouthContacts
 from memorytalker.face.neck import LARGEST_ANGLE
 from memorytalker.options import AnimateOptions
 from memorytalker.sound.prosody import Prosody, ProsodyTracker
+from memorytalker.styles.arousal import VoiceArousal, with_arousal
 from memorytalker.styles.delivery import EASE_SECONDS, DeliveryTrack, delivered
 from memorytalker.styles.style import Style
 from memorytalker.windows import Window
@@ -37,6 +38,7 @@ class Layers:
         track: what a style does.
         contacts: of the head's mouth, if the track changes curves.
         head_turns: nods and sway.
+        arousal: of the voice, which scales moods and brows.
     """
 
     tracker: ProsodyTracker | None = None
@@ -45,6 +47,7 @@ class Layers:
     track: DeliveryTrack | None = None
     contacts: MouthContacts | None = None
     head_turns: HeadTurns | None = None
+    arousal: VoiceArousal | None = None
 
     @classmethod
     def chosen(
@@ -54,6 +57,7 @@ class Layers:
         options: AnimateOptions,
         track: DeliveryTrack | None = None,
         contacts: MouthContacts | None = None,
+        arousal: VoiceArousal | None = None,
     ) -> Layers:
         """Make the layers that options and a style ask for."""
         turning, feeling = track is not None and track.turns, track is not None and track.feels
@@ -65,6 +69,7 @@ class Layers:
             track=track,
             contacts=contacts,
             head_turns=HeadTurns(fps, options.seed) if turning else None,
+            arousal=arousal,
         )
 
     def follow(self, windows: Iterable[Window]) -> Iterator[Window]:
@@ -72,6 +77,8 @@ class Layers:
         for window in windows:
             if self.tracker is not None:
                 self.tracker.track(window.samples, window.first, window.frames)
+            if self.arousal is not None:
+                self.arousal.follow(window.first, window.samples)
             yield window
 
     def apply(self, first: int, coordinates: np.ndarray) -> tuple[np.ndarray, FaceCurves | None]:
@@ -94,7 +101,10 @@ class Layers:
         frames, fps = len(motion), motion.fps
         if self.contacts is not None:
             speaking = np.ones(frames) if self.tracker is None else speech_share(self.tracker.prosody, first, frames)
-            curves = delivered(self.track.values(first, frames, fps), motion.curves, self.contacts, speaking)
+            values = self.track.values(first, frames, fps)
+            if self.arousal is not None:
+                values = with_arousal(values, self.arousal.values(first, frames))
+            curves = delivered(values, motion.curves, self.contacts, speaking)
             motion = motion_of_curves(motion.head, curves)
         if self.head_turns is not None and self.tracker is not None:
             turns = self.head_turns.angles(first, frames, self.tracker.prosody)
@@ -117,7 +127,7 @@ def track_of(style: Style, options: AnimateOptions) -> DeliveryTrack | None:
         turns = float(options.head_motion)
         deliveries = tuple(dataclasses.replace(each, head_motion=turns) for each in deliveries)
     track = DeliveryTrack(deliveries)
-    return track if track.changes_curves or track.turns else None
+    return track if track.changes_curves or track.turns or options.voice_arousal else None
 
 
 def speech_share(prosody: Prosody, first: int, frames: int) -> np.ndarray:

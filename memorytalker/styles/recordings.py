@@ -1,4 +1,7 @@
-"""Recordings of one person from which a style is learned: face curves with their sound, read within bounds."""
+"""Recordings of one person from which a style is learned, read within bounds.
+
+A recording is a file of face curves with a sound of its name beside it, or a video of the face.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ from pathlib import Path
 
 from memorytalker.face.curve_files import SUFFIXES, read_curves
 from memorytalker.face.motion import FaceCurves
+from memorytalker.progress import Progress
 from memorytalker.sound.decode import Waveform, load_waveform, shown_name
 from memorytalker.styles.delivery import StyleError
+from memorytalker.tracking.face_video import SUFFIXES as VIDEO_SUFFIXES
+from memorytalker.tracking.face_video import FaceVideo, read_face_videos
 
 SOUND_SUFFIXES = tuple(
     ".wav .flac .mp3 .m4a .aac .ogg .opus .webm .mp4 .mov .m4v .mkv .avi .aif .aiff .caf .wma .3gp".split()
@@ -18,6 +24,8 @@ SOUND_SUFFIXES = tuple(
 MOST, LONGEST_SECONDS = 200, 600.0
 #: Sound and motion may differ in length by so many seconds, or by this share of the longer.
 DIFFERENCE, DIFFERENCE_SHARE = 0.5, 0.1
+#: A stretch of a video in which the face is seen is a recording from so many seconds on.
+SHORTEST_STRETCH = 1.5
 
 
 class AdaptError(StyleError):
@@ -45,7 +53,9 @@ class Recording:
 
 
 def find_recordings(folder: str | Path) -> tuple[Path, ...]:
-    """Return the files of face curves in a folder, and in folders within it, that have a sound of their name beside.
+    """Return the recordings in a folder, and in folders within it.
+
+    These are files of face curves that have a sound of their name beside, and videos that are not that sound.
 
     Raises:
         AdaptError: there is none, or too many.
@@ -55,43 +65,82 @@ def find_recordings(folder: str | Path) -> tuple[Path, ...]:
         raise AdaptError(f"There is no folder {folder}; give the one that holds the recordings.")
     found = []
     for path in folder.rglob("*"):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file() and _sounds(path):
+        if not path.name.startswith(".") and path.is_file() and (_with_sound(path) or _on_its_own(path)):
             found.append(path)
             if len(found) > MOST:
                 raise AdaptError(f"{folder} holds more than {MOST} recordings; give those of one person.")
     if not found:
-        raise AdaptError(f"{folder} holds no recording; put take.csv (.json, .npz) and take.wav (.mov) side by side.")
+        raise AdaptError(
+            f"{folder} holds no recording; give videos of the face, or take.csv (.json, .npz) and take.wav."
+        )
     return tuple(sorted(found))
 
 
-def read_recordings(takes: str | Path | Recording | Iterable[str | Path | Recording]) -> tuple[Recording, ...]:
-    """Read recordings.
+def read_recordings(
+    takes: str | Path | Recording | Iterable[str | Path | Recording], progress: Progress | None = None
+) -> tuple[Recording, ...]:
+    """Read recordings of one person.
 
     Args:
-        takes: a folder, files of face curves with a sound of the same name beside them, or recordings, or several.
+        takes: a folder, files of face curves with a sound of the same name beside them, videos of the face, or
+            recordings, or several.
+        progress: called as progress(frames done, 0, "track") for videos.
 
     Returns:
-        The recordings, in their order.
+        The recordings: first those of curves, in their order, then each stretch of a video in which the face is seen.
 
     Raises:
         AdaptError: a sound that is missing or of another length, or too much of everything.
-        AudioError, CurveFileError: a file that cannot be read.
+        AudioError, CurveFileError, VideoError, TrackerError, CaptureError: a file that cannot be read.
     """
     several: Sequence[str | Path | Recording] = [takes] if isinstance(takes, (str, Path, Recording)) else list(takes)
     if len(several) > MOST:
         raise AdaptError(f"A style is learned from at most {MOST} recordings; give those of one person.")
     recordings: list[Recording] = []
+    videos: list[Path] = []
     for take in several:
         paths = [take] if isinstance(take, Recording) or not Path(take).is_dir() else find_recordings(take)
         for one in paths:
-            recordings.append(one if isinstance(one, Recording) else _read(Path(one)))
-            if len(recordings) > MOST or sum(each.seconds for each in recordings) > LONGEST_SECONDS:
-                raise AdaptError(
-                    f"That is more than {MOST} recordings or {LONGEST_SECONDS / 60:.0f} minutes; a minute is enough."
-                )
+            if not isinstance(one, Recording) and Path(one).suffix.lower() in VIDEO_SUFFIXES:
+                videos.append(Path(one))
+            else:
+                recordings.append(one if isinstance(one, Recording) else _read(Path(one)))
+            _check_amount(recordings, videos)
+    if videos:
+        left = max(1.0, LONGEST_SECONDS - sum(each.seconds for each in recordings))
+        for face in read_face_videos(videos, longest_seconds=left, progress=progress):
+            recordings += recordings_of(face)
+        _check_amount(recordings, ())
     if not recordings:
-        raise AdaptError("There is no recording; give face curves with their sound.")
+        raise AdaptError("There is no recording; give a video of the face, or face curves with their sound.")
     return tuple(recordings)
+
+
+def recordings_of(face: FaceVideo) -> tuple[Recording, ...]:
+    """Return each stretch of a video in which the face is seen, with its sound.
+
+    Raises:
+        AdaptError: a video without sound.
+    """
+    if face.waveform is None:
+        raise AdaptError(f"{face.name} has no sound that can be used; film with sound, as a style is heard and seen.")
+    found, sound, fps = [], face.waveform, face.curves.fps
+    for part in face.stretches:
+        first, last = (round(bound * sound.sample_rate / fps) for bound in (part.start, part.stop))
+        samples = sound.samples[first:last]
+        if min(part.stop - part.start, len(samples) / sound.sample_rate * fps) < SHORTEST_STRETCH * fps:
+            continue
+        curves = FaceCurves(face.curves.weights[part], face.curves.names, fps)
+        found.append(Recording(Path(face.name).stem[:60], curves, Waveform(samples)))
+    return tuple(found)
+
+
+def _check_amount(recordings: Sequence[Recording], videos: Sequence[Path]) -> None:
+    """Raise AdaptError for more than anybody needs."""
+    if len(recordings) + len(videos) > MOST or sum(each.seconds for each in recordings) > LONGEST_SECONDS:
+        raise AdaptError(
+            f"That is more than {MOST} recordings or {LONGEST_SECONDS / 60:.0f} minutes; a minute is enough."
+        )
 
 
 def _read(path: Path) -> Recording:
@@ -110,6 +159,17 @@ def _read(path: Path) -> Recording:
             f"{shown_name(path)} lasts {motion:.1f} s and its sound {sound:.1f} s; give the sound of this very take."
         )
     return recording
+
+
+def _with_sound(path: Path) -> bool:
+    """Whether a file holds face curves and has a sound beside it."""
+    return path.suffix.lower() in SUFFIXES and bool(_sounds(path))
+
+
+def _on_its_own(path: Path) -> bool:
+    """Whether a file is a video that is not the sound of curves beside it."""
+    curves = (path.with_suffix(end) for suffix in SUFFIXES for end in (suffix, suffix.upper()))
+    return path.suffix.lower() in VIDEO_SUFFIXES and not any(one.is_file() for one in curves)
 
 
 def _sounds(path: Path) -> list[Path]:

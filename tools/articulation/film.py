@@ -17,7 +17,7 @@ import numpy as np
 from memorytalker.articulation.coarticulation import TimedPhones, frame_phones
 from memorytalker.corpus.build import align_all
 from memorytalker.corpus.capture import video_openings
-from memorytalker.corpus.landmarks import read_landmark_clips
+from memorytalker.corpus.landmark_files import read_landmark_clips
 from memorytalker.phones import ENGLISH
 from memorytalker.scorecard.synthesised_reference import subsample
 from memorytalker.scorecard.visible import phone_means

@@ -14,10 +14,11 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from memorytalker import Talker
-from memorytalker.corpus.landmarks import LandmarkClip, columns, fill_missing, read_landmark_clips
+from memorytalker.corpus.landmark_files import LandmarkClip, read_landmark_clips
 from memorytalker.options import RenderOptions
 from memorytalker.rendering import render_frames, write_video
 from memorytalker.sound.decode import load_waveform
+from memorytalker.tracking.landmarks import columns, fill_missing
 
 #: MediaPipe's points of the outer and the inner edge of the lips, once around each.
 OUTER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291, 409, 270, 269, 267, 0, 37, 39, 40, 185)

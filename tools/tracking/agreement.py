@@ -15,10 +15,10 @@ import numpy as np
 
 from memorytalker.corpus.capture import CapturedClip, captured_clips, head_openings
 from memorytalker.corpus.corpus_config import CaptureSource
-from memorytalker.corpus.landmark_solver import CONTROLS, read_basis
-from memorytalker.corpus.landmarks import read_landmark_clips
+from memorytalker.corpus.landmark_files import read_landmark_clips
 from memorytalker.face.head import HeadMesh, load_head
-from memorytalker.face.tracker import BASIS_FILE
+from memorytalker.tracking.landmark_solver import CONTROLS, read_basis
+from memorytalker.tracking.tracker import BASIS_FILE
 
 #: A control lies at its limit from this share of it on.
 _AT_LIMIT = 0.98

@@ -19,12 +19,12 @@ from pathlib import Path
 
 import numpy as np
 
-from memorytalker.corpus.landmark_solver import CONTROLS
-from memorytalker.corpus.landmarks import EYE_CORNERS, RIGID, align, columns
 from memorytalker.face.head import HeadMesh, load_head
-from memorytalker.face.tracker import BASIS_FILE, POINTS, FaceTracker, load_tracker
 from memorytalker.options import RenderOptions
 from memorytalker.rendering import render_frames
+from memorytalker.tracking.landmark_solver import CONTROLS
+from memorytalker.tracking.landmarks import EYE_CORNERS, RIGID, align, columns
+from memorytalker.tracking.tracker import BASIS_FILE, POINTS, FaceTracker, load_tracker
 
 #: The points that are stored: eyes, irises, brows, lips, nose, cheeks, chin and the outline of the face.
 INDEX = tuple(

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from memorytalker.corpus.landmarks import LIP_CORNERS, LIPS, CaptureError, Neutral, checked_index, columns, openings
 from memorytalker.face.array_files import ArrayFileError, open_arrays
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
+from memorytalker.tracking.landmarks import LIP_CORNERS, LIPS, CaptureError, Neutral, checked_index, columns, openings
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ _BEND = 0.7  # how far the shapes measured at half weight are believed against s
 #: No point of a basis lies or moves further than this, in eye distances.
 FURTHEST = 100.0
 _ROUNDS, _STEPS = 3, 250  # secant rounds, gradient steps in each
+_BLOCK = 512  # frames whose shapes are in memory at once, 20 MB
 
 
 @dataclass(frozen=True)
@@ -265,16 +266,38 @@ def open_gap(gap: np.ndarray, closed_level: float) -> np.ndarray:
     return np.clip(2.0 * (gap - closed_level), 0.0, gap)
 
 
+def keep_closures(goal: np.ndarray, closed: np.ndarray, fps: float) -> np.ndarray:
+    """Close the lips in the frames nearest to the moments at which they were tracked as closed.
+
+    Otherwise a closure of one frame of video falls between two frames of another rate and is lost.
+
+    Args:
+        goal: (T,) lip opening in eye distances.
+        closed: (n,) those moments, in seconds.
+        fps: frames per second of `goal`.
+
+    Returns:
+        (T,) the goal with zeros.
+    """
+    nearest = np.round(closed * fps).astype(int)
+    goal = goal.copy()
+    goal[nearest[(nearest >= 0) & (nearest < len(goal))]] = 0.0
+    return goal
+
+
 def _fit(moved: np.ndarray, gap: np.ndarray, widened: np.ndarray, basis: Basis) -> np.ndarray:
     """(T, K) weights within their limits for displacements (T, P, 2); curved shapes by repeated secants."""
     share = np.sqrt(basis.emphasis / basis.emphasis.sum() / 2)[:, None]
     target = (moved * share).reshape(len(moved), -1, 1)
     weights = np.zeros((len(moved), len(CONTROLS)))
     costs = _cost_matrix()
+    square, linear = np.empty((*weights.shape, len(CONTROLS))), np.empty(weights.shape)
     for _ in range(_ROUNDS):
-        shapes = (basis.secants(weights) * share).reshape(*weights.shape, -1)
-        square = shapes @ shapes.transpose(0, 2, 1) + costs
-        linear = (shapes @ target)[..., 0] - _LINEAR_SHARE * _COSTS
+        for first in range(0, len(weights), _BLOCK):
+            block = slice(first, first + _BLOCK)
+            shapes = (basis.secants(weights[block]) * share).reshape(*weights[block].shape, -1)
+            square[block] = shapes @ shapes.transpose(0, 2, 1) + costs
+            linear[block] = (shapes @ target[block])[..., 0] - _LINEAR_SHARE * _COSTS
         for row, goal, weight in ((basis.gap, gap, _GAP_WEIGHT), (basis.width, widened, _WIDTH_WEIGHT)):
             square += weight * np.outer(row, row)
             linear += weight * goal[:, None] * row

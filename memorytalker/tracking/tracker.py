@@ -1,6 +1,6 @@
 """The face tracker: 478 points of a face in a single image, by the networks of a `face_landmarker.task`.
 
-The file is not part of this package; it is a zip of LiteRT graphs, published as MediaPipe Face Landmarker. Their
+The file is a zip of LiteRT graphs, published as MediaPipe Face Landmarker; it ships as `weights/tracker`. Their
 runtime, `ai-edge-litert`, comes with the extra "film"; nothing is sent anywhere. An image is looked at by itself,
 without smoothing over time, which would take a part of the amplitude of fast lips.
 
@@ -20,7 +20,8 @@ import numpy as np
 
 from memorytalker.errors import InputError
 from memorytalker.extras import to_install
-from memorytalker.face.detection import (
+from memorytalker.places import assets_folder, remedy, weights_folder
+from memorytalker.tracking.detection import (
     ANCHORS,
     DETECTOR_SIZE,
     REGRESSORS,
@@ -30,10 +31,11 @@ from memorytalker.face.detection import (
     decode_detections,
     whole_square,
 )
-from memorytalker.places import assets_folder
 
 #: How the open head looks to this tracker: its points, and what each shape of the head does to them.
 BASIS_FILE = assets_folder("tracking") / "tracker_basis.npz"
+#: The shipped networks.
+NETWORKS_FILE = weights_folder() / "tracker" / "face_landmarker.task"
 
 #: Points of the face mesh with both irises.
 POINTS = 478
@@ -133,11 +135,11 @@ class FaceTracker:
         return TrackedFace(points[:, :2], points[:, 2], presence, found[0].score)
 
 
-def load_tracker(path: str | Path, threads: int = 1) -> FaceTracker:
+def load_tracker(path: str | Path | None = None, threads: int = 1) -> FaceTracker:
     """Load the networks of a face tracker.
 
     Args:
-        path: a `face_landmarker.task`.
+        path: a `face_landmarker.task`; None: the shipped one.
         threads: number of threads that each network may use.
 
     Returns:
@@ -146,7 +148,7 @@ def load_tracker(path: str | Path, threads: int = 1) -> FaceTracker:
     Raises:
         TrackerError: the file is missing or damaged or holds other networks, or their runtime is not installed.
     """
-    path = Path(path)
+    path = NETWORKS_FILE if path is None else Path(path)
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:
@@ -198,7 +200,8 @@ def _read_graphs(path: Path, names: tuple[str, ...]) -> list[bytes]:
                     raise TrackerError(f"{name} in {path} is larger than a face tracker's network; get the file again.")
             return [archive.read(name) for name in names]
     except FileNotFoundError:
-        raise TrackerError(f"There is no {path}; give MediaPipe's face_landmarker.task.") from None
+        where = remedy("weights/tracker") if path == NETWORKS_FILE else "give MediaPipe's face_landmarker.task"
+        raise TrackerError(f"There is no {path}; {where}.") from None
     except (OSError, KeyError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
         raise TrackerError(f"{path} is not a face tracker; give MediaPipe's face_landmarker.task.") from None
 

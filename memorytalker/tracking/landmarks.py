@@ -1,4 +1,4 @@
-"""Tracked face landmarks: reading, removal of head motion, the rest face.
+"""Tracked face landmarks: removal of head motion, the rest face.
 
 T frames, P points. Points are numbered as in MediaPipe Face Mesh; an `index` (P,) says which number each column has.
 Image coordinates: x to the viewer's right, y down. Aligned points are in eye distances: the unit is the distance
@@ -8,25 +8,15 @@ between the outer eye corners (points 33 and 263), and the origin is half-way be
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.signal import find_peaks
 
-from memorytalker.config import shown
-from memorytalker.corpus.clips import leads_out
 from memorytalker.errors import InputError
-from memorytalker.face.array_files import ArrayFileError, opened_arrays
-from memorytalker.files import Kind, read_lines
+from memorytalker.tracking.tracker import POINTS
 
-#: Values at or below this in a landmark file mark a frame in which no face was found.
-MISSING = -16000
-#: Landmark files keep sixteenths of a pixel.
-STEPS_PER_PIXEL = 16.0
-#: Arrays in a landmark file at the most, frames per second, letters in the name of a clip, points of the face mesh.
-MOST_ARRAYS, RATES, LONGEST_NAME, POINTS = 20_000, (1.0, 240.0), 200, 478
 EYE_CORNERS = (33, 263)
 LIP_GAP = (13, 14)
 LIP_CORNERS = (61, 291)
@@ -58,41 +48,6 @@ _CLIP_TRUST = 20.0
 
 class CaptureError(InputError):
     """A recording that cannot be used; the message says what is wrong and what is needed."""
-
-
-@dataclass(frozen=True)
-class LandmarkClip:
-    """One tracked clip.
-
-    Attributes:
-        name: of the clip.
-        speaker: who speaks.
-        points: (T, P, 2) pixels, x to the viewer's right, y down; NaN in frames in which no face was found.
-        index: (P,) MediaPipe number of each point.
-        fps: frames per second.
-        sound: the sound file.
-        text: transcript, if known.
-    """
-
-    name: str
-    speaker: str
-    points: np.ndarray
-    index: np.ndarray
-    fps: float
-    sound: Path
-    text: str | None = None
-
-    def at(self, index: np.ndarray) -> LandmarkClip:
-        """Return the clip with other points, or in another order.
-
-        Args:
-            index: (P',) MediaPipe numbers of the points that are wanted.
-
-        Raises:
-            CaptureError: one of the points was not tracked.
-        """
-        kept = columns(self.index, tuple(index.tolist()))
-        return dataclasses.replace(self, points=self.points[:, kept], index=self.index[kept])
 
 
 @dataclass(frozen=True)
@@ -150,68 +105,12 @@ def columns(index: np.ndarray, numbers: tuple[int, ...]) -> np.ndarray:
     return np.array([place[number] for number in numbers])
 
 
-def read_landmark_clips(folder: str | Path) -> Iterator[LandmarkClip]:
-    """Yield the clips of a folder with `manifest.jsonl` and `landmarks.npz`, in the manifest's order.
-
-    Args:
-        folder: the capture folder.
-
-    Raises:
-        CaptureError: a file or a clip is missing or damaged, or has another shape than the manifest says.
-    """
-    folder = Path(folder)
-    manifest, archive = folder / "manifest.jsonl", folder / "landmarks.npz"
-    for path in (manifest, archive):
-        if not path.is_file():
-            raise CaptureError(f"There is no {path}; a capture folder needs manifest.jsonl and landmarks.npz.")
-    entries = _manifest(manifest)
-    try:
-        with opened_arrays(archive, MOST_ARRAYS) as read:
-            index = checked_index(read("index"), archive)
-            for entry in entries:
-                yield _landmark_clip(folder, entry, index, read(entry["clip"]))
-    except ArrayFileError as error:
-        raise CaptureError(f"The landmarks in {folder} cannot be used: {error}") from None
-
-
-def _manifest(path: Path) -> list[dict]:
-    """The lines of a manifest of landmarks. Raises CaptureError for one that cannot be."""
-    kinds: dict[str, Kind] = {"clip": str, "speaker": str, "audio": str, "frames": int, "fps": float}
-    try:
-        entries = read_lines(path, kinds | {"text": str | None})
-    except (OSError, ValueError) as error:
-        reason = "it cannot be read" if isinstance(error, OSError) else str(error)
-        raise CaptureError(f"{path} cannot be used ({reason}); mend it as docs/training.md says.") from None
-    for entry in entries:
-        name, fps = entry["clip"], entry["fps"]
-        if leads_out(name) or "/" in name or not 0 < len(name) <= LONGEST_NAME or leads_out(entry["audio"]):
-            raise CaptureError(
-                f"{path} names {shown(name)} with the sound {shown(entry['audio'])}; keep to its folder."
-            )
-        if not RATES[0] <= fps <= RATES[1]:
-            raise CaptureError(f"{path} gives {shown(name)} {fps:g} fps; choose from {RATES[0]:g} to {RATES[1]:g}.")
-    return entries
-
-
 def checked_index(index: np.ndarray, path: Path) -> np.ndarray:
     """The numbers (P,) of tracked points. Raises CaptureError unless they are distinct numbers of the face mesh."""
     right = index.ndim == 1 and index.dtype.kind in "iu" and 0 < len(index) <= POINTS
     if not right or index.min() < 0 or index.max() >= POINTS or len(np.unique(index)) < len(index):
         raise CaptureError(f"The index of {path} is no list of MediaPipe's points 0 to {POINTS - 1}; track again.")
     return index
-
-
-def _landmark_clip(folder: Path, entry: dict, index: np.ndarray, raw: np.ndarray) -> LandmarkClip:
-    name = shown(entry["clip"])
-    if raw.shape != (entry["frames"], len(index), 2) or not len(raw):
-        shape = " x ".join(map(str, raw.shape))
-        raise CaptureError(f"The landmarks of {name} in {folder} have the shape {shape}; the manifest says otherwise.")
-    if raw.dtype.kind != "i" or raw.dtype.itemsize > 4:
-        raise CaptureError(f"The landmarks of {name} in {folder} are no sixteenths of a pixel; track the clip again.")
-    points = raw.astype(np.float64) / STEPS_PER_PIXEL
-    points[(raw <= MISSING).any((1, 2))] = np.nan
-    sound = folder / entry["audio"]
-    return LandmarkClip(entry["clip"], entry["speaker"], points, index, float(entry["fps"]), sound, entry.get("text"))
 
 
 def fill_missing(points: np.ndarray, fps: float, longest: float = 0.15) -> np.ndarray | None:
@@ -274,7 +173,7 @@ def align(points: np.ndarray, reference: np.ndarray, rigid: np.ndarray) -> np.nd
     return np.stack([moved.real, moved.imag], -1) + reference[rigid].mean(0)
 
 
-def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
+def find_neutral(clips: list[np.ndarray], index: np.ndarray, most_turns: int = 2) -> Neutral:
     """Estimate the rest face of one speaker.
 
     The face is at rest where the lips are closed and still. How it shifts when the head turns is learned from those
@@ -283,6 +182,7 @@ def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
     Args:
         clips: all clips of the speaker, (T, P, 2) each, in any unit.
         index: (P,) MediaPipe numbers.
+        most_turns: turns of the head that may show in the points; 0 where they have been removed (`head_pose.py`).
 
     Returns:
         The rest face.
@@ -296,7 +196,7 @@ def find_neutral(clips: list[np.ndarray], index: np.ndarray) -> Neutral:
     gap = openings(points, index)[0]
     shift = (aligned - reference)[:, rigid].reshape(len(points), -1)
     _, sizes, modes = np.linalg.svd(shift - shift.mean(0), full_matrices=False)
-    kept = int(np.sum(sizes[:2] / np.sqrt(shift.size) > _TURN_SIZE))
+    kept = int(np.sum(sizes[:most_turns] / np.sqrt(shift.size) > _TURN_SIZE))
     turns = modes[:kept]
     gaps = [openings(clip, index)[0] for clip in clips]
     resting = _resting(clips, gap, index, max(_CLOSED_FOR_REST, _floor(gaps)))

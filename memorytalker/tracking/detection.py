@@ -119,19 +119,40 @@ def cut_square(image: np.ndarray, square: Square, size: int, beyond: str = "edge
         (size, size, 3) float32 from 0 to 255.
     """
     line = np.arange(size) / size
-    places = square.to_image(np.stack(np.meshgrid(line, line), -1))
-    height, width = image.shape[:2]
-    corner = np.floor(places).astype(int)
-    share = (places - corner).astype(np.float32)
-    result = np.zeros((size, size, 3), np.float32)
-    for right in (0, 1):
-        for below in (0, 1):
-            x, y = corner[..., 0] + right, corner[..., 1] + below
-            weight = np.abs(1 - right - share[..., 0]) * np.abs(1 - below - share[..., 1])
-            if beyond == "black":
-                weight = weight * ((x >= 0) & (x < width) & (y >= 0) & (y < height))
-            result += weight[..., None] * image[y.clip(0, height - 1), x.clip(0, width - 1)]
+    x, y = np.moveaxis(square.to_image(np.stack(np.meshgrid(line, line), -1)), -1, 0)
+    (left, right, share_x), (upper, lower, share_y) = _neighbours(x, image.shape[1]), _neighbours(y, image.shape[0])
+    pixels = np.ascontiguousarray(image).reshape(-1, image.shape[2])
+    share_x, share_y = share_x[..., None], share_y[..., None]
+    above, below = (
+        _between(*(pixels.take(row * image.shape[1] + column, axis=0) for column in (left, right)), share_x)
+        for row in (upper, lower)
+    )
+    result = _between(above, below, share_y)
+    if beyond == "black":
+        result *= (_inside(x, image.shape[1]) * _inside(y, image.shape[0]))[..., None]
     return result
+
+
+def _neighbours(places: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The pixels of a line before and after places, held inside it, and how near each place is to the latter."""
+    first = np.floor(places)
+    share = (places - first).astype(np.float32)
+    first = np.clip(first, -1, length - 1).astype(np.int32)
+    return np.maximum(first, 0), np.minimum(first + 1, length - 1), share
+
+
+def _between(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Colours between two: the first where the share is 0, the second where it is 1."""
+    mixed = second.astype(np.float32)
+    mixed -= first
+    mixed *= share
+    mixed += first
+    return mixed
+
+
+def _inside(places: np.ndarray, length: int) -> np.ndarray:
+    """How much of the two pixels about each place lies on a line of pixels, from 0 to 1."""
+    return np.clip(np.minimum(places + 1, length - places), 0, 1).astype(np.float32)
 
 
 def anchor_centres() -> np.ndarray:

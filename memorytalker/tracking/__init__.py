@@ -1,0 +1,1 @@
+"""A face in video: frames, the landmarks of the face in them, and the curves and turns of the head that these show."""
