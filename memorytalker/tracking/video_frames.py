@@ -154,7 +154,7 @@ class VideoFrames:
             raise VideoError(f"{name} does not say when its frames are shown; save it as MP4 or WebM.")
         if times[-1] > self._longest:
             raise self._too_long()
-        turned = re.search(r"display ?matrix: rotation of (-?[\d.]+) degrees", log, re.IGNORECASE)
+        turned = re.search(r"(?i)display ?matrix: rotation of (-?[\d.]+) degrees", log)
         return VideoFacts(times, float(turned[1]) if turned else 0.0, code != 0)
 
     def _too_long(self) -> VideoError:
