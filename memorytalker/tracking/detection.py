@@ -124,8 +124,8 @@ def cut_square(image: np.ndarray, square: Square, size: int, beyond: str = "edge
     pixels = np.ascontiguousarray(image).reshape(-1, image.shape[2])
     share_x, share_y = share_x[..., None], share_y[..., None]
     above, below = (
-        _between(*(pixels.take(row * image.shape[1] + column, axis=0) for column in (left, right)), share_x)
-        for row in (upper, lower)
+        _between(pixels.take(row + left, axis=0), pixels.take(row + right, axis=0), share_x)
+        for row in (upper * image.shape[1], lower * image.shape[1])
     )
     result = _between(above, below, share_y)
     if beyond == "black":
