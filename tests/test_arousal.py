@@ -104,3 +104,20 @@ def test_the_estimate_is_read_strictly(tmp_path: Path, tiny_talker: Talker) -> N
             arousal.load_arousal(model, tmp_path)
     with pytest.raises(ArousalError, match="is damaged"):
         arousal.load_arousal(model, tmp_path / "none")
+
+
+def test_an_estimate_of_other_states_or_another_file_is_refused(tmp_path: Path, tiny_talker: Talker) -> None:
+    speech = tiny_talker.model.config.speech
+    size = 2 * speech.hidden_size
+    estimate = ArousalEstimate(np.zeros(size), np.ones(size), np.zeros(size), 0.0)
+    maker.write_estimate(estimate, {"speech": {"form": "other", "hidden_size": speech.hidden_size}}, tmp_path)
+    with pytest.raises(ArousalError, match="encode speech otherwise"):
+        arousal.load_arousal(tiny_talker.model, tmp_path)
+    notes = {"speech": {"form": speech.form, "hidden_size": speech.hidden_size}}
+    maker.write_estimate(estimate, notes, tmp_path)
+    config = (tmp_path / arousal.CONFIG).read_bytes()
+    louder = ArousalEstimate(np.zeros(size), np.ones(size), np.ones(size), 0.0)
+    maker.write_estimate(louder, notes, tmp_path)
+    (tmp_path / arousal.CONFIG).write_bytes(config)
+    with pytest.raises(ArousalError, match="is damaged"):  # another sha256
+        arousal.load_arousal(tiny_talker.model, tmp_path)
