@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ def test_a_planted_voice_is_learned_across_speakers() -> None:
     features = rng.normal(0, 1, (60, 50)) + np.array([int(one) % 5 for one in speakers])[:, None] * 0.1
     features[:, 7] += 3.0 * levels
     judged = maker.leave_speakers_out(features, levels, speakers)
-    assert maker.spearmanr(judged, levels)[0] > 0.65
+    assert maker.spearmanr(judged, levels)[0] > 0.65  # three levels have many ties
     rng.shuffle(levels)
     assert abs(maker.spearmanr(maker.leave_speakers_out(features, levels, speakers), levels)[0]) < 0.4
 
@@ -48,9 +49,12 @@ class Planted(ArousalEstimate):
         return float(np.clip(features, -1, 1).mean())
 
 
+HEARS = Planted(mean=np.zeros(1), spread=np.ones(1), weights=np.zeros(1), level=0.0)
+
+
 def test_an_estimate_takes_over_softly_and_is_not_revised(monkeypatch, tiny_talker: Talker) -> None:
     monkeypatch.setattr(arousal, "voice_features", lambda model, samples: samples[:1])
-    voice = VoiceArousal(tiny_talker.model, Planted(*[np.zeros(1)] * 3, 0.0), 30.0)
+    voice = VoiceArousal(tiny_talker.model, HEARS, 30.0)
     voice.follow(0, np.full(32000, -0.5))
     before = voice.values(0, 60)
     np.testing.assert_allclose(before, -0.5)
@@ -65,10 +69,10 @@ def test_an_estimate_takes_over_softly_and_is_not_revised(monkeypatch, tiny_talk
 
 def test_a_stream_is_as_the_whole_and_off_is_off(monkeypatch, tiny_talker: Talker, voice) -> None:
     samples = voice(5.0)
-    monkeypatch.setattr("memorytalker.pipeline.load_arousal", lambda model: Planted(*[np.zeros(1)] * 3, 0.0))
+    monkeypatch.setattr("memorytalker.pipeline.load_arousal", lambda model: HEARS)
     excited = lambda model, samples: np.array([0.9 if samples[:400].any() else 0.0])  # noqa: E731
     monkeypatch.setattr(arousal, "voice_features", excited)
-    chosen = {"mood": "joy", "mood_strength": 0.5, "expression": True}
+    chosen: dict[str, Any] = {"mood": "joy", "mood_strength": 0.5, "expression": True}
     plain = tiny_talker.animate((samples, 16000), None, **chosen).curves
     livelier = tiny_talker.animate((samples, 16000), None, **chosen, voice_arousal=True).curves
     pieces = tiny_talker.stream(np.array_split(samples, 7), None, **chosen, voice_arousal=True)
@@ -100,3 +104,20 @@ def test_the_estimate_is_read_strictly(tmp_path: Path, tiny_talker: Talker) -> N
             arousal.load_arousal(model, tmp_path)
     with pytest.raises(ArousalError, match="is damaged"):
         arousal.load_arousal(model, tmp_path / "none")
+
+
+def test_an_estimate_of_other_states_or_another_file_is_refused(tmp_path: Path, tiny_talker: Talker) -> None:
+    speech = tiny_talker.model.config.speech
+    size = 2 * speech.hidden_size
+    estimate = ArousalEstimate(np.zeros(size), np.ones(size), np.zeros(size), 0.0)
+    maker.write_estimate(estimate, {"speech": {"form": "other", "hidden_size": speech.hidden_size}}, tmp_path)
+    with pytest.raises(ArousalError, match="encode speech otherwise"):
+        arousal.load_arousal(tiny_talker.model, tmp_path)
+    notes = {"speech": {"form": speech.form, "hidden_size": speech.hidden_size}}
+    maker.write_estimate(estimate, notes, tmp_path)
+    config = (tmp_path / arousal.CONFIG).read_bytes()
+    louder = ArousalEstimate(np.zeros(size), np.ones(size), np.ones(size), 0.0)
+    maker.write_estimate(louder, notes, tmp_path)
+    (tmp_path / arousal.CONFIG).write_bytes(config)
+    with pytest.raises(ArousalError, match="is damaged"):  # another sha256
+        arousal.load_arousal(tiny_talker.model, tmp_path)

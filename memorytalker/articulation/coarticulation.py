@@ -80,6 +80,12 @@ class TimedPhones:
             np.array([ENGLISH.index(p[2]) for p in phones], dtype=int),
         )
 
+    @property
+    def spoken(self) -> tuple[float, float] | None:
+        """Start of the first phone and end of the last in seconds, silence apart; None where nothing is said."""
+        said = self.index != ENGLISH.silence_index
+        return (float(self.start[said].min()), float(self.end[said].max())) if said.any() else None
+
 
 @dataclass(frozen=True)
 class MouthGeometry:

@@ -14,7 +14,6 @@ import numpy as np
 from memorytalker.articulation.coarticulation import frame_times
 from memorytalker.evaluation import metrics
 from memorytalker.evaluation.bootstrap import Interval, mean_interval
-from memorytalker.phones import ENGLISH
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
 from memorytalker.scorecard.card import PeopleGoals, PersonGoals
@@ -150,11 +149,11 @@ def _while_speaking(curves: Sequence[tuple[TrackedVideo, np.ndarray, np.ndarray]
     """Mean over clips of the correlation of two curves while somebody speaks; nan where phone times are unknown."""
     found = []
     for video, predicted, tracked in curves:
-        phones = video.phones
-        if phones is None or not (spoken := phones.index != ENGLISH.silence_index).any():
+        spoken = None if video.phones is None else video.phones.spoken
+        if spoken is None:
             continue
         times = frame_times(len(tracked), video.fps)
-        within = (times >= phones.start[spoken].min()) & (times <= phones.end[spoken].max())
+        within = (times >= spoken[0]) & (times <= spoken[1])
         if within.sum() > 2:
             found.append(metrics.correlation(predicted[within], tracked[within]))
     return float(np.mean(found)) if found else float("nan")

@@ -7,13 +7,14 @@ it is off unless asked for.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors.numpy import load
 
 from memorytalker.errors import InputError
 from memorytalker.face.motion import eased
@@ -33,8 +34,8 @@ REACH = 0.5
 EASE_SECONDS = 1.0
 #: A later window that is shorter than this, in seconds, tells too little.
 SHORTEST_SECONDS = 1.5
-#: Bytes of the configuration.
-LARGEST_CONFIG = 100_000
+#: Bytes of the configuration and of the tensors.
+LARGEST_CONFIG, LARGEST_FILE = 100_000, 1_000_000
 
 
 class ArousalError(InputError):
@@ -86,7 +87,10 @@ def load_arousal(model: MemoryTalker, folder: str | Path | None = None) -> Arous
     speech = model.config.speech
     try:
         config = parse_json(read_bounded(folder / CONFIG, LARGEST_CONFIG).decode("utf-8"))
-        tensors = load_file(folder / TENSORS)
+        data = read_bounded(folder / TENSORS, LARGEST_FILE)
+        if hashlib.sha256(data).hexdigest() != config["sha256"]:
+            raise ValueError("another file than the configuration describes")
+        tensors = load(data)
         mean, spread, weights = (tensors[name].astype(np.float64) for name in ("mean", "spread", "weights"))
         estimate = ArousalEstimate(mean, spread, weights, float(config["level"]))
         form, size = config["speech"]["form"], config["speech"]["hidden_size"]

@@ -39,12 +39,7 @@ class FilmedClip:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", type=Path, help="the source folder, with capture/")
-    parser.add_argument("--work", type=Path, default=Path("runs/film"), help="where phone times are kept")
-    parser.add_argument("--clips", type=int, default=150, help="about so many clips of a person (default: %(default)s)")
-    options = parser.parse_args()
-    clips = [clip for person in PEOPLE for clip in filmed_clips(options.source, options.work, person, options.clips)]
+    clips = [clip for own in people_clips(__doc__).values() for clip in own]
     phones, words = by_phone(clips), by_word(clips)
     print(table("phone", phones))
     print(table("word", words))
@@ -52,6 +47,16 @@ def main() -> None:
     print(f"width, {' '.join(ROUNDED)} - {' '.join(SPREAD)}:", spread_text(word_contrasts(words["width"])))
     print("opening, uw - iy:", spread_text(contrasts(phones["gap"], "uw", "iy")))
     print("opening, iy - eh:", spread_text(contrasts(phones["gap"], "iy", "eh")))
+
+
+def people_clips(about: str | None) -> dict[str, list[FilmedClip]]:
+    """The clips of each person that the command line asks for; `about` is the description of the program."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("source", type=Path, help="the source folder, with capture/")
+    parser.add_argument("--work", type=Path, default=Path("runs/film"), help="where phone times are kept")
+    parser.add_argument("--clips", type=int, default=150, help="about so many clips of a person (default: %(default)s)")
+    options = parser.parse_args()
+    return {person: filmed_clips(options.source, options.work, person, options.clips) for person in PEOPLE}
 
 
 def filmed_clips(source: Path, work: Path, person: str, limit: int) -> list[FilmedClip]:

@@ -8,16 +8,13 @@ silence. The phone times come from forced alignment and are kept in WORK.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from memorytalker.articulation.coarticulation import frame_times
 from memorytalker.evaluation.metrics import correlation
-from memorytalker.phones import ENGLISH
-from tools.articulation.film import PEOPLE, FilmedClip, filmed_clips
+from tools.articulation.film import FilmedClip, people_clips
 
 #: Seconds from the start of the first phone, and from the end of the last.
 BEFORE = (-0.5, -0.4, -0.3, -0.2, -0.1, 0.0)
@@ -25,39 +22,27 @@ AFTER = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("source", type=Path, help="the source folder, with capture/")
-    parser.add_argument("--work", type=Path, default=Path("runs/film"), help="where phone times are kept")
-    parser.add_argument("--clips", type=int, default=150, help="about so many clips of a person (default: %(default)s)")
-    options = parser.parse_args()
     moments = [f"{one:+.1f} s" for one in BEFORE] + [f"end {one:+.1f} s" for one in AFTER]
     print(f"| person | clips | {' | '.join(moments)} | film closed in silence, against film |")
     print(f"|{'---|' * (len(moments) + 3)}")
-    for person in PEOPLE:
-        clips = filmed_clips(options.source, options.work, person, options.clips)
+    for person, clips in people_clips(__doc__).items():
         shares = np.nanmean([around_speech(clip) for clip in clips], axis=0)
         bound = np.mean([closed_in_silence(clip) for clip in clips])
         print(f"| {person} | {len(clips)} | {' | '.join(f'{one:.2f}' for one in shares)} | {bound:.3f} |")
-
-
-def spoken_span(clip: FilmedClip) -> tuple[float, float]:
-    """Start of the first phone and end of the last in seconds, without silence."""
-    spoken = clip.phones.index != ENGLISH.silence_index
-    return float(clip.phones.start[spoken].min()), float(clip.phones.end[spoken].max())
 
 
 def around_speech(clip: FilmedClip) -> np.ndarray:
     """The opening at `BEFORE` and `AFTER`, from the 2nd percentile of the clip (0) to its 90th (1); nan outside it."""
     times = frame_times(len(clip.gap), clip.fps)
     low, high = np.percentile(clip.gap, (2, 90))
-    first, last = spoken_span(clip)
+    first, last = clip.phones.spoken or (0.0, 0.0)
     moments: Sequence[float] = [first + one for one in BEFORE] + [last + one for one in AFTER]
     return np.interp(moments, times, (clip.gap - low) / max(high - low, 1e-9), left=np.nan, right=np.nan)
 
 
 def closed_in_silence(clip: FilmedClip) -> float:
     """Correlation of the film's opening with itself, closed before the first and after the last phone."""
-    times, (first, last) = frame_times(len(clip.gap), clip.fps), spoken_span(clip)
+    times, (first, last) = frame_times(len(clip.gap), clip.fps), clip.phones.spoken or (0.0, 0.0)
     closed = np.where((times >= first) & (times <= last), clip.gap, np.percentile(clip.gap, 2))
     return correlation(closed, clip.gap)
 
