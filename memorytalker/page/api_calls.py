@@ -66,8 +66,9 @@ class NamedCalls:
         if scope["method"] != "POST" or not called:
             return await self._app(scope, receive, send)
         try:
-            parameters = self._parameters(scope["app"], called.group(1))
-            body = _complete(await _read(receive), parameters, bool(by_name))
+            body = await _read(receive)
+            if not _of_the_page(called.group(1), body):
+                body = _complete(body, self._parameters(scope["app"], called.group(1)), bool(by_name))
         except CallError as error:
             return await JSONResponse({"error": str(error)}, error.status)(scope, receive, send)
         headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
@@ -80,6 +81,16 @@ class NamedCalls:
         if name not in self._endpoints:
             raise CallError(f"There is no such endpoint; there are {', '.join(self._endpoints)}.", 404)
         return self._endpoints[name]
+
+
+def _of_the_page(name: str, body: bytes) -> bool:
+    """Whether the page itself calls: it sends the number of a function to the address of no endpoint."""
+    if name != "predict":
+        return False
+    try:
+        return isinstance(parse_json(body.decode("utf-8")).get("fn_index"), int)
+    except (ValueError, AttributeError):
+        return False
 
 
 def _complete(text: bytes, parameters: Parameters, by_name: bool) -> bytes:
