@@ -244,7 +244,7 @@ def test_a_page_that_can_write_no_video_is_not_healthy(page: Page, monkeypatch: 
     for fault in ({"return_value": "/bin/false"}, {"side_effect": full}):
         with monkeypatch.context() as broken:
             broken.setattr(imageio_ffmpeg, "get_ffmpeg_exe", Mock(**fault))
-            with pytest.raises(AppError, match="on our side"):
+            with pytest.raises(AppError, match="This server"):
                 page.visitor().predict(api_name="/health")
     assert page.visitor().predict(api_name="/health")["healthy"] is True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -16,7 +17,15 @@ from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
 from memorytalker.page.comparison_run import CompareRequest  # noqa: E402
-from memorytalker.page.limits import BUSY, TOO_SLOW, PageError  # noqa: E402
+from memorytalker.page.limits import (  # noqa: E402
+    BUSY,
+    NO_DECODER,
+    NO_ROOM,
+    NO_VIDEO,
+    TOO_LITTLE_MEMORY,
+    TOO_SLOW,
+    PageError,
+)
 from memorytalker.page.run_controls import (  # noqa: E402
     STOPPED,
     STOPPING,
@@ -27,6 +36,8 @@ from memorytalker.page.run_controls import (  # noqa: E402
     Updates,
     report_failures,
 )
+from memorytalker.rendering import RenderError, VideoError  # noqa: E402
+from memorytalker.sound.ffmpeg import DecoderError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +126,12 @@ def test_a_run_that_ended_as_it_was_stopped_keeps_its_last_words(controls: RunCo
         (PageError("Give a <b>sound</b>."), "Give a <b>sound</b>."),
         (TimeoutError(), TOO_SLOW),
         (RuntimeError("at /secret/place"), "Something failed while drawing."),
+        (OSError(errno.ENOSPC, "No space left on device", "/secret/place"), NO_ROOM),
+        (MemoryError(), TOO_LITTLE_MEMORY),
+        (RenderError("No working OpenGL was found."), NO_VIDEO),
+        (VideoError("The video encoder stopped before the end."), NO_VIDEO),
+        (VideoError("The video could not be written because the disk is full."), NO_ROOM),
+        (DecoderError("ffmpeg does not work; run 'memorytalker doctor'."), NO_DECODER),
     ],
 )
 def test_a_failure_is_shown_and_then_raised_in_the_same_words(error: Exception, words: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import gradio as gr
 from gradio.components import Component
 
-from memorytalker.page.limits import BUSY, PLAIN_ERRORS, TOO_SLOW, PageError, refused
+from memorytalker.page.limits import BUSY, PLAIN_ERRORS, TOO_SLOW, PageError, fault_of, refused
 from memorytalker.page.status import STEPS, status_html
 
 R = TypeVar("R")
@@ -163,7 +163,9 @@ def report_failures(
     Args:
         updates: what a run yields.
         failed: sentence -> the updates that show it.
-        our_fault: the sentence for an error that is not the visitor's; only such an error is logged.
+        our_fault: the sentence for an error that is neither the visitor's nor a lack of this server (`fault_of`).
+
+    Errors that are not the visitor's are logged.
 
     Raises:
         gr.Error: the run failed.
@@ -177,7 +179,7 @@ def report_failures(
         yield failed(TOO_SLOW)
         raise refused(PageError(TOO_SLOW)) from error
     except Exception as error:
-        text = our_fault()
+        text = fault_of(error) or our_fault()
         log.exception("Shown to a visitor: %s", text)
         yield failed(text)
         raise refused(PageError(text)) from error

@@ -147,9 +147,7 @@ class Visit:
         # Gradio's own components complain of sounds that they cannot draw; what the page says of those is tested.
         # A sound of no bytes is a range that cannot be had.
         silent = place.startswith(self.site.url + "assets/") or place.startswith("blob:")
-        # Gradio answers its own /cancel with 500 for a run that has just ended; a visitor sees nothing of it.
-        ended = place.endswith("/cancel") and "500" in message.text
-        if message.type == "error" and not silent and not ended:
+        if message.type == "error" and not silent:
             self.faults.append(f"console: {message.text} ({place})")
 
     def _request(self, request: Any) -> None:
