@@ -68,6 +68,7 @@ def served(folder: Path) -> Iterator[Page]:
     """Serve a page whose temporary files all lie in `folder`."""
     before = tempfile.tempdir, os.environ.get("GRADIO_TEMP_DIR")
     tempfile.tempdir, os.environ["GRADIO_TEMP_DIR"] = str(folder), str(folder / "gradio")
+    folder.mkdir(exist_ok=True)
     page = Page(folder)
     try:
         yield page

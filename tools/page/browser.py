@@ -10,10 +10,11 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import imageio_ffmpeg
@@ -59,12 +60,17 @@ class Site:
 
 
 @contextmanager
-def served(script: Path, folder: Path) -> Iterator[Site]:
-    """Run `script` as the page, with temporary files in `folder`; PageError if it does not answer."""
+def served(
+    script: Path, folder: Path, port: int = 0, variables: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Site]:
+    """Run `script` as the page, with temporary files in `folder`; PageError if it does not answer.
+
+    port: 0 for any that is free. variables: of its environment.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
+        port = port or free.getsockname()[1]
+    environment = os.environ | dict(variables) | {
         "GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(folder / "gradio"), "TMPDIR": str(folder),
         "PYTHONUNBUFFERED": "1", "STUB_HOLD": str(folder / "hold"),
     }  # fmt: skip
