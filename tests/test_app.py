@@ -441,7 +441,12 @@ def test_recordings_give_a_style_that_animates(page: Page, tmp_path: Path):
     assert learned["style"]["name"] == "me: take.csv take.wav" and learned["report"]["error_after_mm"] == 2.0
     ask(page, CLIP, saved_style=learned["style"], format="livelink")
     assert page.talker.calls[0]["style"].name == "me: take.csv take.wav"
-    for wrong, words in (([], "2 to 40 files"), ([files[0], files[0]], "same name")):
+    hidden = handle_file(written(tmp_path / "..take.wav", speech(1)))
+    nothing = "^There is no recording among these files"  # and no folder of this server
+    for wrong, words in (
+        ([], "2 to 40 files"), ([files[0], files[0]], "same name"), (files[:1], nothing), ([hidden], nothing),
+        ([files[1], hidden], "same name"),
+    ):  # fmt: skip
         with pytest.raises(AppError, match=words):
             visitor.predict(wrong, api_name="/adapt")
 

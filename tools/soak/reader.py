@@ -30,6 +30,8 @@ WATCHED = MappingProxyType(
         "subprocess.Popen": 0, "socket.connect": 1, "shutil.rmtree": 0,
     }
 )  # fmt: skip
+#: Which of the arguments is the descriptor of the folder that a name is in, -1 for the working folder.
+FOLDERS = MappingProxyType({"os.remove": 1, "os.rename": 3, "os.mkdir": 2, "os.rmdir": 1, "os.symlink": 2})
 READ = "read"
 #: Endings of files that visitors of the page may give.
 GIVEN_TO_THE_PAGE = (".wav", ".csv", ".npz", ".npy")
@@ -125,16 +127,24 @@ class Watch:
         what = arguments[WATCHED[event]]
         if isinstance(what, int):
             return  # a descriptor that is open already
-        place = os.path.realpath(os.fsdecode(what)) if isinstance(what, (str, bytes, os.PathLike)) else repr(what)
+        place = _place(what, arguments[FOLDERS[event]] if event in FOLDERS else -1)
         if event == "socket.connect":
             allowed = self._own_sockets and place.startswith("('127.0.0.1'")
         elif event == "subprocess.Popen":
             allowed = os.fsdecode(what) == self._program
         else:
             writes = event != "open" or (isinstance(arguments[1], str) and set(arguments[1]) & set("wax+"))
-            allowed = place.startswith(self._own) or (not writes and place.startswith(self._may_read))
+            allowed = f"{place}/".startswith(self._own) or (not writes and place.startswith(self._may_read))
         if not allowed:
             self.touched.add(f"{event} {place}"[:200])
+
+
+def _place(what: Any, folder: int) -> str:
+    """The path of what is touched, without links; an address as it is."""
+    if not isinstance(what, (str, bytes, os.PathLike)):
+        return repr(what)
+    within = "" if folder < 0 else os.readlink(f"/proc/self/fd/{folder}")
+    return os.path.realpath(os.path.join(within, os.fsdecode(what)))
 
 
 def main() -> None:

@@ -153,7 +153,7 @@ def _live_config() -> bytes:
 
 
 def _style() -> bytes:
-    style = {"format": FORMAT, "version": VERSION, "name": "mine", "slot_share": 0.5, "slot_weights": {"aa": 1.2}}
+    style = {"format": FORMAT, "version": VERSION, "name": "mine", "slot_share": 0.5, "source": "Mine."}
     return json.dumps(style | {"deliveries": [{"gains": {"jaw": 1.1}, "head_motion": 0.2}]}).encode()
 
 
