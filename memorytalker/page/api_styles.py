@@ -17,10 +17,15 @@ from memorytalker.page.limits import PageError, read_sound
 from memorytalker.page.request import NO_SOUND
 from memorytalker.page.worker import in_worker
 from memorytalker.progress import Progress
+from memorytalker.styles.recordings import AdaptError, find_recordings
 from memorytalker.styles.style import AdaptationReport, Style
 
 #: Files of one call of `adapt`: curves and sounds.
 MOST_FILES = 40
+NO_RECORDING = (
+    "There is no recording among these files; give videos of the face, or face curves (.csv, .json, .npz), each with a "
+    "sound of the same name."
+)
 SOUND = Parameter("A sound or a video with speech: an uploaded file, 0.1 to 60 seconds, at most 20 MB.")
 
 
@@ -128,10 +133,14 @@ def _adapted(runner: JobRunner, paths: Sequence[str | None], name: str, folder: 
     for path in paths:
         if path is None or not Path(path).exists():
             raise PageError("A recording is no longer on this server; please give it again.")
-        place = folder / Path(path).name
+        place = folder / (Path(path).name.lstrip(".") or "recording")  # hidden files are passed over in a folder
         if place.exists():
             raise PageError("Two of these files have the same name; give each recording its own.")
         shutil.copyfile(path, place)
+    try:
+        find_recordings(folder)
+    except AdaptError:  # it names the folder
+        raise PageError(NO_RECORDING) from None
     return runner.adapt(folder, name=name, progress=progress)
 
 

@@ -13,7 +13,10 @@ from memorytalker.exports.take import ExportError
 from memorytalker.face.curve_table import CurveFileError
 from memorytalker.face.head import HeadError
 from memorytalker.face.motion import MotionError
+from memorytalker.faults import DISK_FULL, NO_MEMORY, machine_fault
+from memorytalker.rendering import RenderError, VideoError
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
+from memorytalker.sound.ffmpeg import DecoderError
 from memorytalker.styles.delivery import StyleError
 
 LONGEST_SECONDS = 60.0
@@ -32,6 +35,11 @@ LIMITS_TEXT = (
 )
 BUSY = "There are too many visitors waiting just now; please try again in a few minutes."
 TOO_SLOW = "This takes too long; try again with a shorter recording."
+#: What this server lacks, said to a visitor; whoever runs it finds more in its log.
+NO_ROOM = "This server's disk is full just now; please try again later."
+TOO_LITTLE_MEMORY = "This server has too little memory for this just now; try a shorter sound, or try again later."
+NO_VIDEO = "This server cannot make videos just now; please try again later, or choose another kind of file."
+NO_DECODER = "This server cannot read sounds just now; please try again later."
 
 
 class PageError(InputError):
@@ -54,6 +62,15 @@ def read_sound(path: str | Path | None, missing: str) -> Waveform:
     if not Path(path).exists():
         raise PageError("The sound is no longer on this server; please give it again.")
     return load_waveform(path, longest_seconds=LONGEST_SECONDS)
+
+
+def fault_of(error: BaseException) -> str | None:
+    """Return the sentence for what this server lacks: disk, memory, graphics or ffmpeg; None for any other error."""
+    if isinstance(error, (RenderError, VideoError)):
+        return NO_ROOM if "disk is full" in str(error) else NO_VIDEO
+    if isinstance(error, DecoderError):
+        return NO_DECODER
+    return {DISK_FULL: NO_ROOM, NO_MEMORY: TOO_LITTLE_MEMORY}.get(machine_fault(error) or "")
 
 
 def refused(error: Exception) -> gr.Error:

@@ -122,7 +122,6 @@ export async function talk() {
   if (!stop.disabled) {
     stop.click();
     await until(() => stop.disabled);
-    await after(800); // Gradio's cancelling reaches a run that begins within the same moment
   }
   await after(50);
   if (await until(() => !run.disabled)) run.click();
