@@ -48,6 +48,7 @@ demo: install graphics
 
 lint: install-test node_modules/.installed
 	$(BIN)/ruff check .
+	$(BIN)/mypy memorytalker app.py
 	npm run --silent lint
 
 # Everything that a change must pass. With CI=true a test that is skipped has failed.
