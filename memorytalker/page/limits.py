@@ -15,6 +15,9 @@ from memorytalker.face.head import HeadError
 from memorytalker.face.motion import MotionError
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
 from memorytalker.styles.delivery import StyleError
+from memorytalker.tracking.landmarks import CaptureError
+from memorytalker.tracking.tracker import TrackerError
+from memorytalker.tracking.video_frames import VideoError
 
 LONGEST_SECONDS = 60.0
 LARGEST_MEGABYTES = 20
@@ -62,4 +65,7 @@ def refused(error: Exception) -> gr.Error:
 
 
 #: Errors whose messages are written for visitors.
-PLAIN_ERRORS = (AudioError, ConfigError, CurveFileError, ExportError, HeadError, MotionError, PageError, StyleError)
+PLAIN_ERRORS = (
+    AudioError, CaptureError, ConfigError, CurveFileError, ExportError, HeadError, MotionError, PageError, StyleError,
+    TrackerError, VideoError,
+)  # fmt: skip
