@@ -41,7 +41,7 @@ OTHER_CLIP = ROOT / "assets" / "speech" / "man_dove.wav"
 RATE = 16000
 PATIENCE = 120.0  # seconds; a busy machine answers late
 #: What draws, by the names of the functions.
-DRAWING = {"animate", "begin", "begin_1", "prepare", "slot_face", "compare", "health", "adapt"}
+DRAWING = {"animate", "begin", "begin_1", "prepare", "slot_face", "compare", "health", "adapt", "learn_style"}
 
 
 def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
@@ -500,7 +500,7 @@ def test_recordings_give_a_style_that_animates(page: Page, tmp_path: Path):
     assert learned["style"]["name"] == "me: take.csv take.wav" and learned["report"]["error_after_mm"] == 2.0
     ask(page, CLIP, saved_style=learned["style"], format="livelink")
     assert page.talker.calls[0]["style"].name == "me: take.csv take.wav"
-    for wrong, words in (([], "2 to 40 files"), ([files[0], files[0]], "same name")):
+    for wrong, words in (([], "at most 40 files"), ([files[0], files[0]], "same name")):
         with pytest.raises(AppError, match=words):
             visitor.predict(wrong, api_name="/adapt")
 

@@ -47,7 +47,7 @@ def build_own_style() -> dict[str, Any]:
             file_count="multiple",
             file_types=kinds,
             elem_id="mine-files",
-            height=110,
+            height=56,
         )
         with gr.Row(elem_id="mine-buttons"):
             learn = gr.Button(LEARN, elem_id="learn", size="sm", interactive=False, scale=3)
@@ -107,7 +107,7 @@ def wire_own_style(runner: JobRunner, parts: dict[str, Any], turns: bool) -> Non
     def busy(on: bool) -> Updates:
         return {learn: gr.Button(interactive=not on), stop: gr.Button(interactive=on)}
 
-    def begin(paths: list[str] | None, sliders: Any, request: gr.Request) -> Iterator[Updates]:
+    def learn_style(paths: list[str] | None, sliders: Any, request: gr.Request) -> Iterator[Updates]:
         def failed(text: str) -> Updates:
             return busy(False) | {status: status_html(-1, text, wrong=True, steps=STEPS)}
 
@@ -116,7 +116,7 @@ def wire_own_style(runner: JobRunner, parts: dict[str, Any], turns: bool) -> Non
         yield busy(False)
 
     event = learn.click(
-        begin, [files, parts["sliders"]], [learn, stop, status, *shown], show_progress="hidden", **ONE_AT_A_TIME
+        learn_style, [files, parts["sliders"]], [learn, stop, status, *shown], show_progress="hidden", **ONE_AT_A_TIME
     )
     stop.click(
         lambda: (gr.Button(interactive=True), gr.Button(interactive=False), note_html("Stopped.")),

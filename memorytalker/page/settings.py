@@ -36,7 +36,7 @@ from memorytalker.places import assets_folder
 #: Pictures of the heads, `<identity>.webp`; a head without one is shown by its name.
 THUMBNAILS = "head/thumbnails"
 #: Letters of the sliders' words that fit into the line.
-MOST_WORDS = 60
+MOST_WORDS = 40
 
 
 def build_heads(head: Any) -> gr.Radio:
@@ -79,7 +79,6 @@ def build_settings(head: Any, channel: str, library: str | None) -> dict[str, An
     lively = not missing_shapes(head)
     first = AnimateRequest(None, next(iter(head.identities)), options=options_of(expression=lively))
     with gr.Accordion(settings_line(first), open=False, elem_id="settings") as settings:
-        camera = gr.Radio(cameras, value="front", label="Camera of the video", elem_id="camera")
         sources = [
             ("Of this voice", THIS_VOICE), ("Of another voice", ANOTHER_VOICE), ("Neutral", NEUTRAL), ("My own", MY_OWN)
         ]  # fmt: skip
@@ -88,6 +87,13 @@ def build_settings(head: Any, channel: str, library: str | None) -> dict[str, An
             0, LARGEST_BLEND, value=1, step=0.05, label="Style strength", elem_id="style-blend",
             info="0: neutral, 1: as it is, to 3: an exaggeration",
         )  # fmt: skip
+        with gr.Accordion(
+            "How it moves and feels", open=False, elem_id="delivery", visible=bool(head.blendshape_names)
+        ):
+            delivery = build_describe()
+            delivery["sliders"] = build_sliders(channel, library, turns)
+        own = build_own_style()
+        camera = gr.Radio(cameras, value="front", label="Camera of the video", elem_id="camera")
         with gr.Row(elem_id="extras"):
             expression = gr.Checkbox(
                 lively, label="Expression", elem_id="expression",
@@ -97,12 +103,6 @@ def build_settings(head: Any, channel: str, library: str | None) -> dict[str, An
         close = gr.Checkbox(
             label="Close the mouth in silence", info="in pauses of the voice", elem_id="close-in-silence"
         )
-        with gr.Accordion(
-            "How it moves and feels", open=False, elem_id="delivery", visible=bool(head.blendshape_names)
-        ):
-            delivery = build_describe()
-            delivery["sliders"] = build_sliders(channel, library, turns)
-        own = build_own_style()
     with gr.Accordion("A second voice", open=False, elem_id="second") as second:
         gr.HTML(
             '<p class="small">It is compared with the first below, and it can lend its style.</p>',

@@ -55,8 +55,8 @@ class Sliders {
         <label>When <select class="moment"></select></label>
       </div>
       <div class="moments">
-        <label>Change at <input type="number" class="time" min="0.5" max="60" step="0.5" value="2"> s</label>
-        <button type="button" class="add">Add</button><button type="button" class="remove">Remove</button>
+        <label>At <input type="number" class="time" min="0.5" max="60" step="0.5" value="2"> s</label>
+        <button type="button" class="add">Add a change</button><button type="button" class="remove" aria-label="Remove this change">−</button>
       </div>
       <div class="pair">
         <label>Mood <select class="mood"></select></label>
@@ -176,7 +176,7 @@ class Sliders {
   #show(picked = "") {
     const { parts, delivery } = this;
     parts.preset.value = this.preset;
-    fill(parts.moment, this.deliveries.map(({ start }, k) => [k, start ? `From ${start} s` : "From the beginning"]));
+    fill(parts.moment, this.deliveries.map(({ start }, k) => [k, `From ${start} s`]));
     parts.moment.value = this.moment;
     parts.remove.disabled = !this.moment;
     const [mood = picked, strength] = Object.entries(delivery.moods ?? {}).sort((one, other) => other[1] - one[1])[0] ?? [];
