@@ -63,8 +63,8 @@ def described(words: str, sliders: Any, turns: bool) -> tuple[Any, str]:
     told = understood_html(style)
     if not style.understood:
         return gr.skip(), told
-    about_head = any(each.dimension == "head_motion" for each in style.understood)
-    return sliders_of(style.deliveries, turns, keep_still=about_head, arousal=arousal), told
+    still = any(each.dimension == "head_motion" and each.amount <= 0 for each in style.understood)
+    return sliders_of(style.deliveries, turns, keep_still=still, arousal=arousal), told
 
 
 def understood_html(style: Style) -> str:

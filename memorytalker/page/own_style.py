@@ -76,7 +76,9 @@ def wire_own_style(runner: JobRunner, parts: dict[str, Any], turns: bool) -> Non
         return {
             parts["mine"]: style, parts["mine-fit"]: fit_html(style), parts["style-source"]: MY_OWN,
             parts["mine-file"]: gr.File(saved_file(runner, style, request), visible=True),
-            parts["sliders"]: sliders_of(style.deliveries, turns, arousal=slider_values(sliders).voice_arousal),
+            parts["sliders"]: sliders_of(
+                style.deliveries, turns, any(each.head_motion for each in style.deliveries),
+                arousal=slider_values(sliders).voice_arousal),
         }  # fmt: skip
 
     def arrived(paths: list[str] | None, sliders: Any, request: gr.Request) -> Updates:

@@ -5,6 +5,7 @@ They act at once on the 3D head, in the browser alone (static/sliders.js); the v
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,10 +59,11 @@ class SliderValues:
     def still(self) -> tuple[Delivery, ...]:
         """The deliveries with a head that never turns by itself."""
         return tuple(
-            Delivery(each.start, {name: gain for name, gain in dict(each.gains).items() if name != "head"},
-                     each.offsets, each.moods)
+            dataclasses.replace(
+                each, gains={name: gain for name, gain in each.gains if name != "head"}, head_motion=0.0
+            )
             for each in self.deliveries
-        )  # fmt: skip
+        )
 
     @property
     def head_motion_alone(self) -> float | None:
@@ -140,18 +142,17 @@ def sliders_of(deliveries: Sequence[Delivery], turns: bool, keep_still: bool = F
     """Return the value of the sliders that shows deliveries.
 
     Args:
-        deliveries: of a style.
+        deliveries: of a style. Where they do not turn the head, it moves as the page begins.
         turns: whether the head can turn on its neck.
-        keep_still: whether a head that the deliveries do not turn stays still; it moves as the page begins otherwise.
+        keep_still: whether a head that the deliveries do not turn is to be still.
         arousal: whether moods and brows follow the voice.
     """
-    still = not turns or keep_still or any(each.head_motion for each in deliveries)
-    moved = deliveries if still else [_turning(each) for each in deliveries]
+    moved = deliveries if keep_still or not turns else [_turning(each) for each in deliveries]
     return SliderValues(tuple(moved), arousal).to_json()
 
 
 def _turning(delivery: Delivery) -> Delivery:
-    return Delivery(delivery.start, delivery.gains, delivery.offsets, delivery.moods, HEAD_MOTION)
+    return delivery if delivery.head_motion else dataclasses.replace(delivery, head_motion=HEAD_MOTION)
 
 
 def delivery_words(deliveries: Iterable[Delivery]) -> str:

@@ -40,7 +40,7 @@ def real_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="package")
 def camera(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """What Chromium's camera films: a real face, which lies beside the project and never in it; None where it is not."""
+    """What Chromium's camera films: a real face, which lies beside the project and never in it; None without one."""
     clips = sorted((shared / "capture" / "film").glob("s26_*.mpg"))[:1]
     if not clips:
         return None

@@ -62,6 +62,19 @@ test("without the style of the voice the sliders stay where they are", () => {
   assert.deepEqual(rounded(curves.at(0, [])), [0, 0.2]);
 });
 
+test("a face without expression still feels what the sliders say", () => {
+  const curves = new Curves(content);
+  curves.enliven(false);
+  curves.startFrom(plain);
+  curves.deliver([{ ...still, moods: { sadness: 1 } }], library);
+  assert.ok(curves.at(0, [])[0] > 0.3); // the brows of the mood
+  curves.deliver([still], library);
+  assert.deepEqual(rounded(curves.at(0, [])), [0, 0.4]); // those of expression are left out
+  curves.enliven(true);
+  curves.deliver([{ ...still, gains: { jaw: 1.5 } }], library);
+  assert.deepEqual(rounded(curves.at(0, [])), [0.1, 0.6]);
+});
+
 test("a waiting face feels what the sliders say, and blinks on", () => {
   const face = new DeliveredIdle(new IdleCurves(), new library.Delivery([{ moods: { joy: 1 } }], []));
   const weights = face.at(0.05, []);

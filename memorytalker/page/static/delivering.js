@@ -32,7 +32,8 @@ export function turned(angles, strength) {
 /** The curves of T frames under deliveries, frame by frame as they are asked for. */
 export class DeliveredRows {
   /**
-   * @param {{weights: Float32Array, names: string[], fps: number, speaking: Float32Array}} motion T * n weights by name
+   * @param {{weights: Float32Array, names: string[], fps: number, speaking: Float32Array, still: ?RegExp}} motion T * n
+   *   weights by name; shapes that match `still` only do what the delivery says
    * @param {object} delivery a `Delivery` of the library
    */
   constructor(motion, delivery) {
@@ -43,9 +44,10 @@ export class DeliveredRows {
 
   /** Weights (n) of a frame. */
   row(frame) {
-    const { names, weights, fps, speaking } = this.motion;
+    const { names, weights, fps, speaking, still } = this.motion;
     if (!this.rows.has(frame)) {
-      const before = Object.fromEntries(names.map((name, k) => [name, weights[frame * names.length + k]]));
+      const weightOf = (name, k) => (still?.test(name) ? 0 : weights[frame * names.length + k]);
+      const before = Object.fromEntries(names.map((name, k) => [name, weightOf(name, k)]));
       const after = this.delivery.apply(before, frame / fps, speaking[frame]);
       this.rows.set(frame, Float32Array.from(names, (name) => after[name] ?? before[name]));
     }

@@ -55,8 +55,8 @@ export class Curves {
    */
   adjust({ upper_face, lower_face, gains, offsets }) {
     this.changes = { upper_face, lower_face, gains, offsets };
-    this.gains = this.names.map((name) => (this.upper.has(name) ? upper_face : lower_face) * (gains[name] ?? 1)
-      * (this.alive || !LIVELY.test(name) ? 1 : 0));
+    const still = (name) => !this.alive && !this.rows && LIVELY.test(name);
+    this.gains = this.names.map((name) => (still(name) ? 0 : (this.upper.has(name) ? upper_face : lower_face) * (gains[name] ?? 1)));
     this.offsets = this.names.map((name) => offsets[name] ?? 0);
   }
 
@@ -107,9 +107,12 @@ export class Curves {
   #redeliver() {
     const own = this.given === this.own;
     const possible = this.plain && this.library && this.deliveries;
-    const delivery = possible && (!own || this.moved) ? new this.library.Delivery(this.deliveries, []) : null;
-    const weights = own ? this.plain?.weights : this.other; // the neutral style is kept before the sliders act
-    this.rows = delivery ? new DeliveredRows({ ...this.plain, weights, names: this.names, fps: this.fps }, delivery) : null;
+    // What came has the sliders in it; another style, or a face without expression, is made of the motion before them.
+    const delivery = possible && !(own && this.alive && !this.moved) ? new this.library.Delivery(this.deliveries, []) : null;
+    const weights = own ? this.plain?.weights : this.other;
+    const motion = { ...this.plain, weights, names: this.names, fps: this.fps, still: this.alive ? null : LIVELY };
+    this.rows = delivery ? new DeliveredRows(motion, delivery) : null;
+    this.adjust(this.changes);
   }
 
   /** Weights (n) of a frame, before an animator's corrections. */
@@ -127,7 +130,7 @@ export class Curves {
   /** Show blinks, glances, brows and turns of the head, or leave them out. */
   enliven(alive) {
     this.alive = alive;
-    this.adjust(this.changes);
+    this.#redeliver();
   }
 
   /** Yaw, pitch and roll of the head at a time, in radians. */
