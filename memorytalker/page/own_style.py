@@ -47,7 +47,7 @@ def build_own_style() -> dict[str, Any]:
             file_count="multiple",
             file_types=kinds,
             elem_id="mine-files",
-            height=56,
+            height=84,
         )
         with gr.Row(elem_id="mine-buttons"):
             learn = gr.Button(LEARN, elem_id="learn", size="sm", interactive=False, scale=3)

@@ -27,7 +27,7 @@ HEAD_MOTION = 0.5
 GAINS: Mapping[str, str] = MappingProxyType(
     {
         "overall": "Whole mouth", "jaw": "Jaw", "spread": "Width", "rounding": "Rounding", "upper_lip": "Upper lip",
-        "corners": "Corners", "brows": "Brows", "blinks": "Blinks", "head": "Turns of the head",
+        "corners": "Corners", "brows": "Brows", "blinks": "Blinks", "head": "Head turns",
     }
 )  # fmt: skip
 #: Offset of a group -> its words. Offsets without a slider are kept as a style has them.
@@ -60,7 +60,7 @@ class SliderValues:
         """The deliveries with a head that never turns by itself."""
         return tuple(
             dataclasses.replace(
-                each, gains={name: gain for name, gain in each.gains if name != "head"}, head_motion=0.0
+                each, gains={name: gain for name, gain in dict(each.gains).items() if name != "head"}, head_motion=0.0
             )
             for each in self.deliveries
         )
@@ -159,9 +159,9 @@ def delivery_words(deliveries: Iterable[Delivery]) -> str:
     """What deliveries change, in a few words; empty where they change nothing but the head's turns."""
     parts = []
     for each in deliveries:
-        words = [f"{name} {100 * strength:.0f} %" for name, strength in each.moods]
-        words += [f"{GAINS[name].lower()} × {gain:.2f}" for name, gain in each.gains]
-        for name, offset in each.offsets:
+        words = [f"{name} {100 * strength:.0f} %" for name, strength in dict(each.moods).items()]
+        words += [f"{GAINS[name].lower()} × {gain:.2f}" for name, gain in dict(each.gains).items()]
+        for name, offset in dict(each.offsets).items():
             shown = OFFSETS.get(name, f"{GAINS[name]} offset").lower()
             words.append(f"{shown} {offset:+.2f}")
         told = ", ".join(words) or "as it is"

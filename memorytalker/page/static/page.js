@@ -15,6 +15,8 @@ export function start() {
     document.querySelectorAll("#examples, #second-examples").forEach((row) => {
       if (!row.role) Object.assign(row, { role: "toolbar", ariaLabel: "Example voices" });
     });
+    // A button inside a link: two stops of the Tab key for one thing.
+    document.querySelectorAll("a.download-link button:not([tabindex])").forEach((button) => { button.tabIndex = -1; });
     for (const group of document.querySelectorAll(GROUPS)) {
       const all = membersOf(group);
       const stop = all.find((one) => one.tabIndex === 0 && one.dataset.stop) ?? chosenOf(all);

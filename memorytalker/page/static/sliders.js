@@ -55,7 +55,7 @@ class Sliders {
         <label>When <select class="moment"></select></label>
       </div>
       <div class="moments">
-        <label>At <input type="number" class="time" min="0.5" max="60" step="0.5" value="2"> s</label>
+        <label class="at">At <input type="number" class="time" min="0.5" max="60" step="0.5" value="2"> s</label>
         <button type="button" class="add">Add a change</button><button type="button" class="remove" aria-label="Remove this change">−</button>
       </div>
       <div class="pair">
@@ -189,7 +189,7 @@ class Sliders {
       input.max = Math.max(high, value);
       input.value = value;
       output.textContent = kind === "gains" ? `${value.toFixed(2)} ×` : kind === "offsets" ? signed(value) : `${Math.round(100 * value)} %`;
-      label.classList.toggle("moved", value !== rest);
+      label.classList.toggle("moved", Math.abs(value - rest) > 0.004);
     }
   }
 
@@ -210,7 +210,8 @@ function fill(select, pairs) {
 }
 
 function signed(value) {
-  return `${value < 0 ? "−" : value > 0 ? "+" : ""}${Math.abs(value).toFixed(2)}`;
+  const shown = Math.abs(value).toFixed(2);
+  return `${Number(shown) === 0 ? "" : value < 0 ? "−" : "+"}${shown}`;
 }
 
 function capital(name) {
