@@ -8,6 +8,7 @@ from pathlib import Path
 NO_MEMORY = (
     "There is not enough memory for this; close other programs, give a shorter sound, or choose a smaller image."
 )
+DISK_FULL = "The disk is full; make room, and try again."
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 #: How libraries call it that they get no memory, in small letters; they raise a plain RuntimeError.
@@ -35,7 +36,7 @@ def machine_fault(error: BaseException) -> str | None:
 def _of_system(error: OSError) -> str | None:
     place = "" if error.filename is None else _shown(error.filename)
     if error.errno in _FULL:
-        return "The disk is full; make room, and try again."
+        return DISK_FULL
     if error.errno == errno.ENOMEM:
         return NO_MEMORY
     if error.errno in (errno.EMFILE, errno.ENFILE):

@@ -323,7 +323,7 @@ class Talker:
 
         Raises:
             AdaptError: too little, sound that is not that of the motion, or a style that is not better.
-            AudioError, CaptureError, CurveFileError, TrackerError, VideoError: a file that cannot be read.
+            AudioError, CurveFileError: a file that cannot be read.
             TalkerError: weights that move another head than the shipped one.
         """
         from memorytalker.styles.adapt import adapt_style

@@ -188,6 +188,9 @@ def test_recordings_are_found_and_bounded(tmp_path: Path, sounds) -> None:
             read_recordings(nothing)
     with pytest.raises(AdaptError, match="at most 200 recordings"):
         read_recordings([read[0]] * 201)
+    (tmp_path / "video.mp4").write_bytes(b"no video")
+    with pytest.raises(AdaptError, match=r"video\.mp4"):  # the page shows no other errors of recordings
+        read_recordings([tmp_path / "video.mp4"])
     long = Recording(
         "long", FaceCurves(np.zeros((400, 1)), ("jawOpen",), 1.0), Waveform(np.zeros(400 * 16000, np.float32))
     )

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import errno
-import glob
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,14 +21,13 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 import soundfile
-from gradio_client import Client, handle_file
+from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in sys.path]
-from stub_talker import StubTalker  # noqa: E402
+from page_case import PATIENCE, RATE, Page, served, speech, until, written  # noqa: E402
 
-import app  # noqa: E402
 from memorytalker.page import api_results, comparison_run, demo, health, limits, slot_view, theme  # noqa: E402
 from memorytalker.page.examples import EXAMPLES, SPEECH_FOLDER  # noqa: E402
 from memorytalker.page.request import ANOTHER_VOICE, NEUTRAL, AnimateRequest  # noqa: E402
@@ -38,84 +35,28 @@ from memorytalker.styles.style import Style  # noqa: E402
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 OTHER_CLIP = ROOT / "assets" / "speech" / "man_dove.wav"
-RATE = 16000
-PATIENCE = 120.0  # seconds; a busy machine answers late
 #: What draws, by the names of the functions.
 DRAWING = {"animate", "begin", "begin_1", "prepare", "slot_face", "compare", "health", "adapt", "learn_style"}
 
 
-def until(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
-    """Whether `condition` comes true within so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not (met := condition()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return met
-
-
-class Page:
-    """A served page, its talker and the folder in which everything temporary lies."""
-
-    def __init__(self, folder: Path, **options: Any) -> None:
-        self.folder, self.talker = folder, StubTalker()
-        self.demo = app.create_demo(self.talker, **options)
-        _, self.url, _ = self.demo.launch(
-            **theme.launch_options(), prevent_thread_lock=True, quiet=True, server_name="127.0.0.1"
-        )
-
-    def visitor(self) -> Client:
-        """A client with a session of its own."""
-        patient = {"timeout": PATIENCE}
-        return Client(self.url, verbose=False, download_files=str(self.folder / "downloads"), httpx_kwargs=patient)
-
-    def leftovers(self) -> list[str]:
-        """Folders of jobs that are still there; given a moment, for the worker lets go at its next frame."""
-        until(lambda: not list(self.folder.glob("memorytalker-*")))
-        return [path.name for path in self.folder.glob("memorytalker-*")]
-
-    def results(self) -> set[Path]:
-        """Files that are kept for visitors."""
-        # `glob` passes over folders that go while it looks; a pathlib of Python 3.11 does not.
-        found = glob.glob("memorytalker.sessions-*/*/*/*", root_dir=self.folder)
-        return {self.folder / name for name in found if (self.folder / name).is_file()}
-
-
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    folder = tmp_path_factory.mktemp("page")
-    before = tempfile.tempdir, os.environ.get("GRADIO_TEMP_DIR")
-    tempfile.tempdir, os.environ["GRADIO_TEMP_DIR"] = str(folder), str(folder / "gradio")
-    page = Page(folder)
-    yield page
-    page.demo.close()
-    tempfile.tempdir = before[0]
-    if before[1] is None:
-        del os.environ["GRADIO_TEMP_DIR"]
-    else:
-        os.environ["GRADIO_TEMP_DIR"] = before[1]
+    with served(tmp_path_factory.mktemp("page")) as page:
+        yield page
 
 
 @pytest.fixture(autouse=True)
 def healthy(page: Page) -> Iterator[None]:
-    page.talker.fails, page.talker.pause, page.talker.hold = "", 0.0, lambda: False
+    page.healthy()
     page.talker.calls.clear()
     page.talker.frames.clear()
     yield
-    page.talker.pause = 0.0
-    page.talker.hold = page.talker.hold_network = lambda: False
+    page.healthy()
     assert page.leftovers() == []
 
 
 def ask(page: Page, sound: Path | None, identity: str = "woman", **options: Any) -> tuple[str, dict]:
     return page.visitor().predict(sound and handle_file(sound), identity, **options, api_name="/animate")
-
-
-def written(path: Path, samples: np.ndarray, rate: int = RATE, subtype: str = "PCM_16") -> Path:
-    soundfile.write(path, samples, rate, subtype=subtype)
-    return path
-
-
-def speech(seconds: float) -> np.ndarray:
-    return 0.3 * np.sin(np.arange(round(seconds * RATE)) * 0.05).astype(np.float32)
 
 
 def first_pixel(video: str) -> np.ndarray:
@@ -244,7 +185,7 @@ def test_a_page_that_can_write_no_video_is_not_healthy(page: Page, monkeypatch: 
     for fault in ({"return_value": "/bin/false"}, {"side_effect": full}):
         with monkeypatch.context() as broken:
             broken.setattr(imageio_ffmpeg, "get_ffmpeg_exe", Mock(**fault))
-            with pytest.raises(AppError, match="on our side"):
+            with pytest.raises(AppError, match="This server"):
                 page.visitor().predict(api_name="/health")
     assert page.visitor().predict(api_name="/health")["healthy"] is True
 
@@ -500,7 +441,12 @@ def test_recordings_give_a_style_that_animates(page: Page, tmp_path: Path):
     assert learned["style"]["name"] == "me: take.csv take.wav" and learned["report"]["error_after_mm"] == 2.0
     ask(page, CLIP, saved_style=learned["style"], format="livelink")
     assert page.talker.calls[0]["style"].name == "me: take.csv take.wav"
-    for wrong, words in (([], "at most 40 files"), ([files[0], files[0]], "same name")):
+    hidden = handle_file(written(tmp_path / "..take.wav", speech(1)))
+    nothing = "^There is no recording among these files"  # and no folder of this server
+    for wrong, words in (
+        ([], "at most 40 files"), ([files[0], files[0]], "same name"), (files[:1], nothing), ([hidden], nothing),
+        ([files[1], hidden], "same name"),
+    ):  # fmt: skip
         with pytest.raises(AppError, match=words):
             visitor.predict(wrong, api_name="/adapt")
 
@@ -640,7 +586,8 @@ def test_uploads_and_results_are_deleted_by_age(monkeypatch: pytest.MonkeyPatch,
 
         def files() -> set[str]:
             places = [tmp_path / "kept", *tmp_path.glob("memorytalker.sessions-*")]
-            return {path.name for place in places for path in place.rglob("*") if path.is_file()}
+            # Unlike Path.rglob, os.walk passes over a folder that the server deletes meanwhile.
+            return {name for place in places for _, _, names in os.walk(place) for name in names}
 
         assert {"talk.mp4", "woman_farming.wav"} <= files()
         assert until(lambda: not files())

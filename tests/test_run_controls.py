@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
@@ -16,8 +17,27 @@ from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
 from memorytalker.page.comparison_run import CompareRequest  # noqa: E402
-from memorytalker.page.limits import BUSY, TOO_SLOW, PageError  # noqa: E402
-from memorytalker.page.run_controls import WAITING, Form, Phase, RunControls, Updates, report_failures  # noqa: E402
+from memorytalker.page.limits import (  # noqa: E402
+    BUSY,
+    NO_DECODER,
+    NO_ROOM,
+    NO_VIDEO,
+    TOO_LITTLE_MEMORY,
+    TOO_SLOW,
+    PageError,
+)
+from memorytalker.page.run_controls import (  # noqa: E402
+    STOPPED,
+    STOPPING,
+    WAITING,
+    Form,
+    Phase,
+    RunControls,
+    Updates,
+    report_failures,
+)
+from memorytalker.rendering import RenderError, VideoError  # noqa: E402
+from memorytalker.sound.ffmpeg import DecoderError  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -72,17 +92,32 @@ def buttons(controls: RunControls, updates: Updates) -> tuple[bool, bool, Phase]
 
 
 def test_where_a_run_stands_is_kept_beside_its_text(controls: RunControls) -> None:
-    begin, _, failed, stop, _, again = controls.demo.fns.values()  # the fifth cancels
+    begin, _, failed, stop, _ = controls.demo.fns.values()  # the last one cancels
     waits = begin.fn()
     assert WAITING in waits[controls.status] and buttons(controls, waits) == (False, True, Phase.WAITING)
     assert buttons(controls, controls.begun()) == (False, True, Phase.RUNNING)
     full = failed.fn(Phase.WAITING)
-    assert BUSY in full[controls.status] and buttons(controls, full) == (True, False, Phase.IDLE)
-    failure = failed.fn(Phase.RUNNING)  # the handler itself has shown what went wrong
+    assert BUSY in full[controls.status] and buttons(controls, full) == (True, False, Phase.FAILED)
+    failure = failed.fn(Phase.IDLE)  # the handler itself has shown what went wrong
     assert controls.status not in failure and buttons(controls, failure) == (True, False, Phase.IDLE)
-    stopped = stop.fn()
-    assert "Stopped." in stopped[controls.status] and buttons(controls, stopped) == (True, False, Phase.IDLE)
-    assert "Stopped." in again.fn()
+
+
+@pytest.mark.parametrize("phase", [Phase.WAITING, Phase.RUNNING])
+def test_run_stays_off_until_the_browser_has_cancelled(controls: RunControls, phase: Phase) -> None:
+    _, _, failed, stop, _ = controls.demo.fns.values()
+    stopping = stop.fn(phase)
+    assert set(stopping) == {controls.status, controls.phase} and STOPPING in stopping[controls.status]
+    stopped = failed.fn(stopping[controls.phase])
+    assert STOPPED in stopped[controls.status] and buttons(controls, stopped) == (True, False, Phase.IDLE)
+    # The server may be asked for both in the other order.
+    cancelled = failed.fn(phase)
+    assert buttons(controls, cancelled) == (True, False, Phase.FAILED)
+    assert STOPPED in stop.fn(cancelled[controls.phase])[controls.status]
+
+
+def test_a_run_that_ended_as_it_was_stopped_keeps_its_last_words(controls: RunControls) -> None:
+    _, _, failed, stop, _ = controls.demo.fns.values()
+    assert controls.status not in stop.fn(Phase.IDLE) and controls.status not in failed.fn(Phase.IDLE)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +126,12 @@ def test_where_a_run_stands_is_kept_beside_its_text(controls: RunControls) -> No
         (PageError("Give a <b>sound</b>."), "Give a <b>sound</b>."),
         (TimeoutError(), TOO_SLOW),
         (RuntimeError("at /secret/place"), "Something failed while drawing."),
+        (OSError(errno.ENOSPC, "No space left on device", "/secret/place"), NO_ROOM),
+        (MemoryError(), TOO_LITTLE_MEMORY),
+        (RenderError("No working OpenGL was found."), NO_VIDEO),
+        (VideoError("The video encoder stopped before the end."), NO_VIDEO),
+        (VideoError("The video could not be written because the disk is full."), NO_ROOM),
+        (DecoderError("ffmpeg does not work; run 'memorytalker doctor'."), NO_DECODER),
     ],
 )
 def test_a_failure_is_shown_and_then_raised_in_the_same_words(error: Exception, words: str) -> None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("gradio")
+from page_case import served  # noqa: E402
 
 from memorytalker.errors import InputError  # noqa: E402
 from tools.soak.__main__ import RESULT, WRONG, Reader, is_wrong, results, soaked, table  # noqa: E402
+from tools.soak.page import PAGE, page_readers, undrawn  # noqa: E402
 from tools.soak.reader import READ, Watch, outcome, readers  # noqa: E402
 from tools.soak.samples import KINDS, broken, good, write  # noqa: E402
 
@@ -31,15 +35,32 @@ for line in sys.stdin:
 
 def test_every_good_file_is_read_and_broken_ones_are_refused_well(tmp_path: Path) -> None:
     known = readers()
-    assert set(known) == set(KINDS)
-    refused = {"bomb", "mesh-obj", "mesh-ply", "tensors"}  # the meshes are no head
-    for kind, (suffix, _) in KINDS.items():
-        said = outcome(known[kind], write(tmp_path, f"good{suffix}", good(kind)))
+    assert set(known) == {kind for kind in KINDS if not kind.startswith(PAGE)}
+    # The meshes are no head, no face is in the video, and archives as `zip` are not searched for what may be good.
+    refused_well(known, 4, tmp_path, {"bomb", "mesh-obj", "mesh-ply", "tensors", "video", "zip"})
+
+
+def test_the_same_over_the_page(tmp_path: Path) -> None:
+    with served(tmp_path / "page") as page, undrawn():
+        known = page_readers(page.url)
+        assert set(known) == {kind for kind in KINDS if kind.startswith(PAGE)}
+        refused_well(known, 2, tmp_path, {"page-bomb", "page-zip"})
+        page.talker.fails = "network"  # a failure of ours is no refusal
+        assert outcome(known["page-sound"], write(tmp_path, "voice.wav", good("sound"))).startswith("WRONG Runtime")
+        page.healthy()
+        assert page.leftovers() == []
+
+
+def refused_well(known: Mapping[str, Callable[[Path], Any]], times: int, folder: Path, refused: set[str]) -> None:
+    """A good file of each of these kinds is read, except those in `refused`; broken ones end in a sentence."""
+    for kind, read in known.items():
+        said = outcome(read, write(folder, f"good{KINDS[kind][0]}", good(kind)))
         assert said == READ or (kind in refused and not said.startswith("WRONG")), (kind, said)
-    for number in range(6 * len(KINDS)):
+    for number in range(times * len(KINDS)):
         kind, name, data = broken(0, number)
-        said = outcome(known[kind], write(tmp_path, name, data))
-        assert not said.startswith("WRONG"), (number, kind, name, said)
+        if kind in known:
+            said = outcome(known[kind], write(folder, name, data))
+            assert not said.startswith("WRONG"), (number, kind, name, said)
 
 
 def test_a_file_depends_on_seed_and_number_alone() -> None:

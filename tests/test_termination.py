@@ -144,8 +144,11 @@ def test_nothing_of_a_page_that_was_ended_is_left(tmp_path: Path) -> None:
         assert not left.exists(), "a page that begins sweeps what a killed one left"
         client.predict(handle_file(CLIP), format="livelink", api_name="/animate")
         assert len(files_below(temporary)) == 2, "an upload and a result"
-        client.submit(handle_file(CLIP), api_name="/animate")
+        jobs = [client.submit(handle_file(CLIP), api_name="/animate") for _ in range(3)]  # two of them wait
         assert until(lambda: list(temporary.glob("memorytalker-*")))
+        assert until(lambda: any(job.status().rank is not None for job in jobs))
         process.terminate()
         assert process.wait(60) in (0, cli.TERMINATED)
         assert not files_below(temporary) and not list(temporary.glob("memorytalker*"))
+        assert until(lambda: all(job.done() for job in jobs)), "who waits is told that the page is gone"
+        assert all(job.exception() for job in jobs)

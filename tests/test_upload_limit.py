@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 pytest.importorskip("gradio")
 
 from memorytalker.page import upload_limit  # noqa: E402
+from memorytalker.page.limits import NO_ROOM  # noqa: E402
 from memorytalker.page.upload_limit import FULL, TOO_LARGE, UploadLimit, bytes_below  # noqa: E402
 
 
@@ -90,6 +92,18 @@ def test_all_uploads_together_are_bounded(uploads: Path) -> None:
     assert asked(limit, [b"a"], "/gradio_api/queue/join")[0] == 200, "what is there may still be used"
     (uploads / "other.wav").unlink()
     assert asked(limit, [b"a"])[0] == 200
+
+
+def test_an_upload_for_which_there_is_no_room_on_the_disk_is_refused_in_words(uploads: Path) -> None:
+    async def full(scope: Any, receive: Any, send: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/secret/place")
+
+    async def mistaken(scope: Any, receive: Any, send: Any) -> None:
+        raise OSError("a mistake of ours")
+
+    assert asked(UploadLimit(full), [b"a"]) == (507, NO_ROOM)
+    with pytest.raises(OSError, match="mistake"):
+        asked(UploadLimit(mistaken), [b"a"])
 
 
 def test_other_messages_pass(uploads: Path) -> None:

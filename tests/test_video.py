@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
@@ -179,6 +182,20 @@ def test_a_dying_encoder_is_a_plain_error(tmp_path: Path, monkeypatch: pytest.Mo
         write_video(tmp_path / "talk.mp4", flat(200), 30, click(7, 0), 200)
     assert "no_such_codec" in caught.value.__notes__[0] and "no_such_codec" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_too_full_for_the_log_of_the_encoder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cannot_write(*_: Any) -> list[str]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    right, free = video._command, SimpleNamespace(free=4096)
+    monkeypatch.setattr(video.shutil, "disk_usage", lambda _: free)
+    monkeypatch.setattr(video, "_command", lambda *given: [*right(*given)[:-1], "-c:v", "no_such_codec", "file:x.mp4"])
+    with pytest.raises(VideoError, match="because the disk is full"):
+        write_video(tmp_path / "talk.mp4", flat(200), 30, click(7, 0), 200)
+    monkeypatch.setattr(video, "_sound_input", cannot_write)
+    with pytest.raises(VideoError, match="because the disk is full"):
+        write_video(tmp_path / "talk.mp4", flat(2), 30, click(7, 0), 2)
 
 
 def test_many_messages_of_the_encoder_do_not_block_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

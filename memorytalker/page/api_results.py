@@ -14,7 +14,7 @@ import gradio as gr
 import numpy as np
 
 from memorytalker.page.jobs import JobRunner
-from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, refused
+from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, fault_of, refused
 
 OURS = "Something failed on our side; please try again in a moment."
 #: For endpoints that report no progress.
@@ -71,7 +71,7 @@ def _plain_errors(name: str) -> Iterator[None]:
         raise refused(PageError(TOO_SLOW)) from error
     except Exception as error:
         log.exception("The endpoint %s failed", name)
-        raise refused(PageError(OURS)) from error
+        raise refused(PageError(fault_of(error) or OURS)) from error
 
 
 def with_plain_errors(endpoint: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,11 +13,14 @@ from memorytalker.exports.take import ExportError
 from memorytalker.face.curve_table import CurveFileError
 from memorytalker.face.head import HeadError
 from memorytalker.face.motion import MotionError
+from memorytalker.faults import DISK_FULL, NO_MEMORY, machine_fault
+from memorytalker.rendering import RenderError, VideoError
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
+from memorytalker.sound.ffmpeg import DecoderError
 from memorytalker.styles.delivery import StyleError
 from memorytalker.tracking.landmarks import CaptureError
 from memorytalker.tracking.tracker import TrackerError
-from memorytalker.tracking.video_frames import VideoError
+from memorytalker.tracking.video_frames import VideoError as FaceVideoError
 
 LONGEST_SECONDS = 60.0
 LARGEST_MEGABYTES = 20
@@ -35,6 +38,11 @@ LIMITS_TEXT = (
 )
 BUSY = "There are too many visitors waiting just now; please try again in a few minutes."
 TOO_SLOW = "This takes too long; try again with a shorter recording."
+#: What this server lacks, said to a visitor; whoever runs it finds more in its log.
+NO_ROOM = "This server's disk is full just now; please try again later."
+TOO_LITTLE_MEMORY = "This server has too little memory for this just now; try a shorter sound, or try again later."
+NO_VIDEO = "This server cannot make videos just now; please try again later, or choose another kind of file."
+NO_DECODER = "This server cannot read sounds just now; please try again later."
 
 
 class PageError(InputError):
@@ -59,6 +67,15 @@ def read_sound(path: str | Path | None, missing: str) -> Waveform:
     return load_waveform(path, longest_seconds=LONGEST_SECONDS)
 
 
+def fault_of(error: BaseException) -> str | None:
+    """Return the sentence for what this server lacks: disk, memory, graphics or ffmpeg; None for any other error."""
+    if isinstance(error, (RenderError, VideoError)):
+        return NO_ROOM if "disk is full" in str(error) else NO_VIDEO
+    if isinstance(error, DecoderError):
+        return NO_DECODER
+    return {DISK_FULL: NO_ROOM, NO_MEMORY: TOO_LITTLE_MEMORY}.get(machine_fault(error) or "")
+
+
 def refused(error: Exception) -> gr.Error:
     """The error as Gradio shows it to a visitor, with its message escaped: Gradio would render markup in it."""
     return gr.Error(html.escape(str(error), quote=False), print_exception=False)
@@ -67,5 +84,5 @@ def refused(error: Exception) -> gr.Error:
 #: Errors whose messages are written for visitors.
 PLAIN_ERRORS = (
     AudioError, CaptureError, ConfigError, CurveFileError, ExportError, HeadError, MotionError, PageError, StyleError,
-    TrackerError, VideoError,
+    TrackerError, FaceVideoError,
 )  # fmt: skip

@@ -14,13 +14,15 @@ from typing import Any, Generic, TypeVar
 import gradio as gr
 from gradio.components import Component
 
-from memorytalker.page.limits import BUSY, PLAIN_ERRORS, TOO_SLOW, PageError, refused
+from memorytalker.page.limits import BUSY, PLAIN_ERRORS, TOO_SLOW, PageError, fault_of, refused
 from memorytalker.page.status import STEPS, status_html
 
 R = TypeVar("R")
 #: What a handler yields: component -> its new value.
 Updates = dict[Any, Any]
 WAITING = "Waiting in the queue…"
+STOPPING = "Stopping…"
+STOPPED = "Stopped."
 INSTANT: dict[str, Any] = {"queue": False, "api_visibility": "private", "show_progress": "hidden"}
 #: Events that need the worker run one at a time.
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "talker", "api_visibility": "private"}
@@ -61,6 +63,8 @@ class Phase(enum.Enum):
     IDLE = "idle"
     WAITING = "waiting"  # in the queue
     RUNNING = "running"
+    STOPPING = "stopping"  # until the browser has cancelled the run
+    FAILED = "failed"  # before its handler had said why
 
 
 @dataclass
@@ -114,27 +118,40 @@ class RunControls:
         ).then(
             handler, form.inputs, [*self.outputs, *outputs], show_progress="hidden", **ONE_AT_A_TIME
         )  # fmt: skip
-        # A full queue, or a value that a component itself refuses, ends the event before its handler begins.
-        event.failure(
-            lambda phase: self.ended(BUSY, wrong=True) if phase is Phase.WAITING else self._buttons(Phase.IDLE),
-            self.phase, self.outputs, **INSTANT,
-        )  # fmt: skip
-        # The text is set twice, since a last progress report may arrive in between. The buttons are set once: by then
-        # they may belong to the next run.
-        self.stop.click(
-            lambda: self.ended("Stopped."), None, self.outputs, cancels=[event, *also_stopped], **INSTANT
-        ).then(lambda: self._line("Stopped."), None, self.status, **INSTANT)
+        # Gradio's script in the browser ends a cancelled run, too, as one that failed. Until then Run stays off: a run
+        # that begins before is forgotten together with the cancelled one, and its Stop does nothing.
+        event.failure(self._failed, self.phase, self.outputs, **INSTANT)
+        stopping = [self.status, self.phase]
+        self.stop.click(self._stopping, self.phase, stopping, cancels=[event, *also_stopped], **INSTANT)
         return event
 
     def report_failures(self, updates: Iterable[Updates], our_fault: Callable[[], str]) -> Iterator[Updates]:
         """Pass on the updates of a run; a failure ends it. See the function of this name."""
         yield from report_failures(updates, partial(self.ended, wrong=True), our_fault)
 
+    def _stopping(self, phase: Phase) -> Updates:
+        """Updates when Stop was pressed; a run that has just ended keeps its own last words."""
+        if phase is Phase.IDLE:
+            return {self.phase: gr.skip()}
+        if phase is Phase.FAILED:  # the run was cancelled before this was called
+            return {self.status: self._line(STOPPED), self.phase: Phase.IDLE}
+        return {self.status: self._line(STOPPING), self.phase: Phase.STOPPING}
+
+    def _failed(self, phase: Phase) -> Updates:
+        """Updates when the event ended without success, which its handler may have told already."""
+        if phase is Phase.STOPPING:
+            return self.ended(STOPPED)
+        if phase in (Phase.IDLE, Phase.FAILED):
+            return self._buttons(phase)
+        # A full queue, or a value that a component itself refuses, ends the event before its handler begins.
+        words = {self.status: self._line(BUSY, wrong=True)} if phase is Phase.WAITING else {}
+        return self._buttons(Phase.FAILED) | words
+
     def _line(self, text: str, step: int = -1, wrong: bool = False, small: str = "") -> str:
         return status_html(step, text, wrong=wrong, steps=self.steps, small=small)
 
     def _buttons(self, phase: Phase) -> Updates:
-        busy = phase is not Phase.IDLE
+        busy = phase not in (Phase.IDLE, Phase.FAILED)
         return {self.run: gr.Button(interactive=not busy), self.stop: gr.Button(interactive=busy), self.phase: phase}
 
 
@@ -146,7 +163,9 @@ def report_failures(
     Args:
         updates: what a run yields.
         failed: sentence -> the updates that show it.
-        our_fault: the sentence for an error that is not the visitor's; only such an error is logged.
+        our_fault: the sentence for an error that is neither the visitor's nor a lack of this server (`fault_of`).
+
+    Errors that are not the visitor's are logged.
 
     Raises:
         gr.Error: the run failed.
@@ -160,7 +179,7 @@ def report_failures(
         yield failed(TOO_SLOW)
         raise refused(PageError(TOO_SLOW)) from error
     except Exception as error:
-        text = our_fault()
+        text = fault_of(error) or our_fault()
         log.exception("Shown to a visitor: %s", text)
         yield failed(text)
         raise refused(PageError(text)) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -11,7 +12,7 @@ from typing import Any
 from gradio.utils import get_upload_folder
 from starlette.responses import PlainTextResponse
 
-from memorytalker.page.limits import LARGEST_MEGABYTES
+from memorytalker.page.limits import LARGEST_MEGABYTES, fault_of
 
 #: Bytes of one request: a sound, and a file of motion beside it, with what forms add.
 LARGEST_REQUEST = (2 * LARGEST_MEGABYTES + 1) * 1_000_000
@@ -21,6 +22,7 @@ LARGEST_UPLOADS, COUNTED_SECONDS = 3_000_000_000, 5.0
 UPLOAD = "/upload"
 FULL = "Too much has been uploaded in the last hour; please try again later."
 TOO_LARGE = f"This is more than {LARGEST_MEGABYTES} MB; cut the recording."
+log = logging.getLogger("memorytalker.page")
 
 Message = MutableMapping[str, Any]
 
@@ -45,7 +47,7 @@ class UploadLimit:
             return await PlainTextResponse(TOO_LARGE, 413)(scope, receive, send)
         if scope["path"].endswith(UPLOAD) and self._kept() > LARGEST_UPLOADS:
             return await PlainTextResponse(FULL, 507)(scope, receive, send)
-        received = 0
+        received, begun = 0, False
 
         async def counted() -> Message:
             nonlocal received
@@ -55,7 +57,19 @@ class UploadLimit:
                 return {"type": "http.disconnect"}
             return message
 
-        return await self._app(scope, counted, send)
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, counted, noted)
+        except OSError as error:
+            lacks = fault_of(error)
+            if begun or lacks is None:
+                raise
+            log.exception("Shown to a visitor: %s", lacks)
+            await PlainTextResponse(lacks, 507)(scope, receive, send)
 
     def _kept(self) -> int:
         """Bytes of all uploads, as counted lately."""

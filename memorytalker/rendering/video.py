@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import shutil
 import subprocess
 from collections.abc import Generator, Iterable
 from pathlib import Path
@@ -27,6 +29,9 @@ WEBM_QUALITY = 18  # likewise, of VP9; from 24 on the corners of its alpha are n
 #: Ending of the file -> channels of its frames: with alpha or without.
 CHANNELS = MappingProxyType({".mp4": 3, ".webm": 4})
 ENCODER_TIMEOUT_SECONDS = 300.0
+#: A disk with fewer free bytes is full.
+LEAST_ROOM = 1 << 16
+_DISK_FULL = "The video could not be written because the disk is full; free some space and try again."
 _NO_ENCODER = (
     "ffmpeg, which encodes videos, does not work on this machine; run 'memorytalker doctor', or "
     "'pip install --force-reinstall imageio-ffmpeg'."
@@ -85,6 +90,8 @@ def write_video(
         with Scratch() as folder:
             write_whole(path, lambda part: _encode(part, frames, fps, sound, total, progress, folder))
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise VideoError(_DISK_FULL) from None
         raise VideoError(f"{path} cannot be written ({error.strerror or error}); choose another folder.") from None
     finally:
         if isinstance(frames, Generator):
@@ -218,8 +225,9 @@ def _failure(log: Any) -> VideoError:
     """The error for an encoder that failed, in plain words if the disk is full or read-only."""
     log.seek(0)
     text = log.read().decode("utf-8", "replace").strip()
-    if "No space left" in text:
-        return VideoError("The video could not be written because the disk is full; free some space and try again.")
+    # On a full disk there may be no room for the log either.
+    if "No space left" in text or shutil.disk_usage(Path(log.name).parent).free < LEAST_ROOM:
+        return VideoError(_DISK_FULL)
     if "Permission denied" in text or "Read-only" in text:
         return VideoError("The video could not be written to that folder; choose one that may be written to.")
     error = VideoError("The video encoder stopped before the end; run 'doctor' to check it.")

@@ -5,7 +5,8 @@ A recording is a file of face curves with a sound of its name beside it, or a vi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from memorytalker.sound.decode import Waveform, load_waveform, shown_name
 from memorytalker.styles.delivery import StyleError
 from memorytalker.tracking.face_video import SUFFIXES as VIDEO_SUFFIXES
 from memorytalker.tracking.face_video import FaceVideo, read_face_videos
+from memorytalker.tracking.landmarks import CaptureError
+from memorytalker.tracking.tracker import TrackerError
+from memorytalker.tracking.video_frames import VideoError
 
 SOUND_SUFFIXES = tuple(
     ".wav .flac .mp3 .m4a .aac .ogg .opus .webm .mp4 .mov .m4v .mkv .avi .aif .aiff .caf .wma .3gp".split()
@@ -90,8 +94,9 @@ def read_recordings(
         The recordings: first those of curves, in their order, then each stretch of a video in which the face is seen.
 
     Raises:
-        AdaptError: a sound that is missing or of another length, or too much of everything.
-        AudioError, CurveFileError, VideoError, TrackerError, CaptureError: a file that cannot be read.
+        AdaptError: a sound that is missing or of another length, a video in which no face can be followed, or too much
+            of everything.
+        AudioError, CurveFileError: a file that cannot be read.
     """
     several: Sequence[str | Path | Recording] = [takes] if isinstance(takes, (str, Path, Recording)) else list(takes)
     if len(several) > MOST:
@@ -108,7 +113,9 @@ def read_recordings(
             _check_amount(recordings, videos)
     if videos:
         left = max(1.0, LONGEST_SECONDS - sum(each.seconds for each in recordings))
-        for face in read_face_videos(videos, longest_seconds=left, progress=progress):
+        with _tracked_in_words():
+            faces = read_face_videos(videos, longest_seconds=left, progress=progress)
+        for face in faces:
             recordings += recordings_of(face)
         _check_amount(recordings, ())
     if not recordings:
@@ -133,6 +140,15 @@ def recordings_of(face: FaceVideo) -> tuple[Recording, ...]:
         curves = FaceCurves(face.curves.weights[part], face.curves.names, fps)
         found.append(Recording(Path(face.name).stem[:60], curves, Waveform(samples)))
     return tuple(found)
+
+
+@contextmanager
+def _tracked_in_words() -> Iterator[None]:
+    """Raise the errors of videos and of the tracker as AdaptError, with the same message."""
+    try:
+        yield
+    except (CaptureError, TrackerError, VideoError) as error:
+        raise AdaptError(str(error)) from error
 
 
 def _check_amount(recordings: Sequence[Recording], videos: Sequence[Path]) -> None:

@@ -19,7 +19,7 @@ import gradio as gr  # noqa: E402
 from animation_case import planted_animation  # noqa: E402
 
 from memorytalker import Animation, Talker, load_head, load_waveform  # noqa: E402
-from memorytalker.page.examples import EXAMPLES, example_path  # noqa: E402
+from memorytalker.page.examples import EXAMPLES, TITLES, example_path  # noqa: E402
 from memorytalker.page.jobs import JobRunner  # noqa: E402
 from memorytalker.page.memory import build_memory, build_style, memory_outputs, wire_memory  # noqa: E402
 from memorytalker.page.theme import launch_options  # noqa: E402
@@ -47,6 +47,10 @@ class Planted:
         weight = 1.0 if style_weights is None else style_weights[slot]
         return self.head.template + np.float32(weight * slot / 40) * self.head.blendshape("jawOpen")
 
+    def adapt(self, takes: Any, **options: Any) -> Any:
+        """This page has no film."""
+        raise NotImplementedError
+
     def animate(self, sound: Any, style: Any = ..., progress: Any = None) -> Animation:
         """Four seconds: every slot for a tenth of one."""
         address = np.repeat(np.eye(40, dtype=np.float32) * 0.9 + 0.1 / 40, 3, axis=0)
@@ -66,7 +70,7 @@ if __name__ == "__main__":
         slow, clear = gr.Button("Talk slowly", elem_id="slow"), gr.Button("Clear", elem_id="clear")
         parts = build_memory("animate")
         with gr.Row(elem_id="second-examples"):
-            given = {name: gr.Button(name) for name in EXAMPLES}
+            given = {name: gr.Button(TITLES[name], size="sm", min_width=60) for name in EXAMPLES}
         parts["second-voice"] = sound_box("Second voice", "second-voice")
         for name, button in given.items():
             button.click(lambda name=name: example_path(name), None, parts["second-voice"])

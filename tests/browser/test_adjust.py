@@ -57,6 +57,7 @@ def test_sliders_move_the_head_at_once_and_change_the_files(visit: Visit, short_
     assert before["jawOpen"] > 0.2 and before["browInnerUp"] == 0
     page.click("#adjust button")
     page.wait_for_selector("#upper-face input[type=number]", state="visible")
+    page.wait_for_timeout(1000)  # Gradio sets what it has just mounted once more
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     slide(visit, "lower-face", 0.5)

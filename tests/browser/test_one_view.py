@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import soundfile
@@ -172,16 +171,32 @@ def test_few_stops_of_the_tab_key_lead_through_the_whole_page(visit: Visit):
     page = visit.page
     talk(visit)
     finished(visit)
-    stops: list[Any] = []
+    stops: list[str] = []
     page.evaluate("(() => { const top = document.querySelector('h1'); top.tabIndex = -1; top.focus() })()")
     for _ in range(80):
         page.keyboard.press("Tab")
         stop = page.evaluate(
-            "(() => { const one = document.activeElement; return one === document.body || one.closest('footer')"
-            " ? null : one.id || one.getAttribute('aria-label') || one.className || one.tagName })()"
+            """(() => { const one = document.activeElement;
+            if (one === document.body || one.closest("footer")) return null;
+            // The browser's own player has stops inside, which are one element here.
+            window.seen = (window.seen ?? new Set()).add(one);
+            const name = one.getAttribute("aria-label") || one.innerText || one.className;
+            return `${[...window.seen].indexOf(one)} ${name}` })()"""
         )
         if stop is None:
             break
-        if stop not in stops[-1:]:  # the browser's own player has stops inside
+        if stop not in stops:
             stops.append(stop)
     assert 10 < len(stops) < 25, stops
+
+
+def test_arrow_keys_choose_a_head(visit: Visit):
+    page = visit.page
+    waits(visit)
+    page.locator("#head input:checked").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.value === document.querySelector('#head input:checked').value")
+    page.wait_for_function("document.activeElement.value === 'old_man'")
+    assert (
+        page.evaluate("[...document.querySelectorAll('#head input')].filter((one) => one.tabIndex === 0).length") == 1
+    )

@@ -14,6 +14,15 @@ pytestmark = pytest.mark.walk
 
 CLIP = Path(__file__).resolve().parents[2] / "assets" / "speech" / "man_dove.wav"
 
+#: Gradio's request to cancel a run takes 1.5 s.
+LATE_CANCEL = """() => {
+  const now = window.fetch;
+  window.fetch = async (...asked) => {
+    if (String(asked[0]).endsWith("/cancel")) await new Promise((done) => setTimeout(done, 1500));
+    return now(...asked);
+  };
+}"""
+
 
 def stop(visit: Visit) -> None:
     visit.press("stop")
@@ -67,6 +76,23 @@ def test_stopped_at_once_twice(visit: Visit, stub_site: Site, short_clip: Path):
             stop(visit)
     visit.animated()
     assert visit.video("video")[0] > 1
+
+
+def test_stopped_again_while_the_server_is_slow(visit: Visit, stub_site: Site, short_clip: Path):
+    """A run that begins as soon as it can be begun is not taken for the one that was cancelled before it."""
+
+    visit.upload(short_clip)
+    visit.page.evaluate(LATE_CANCEL)
+    with stub_site.held("network"):
+        visit.press("run")
+        visit.says("status", "Recalling the motion")
+        stop(visit)
+        visit.press("run")
+        visit.says("status", "Recalling the motion")
+        visit.page.wait_for_timeout(2500)  # for what may still come of the first
+        assert visit.page.is_enabled("#stop") and visit.page.is_disabled("#run")
+        stop(visit)
+    assert emptied(stub_site)
 
 
 def test_who_waits_can_see_it_and_may_leave(enter: Callable[..., Visit], stub_site: Site, short_clip: Path):

@@ -136,9 +136,9 @@ def test_a_style_is_learned_shown_used_saved_and_loaded(visit: Visit, short_clip
     visit.says("status", "no style of your own yet")
     for name in ("nobody.csv", "me.csv"):
         (tmp_path / name).write_text("curves")
-    (tmp_path / "me.wav").write_bytes(short_clip.read_bytes())
+        (tmp_path / name).with_suffix(".wav").write_bytes(short_clip.read_bytes())
     visit.clear("mine-files")
-    page.set_input_files("#mine-files input[type=file]", [str(tmp_path / "nobody.csv")])
+    page.set_input_files("#mine-files input[type=file]", [str(tmp_path / f"nobody.{end}") for end in ("csv", "wav")])
     visit.press("learn")
     visit.says("mine-status", "The learned style is not better")  # refused, in words
     assert page.inner_text("#mine-fit").strip() == ""

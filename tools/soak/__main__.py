@@ -1,4 +1,4 @@
-"""The soak: broken files of every kind through every reader; each ends in one sentence, in time and memory.
+"""The soak: broken files of every kind through every reader and over the page; each ends in one sentence, in time.
 
 python -m tools.soak [--files 2000] [--seed 1] [--out runs/soak]
 
@@ -23,20 +23,25 @@ from pathlib import Path
 from typing import Any
 
 from memorytalker.files import append_lines, read_lines
+from tools.soak.page import PAGE
 from tools.soak.reader import READ
 from tools.soak.samples import KINDS, broken, write
 
 #: What one file may take. Starting the reader is no part of it.
 SECONDS, MEGABYTES, START_SECONDS = 5.0, 1000, 300.0
+#: What the page does with a file that it has read may take longer.
+WORK_SECONDS = 60.0
 RESULT, WRONG = "result.jsonl", "wrong"
 
 
 class Reader:
     """A process that reads files one by one; it is started again when it had to be ended."""
 
-    def __init__(self, folder: Path, seconds: float = SECONDS, command: Sequence[str] = ()) -> None:
-        """Read with the readers of `reader.py`, or with another command that answers as it does."""
-        own = (sys.executable, "-m", "tools.soak.reader", str(folder), str(MEGABYTES))
+    def __init__(
+        self, folder: Path, seconds: float = SECONDS, command: Sequence[str] = (), road: Sequence[str] = ()
+    ) -> None:
+        """Read with the readers of `reader.py`, over the `road` that it is told, or with another command like it."""
+        own = (sys.executable, "-m", "tools.soak.reader", str(folder), str(MEGABYTES), *road)
         self._seconds, self._command = seconds, list(command or own)
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.Queue[str] = queue.Queue()
@@ -89,13 +94,15 @@ def soaked(files: int, seed: int, out: Path, command: Sequence[str] = ()) -> Ite
     done = {row["number"] for row in results(out) if row["seed"] == seed}
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as name,
-        contextlib.closing(Reader(Path(name), command=command)) as reader,
+        contextlib.closing(Reader(Path(name), command=command)) as own,
+        contextlib.closing(Reader(Path(name), WORK_SECONDS, command, [PAGE])) as page,
     ):
 
         def rows() -> Iterator[dict[str, Any]]:
             for number in (number for number in range(files) if number not in done):
                 kind, file, data = broken(seed, number)
                 path = write(Path(name), file, data)
+                reader = page if kind.startswith(PAGE) else own
                 row = {"seed": seed, "number": number, "kind": kind, **reader.read(kind, path)}
                 if is_wrong(row):
                     (out / WRONG).mkdir(exist_ok=True)
@@ -114,7 +121,8 @@ def results(out: Path) -> list[dict[str, Any]]:
 
 def is_wrong(row: dict[str, Any]) -> bool:
     """Whether a file was not refused well, or something else was touched."""
-    return row["outcome"].startswith("WRONG") or bool(row["touched"])
+    late = row["outcome"] != READ and row["seconds"] > SECONDS
+    return late or row["outcome"].startswith("WRONG") or bool(row["touched"])
 
 
 def table(rows: list[dict[str, Any]]) -> str:

@@ -8,6 +8,7 @@ import io
 import json
 import random
 import struct
+import subprocess
 import tempfile
 import wave
 import zipfile
@@ -15,11 +16,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+import imageio_ffmpeg
 import numpy as np
 from safetensors.numpy import save
 
 from memorytalker.face.head import ARKIT_NAMES
 from memorytalker.places import assets_folder, weights_folder
+from memorytalker.styles.style import FORMAT, VERSION
+from memorytalker.weights import LIVE_NAME
 
 #: Values that a careless reader takes for what they stand in the place of.
 ABSURD = (
@@ -29,10 +33,20 @@ ABSURD = (
 #: Names that a shell, a page or a log might trip over; none holds a slash.
 NAMES = ("take", "-o", "<b>take", "a;b", "$(take)", "take\nnext", "ta ke", "%s%n", "täke\u202e", "x" * 180, "..take")
 
+#: Frames of motion, at 30 a second.
+FRAMES = 25
+#: Where a file may say that more of it lies; the first is there, the last two are a link out of the folder and a pipe.
+UPWARD = (
+    b"beside.bin", b"../beside.bin", b"../../../../../../etc/passwd", b"/etc/passwd", b"file:///etc/passwd",
+    b"..%2f..%2f..%2fetc%2fpasswd", b"%2e%2e/%2e%2e/etc/passwd", b"http://127.0.0.1/x", b"//host/x", b"C:\\\\x",
+    b"x%00y", b"~/x", b"", b".", b"link.bin", b"pipe.bin",
+)  # fmt: skip
 
-def _sound() -> bytes:
+
+def sound(seconds: float = 0.5) -> bytes:
+    """A hum that rises and falls."""
     file = io.BytesIO()
-    time = np.arange(8000) / 16000
+    time = np.arange(round(seconds * 16000)) / 16000
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1), writer.setsampwidth(2), writer.setframerate(16000)
         writer.writeframes((8000 * np.sin(2 * np.pi * 140 * time) * np.sin(20 * time)).astype("<i2").tobytes())
@@ -40,13 +54,15 @@ def _sound() -> bytes:
 
 
 def _csv() -> bytes:
-    rows = [f"12:00:00:{2 * k:02d}.000,61," + ",".join(f"{(k % 7) / 10:.4f}" for _ in ARKIT_NAMES) for k in range(25)]
+    rows = [
+        f"12:00:00:{2 * k:02d}.000,61," + ",".join(f"{(k % 7) / 10:.4f}" for _ in ARKIT_NAMES) for k in range(FRAMES)
+    ]
     names = [name[0].upper() + name[1:] for name in ARKIT_NAMES]
     return "\n".join(["Timecode,BlendShapeCount," + ",".join(names), *rows, ""]).encode()
 
 
 def _json() -> bytes:
-    frames = [{"time": k / 30, "blendShapes": {"jawOpen": 0.1, "mouthFunnel": 0.2}} for k in range(25)]
+    frames = [{"time": k / 30, "blendShapes": {"jawOpen": 0.1, "mouthFunnel": 0.2}} for k in range(FRAMES)]
     return json.dumps({"fps": 30, "frames": frames}).encode()
 
 
@@ -57,7 +73,9 @@ def _npz(**arrays: np.ndarray) -> bytes:
 
 
 def _curves_npz() -> bytes:
-    return _npz(weights=np.full((25, 2), 0.1, np.float32), names=np.array(["jawOpen", "mouthFunnel"]), fps=np.array(30))
+    return _npz(
+        weights=np.full((FRAMES, 2), 0.1, np.float32), names=np.array(["jawOpen", "mouthFunnel"]), fps=np.array(30)
+    )
 
 
 def _bomb() -> bytes:
@@ -92,8 +110,8 @@ def _ply() -> bytes:
     return head.encode() + struct.pack("<9f", 0, 0, 0, 0.2, 0, 0, 0, 0.2, 0.1) + struct.pack("<B3i", 3, 0, 1, 2)
 
 
-def _scene() -> tuple[dict, bytes]:
-    """A triangle with one morph target: the document and its buffer."""
+def scene() -> tuple[dict, bytes]:
+    """A head: a triangle with one morph target: the document and its buffer."""
     positions = np.array([[0, 0, 0], [0.2, 0, 0], [0, 0.2, 0]], "<f4")
     buffer = positions.tobytes() + (positions * 0.01).tobytes()
     bounds = {"min": [0, 0, 0], "max": [0.2, 0.2, 0]}
@@ -113,13 +131,13 @@ def _scene() -> tuple[dict, bytes]:
 
 
 def _gltf() -> bytes:
-    document, buffer = _scene()
+    document, buffer = scene()
     document["buffers"][0]["uri"] = "data:application/octet-stream;base64," + base64.b64encode(buffer).decode()
     return json.dumps(document).encode()
 
 
 def _glb() -> bytes:
-    document, buffer = _scene()
+    document, buffer = scene()
     text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
     chunks = struct.pack("<II", len(text), 0x4E4F534A) + text + struct.pack("<II", len(buffer), 0x004E4942) + buffer
@@ -130,14 +148,57 @@ def _config() -> bytes:
     return (weights_folder() / "open" / "config.json").read_bytes()
 
 
+def _live_config() -> bytes:
+    return (weights_folder() / LIVE_NAME / "config.json").read_bytes()
+
+
+def _style() -> bytes:
+    style = {"format": FORMAT, "version": VERSION, "name": "mine", "slot_share": 0.5, "source": "Mine."}
+    return json.dumps(style | {"deliveries": [{"gains": {"jaw": 1.1}, "head_motion": 0.2}]}).encode()
+
+
+def _zip() -> bytes:
+    """A good npz, and beside its arrays names that lead out of it, twice the same, and a link."""
+    file = io.BytesIO(_curves_npz())
+    link = zipfile.ZipInfo("link.npy")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(file, "a") as packed:
+        for name in ("../../above.npy", "/tmp/absolute.npy", "..\\above.npy", "a" * 300 + ".npy"):
+            packed.writestr(name, _npz_entry(np.zeros(3)))
+        packed.writestr(link, "/etc/passwd")
+    return file.getvalue()
+
+
+def _upward() -> bytes:
+    document, _ = scene()
+    document["buffers"][0]["uri"] = UPWARD[0].decode()
+    return json.dumps(document).encode()
+
+
+def _video() -> bytes:
+    """A quarter of a second of a test image, with a tone."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=96x96:rate=24"]
+    command += ["-f", "lavfi", "-i", "sine", "-t", "0.25", "-pix_fmt", "yuv420p", "-c:a", "aac"]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*command, f"{folder}/video.mp4"], check=True, stdin=subprocess.DEVNULL)
+        return Path(folder, "video.mp4").read_bytes()
+
+
+def _call() -> bytes:
+    """A call of the endpoint `animate`; SOUND stands for an uploaded file."""
+    call = {"sound": {"path": "SOUND", "meta": {"_type": "gradio.FileData"}}, "format": "livelink", "seed": 3}
+    call |= {"style": "lively", "mood": "joy", "mood_strength": 0.5, "head_motion": None, "gains": {"jawOpen": 1.2}}
+    return json.dumps(call).encode()
+
+
 def _clips() -> bytes:
     return b"# sounds\nvoice.wav\n../other.wav\n/etc/hostname\n"
 
 
-#: Kind -> the suffix of its files and a good one. The reader of each is in `reader.py`.
+#: Kind -> the suffix of its files and a good one. The reader of each is in `reader.py` or `page.py`.
 KINDS: Mapping[str, tuple[str, Callable[[], bytes]]] = MappingProxyType(
     {
-        "sound": (".wav", _sound),
+        "sound": (".wav", sound),
         "clip": (".wav", lambda: sorted(assets_folder("speech").glob("*.wav"))[0].read_bytes()),
         "curves-csv": (".csv", _csv),
         "curves-json": (".json", _json),
@@ -152,6 +213,23 @@ KINDS: Mapping[str, tuple[str, Callable[[], bytes]]] = MappingProxyType(
         "mapping": (".json", lambda: b'{"jawOpen": {"jawOpen": 0.8, "mouthFunnel": 0.1}}'),
         "recipe": (".json", lambda: b'{"stage": "memorize", "epochs": 3, "losses": {"motion": 1.0}}'),
         "batch": (".txt", _clips),
+        "live": (".json", _live_config),
+        "style": (".json", _style),
+        "zip": (".npz", _zip),
+        "upward": (".gltf", _upward),
+        "recording": (".csv", _csv),
+        "video": (".mp4", _video),
+        # The same files over the page: uploaded, and given to an endpoint.
+        "page-sound": (".wav", sound),
+        "page-style": (".json", _style),
+        "page-csv": (".csv", _csv),
+        "page-json": (".json", _json),
+        "page-npz": (".npz", _curves_npz),
+        "page-bomb": (".npz", _bomb),
+        "page-zip": (".npz", _zip),
+        "page-adapt": (".csv", _csv),
+        "page-video": (".mp4", _video),
+        "page-call": (".json", _call),
     }
 )
 
@@ -175,6 +253,8 @@ def broken(seed: int, number: int) -> tuple[str, str, bytes]:
     draw = random.Random(f"{seed}-{number}")
     kind = list(KINDS)[number % len(KINDS)]
     data = good(kind)
+    if kind == "upward":
+        data = data.replace(UPWARD[0], draw.choice(UPWARD))
     for _ in range(draw.choice((0, 1, 1, 1, 2, 3))):
         data = draw.choice(_WAYS)(data, draw)
     return kind, draw.choice(NAMES) + KINDS[kind][0], data

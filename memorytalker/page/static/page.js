@@ -9,21 +9,22 @@ export function start() {
   // Its audio upload rejects files with a video type, WebM recordings among them; as another type they reach the
   // server, which decides by the content.
   const repair = () => {
+    // A button within a link would be a second stop for the same.
+    document.querySelectorAll("a.download-link button").forEach((button) => { button.tabIndex = -1; });
     document.querySelectorAll(".empty[aria-label]:not([role])").forEach((box) => box.setAttribute("role", "img"));
     document.querySelectorAll("input[type=file][accept*='audio/']:not([accept*='video/'])")
       .forEach((input) => { input.accept += VIDEO_TYPES; });
     document.querySelectorAll("#examples, #second-examples").forEach((row) => {
       if (!row.role) Object.assign(row, { role: "toolbar", ariaLabel: "Example voices" });
     });
-    // A button inside a link: two stops of the Tab key for one thing.
-    document.querySelectorAll("a.download-link button:not([tabindex])").forEach((button) => { button.tabIndex = -1; });
     for (const group of document.querySelectorAll(GROUPS)) {
       const all = membersOf(group);
-      const stop = all.find((one) => one.tabIndex === 0 && one.dataset.stop) ?? chosenOf(all);
+      const stop = all.find((one) => one.checked || (one.tabIndex === 0 && one.dataset.stop)) ?? chosenOf(all);
       all.forEach((one) => { if (one.tabIndex !== (one === stop ? 0 : -1)) one.tabIndex = one === stop ? 0 : -1; });
     }
   };
   document.addEventListener("keydown", rove);
+  document.addEventListener("change", repair); // another radio button is the stop
   new MutationObserver(repair).observe(document.body, { childList: true, subtree: true });
   repair();
   document.addEventListener("change", ({ target }) => {
@@ -40,11 +41,15 @@ export function start() {
   }, true);
 }
 
-/** Tabs and rows of buttons that are one stop of the Tab key; the arrow keys go on. */
-const GROUPS = "#tabs [role=tablist], #examples, #second-examples";
+/**
+ * What is one stop of the Tab key; the arrow keys go on. Gradio names every radio button of a group differently, so
+ * that without this each is a stop, and no arrow key chooses.
+ */
+const GROUPS = "#tabs [role=tablist], #examples, #second-examples, #video .controls, fieldset:has(input[type=radio])";
 
 function membersOf(group) {
-  return [...group.querySelectorAll("button")].filter((one) => one.offsetParent);
+  return [...group.querySelectorAll("button, [role=button], input[type=radio]")]
+    .filter((one) => one.offsetParent && !one.disabled);
 }
 
 function chosenOf(all) {
@@ -65,6 +70,7 @@ function rove(event) {
   all[there].dataset.stop = "yes";
   all[there].tabIndex = 0;
   all[there].focus();
+  if (all[there].type === "radio") all[there].click();
 }
 
 /** The files (a FileList) with an audio type. */
@@ -116,7 +122,6 @@ export async function talk() {
   if (!stop.disabled) {
     stop.click();
     await until(() => stop.disabled);
-    await after(800); // Gradio's cancelling reaches a run that begins within the same moment
   }
   await after(50);
   if (await until(() => !run.disabled)) run.click();

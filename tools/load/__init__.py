@@ -1,0 +1,1 @@
+"""The served page under load, and with what a server may lack."""
