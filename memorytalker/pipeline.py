@@ -237,8 +237,8 @@ class Talker:
 
         Args:
             chunks: as in `stream`.
-            style: a sound or style weights, as in `style_of`; a `Style`, of which what it leaves to the voice is
-                neutral, and the head does not turn; or None, the neutral style.
+            style: as in `animate`, but for 'own', which is not known before somebody speaks; of a `Style` or a preset
+                what it leaves to the voice is neutral, and the head does not turn. None is the neutral style.
             head: the head that moves, or its file, as `from_pretrained` takes it; None: the talker's own.
             weights: of the live network: a folder, or the network itself; None: the shipped ones.
 
@@ -259,6 +259,7 @@ class Talker:
             chosen = load_own_head(head, self.space.vertex_count)
         if not chosen.blendshape_names:
             raise TalkerError("This head has no blendshapes, which live motion needs; use the shipped head.")
+        style = chosen_style(style)
         if isinstance(style, Style):
             given, delivery = live_style(style, chosen, self.config.slots)
         else:

@@ -27,7 +27,9 @@ from memorytalker.face.motion import FaceCurves
 from memorytalker.options import AnimateOptions, CurveOptions
 from memorytalker.phones import ENGLISH
 from memorytalker.sound.decode import Waveform, load_waveform, write_wav
-from memorytalker.styles.style import AdaptationReport, Style
+from memorytalker.styles.delivery import Delivery
+from memorytalker.styles.recordings import AdaptError
+from memorytalker.styles.style import AdaptationReport, KeptBackCurves, Style
 
 IDENTITIES = {"woman": "ada", "old_man": "omar"}  # identity of the stub -> identity of the shipped head
 CAMERAS = ("front", "three_quarter", "profile")
@@ -154,11 +156,18 @@ class StubTalker:
         return self.head.template + np.float32(weight) * self.head.blendshapes[index]
 
     def adapt(self, takes: Any, name: str = "", progress: Any = None) -> Style:
-        """A style that says which files there were."""
+        """A style that says which files there were; those of nobody are refused."""
         self.note("adapt")
         found = sorted(path.name for path in Path(takes).iterdir())
+        if any(one.startswith("nobody") for one in found):
+            raise AdaptError("The learned style is not better; give more or clearer recordings.")
+        recorded, slots = 3 + 3 * np.sin(np.arange(120) / 4), len(ENGLISH.phones)
         return Style(
-            name=f"{name}: {' '.join(found)}", report=AdaptationReport(20.0, 10.0, 3.0, 2.0, 0.7, 0.9, "gains")
+            name=f"{name}: {' '.join(found)}",
+            deliveries=(Delivery(gains={"jaw": 1.6}, offsets={"jaw": 0.1}),),
+            slot_weights=dict(zip(ENGLISH.phones, np.linspace(0.5, 1.5, slots).tolist(), strict=True)),
+            report=AdaptationReport(20.0, 10.0, 3.0, 2.0, 0.7, 0.9, "gains"),
+            kept_back=KeptBackCurves(30.0, recorded, recorded / 2, 0.9 * recorded, (60,)),
         )
 
     def animate(
@@ -185,6 +194,10 @@ class StubTalker:
         if self.fails == "network":
             raise RuntimeError("the network broke at /secret/place")
         own = isinstance(style, type(...)) or type(style).__name__ == "StyleSource"
-        weights = 1 + options.style_blend * (self.style_of(waveform if own or isinstance(style, Style) else style) - 1)
+        if isinstance(style, Style) and style.slot_weights:
+            heard = style.weights_for(ENGLISH.phones)
+        else:
+            heard = self.style_of(waveform if own or isinstance(style, Style) else style)
+        weights = 1 + options.style_blend * (heard - 1)
         head = self.head if options.identity is None else self.head.with_identity(options.identity)
         return StubAnimation(waveform, head, weights, self)

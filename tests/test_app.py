@@ -36,7 +36,7 @@ from memorytalker.styles.style import Style  # noqa: E402
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 OTHER_CLIP = ROOT / "assets" / "speech" / "man_dove.wav"
 #: What draws, by the names of the functions.
-DRAWING = {"animate", "begin", "begin_1", "prepare", "slot_face", "compare", "health", "adapt"}
+DRAWING = {"animate", "begin", "begin_1", "prepare", "slot_face", "compare", "health", "adapt", "learn_style"}
 
 
 @pytest.fixture(scope="module")
@@ -444,7 +444,7 @@ def test_recordings_give_a_style_that_animates(page: Page, tmp_path: Path):
     hidden = handle_file(written(tmp_path / "..take.wav", speech(1)))
     nothing = "^There is no recording among these files"  # and no folder of this server
     for wrong, words in (
-        ([], "2 to 40 files"), ([files[0], files[0]], "same name"), (files[:1], nothing), ([hidden], nothing),
+        ([], "at most 40 files"), ([files[0], files[0]], "same name"), (files[:1], nothing), ([hidden], nothing),
         ([files[1], hidden], "same name"),
     ):  # fmt: skip
         with pytest.raises(AppError, match=words):

@@ -226,6 +226,10 @@ def test_the_command_refuses_in_one_sentence(weights: Path, tmp_path: Path, caps
     assert "train live" in refused("x.wav", "--live-weights", str(tmp_path / "none"))
     assert "There is no port" in refused("x.wav", *live, "--websocket", "0")
     assert "no style" in refused("x.wav", *live, "--style", str(tmp_path / "none.json"))
+    for unknown_yet in ((), ("-",)):  # a microphone, a pipe
+        assert "before it speaks" in refused(*unknown_yet, *live, "--style", "own", "--vmc", "127.0.0.1")
+    assert "is called 'own' now" in refused("x.wav", *live, "--style", "self")
+    assert "none.wav" in refused(str(tmp_path / "none.wav"), *live, "--style", "own")  # that of this very file
     assert "none.wav" in refused(str(tmp_path / "none.wav"), *live, "--vmc", "127.0.0.1")
     microphone(np.zeros(10), 16000, "Device unavailable")
     assert "Device unavailable" in refused(*live, "--vmc", "127.0.0.1")

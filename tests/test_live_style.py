@@ -107,3 +107,8 @@ def test_the_talker_takes_a_style(tiny_talker, voice) -> None:
     plain = next(tiny_talker.live([voice(0.6)], weights=network))
     assert piece.curves.names == plain.curves.names and not np.array_equal(piece.curves.weights, plain.curves.weights)
     assert (piece.style_weights == 1).all()
+    for word, style in (("neutral", None), ("friendly", Style.preset("friendly"))):
+        named, given = (next(tiny_talker.live([voice(0.6)], one, weights=network)) for one in (word, style))
+        assert np.array_equal(named.curves.weights, given.curves.weights), word
+    with pytest.raises(StyleError, match="'own'"):
+        tiny_talker.live([], "own", weights=network)

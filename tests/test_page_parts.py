@@ -40,6 +40,7 @@ from memorytalker.page.animation_run import (  # noqa: E402
     FileReady,
     NeutralReady,
     Note,
+    PlainReady,
     PlayerReady,
     Result,
     run_animation,
@@ -83,7 +84,7 @@ def results(runner: JobRunner, request: AnimateRequest, **options: object) -> li
 def test_results_come_in_the_order_in_which_a_visitor_wants_them(runner: JobRunner, talker: StubTalker):
     steps = list(run_animation(runner, AnimateRequest(CLIP, "woman")))
     kinds = [type(step) for step in steps if isinstance(step, Result)]
-    assert kinds == [AnimationReady, PlayerReady, NeutralReady, FileReady]
+    assert kinds == [AnimationReady, PlayerReady, PlainReady, NeutralReady, FileReady]
     statuses = [step for step in steps if isinstance(step, str)]
     assert 'aria-current="step">Motion' in statuses[0] and 'aria-current="step">Video' in statuses[-1]
     assert len(talker.threads) == 1  # network and renderer share one thread
@@ -136,7 +137,7 @@ def test_an_animation_goes_with_its_request(runner: JobRunner, talker: StubTalke
             with pytest.raises(RuntimeError, match="renderer broke"):
                 deque(steps, maxlen=0)  # keeps none of them
         else:
-            assert sum(isinstance(step, Result) for step in steps) == 4
+            assert sum(isinstance(step, Result) for step in steps) == 5
         assert animations and until(lambda: not any(one() for one in animations))
     finally:
         gc.enable()

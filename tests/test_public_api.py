@@ -64,7 +64,7 @@ def test_fields() -> None:
         "CurveOptions": "upper_face lower_face gains offsets",
         "FaceCurves": "weights names fps",
         "HeadMotion": "head space coordinates fps expression driving turns",
-        "Style": "name deliveries slot_weights slot_share source report understood unknown remarks",
+        "Style": "name deliveries slot_weights slot_share source report understood unknown remarks kept_back",
         "Waveform": "samples sample_rate remarks name",
     }
     for name, expected in fields.items():

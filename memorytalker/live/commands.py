@@ -36,8 +36,9 @@ def add_live(parser: argparse.ArgumentParser) -> None:
         "--pace", action="store_true", help="hold raw samples that come faster than they are spoken to that speed"
     )
     parser.add_argument(
-        "--style", default=NEUTRAL, metavar="STYLE", help=f"{NEUTRAL}, or {styles.NAMED} (default: %(default)s)"
-    )
+        "--style", default=NEUTRAL, metavar="STYLE", help=f"{styles.NAMED}; of a microphone or a pipe 'own' is not "
+        "known yet (default: %(default)s)",
+    )  # fmt: skip
     where = parser.add_argument_group("receivers", "any of these together; without one, lines on standard output")
     where.add_argument("--live-link", metavar="HOST", help="Unreal Engine (Live Link Face), HOST or HOST:PORT")
     where.add_argument("--subject", default="MemoryTalker", metavar="NAME", help="of Live Link (default: %(default)s)")
@@ -85,10 +86,15 @@ def _style(
 ) -> tuple[Any, LiveDelivery | None]:
     """Style weights (n,), and what is changed after the network; the open model is loaded only for those of a sound."""
     from memorytalker.live.outputs import LiveError
+    from memorytalker.styles.delivery import StyleError
     from memorytalker.styles.live_delivery import live_style
     from memorytalker.styles.style import Style
 
-    style = Style() if chosen.style == NEUTRAL else styles.named(chosen.style)
+    if chosen.style == styles.OWN and chosen.sound in (None, PIPE):
+        raise StyleError("The style of a live voice is not known before it speaks; give a sound of it as --style.")
+    style = styles.named(chosen.sound if chosen.style == styles.OWN else chosen.style)
+    if style is None:
+        style = Style()
     if isinstance(style, Style):
         return live_style(style, head, slots)
     from memorytalker.pipeline import Talker

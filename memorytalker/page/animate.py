@@ -14,6 +14,7 @@ from memorytalker.page.animation_run import (
     FileReady,
     NeutralReady,
     Note,
+    PlainReady,
     PlayerReady,
     Result,
     run_animation,
@@ -21,14 +22,19 @@ from memorytalker.page.animation_run import (
 from memorytalker.page.downloads import build_downloads
 from memorytalker.page.head_files import head_address
 from memorytalker.page.jobs import JobRunner
+from memorytalker.page.limits import PageError
+from memorytalker.page.live_files import library_address, live_files
 from memorytalker.page.memory import build_memory, build_style, memory_outputs, wire_memory
 from memorytalker.page.player import coming_value, player
-from memorytalker.page.request import AnimateRequest, options_of, seen_name
+from memorytalker.page.request import MY_OWN, NO_OWN_STYLE, THIS_VOICE, AnimateRequest, options_of, seen_name
 from memorytalker.page.run_controls import INSTANT, ONE_AT_A_TIME, Form, RunControls, Updates, Watch
 from memorytalker.page.scripts import call_script, start_script
 from memorytalker.page.settings import build_heads, build_settings, changes_text, settings_line, wire_settings
+from memorytalker.page.sliders import SliderValues, slider_values
 from memorytalker.page.status import STEPS, status_html
 from memorytalker.page.voice import build_voice, wire_voice
+from memorytalker.styles.delivery import Delivery
+from memorytalker.styles.style import Style
 
 WELCOME = "Press an example, or record yourself."
 DONE = "Done. Play it, turn it, download it."
@@ -48,12 +54,12 @@ def build_animate(runner: JobRunner) -> None:
             parts["status"] = gr.HTML(status_html(-1, WELCOME), label="Status", elem_id="status")
             parts["changed"] = gr.HTML("", label="Changed settings", elem_id="changed")
             parts["head"] = build_heads(head)
-            parts |= build_settings(head)
+            parts |= build_settings(head, CHANNEL, library_address(live_files()))
         with gr.Column(elem_id="head-column", min_width=280):
             parts["player"] = player(
                 "player", CHANNEL, empty="", first=coming_value(head.with_identity(next(iter(head.identities))))
             )
-            parts["neutral"] = _told("neutral")
+            parts["plain"], parts["neutral"] = _told("plain"), _told("neutral")
             parts["wear"] = _told("wear")
         with gr.Column(elem_id="memory-column", min_width=300):
             parts |= build_memory(CHANNEL)
@@ -64,7 +70,7 @@ def build_animate(runner: JobRunner) -> None:
             parts |= build_style(CHANNEL)
     wire_memory(runner, parts)
     wire_voice(parts, parts["head"], head.identities)
-    wire_settings(parts, CHANNEL)
+    wire_settings(runner, parts, CHANNEL)
     wire_animate(runner, parts, memory_outputs(runner, parts))
 
 
@@ -90,21 +96,53 @@ def animate_form(parts: dict[str, Any]) -> Form[AnimateRequest]:
     fields = {
         "sound": "sound", "identity": "head", "camera": "camera", "style": "style-source",
         "style_sound": "second-voice", "style_blend": "style-blend", "expression": "expression", "seed": "seed",
-        "close_in_silence": "close-in-silence", "changes": "face-changes",
+        "close_in_silence": "close-in-silence", "changes": "face-changes", "sliders": "sliders", "mine": "mine",
     }  # fmt: skip
-    head_motion = parts["head-motion"]
+    turns = parts["turns"]
 
     def build(
         sound: str | None, identity: str, camera: str, style: str, style_sound: str | None, style_blend: float,
-        expression: bool, seed: float, close_in_silence: bool, changes: str,
+        expression: bool, seed: float, close_in_silence: bool, changes: str, sliders: str, mine: Style | None,
     ) -> AnimateRequest:  # fmt: skip
+        values = slider_values(sliders)
+        given = own_style(style, mine)
+        deliveries, head_motion = moved_by(values, turns and expression, given is not None)
         options = options_of(
             style_blend=style_blend, expression=expression, seed=seed, close_in_silence=close_in_silence,
-            head_motion=head_motion if expression else None,
+            head_motion=head_motion, voice_arousal=values.voice_arousal,
         )  # fmt: skip
-        return AnimateRequest(sound, identity, camera, style, style_sound, options, curve_options(changes))
+        source = THIS_VOICE if given is not None else style
+        curves = curve_options(changes)
+        return AnimateRequest(sound, identity, camera, source, style_sound, options, curves, given, deliveries)
 
     return Form(build, {name: parts[elem_id] for name, elem_id in fields.items()})
+
+
+def own_style(source: str, mine: Style | None) -> Style | None:
+    """Return the visitor's own style where that is the source; PageError where there is none yet."""
+    if source == MY_OWN and mine is None:
+        raise PageError(NO_OWN_STYLE)
+    return mine if source == MY_OWN else None
+
+
+def moved_by(values: SliderValues, turning: bool, styled: bool) -> tuple[tuple[Delivery, ...] | None, float | None]:
+    """What the sliders change of an animation.
+
+    Args:
+        values: of the sliders.
+        turning: whether the head may turn.
+        styled: whether a style is given, whose deliveries the sliders show.
+
+    Returns:
+        The deliveries, None where the sliders change nothing; and the strength of the head's turns, None where the
+        deliveries say it.
+    """
+    alone = values.head_motion_alone
+    if alone is not None and not styled:
+        return None, alone if turning else None
+    if turning:
+        return values.deliveries, None
+    return (values.still if styled or values.still != (Delivery(),) else None), None
 
 
 def wire_animate(runner: JobRunner, parts: dict[str, Any], memory_outputs: dict[Any, Any]) -> Any:
@@ -121,7 +159,8 @@ def wire_animate(runner: JobRunner, parts: dict[str, Any], memory_outputs: dict[
     """
     controls = RunControls(parts["status"], parts["run"], parts["stop"])
     form = animate_form(parts)
-    outputs = [*(parts[name] for name in ("last", "player", "neutral", "video", "caption", "changed")), *memory_outputs]
+    shown = ("last", "player", "plain", "neutral", "video", "caption", "changed")
+    outputs = [*(parts[name] for name in shown), *memory_outputs]
     show_head = call_script("page.js", "showHead", "status")  # which is above it on a phone
     handler = _handler(runner, parts, controls, form, memory_outputs)
     event = controls.wire(handler, form, outputs, show_head, [parts["prepare"]])
@@ -170,8 +209,8 @@ def _handler(
 
     The result that is there stays until its successor is: an error takes nothing away.
     """
-    player, neutral, video, caption, last, changed = (
-        parts[name] for name in ("player", "neutral", "video", "caption", "last", "changed")
+    player, plain, neutral, video, caption, last, changed = (
+        parts[name] for name in ("player", "plain", "neutral", "video", "caption", "last", "changed")
     )
     descriptions = runner.head.descriptions
 
@@ -180,11 +219,13 @@ def _handler(
             name = seen_name(animate_request.identity, descriptions.get(animate_request.identity, ""))
             values = {component: value(step.animation, animate_request) for component, value in memory_outputs.items()}
             return values | {
-                caption: caption_html(animate_request, name), last: animate_request, video: None, neutral: None,
-                changed: "",
+                caption: caption_html(animate_request, name), last: animate_request, video: None, plain: None,
+                neutral: None, changed: "",
             }  # fmt: skip
         if isinstance(step, FileReady):
             return {video: runner.session_files.keep(step.path, request)}
+        if isinstance(step, PlainReady):
+            return {plain: step.package}
         if isinstance(step, NeutralReady):
             return {neutral: step.package}
         return {player: step.package} if isinstance(step, PlayerReady) else {}
@@ -200,7 +241,7 @@ def _handler(
                 gr.Info(html.escape(step.text, quote=False))
                 continue
             watch.doing = "drawing the video"
-            if not isinstance(step, NeutralReady):
+            if not isinstance(step, (PlainReady, NeutralReady)):
                 watch.arrived()
             yield updates(step, animate_request, request)
         times = "Memory after {:.1f} s, 3D head after {:.1f} s, video after {:.1f} s.".format(*watch.times)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import zipfile
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from memorytalker import Animation
 from memorytalker.exports.registry import FORMATS
@@ -16,14 +19,19 @@ from memorytalker.extras import EXTRAS
 from memorytalker.options import RenderOptions
 from memorytalker.page.insight import lips_apart
 from memorytalker.page.jobs import JobRunner
-from memorytalker.page.playback import other_style_json
+from memorytalker.page.playback import other_style_json, plain_motion_json
 from memorytalker.page.player import player_value
-from memorytalker.page.request import AnimateRequest
+from memorytalker.page.request import AnimateRequest, RequestAudio
+from memorytalker.page.sliders import delivery_values
 from memorytalker.page.status import STEPS, stream_progress
 from memorytalker.page.worker import in_worker
 from memorytalker.progress import Progress
 from memorytalker.remarks import remarks_on
-from memorytalker.sound.decode import Waveform
+from memorytalker.sound.prosody import ProsodyTracker
+from memorytalker.styles.choosing import OWN_VOICE
+from memorytalker.styles.delivery import Delivery
+from memorytalker.styles.layers import speech_share
+from memorytalker.styles.style import Style
 
 
 def formats() -> dict[str, ExportFormat]:
@@ -58,8 +66,15 @@ class PlayerReady(Result):
 
 
 @dataclass(frozen=True, eq=False)
+class PlainReady(Result):
+    """The motion as it is before the sliders act, as the player takes it (`playback.plain_motion_json`)."""
+
+    package: str
+
+
+@dataclass(frozen=True, eq=False)
 class NeutralReady(Result):
-    """The same motion in the neutral style, as the player's switch takes it (`playback.other_style_json`)."""
+    """The motion in the neutral style before the sliders act, as the player takes it (`playback.other_style_json`)."""
 
     package: str
 
@@ -83,7 +98,8 @@ def run_animation(
     Args:
         runner: does the work.
         request: what to animate.
-        with_player: also yield PlayerReady, and NeutralReady where there is a style.
+        with_player: also yield PlayerReady, PlainReady where curves move the head, and NeutralReady where there is a
+            style.
         format: of the file, one of `formats()`.
         steps: names of the steps in the progress.
 
@@ -98,7 +114,7 @@ def run_animation(
         Exception: what failed in the work.
     """
     audio = request.checked(runner.head.identities)
-    with runner.job(runner.animate, audio.speech, **request.arguments(audio)) as animating:
+    with runner.job(_animated, runner, request, audio) as animating:
         animation = yield from stream_progress(animating, 0, "Reading the voice", steps)
     for remark in remarks_on(animation, audio.style):
         yield Note(remark)
@@ -107,11 +123,14 @@ def run_animation(
         with runner.job(_packed, animation) as packing:
             value = yield from stream_progress(packing, 1, "Packing the 3D head", steps)
         yield PlayerReady(value)
-        if animation.motion.has_curves and not (animation.style_weights == 1).all():
-            plain = request.arguments(audio) | {"style": None}
-            with runner.job(_neutral, runner, animation, audio.speech, plain) as comparing:
-                value = yield from stream_progress(comparing, 1, "Animating without the style", steps)
-            yield NeutralReady(value)
+        if animation.motion.has_curves:
+            with runner.job(_plain, runner, request, audio, animation) as plainly:
+                plain, value = yield from stream_progress(plainly, 1, "Animating without the sliders", steps)
+            yield PlainReady(value)
+            if not (animation.style_weights == 1).all():
+                with runner.job(_neutral, runner, request, audio, plain) as comparing:
+                    value = yield from stream_progress(comparing, 1, "Animating without the style", steps)
+                yield NeutralReady(value)
     chosen = formats()[format]
     with runner.job(_saved, animation, request, chosen) as saving:
         path = yield from stream_progress(saving, len(steps) - 1, f"Writing {chosen.title}", steps)
@@ -125,12 +144,80 @@ def _packed(animation: Animation, progress: Progress) -> str:
 
 
 @in_worker
+def _animated(runner: JobRunner, request: AnimateRequest, audio: RequestAudio, progress: Progress) -> Animation:
+    """Animate as asked for: in the style of its source, moved on by the sliders."""
+    arguments = request.arguments(audio)
+    if request.deliveries is not None:
+        style = arguments.get("style", OWN_VOICE)
+        arguments["style"] = delivered_style(style, request.deliveries, runner.slots, runner.style_of)
+    return runner.animate(audio.speech, progress=progress, **arguments)
+
+
+def delivered_style(
+    style: Any, deliveries: tuple[Delivery, ...], slots: Sequence[str], weigh: Callable[[Any], np.ndarray]
+) -> Style:
+    """Return a style with other deliveries.
+
+    Args:
+        style: `OWN_VOICE`, None for the neutral style, a sound that lends its style, or a `Style`.
+        deliveries: in the place of its own.
+        slots: labels of the memory slots.
+        weigh: gives the style weights (n,) of a sound.
+    """
+    if isinstance(style, Style):
+        return dataclasses.replace(style, deliveries=deliveries)
+    if style is OWN_VOICE:
+        return Style("own voice", deliveries)
+    weights = np.ones(len(slots)) if style is None else np.maximum(weigh(style), 0.0)
+    name = "neutral" if style is None else getattr(style, "name", "") or "another voice"
+    return Style(name[:100], deliveries, dict(zip(slots, weights.tolist(), strict=True)))
+
+
+def _plain_arguments(request: AnimateRequest, audio: RequestAudio, turning: bool) -> dict[str, Any]:
+    """What is animated where the sliders are to act in the browser: nothing is changed after the network, and the head
+    turns in full.
+    """
+    arguments = request.arguments(audio)
+    options = arguments["options"].changed(
+        mood=None, mood_strength=1.0, voice_arousal=False, head_motion=1.0 if turning else 0.0
+    )
+    style = arguments.get("style", OWN_VOICE)
+    if isinstance(style, Style):  # only its slot weights, which a strength below 1 weakens as before
+        style = dataclasses.replace(style, deliveries=(Delivery(),))
+    return {"style": style, "options": options}
+
+
+@in_worker
+def _plain(
+    runner: JobRunner, request: AnimateRequest, audio: RequestAudio, animation: Animation, progress: Progress
+) -> tuple[Animation, str]:
+    """The motion before the sliders act, and that as the player takes it."""
+    options = request.options
+    turning = runner.head.rig is None and options.expression
+    styled = audio.style if isinstance(audio.style, Style) else Style()
+    changed = request.deliveries is not None or options.mood is not None or options.voice_arousal
+    if changed or styled.track.changes_curves or styled.track.turns or (turning and not options.head_motion):
+        plain = runner.animate(audio.speech, progress=progress, **_plain_arguments(request, audio, turning))
+        turns = plain.motion.turns
+    else:  # nothing but the head's turns is scaled
+        plain, turns = animation, animation.motion.turns
+        turns = None if turns is None else turns / max(options.head_motion or 0.0, 1e-3)
+    tracker, frames = ProsodyTracker(plain.fps, audio.speech.sample_rate), len(plain)
+    speaking = speech_share(tracker.track(audio.speech.samples, 0, frames), 0, frames)
+    served = styled.deliveries if request.deliveries is None else request.deliveries
+    if options.head_motion is not None:
+        served = tuple(dataclasses.replace(each, head_motion=float(options.head_motion)) for each in served)
+    return plain, plain_motion_json(plain.curves, turns, speaking, [delivery_values(each) for each in served])
+
+
+@in_worker
 def _neutral(
-    runner: JobRunner, animation: Animation, speech: Waveform, plain: dict[str, Any], progress: Progress
+    runner: JobRunner, request: AnimateRequest, audio: RequestAudio, plain: Animation, progress: Progress
 ) -> str:
-    """The same sound in the neutral style, and how far that is from `animation` at the lips."""
-    other = runner.animate(speech, progress=progress, **plain)
-    return other_style_json(other.curves, lips_apart(animation.motion, other.motion))
+    """The same sound in the neutral style, and how far that is from the style at the lips, before the sliders act."""
+    arguments = _plain_arguments(request, audio, turning=False) | {"style": None}
+    other = runner.animate(audio.speech, progress=progress, **arguments)
+    return other_style_json(other.curves, lips_apart(plain.motion, other.motion))
 
 
 @in_worker

@@ -3,29 +3,18 @@
 No postponed annotations here: Gradio reads the types of these functions as they are.
 """
 
-import shutil
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from memorytalker.page.adaptation_run import MOST_FILES, learned_style
 from memorytalker.page.api_parameters import Parameter, publish
 from memorytalker.page.api_results import by_slot, path_of, result_of, rounded, with_plain_errors
 from memorytalker.page.jobs import JobRunner
-from memorytalker.page.limits import PageError, read_sound
+from memorytalker.page.limits import read_sound
 from memorytalker.page.request import NO_SOUND
-from memorytalker.page.worker import in_worker
-from memorytalker.progress import Progress
-from memorytalker.styles.recordings import AdaptError, find_recordings
 from memorytalker.styles.style import AdaptationReport, Style
 
-#: Files of one call of `adapt`: curves and sounds.
-MOST_FILES = 40
-NO_RECORDING = (
-    "There is no recording among these files; give videos of the face, or face curves (.csv, .json, .npz), each with a "
-    "sound of the same name."
-)
 SOUND = Parameter("A sound or a video with speech: an uploaded file, 0.1 to 60 seconds, at most 20 MB.")
 
 
@@ -103,18 +92,20 @@ def _publish_describe() -> None:
 
 def _publish_adapt(runner: JobRunner, **queued: Any) -> None:
     def adapt(recordings: list[gr.FileData], name: str = "") -> dict:
-        """Learn one person's speaking style from 10 seconds to 10 minutes of face curves with their sound.
+        """Learn one person's speaking style from videos, or from face curves with their sound.
+
+        Ten seconds to ten minutes of one person.
 
         A style that is no better than none on the third that was kept back is refused. It takes up to some minutes.
         """
         paths = [path_of(one) for one in recordings or ()]
-        style = result_of(runner, _adapted, runner, paths, name)
+        style = result_of(runner, learned_style, runner, paths, name)
         return {"style": style.to_json(), "report": _report(style.report), "remarks": list(style.remarks)}
 
     takes = {
         "recordings": Parameter(
-            f"Uploaded files, at most {MOST_FILES}: face curves (.csv of Live Link Face, .json, .npz), each with a "
-            "sound or video of the same name: take1.csv and take1.wav."
+            f"Uploaded files, at most {MOST_FILES}: videos of the face with sound, or face curves (.csv of Live Link "
+            "Face, .json, .npz), each with a sound or video of the same name: take1.csv and take1.wav."
         ),
         "name": Parameter("What the style is called, a few words; may be left out."),
     }
@@ -123,25 +114,6 @@ def _publish_adapt(runner: JobRunner, **queued: Any) -> None:
         "millimetres before and after, on recordings that were kept back."
     )
     publish(with_plain_errors(adapt), takes, {"adaptation": Parameter(answer)}, **queued)
-
-
-@in_worker
-def _adapted(runner: JobRunner, paths: Sequence[str | None], name: str, folder: Path, progress: Progress) -> Style:
-    """Learn a style from uploads, which lie apart and are brought together under their names."""
-    if not paths or len(paths) > MOST_FILES:
-        raise PageError(f"Give face curves and their sounds, 2 to {MOST_FILES} files.")
-    for path in paths:
-        if path is None or not Path(path).exists():
-            raise PageError("A recording is no longer on this server; please give it again.")
-        place = folder / (Path(path).name.lstrip(".") or "recording")  # hidden files are passed over in a folder
-        if place.exists():
-            raise PageError("Two of these files have the same name; give each recording its own.")
-        shutil.copyfile(path, place)
-    try:
-        find_recordings(folder)
-    except AdaptError:  # it names the folder
-        raise PageError(NO_RECORDING) from None
-    return runner.adapt(folder, name=name, progress=progress)
 
 
 def _report(report: AdaptationReport | None) -> dict[str, Any] | None:

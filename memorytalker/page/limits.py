@@ -18,6 +18,9 @@ from memorytalker.rendering import RenderError, VideoError
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform
 from memorytalker.sound.ffmpeg import DecoderError
 from memorytalker.styles.delivery import StyleError
+from memorytalker.tracking.landmarks import CaptureError
+from memorytalker.tracking.tracker import TrackerError
+from memorytalker.tracking.video_frames import VideoError as FaceVideoError
 
 LONGEST_SECONDS = 60.0
 LARGEST_MEGABYTES = 20
@@ -79,4 +82,7 @@ def refused(error: Exception) -> gr.Error:
 
 
 #: Errors whose messages are written for visitors.
-PLAIN_ERRORS = (AudioError, ConfigError, CurveFileError, ExportError, HeadError, MotionError, PageError, StyleError)
+PLAIN_ERRORS = (
+    AudioError, CaptureError, ConfigError, CurveFileError, ExportError, HeadError, MotionError, PageError, StyleError,
+    TrackerError, FaceVideoError,
+)  # fmt: skip

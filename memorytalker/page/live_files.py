@@ -55,6 +55,11 @@ def live_files() -> LiveFiles:
     return LiveFiles(library, weights)
 
 
+def library_address(files: LiveFiles) -> str | None:
+    """Return the path below the page's root of the modules; None: they are not installed."""
+    return f"{files.address}/library" if files.library.is_dir() else None
+
+
 def live_route(files: LiveFiles | None = None) -> Mount:
     """The route that serves the files, for `app_kwargs` of `Blocks.launch`."""
     files = live_files() if files is None else files

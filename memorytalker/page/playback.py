@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import wave
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,32 @@ def other_style_json(curves: FaceCurves, apart: np.ndarray) -> str:
         "weights": _packed(curves),
         "apart": _base64(np.asarray(apart, "<f4").tobytes()),
     }
+    return json.dumps(content, separators=(",", ":"))
+
+
+def plain_motion_json(
+    curves: FaceCurves, turns: np.ndarray | None, speaking: np.ndarray, deliveries: Sequence[Any]
+) -> str:
+    """Describe the motion of a value before the sliders of a style act.
+
+    Args:
+        curves: as of `playback_json`, over the same T frames.
+        turns: (T, 3) turns of the head in radians at a strength of 1; None: it cannot turn.
+        speaking: (T,) how much somebody speaks, from 0 in silence to 1.
+        deliveries: plain values of those that the value itself was made with.
+
+    Returns:
+        JSON; playback.js describes its fields.
+    """
+    content = {
+        "frames": len(curves.weights),
+        "names": curves.names,
+        "weights": _packed(curves),
+        "speaking": _base64(np.asarray(speaking, "<f4").tobytes()),
+        "deliveries": list(deliveries),
+    }
+    if turns is not None:
+        content["turns"] = _base64(np.asarray(turns, "<f4").tobytes())
     return json.dumps(content, separators=(",", ":"))
 
 

@@ -9,18 +9,25 @@ from typing import Any
 
 from memorytalker.options import CAMERAS, AnimateOptions, CurveOptions
 from memorytalker.page.limits import LARGEST_SEED, PageError, read_sound
+from memorytalker.page.sliders import delivery_words
 from memorytalker.sound.decode import Waveform, is_silent
 from memorytalker.styles.choosing import NEUTRAL as NEUTRAL_STYLE
 from memorytalker.styles.choosing import OWN, PRESET_NAMES, SUFFIX, check_word
+from memorytalker.styles.delivery import Delivery
 from memorytalker.styles.style import Style
 
 #: What the page offers as a speaking style: that of the voice, of a file (a sound or a saved style), or the network's.
 THIS_VOICE, ANOTHER_VOICE, NEUTRAL = OWN, "file", NEUTRAL_STYLE
 STYLE_SOURCES = (THIS_VOICE, NEUTRAL, ANOTHER_VOICE, *PRESET_NAMES)
+#: A style of the visitor's own, in the page's list alone: the request holds it as `given`.
+MY_OWN = "mine"
 CAMERA_NAMES: Mapping[str, str] = MappingProxyType(
     {"front": "Front", "three_quarter": "Three-quarter", "profile": "Profile"}
 )
 NO_SOUND = "There is no voice yet; record one, upload a file or take an example."
+NO_OWN_STYLE = (
+    "There is no style of your own yet; learn one or load one under “My own style”, or choose another speaking style."
+)
 NO_STYLE_SOUND = "There is no second clip yet; give the voice whose style you want, or choose another style."
 
 
@@ -37,6 +44,8 @@ class AnimateRequest:
         options: everything else that `Talker.animate` takes.
         curves: how the curves are changed in what is exported.
         given: a style in the place of all these, such as one described in words; None: none.
+        deliveries: how far the face moves, its mood and the head's turns, in the place of what the style says of them;
+            None: as the style has it.
     """
 
     sound: str | None
@@ -47,6 +56,7 @@ class AnimateRequest:
     options: AnimateOptions = AnimateOptions()
     curves: CurveOptions = CurveOptions()
     given: Style | None = None
+    deliveries: tuple[Delivery, ...] | None = None
 
     def checked(self, identities: Any) -> RequestAudio:
         """Read the sounds of this request.
@@ -90,19 +100,25 @@ class AnimateRequest:
     def arguments(self, audio: RequestAudio) -> dict[str, Any]:
         """Keyword arguments of `Talker.animate`."""
         own = audio.style is None and self.style != NEUTRAL
-        return ({} if own else {"style": audio.style}) | {"options": self.options.changed(identity=self.identity)}
+        options = self.options.changed(identity=self.identity)
+        if self.deliveries is not None and self._neutral:
+            options = options.changed(style_blend=1.0)  # the strength is that of a voice's style, and there is none
+        return ({} if own else {"style": audio.style}) | {"options": options}
+
+    @property
+    def _neutral(self) -> bool:
+        return self.given is None and self.style == NEUTRAL
 
     def caption(self, head_name: str) -> str:
         """The settings in one line of words."""
         options = self.options
         share = f"{100 * options.style_blend:.0f} %"
         styles = {THIS_VOICE: "style of this voice", ANOTHER_VOICE: f"style of {self._file_words()}"}
-        style = styles.get(self.style, f"style {self.style}") if self.given is None else "style as described"
-        neutral = self.given is None and self.style == NEUTRAL
+        style = styles.get(self.style, f"style {self.style}") if self.given is None else given_words(self.given)
         parts = [
             head_name,
             f"camera {CAMERA_NAMES[self.camera].lower()}",
-            "neutral style" if neutral else f"{style}, {share}",
+            "neutral style" if self._neutral else f"{style}, {share}",
             f"expression {f'on, seed {options.seed}' if options.expression else 'off'}",
             f"mouth {'kept closed in pauses' if options.close_in_silence else 'as the network moves it in pauses'}",
         ]
@@ -110,6 +126,10 @@ class AnimateRequest:
             parts.append(f"mood {options.mood}, {100 * options.mood_strength:.0f} %")
         if options.head_motion:
             parts.append(f"head motion {100 * options.head_motion:.0f} %")
+        if options.voice_arousal:
+            parts.append("moods and brows follow the voice")
+        if self.deliveries is not None and (moved := delivery_words(self.deliveries)):
+            parts.append(f"sliders: {moved}")
         if self.curves != CurveOptions():
             parts.append("face adjusted")
         return "; ".join(parts) + "."
@@ -130,6 +150,13 @@ class RequestAudio:
 
     speech: Waveform
     style: Waveform | Style | None
+
+
+def given_words(style: Style) -> str:
+    """What a given style is, in a few words."""
+    if style.report is not None:
+        return "style learned from recordings"
+    return "style as described" if style.understood else f"style “{style.name[:60] or 'without a name'}”"
 
 
 def seen_name(name: str, description: str = "") -> str:

@@ -12,25 +12,31 @@ import gradio as gr
 
 from memorytalker.face.expression import missing_shapes
 from memorytalker.options import LARGEST_BLEND
+from memorytalker.page.describe import build_describe, wire_describe
 from memorytalker.page.examples import EXAMPLES, TITLES, example_path
+from memorytalker.page.jobs import JobRunner
+from memorytalker.page.own_style import build_own_style, wire_own_style
 from memorytalker.page.request import (
     ANOTHER_VOICE,
     CAMERA_NAMES,
+    MY_OWN,
     NEUTRAL,
     THIS_VOICE,
     AnimateRequest,
+    given_words,
     options_of,
     seen_name,
 )
 from memorytalker.page.run_controls import INSTANT
 from memorytalker.page.scripts import call_script
+from memorytalker.page.sliders import build_sliders, delivery_words
 from memorytalker.page.voice import LIMITS, RECORD, TRIM, note_html, sound_box, wire_arrival
 from memorytalker.places import assets_folder
 
 #: Pictures of the heads, `<identity>.webp`; a head without one is shown by its name.
 THUMBNAILS = "head/thumbnails"
-#: Strength of the head's nods and sway when the page begins.
-HEAD_MOTION = 0.5
+#: Letters of the sliders' words that fit into the line.
+MOST_WORDS = 40
 
 
 def build_heads(head: Any) -> gr.Radio:
@@ -57,20 +63,37 @@ def thumbnails_css(identities: Any) -> str:
     return "\n".join(rules)
 
 
-def build_settings(head: Any) -> dict[str, Any]:
-    """Lay out the two folds below the button; `wire_settings` connects them. Returns components by element id."""
+def build_settings(head: Any, channel: str, library: str | None) -> dict[str, Any]:
+    """Lay out the folds below the button; `wire_settings` connects them.
+
+    Args:
+        head: of the page.
+        channel: of the player that the sliders act on.
+        library: as in `build_sliders`.
+
+    Returns:
+        Components by element id; "turns" says whether the head can turn on its neck.
+    """
     cameras = [(words, name) for name, words in CAMERA_NAMES.items()]
     turns = head.rig is None and bool(head.blendshape_names)
     lively = not missing_shapes(head)
     first = AnimateRequest(None, next(iter(head.identities)), options=options_of(expression=lively))
     with gr.Accordion(settings_line(first), open=False, elem_id="settings") as settings:
-        camera = gr.Radio(cameras, value="front", label="Camera of the video", elem_id="camera")
-        sources = [("Of this voice", THIS_VOICE), ("Of another voice", ANOTHER_VOICE), ("Neutral", NEUTRAL)]
+        sources = [
+            ("Of this voice", THIS_VOICE), ("Of another voice", ANOTHER_VOICE), ("Neutral", NEUTRAL), ("My own", MY_OWN)
+        ]  # fmt: skip
         source = gr.Radio(sources, value=THIS_VOICE, label="Speaking style", elem_id="style-source")
         blend = gr.Slider(
             0, LARGEST_BLEND, value=1, step=0.05, label="Style strength", elem_id="style-blend",
             info="0: neutral, 1: as it is, to 3: an exaggeration",
         )  # fmt: skip
+        with gr.Accordion(
+            "How it moves and feels", open=False, elem_id="delivery", visible=bool(head.blendshape_names)
+        ):
+            delivery = build_describe()
+            delivery["sliders"] = build_sliders(channel, library, turns)
+        own = build_own_style()
+        camera = gr.Radio(cameras, value="front", label="Camera of the video", elem_id="camera")
         with gr.Row(elem_id="extras"):
             expression = gr.Checkbox(
                 lively, label="Expression", elem_id="expression",
@@ -98,18 +121,23 @@ def build_settings(head: Any) -> dict[str, Any]:
         "close-in-silence": close, "settings": settings, "second-fold": second, "second-voice": sound,
         "second-record": record,
         "second-note": note, "second-trim": trim, "second-examples": examples,
-        "head-motion": HEAD_MOTION if turns else None,
+        "turns": turns, **delivery, **own,
     }  # fmt: skip
 
 
-def wire_settings(parts: dict[str, Any], channel: str) -> None:
+def wire_settings(runner: JobRunner, parts: dict[str, Any], channel: str) -> None:
     """Connect what the settings do at once: to the 3D head, and to each other."""
     source, second = parts["style-source"], parts["second-voice"]
     source.change(
-        lambda chosen: (gr.Slider(interactive=chosen != NEUTRAL), gr.Accordion(open=True) if chosen == ANOTHER_VOICE
-                        else gr.skip()),
-        source, [parts["style-blend"], parts["second-fold"]], **INSTANT,
+        lambda chosen: (
+            gr.Slider(interactive=chosen != NEUTRAL),
+            gr.Accordion(open=True) if chosen == ANOTHER_VOICE else gr.skip(),
+            gr.Accordion(open=True) if chosen == MY_OWN else gr.skip(),
+        ),
+        source, [parts["style-blend"], parts["second-fold"], parts["mine-fold"]], **INSTANT,
     )  # fmt: skip
+    wire_describe(parts, parts["turns"])
+    wire_own_style(runner, parts, parts["turns"])
     expression = parts["expression"]
     expression.change(lambda on: gr.Number(visible=on), expression, parts["seed"], **INSTANT)
     for part, name in ((expression, "alive"), (parts["camera"], "camera")):
@@ -124,7 +152,9 @@ def wire_settings(parts: dict[str, Any], channel: str) -> None:
 def settings_line(request: AnimateRequest) -> str:
     """What is set, in a line."""
     options = request.options
-    if request.style == NEUTRAL:
+    if request.given is not None:
+        style = f"{given_words(request.given)} {100 * options.style_blend:.0f} %"
+    elif request.style == NEUTRAL:
         style = "neutral style"
     else:
         styles = {THIS_VOICE: "style of this voice", ANOTHER_VOICE: "style of another voice"}
@@ -133,6 +163,10 @@ def settings_line(request: AnimateRequest) -> str:
     parts.append("expression" if options.expression else "no expression")
     if options.close_in_silence:
         parts.append("mouth closed in silence")
+    if moved := delivery_words(request.deliveries or ()):
+        parts.append(moved if len(moved) <= MOST_WORDS else f"{moved[:MOST_WORDS]}…")
+    if options.voice_arousal:
+        parts.append("arousal of the voice")
     return "Settings: " + ", ".join(parts)
 
 
@@ -140,7 +174,8 @@ def settings_line(request: AnimateRequest) -> str:
 NAMED: Mapping[str, str] = MappingProxyType(
     {
         "sound": "voice", "identity": "head", "camera": "camera", "style": "speaking style",
-        "style_file": "second voice", "options": "options", "curves": "face", "given": "style",
+        "style_file": "second voice", "options": "options", "curves": "face", "given": "own style",
+        "deliveries": "how it moves and feels",
     }
 )  # fmt: skip
 

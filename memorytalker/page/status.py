@@ -17,6 +17,8 @@ STAGES = {
     "motion": "Recalling the motion",
     "pack": "Packing the 3D head",
     "render": "Drawing the video",
+    "track": "Following the face",
+    "adapt": "Learning the style",
 }
 #: Seconds between two updates. A browser without a GPU takes a good part of a core for each repaint.
 POLL_SECONDS = 0.5

@@ -26,7 +26,7 @@ from memorytalker.styles.delivery import delivery_of
 from memorytalker.styles.heard import GROUPS, MEASURES, STILL, Changes, Heard, MouthModel, hear
 from memorytalker.styles.recordings import AdaptError, Recording
 from memorytalker.styles.slot_fit import StyleFit, StyleFitError, fit_style
-from memorytalker.styles.style import AdaptationReport, Style
+from memorytalker.styles.style import AdaptationReport, KeptBackCurves, Style
 from memorytalker.windows import style_weights_of
 
 
@@ -265,7 +265,8 @@ def _checked(
     """The style with its report; AdaptError unless it is better than each base on the frames that were kept back."""
     true, fps = heard.recorded[kept], mouth.model.config.fps
     plain = [mouth.measures(mouth.curves(heard, base), Changes(), kept) for base in bases]
-    before = min(_error(found, true) for found in plain)
+    better = min(plain, key=lambda found: _error(found, true))
+    before = _error(better, true)
     predicted = mouth.measures(mouth.curves(heard, final.weights), final.changes, kept)
     after = _error(predicted, true)
     if not after < min(settings.better * before, before - settings.least_improvement):
@@ -288,6 +289,13 @@ def _checked(
         slot_weights=dict(zip(mouth.model.config.slots, final.weights.tolist(), strict=True)),
         source="Learned from recordings of somebody.",
         report=report,
+        kept_back=KeptBackCurves(
+            fps=fps,
+            recorded=1000 * true[:, 0],
+            before=1000 * better[:, 0],
+            after=1000 * predicted[:, 0],
+            joins=tuple((np.flatnonzero(np.diff(heard.pieces[kept])) + 1).tolist()),
+        ),
     )
 
 

@@ -58,6 +58,25 @@ class AdaptationReport:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class KeptBackCurves:
+    """The lip opening of recordings that a style was checked on, in millimetres on the shipped head.
+
+    Args:
+        fps: frames per second.
+        recorded: (N,) as recorded, the kept-back pieces after each other.
+        before: (N,) as predicted by the better of the neutral style and that of the voice.
+        after: (N,) as predicted in the learned style.
+        joins: frames at which another piece begins.
+    """
+
+    fps: float
+    recorded: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    joins: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True)
 class Understood:
     """A part of a description that was understood.
@@ -89,6 +108,7 @@ class Style:
         understood: of a style that was described in words.
         unknown: words of the description that were not understood.
         remarks: what else was decided while reading the description, in sentences.
+        kept_back: of a style that was just learned: the curves that its report measures. A file does not hold them.
 
     Raises:
         StyleError: a value that no style can have.
@@ -103,6 +123,7 @@ class Style:
     understood: tuple[Understood, ...] = field(default=())
     unknown: tuple[str, ...] = field(default=())
     remarks: tuple[str, ...] = field(default=())
+    kept_back: KeptBackCurves | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check everything; a file of a stranger is made into a style here."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import imageio_ffmpeg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,12 +39,26 @@ def real_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="package")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Chromium whose microphone plays CLIP, over and over."""
+def camera(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+    """What Chromium's camera films: a real face, which lies beside the project and never in it; None without one."""
+    clips = sorted((shared / "capture" / "film").glob("s26_*.mpg"))[:1]
+    if not clips:
+        return None
+    path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-i", str(clips[0]), "-an"]
+    subprocess.run([*command, "-c:v", "mjpeg", "-q:v", "3", "-pix_fmt", "yuvj420p", str(path)], check=True)
+    return path
+
+
+@pytest.fixture(scope="package")
+def browser(tmp_path_factory: pytest.TempPathFactory, camera: Path | None) -> Iterator[Any]:
+    """Chromium whose microphone plays CLIP, over and over, and whose camera films a face where there is one."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM:
         pytest.skip("there is no Chromium here (apt-get install chromium)")
-    with playwright.sync_playwright() as driver, chromium(driver, tmp_path_factory.mktemp("browser"), CLIP) as browser:
+    flags = () if camera is None else (f"--use-file-for-fake-video-capture={camera}",)
+    folder = tmp_path_factory.mktemp("browser")
+    with playwright.sync_playwright() as driver, chromium(driver, folder, CLIP, *flags) as browser:
         yield browser
 
 

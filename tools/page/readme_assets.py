@@ -6,9 +6,10 @@ import hashlib
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[2] / "assets" / "readme"
-ORIGIN = """# The images of README
+ORIGIN = """# The images of README and of docs/styles.md
 
-`tools/page/readme_video.py` makes `talk.gif`, and `tools/page/screenshots.py` the others. They show the product itself
+`tools/page/readme_video.py` makes `talk.gif`, `tools/page/style_pictures.py` what is called `style_*` (for
+docs/styles.md), and `tools/page/screenshots.py` the others. They show the product itself
 with the voices of assets/speech (CC0 and CC BY 4.0, as the README there says), the clips of assets/ground_truth and the
 open head (CC0). The images are CC0 too.
 

@@ -3,10 +3,12 @@
 // {format, head: path below the page's root or null, fps, seconds, names: [n], upper: [names of the upper face],
 // weights: base64 of T * n uint16 (weight * 65535), turns: base64 of T * 3 float32 (yaw, pitch and roll in radians) or
 // absent, sound: base64 of a WAV file}; without names there is nothing to play in 3D, and without seconds the head waits.
-// The same motion in the neutral style: {frames, names, weights, turns, apart: base64 of T float32 (millimetres at the
+// The motion before the sliders of a style act: {frames, names, weights, turns (at a strength of 1), speaking: base64 of T
+// float32 (0 in silence to 1), deliveries: those that the value was made with}. That in the neutral style: {frames, names, weights, turns, apart: base64 of T float32 (millimetres at the
 // lips)}.
 
 import { bytesOf } from "./bytes.js";
+import { DeliveredRows, keyOf, turned, turnStrength } from "./delivering.js";
 
 /** The only format that these scripts read; memorytalker.page.playback.FORMAT. */
 export const FORMAT = 4;
@@ -41,7 +43,7 @@ export class Curves {
     this.upper = new Set(upper);
     this.given = this.own = unpacked(weights);
     this.turns = turns ? new Float32Array(bytesOf(turns).buffer) : null;
-    this.other = null;
+    this.other = this.plain = this.deliveries = this.library = this.rows = null;
     this.alive = true;
     this.frames = this.given.length / names.length;
     this.adjust(UNCHANGED);
@@ -53,8 +55,8 @@ export class Curves {
    */
   adjust({ upper_face, lower_face, gains, offsets }) {
     this.changes = { upper_face, lower_face, gains, offsets };
-    this.gains = this.names.map((name) => (this.upper.has(name) ? upper_face : lower_face) * (gains[name] ?? 1)
-      * (this.alive || !LIVELY.test(name) ? 1 : 0));
+    const still = (name) => !this.alive && !this.rows && LIVELY.test(name);
+    this.gains = this.names.map((name) => (still(name) ? 0 : (this.upper.has(name) ? upper_face : lower_face) * (gains[name] ?? 1)));
     this.offsets = this.names.map((name) => offsets[name] ?? 0);
   }
 
@@ -68,26 +70,77 @@ export class Curves {
     this.other = fits ? unpacked(other.weights) : null;
     this.apart = fits ? new Float32Array(bytesOf(other.apart).buffer) : null;
     if (!fits) this.given = this.own;
+    this.#redeliver();
     return fits;
+  }
+
+  /**
+   * Take the motion before the sliders of a style act.
+   * @param {?object} plain as described above; null for none
+   */
+  startFrom(plain) {
+    const fits = Boolean(plain) && plain.frames === this.frames && String(plain.names) === String(this.names);
+    this.plain = fits ? {
+      weights: unpacked(plain.weights),
+      speaking: new Float32Array(bytesOf(plain.speaking).buffer),
+      turns: plain.turns ? new Float32Array(bytesOf(plain.turns).buffer) : null,
+      key: keyOf(plain.deliveries),
+    } : null;
+    this.#redeliver();
+  }
+
+  /**
+   * Move as the sliders of a style say.
+   * @param {?object[]} deliveries as in the file of a style
+   * @param {?object} library with the class `Delivery`, of web/src/delivery.js
+   */
+  deliver(deliveries, library) {
+    Object.assign(this, { deliveries, library });
+    this.#redeliver();
+  }
+
+  /** Whether the sliders say something else than the value was made with. */
+  get moved() {
+    return Boolean(this.plain && this.library && this.deliveries) && keyOf(this.deliveries) !== this.plain.key;
+  }
+
+  #redeliver() {
+    const own = this.given === this.own;
+    const possible = this.plain && this.library && this.deliveries;
+    // What came has the sliders in it; another style, or a face without expression, is made of the motion before them.
+    const delivery = possible && !(own && this.alive && !this.moved) ? new this.library.Delivery(this.deliveries, []) : null;
+    const weights = own ? this.plain?.weights : this.other;
+    const motion = { ...this.plain, weights, names: this.names, fps: this.fps, still: this.alive ? null : LIVELY };
+    this.rows = delivery ? new DeliveredRows(motion, delivery) : null;
+    this.adjust(this.changes);
+  }
+
+  /** Weights (n) of a frame, before an animator's corrections. */
+  #row(frame) {
+    const count = this.names.length;
+    return this.rows ? this.rows.row(frame) : this.given.subarray(frame * count, (frame + 1) * count);
   }
 
   /** Move in the style of the voice, or in the neutral one. */
   inStyle(own) {
     this.given = own || !this.other ? this.own : this.other;
+    this.#redeliver();
   }
 
   /** Show blinks, glances, brows and turns of the head, or leave them out. */
   enliven(alive) {
     this.alive = alive;
-    this.adjust(this.changes);
+    this.#redeliver();
   }
 
   /** Yaw, pitch and roll of the head at a time, in radians. */
   turnAt(seconds) {
-    if (!this.turns || !this.alive) return [0, 0, 0];
+    const turns = this.moved && this.plain.turns ? this.plain.turns : this.turns;
+    if (!turns || !this.alive) return [0, 0, 0];
     const frame = Math.min(Math.max(seconds * this.fps, 0), this.frames - 1);
     const first = Math.floor(frame), second = Math.min(first + 1, this.frames - 1), share = frame - first;
-    return [0, 1, 2].map((k) => (1 - share) * this.turns[3 * first + k] + share * this.turns[3 * second + k]);
+    const at = [0, 1, 2].map((k) => (1 - share) * turns[3 * first + k] + share * turns[3 * second + k]);
+    return turns === this.turns ? at : turned(at, turnStrength(this.deliveries, seconds));
   }
 
   /** Millimetres between both styles at the lips, at a time; null where there is one style. */
@@ -101,13 +154,14 @@ export class Curves {
    * @param {number[]|Float32Array} weights is filled, in the order of `names`
    */
   at(seconds, weights) {
-    const { given, names, gains, offsets } = this;
-    const count = names.length;
+    const { gains, offsets } = this;
+    const count = this.names.length;
     const frame = Math.min(Math.max(seconds * this.fps, 0), this.frames - 1);
     const first = Math.floor(frame), second = Math.min(first + 1, this.frames - 1), share = frame - first;
+    const [here, next] = [this.#row(first), this.#row(second)];
     for (let k = 0; k < count; k += 1) {
-      const one = within(given[first * count + k] * gains[k] + offsets[k]);
-      const other = within(given[second * count + k] * gains[k] + offsets[k]);
+      const one = within(here[k] * gains[k] + offsets[k]);
+      const other = within(next[k] * gains[k] + offsets[k]);
       weights[k] = (1 - share) * one + share * other;
     }
     return weights;

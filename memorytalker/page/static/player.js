@@ -4,11 +4,13 @@
 // the time changes, and "memorytalker:style" {channel, own} when the style is switched. It follows "memorytalker:seek"
 // {channel, seconds}; "memorytalker:adjust" {channel, changes}, which changes the curves (playback.js);
 // "memorytalker:recalled" {channel, text}, the line under the head; and, with a {channel, value} each, "memorytalker:wear" (path
-// of another head), "memorytalker:camera" (its name), "memorytalker:alive" (whether expression is shown), "memorytalker:neutral" (the same motion in the neutral style, JSON) and
-// "memorytalker:pose" ({label, names, own, neutral}: a face that is held). The Player is its element's `player`.
+// of another head), "memorytalker:camera" (its name), "memorytalker:alive" (whether expression is shown), "memorytalker:plain" (the motion before the sliders of a style act, JSON),
+// "memorytalker:neutral" (that in the neutral style, JSON) and "memorytalker:delivery" ({channel, deliveries, library}: what
+// those sliders say, and where the library is that moves curves so), "memorytalker:pose" ({label, names, own, neutral}: a face that is held). The Player is its element's `player`.
 
 import { bytesOf } from "./bytes.js";
 import { clockTime, within } from "./clock.js";
+import { DeliveredIdle } from "./delivering.js";
 import { IdleCurves } from "./idle.js";
 import { Curves, FormatError, opened, Pose, UNCHANGED } from "./playback.js";
 import { walkedBy } from "./memory_data.js";
@@ -112,6 +114,8 @@ class Player {
       recalled: ({ text }) => this.#recall(text),
       wear: ({ value }) => this.wear(value).catch((problem) => console.info(problem)),
       camera: ({ value }) => this.choose(value),
+      plain: ({ value }) => this.#startFrom(value),
+      delivery: ({ deliveries, library }) => this.deliver(deliveries, library).catch((problem) => console.info(problem)),
       neutral: ({ value }) => this.#compareWith(value),
       pose: ({ value }) => this.hold(value),
       alive: ({ value }) => this.enliven(value),
@@ -147,7 +151,7 @@ class Player {
   /** Show a value of memorytalker.page.playback (JSON text); for an empty one the first head, which waits. */
   async load(text) {
     const turn = (this.turnOf = (this.turnOf ?? 0) + 1);
-    this.neutral = null;
+    this.neutral = this.plain = null;
     if (!text) this.#clear();
     this.pause();
     this.length = 0; // nothing can be played until the new value is there
@@ -174,7 +178,7 @@ class Player {
     this.notice.textContent = problem;
     this.canvas.hidden = this.cameras.hidden = !head;
     if (!head) return;
-    this.idle = new IdleCurves();
+    this.idle = this.#idle();
     this.view.load(head, this.idle);
     this.view.resize();
     this.#showCamera();
@@ -213,6 +217,8 @@ class Player {
       this.curves = new Curves(content);
       this.curves.adjust(this.changes);
       this.curves.enliven(this.alive);
+      this.curves.deliver(this.deliveries, this.delivering);
+      if (this.plain) this.#startFrom(this.plain);
       this.view.load(head, this.curves);
       this.view.resize();
       this.#showCamera();
@@ -220,6 +226,38 @@ class Player {
     }
     this.seek(0);
     if (moves && this.options.autoplay && !this.reducedMotion.matches) this.start();
+  }
+
+  /** Take the motion before the sliders of a style act (JSON; empty: none). */
+  #startFrom(text) {
+    this.plain = text; // the head may still be on its way
+    this.curves?.startFrom(text ? JSON.parse(text) : null);
+    this.view?.show(this.seconds);
+  }
+
+  /**
+   * Move as the sliders of a style say, this value and those to come; a waiting face feels what they say.
+   * @param {object[]} deliveries as in the file of a style
+   * @param {?string} library path of the folder below the page's root that holds delivery.js; null: none
+   */
+  async deliver(deliveries, library) {
+    this.deliveries = deliveries;
+    if (library && !this.delivering) this.delivering = await import(addressOf(`${library}/delivery.js`));
+    if (this.stop.signal.aborted) return;
+    this.curves?.deliver(this.deliveries, this.delivering);
+    if (this.idle) {
+      this.idle = this.#idle();
+      if (this.view && !this.posed && !this.curves) this.view.curves = this.idle;
+    }
+    this.view?.show(this.seconds);
+  }
+
+  /** A waiting face, with the mood and the offsets that the sliders say. */
+  #idle() {
+    const idle = new IdleCurves();
+    if (!this.delivering || !this.deliveries) return idle;
+    const delivery = new this.delivering.Delivery([{ ...this.deliveries[0], start: 0 }], []);
+    return delivery.changes ? new DeliveredIdle(idle, delivery) : idle;
   }
 
   /** Take the same motion in the neutral style (JSON; empty: none), so that the head can switch while it talks. */

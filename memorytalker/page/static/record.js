@@ -92,7 +92,7 @@ export function wavOf(samples) {
 }
 
 /** Give a file to a field in place of what it holds: whether it was taken. */
-async function given(file, field) {
+export async function given(file, field) {
   const input = () => document.querySelector(`#${field} input[type=file]`);
   document.querySelector(`#${field} button[aria-label='Clear']`)?.click();
   if (!(await until(() => input()))) return false;
