@@ -39,6 +39,7 @@ TOO_SLOW = "This takes too long; try again with a shorter recording."
 NO_ROOM = "This server's disk is full just now; please try again later."
 TOO_LITTLE_MEMORY = "This server has too little memory for this just now; try a shorter sound, or try again later."
 NO_VIDEO = "This server cannot make videos just now; please try again later, or choose another kind of file."
+RESTARTED = "This page is just being restarted; please ask again in a minute."
 NO_DECODER = "This server cannot read sounds just now; please try again later."
 
 
