@@ -110,7 +110,7 @@ def test_what_goes_wrong_among_many_is_seen() -> None:
     for wrong, words in (
         ({"answer": None, "error": "It broke."}, "It broke"),
         ({"answer": (2.0, 61)}, "the answer of another"),
-        ({"ended": 22.9, "places": [2, 1]}, "starved while another was served 3 times"),
+        ({"ended": 22.9, "places": [2, 1]}, "starved while another was served 4 times"),
         ({"ended": 6.0}, "never saw its place"),
         ({"places": [1, 2]}, "place in the queue grew"),
     ):

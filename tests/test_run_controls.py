@@ -16,6 +16,7 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
+from memorytalker.faults import NO_MEMORY  # noqa: E402
 from memorytalker.page.comparison_run import CompareRequest  # noqa: E402
 from memorytalker.page.jobs import Stopped  # noqa: E402
 from memorytalker.page.limits import (  # noqa: E402
@@ -131,6 +132,7 @@ def test_a_run_that_ended_as_it_was_stopped_keeps_its_last_words(controls: RunCo
         (OSError(errno.ENOSPC, "No space left on device", "/secret/place"), NO_ROOM),
         (Stopped("The server is ended."), RESTARTED),
         (MemoryError(), TOO_LITTLE_MEMORY),
+        (RenderError(NO_MEMORY), TOO_LITTLE_MEMORY),
         (RenderError("No working OpenGL was found."), NO_VIDEO),
         (VideoError("The video encoder stopped before the end."), NO_VIDEO),
         (VideoError("The video could not be written because the disk is full."), NO_ROOM),

@@ -67,6 +67,8 @@ def read_sound(path: str | Path | None, missing: str) -> Waveform:
 
 def fault_of(error: BaseException) -> str | None:
     """Return the sentence for what this server lacks: disk, memory, graphics or ffmpeg; None for any other error."""
+    if isinstance(error, RenderError) and str(error) == NO_MEMORY:
+        return TOO_LITTLE_MEMORY
     if isinstance(error, (RenderError, VideoError)):
         return NO_ROOM if "disk is full" in str(error) else NO_VIDEO
     if isinstance(error, DecoderError):
