@@ -11,8 +11,12 @@ NO_MEMORY = (
 DISK_FULL = "The disk is full; make room, and try again."
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
-#: How libraries call it that they get no memory, in small letters; they raise a plain RuntimeError.
-_LACKS_MEMORY = ("can't allocate memory", "cannot allocate memory", "out of memory", "unable to allocate", "bad_alloc")
+#: How libraries call it that they get no memory, in small letters; they raise a plain RuntimeError, or an ImportError
+#: where a library itself finds no room.
+_LACKS_MEMORY = (
+    "can't allocate memory", "cannot allocate memory", "out of memory", "unable to allocate", "bad_alloc",
+    "failed to map segment",
+)  # fmt: skip
 
 
 def machine_fault(error: BaseException) -> str | None:
@@ -28,7 +32,7 @@ def machine_fault(error: BaseException) -> str | None:
         return NO_MEMORY
     if isinstance(error, OSError):
         return _of_system(error)
-    if isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _LACKS_MEMORY):
+    if isinstance(error, (RuntimeError, ImportError)) and any(words in str(error).lower() for words in _LACKS_MEMORY):
         return NO_MEMORY
     return None
 

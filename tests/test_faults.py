@@ -43,6 +43,7 @@ def system(number: int, name: str | None = "/home/x/talk.mp4") -> OSError:
         (system(errno.EIO, b"/x/\xff\n<b>"), "cannot be used (Input/output error)"),
         (MemoryError(), NO_MEMORY),
         (RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"), NO_MEMORY),
+        (ImportError("libvtkFiltersGeneral.so: failed to map segment from shared object"), NO_MEMORY),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )

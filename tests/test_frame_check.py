@@ -97,3 +97,12 @@ def test_another_head_in_the_place_of_this_one_is_refused(head: HeadMesh, frames
     planted(monkeypatch, other, 1)
     with pytest.raises(RenderError, match="no head in frame 0"):
         list(render_frames(head, frames[:1], SMALL))
+
+
+def test_a_renderer_without_memory_says_so(head: HeadMesh, frames: np.ndarray, monkeypatch) -> None:
+    def lacking(image: np.ndarray) -> np.ndarray:
+        raise MemoryError
+
+    planted(monkeypatch, lacking, 0)
+    with pytest.raises(RenderError, match="^There is not enough memory for this"):
+        list(render_frames(head, frames[:1], SMALL))

@@ -139,6 +139,18 @@ def test_a_runner_has_one_thread_for_all(monkeypatch):
         job.close()
 
 
+def test_a_runner_that_is_being_closed_begins_nothing_new():
+    """Who waited was served after SIGTERM, and the server went on for as long."""
+    runner = JobRunner(talker())
+    running = runner.job(lambda progress: True)
+    runner.stop()
+    with pytest.raises(Stopped):
+        runner.job(lambda progress: True)
+    with pytest.raises(Stopped):
+        assert running.result
+    runner.close()
+
+
 def test_a_runner_has_no_mean_style_where_the_weights_have_none():
     assert JobRunner(talker()).mean_style is None
     known = talker()

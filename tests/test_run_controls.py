@@ -16,12 +16,15 @@ sys.path[:0] = [path for path in (str(ROOT), str(ROOT / "tests")) if path not in
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
+from memorytalker.faults import NO_MEMORY  # noqa: E402
 from memorytalker.page.comparison_run import CompareRequest  # noqa: E402
+from memorytalker.page.jobs import Stopped  # noqa: E402
 from memorytalker.page.limits import (  # noqa: E402
     BUSY,
     NO_DECODER,
     NO_ROOM,
     NO_VIDEO,
+    RESTARTED,
     TOO_LITTLE_MEMORY,
     TOO_SLOW,
     PageError,
@@ -127,7 +130,9 @@ def test_a_run_that_ended_as_it_was_stopped_keeps_its_last_words(controls: RunCo
         (TimeoutError(), TOO_SLOW),
         (RuntimeError("at /secret/place"), "Something failed while drawing."),
         (OSError(errno.ENOSPC, "No space left on device", "/secret/place"), NO_ROOM),
+        (Stopped("The server is ended."), RESTARTED),
         (MemoryError(), TOO_LITTLE_MEMORY),
+        (RenderError(NO_MEMORY), TOO_LITTLE_MEMORY),
         (RenderError("No working OpenGL was found."), NO_VIDEO),
         (VideoError("The video encoder stopped before the end."), NO_VIDEO),
         (VideoError("The video could not be written because the disk is full."), NO_ROOM),

@@ -18,6 +18,7 @@ from gradio_client import Client, handle_file
 
 from memorytalker import cli
 from memorytalker.files import PART
+from memorytalker.page.limits import RESTARTED
 from memorytalker.scratch import lock_of
 from memorytalker.termination import Terminated, raised_on_sigterm
 
@@ -152,3 +153,4 @@ def test_nothing_of_a_page_that_was_ended_is_left(tmp_path: Path) -> None:
         assert not files_below(temporary) and not list(temporary.glob("memorytalker*"))
         assert until(lambda: all(job.done() for job in jobs)), "who waits is told that the page is gone"
         assert all(job.exception() for job in jobs)
+        assert RESTARTED in {str(job.exception()) for job in jobs}, "who was served is told in words"

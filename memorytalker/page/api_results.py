@@ -13,8 +13,8 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
-from memorytalker.page.jobs import JobRunner
-from memorytalker.page.limits import PLAIN_ERRORS, TOO_SLOW, PageError, fault_of, refused
+from memorytalker.page.jobs import JobRunner, Stopped
+from memorytalker.page.limits import PLAIN_ERRORS, RESTARTED, TOO_SLOW, PageError, fault_of, refused
 
 OURS = "Something failed on our side; please try again in a moment."
 #: For endpoints that report no progress.
@@ -69,6 +69,8 @@ def _plain_errors(name: str) -> Iterator[None]:
         raise refused(error) from None
     except TimeoutError as error:
         raise refused(PageError(TOO_SLOW)) from error
+    except Stopped:
+        raise refused(PageError(RESTARTED)) from None
     except Exception as error:
         log.exception("The endpoint %s failed", name)
         raise refused(PageError(fault_of(error) or OURS)) from error

@@ -238,6 +238,7 @@ class JobRunner:
         self.session_files = SessionFiles(keep_seconds)
         # A graphics context belongs to one thread, and one thing at a time keeps memory in bounds.
         self._worker = Worker()
+        self._stopped = False
         self._jobs: weakref.WeakSet[Job[Any]] = weakref.WeakSet()
         calls = ("animate", "style_of", "slot_face", "adapt")
         self._network: Mapping[str, Callable[..., Any]] = {name: _on_gpu(getattr(talker, name)) for name in calls}
@@ -251,13 +252,19 @@ class JobRunner:
 
         Returns:
             The job; close it when it is no longer needed.
+
+        Raises:
+            Stopped: the runner is being closed.
         """
+        if self._stopped:
+            raise Stopped("This page is being closed and begins nothing new.")
         job = Job(self._worker, work, *arguments, small=small, **options)
         self._jobs.add(job)
         return job
 
     def stop(self) -> None:
-        """Stop all jobs, without waiting for them."""
+        """Stop all jobs, without waiting for them, and begin no other."""
+        self._stopped = True
         for job in list(self._jobs):
             job.close()
 

@@ -42,6 +42,7 @@ TOO_SLOW = "This takes too long; try again with a shorter recording."
 NO_ROOM = "This server's disk is full just now; please try again later."
 TOO_LITTLE_MEMORY = "This server has too little memory for this just now; try a shorter sound, or try again later."
 NO_VIDEO = "This server cannot make videos just now; please try again later, or choose another kind of file."
+RESTARTED = "This page is just being restarted; please ask again in a minute."
 NO_DECODER = "This server cannot read sounds just now; please try again later."
 
 
@@ -69,6 +70,8 @@ def read_sound(path: str | Path | None, missing: str) -> Waveform:
 
 def fault_of(error: BaseException) -> str | None:
     """Return the sentence for what this server lacks: disk, memory, graphics or ffmpeg; None for any other error."""
+    if isinstance(error, RenderError) and str(error) == NO_MEMORY:
+        return TOO_LITTLE_MEMORY
     if isinstance(error, (RenderError, VideoError)):
         return NO_ROOM if "disk is full" in str(error) else NO_VIDEO
     if isinstance(error, DecoderError):

@@ -14,7 +14,8 @@ from typing import Any, Generic, TypeVar
 import gradio as gr
 from gradio.components import Component
 
-from memorytalker.page.limits import BUSY, PLAIN_ERRORS, TOO_SLOW, PageError, fault_of, refused
+from memorytalker.page.jobs import Stopped
+from memorytalker.page.limits import BUSY, PLAIN_ERRORS, RESTARTED, TOO_SLOW, PageError, fault_of, refused
 from memorytalker.page.status import STEPS, status_html
 
 R = TypeVar("R")
@@ -178,6 +179,9 @@ def report_failures(
     except TimeoutError as error:
         yield failed(TOO_SLOW)
         raise refused(PageError(TOO_SLOW)) from error
+    except Stopped:
+        yield failed(RESTARTED)
+        raise refused(PageError(RESTARTED)) from None
     except Exception as error:
         text = fault_of(error) or our_fault()
         log.exception("Shown to a visitor: %s", text)

@@ -22,6 +22,7 @@ import numpy as np
 from memorytalker.errors import ExecutionError
 from memorytalker.face.frames import Frames, blocks
 from memorytalker.face.head import HeadError, HeadMesh
+from memorytalker.faults import machine_fault
 from memorytalker.options import RenderOptions
 from memorytalker.progress import Progress
 from memorytalker.rendering import scene, textures
@@ -203,7 +204,8 @@ def _frames(
             if isinstance(item, RenderError):
                 raise item
             if isinstance(item, BaseException):
-                raise RenderError(f"The renderer failed: {type(item).__name__}: {item}.") from item
+                lacks = machine_fault(item)
+                raise RenderError(lacks or f"The renderer failed: {type(item).__name__}: {item}.") from item
             image, box = item
             # Not in the drawing thread, which can draw the next frame meanwhile.
             image = soften_edges(image) if options.antialias else image

@@ -14,7 +14,6 @@ import tempfile
 import time
 from pathlib import Path
 
-from memorytalker.page.limits import LONGEST_QUEUE
 from tools.load.faults import FAULTS, broken
 from tools.load.visitors import come, described, left_behind, problems
 from tools.page.browser import ROOT, Site, served
@@ -50,7 +49,7 @@ def loaded(site: Site, visitors: int, jobs: int) -> bool:
     before, began = settled(site), time.monotonic()
     asked = come(site.url, visitors, max(1, jobs // visitors))
     print(f"{described(asked)}; {time.monotonic() - began:.0f} s in all")
-    wrong = problems(asked, LONGEST_QUEUE)
+    wrong = problems(asked)
     for line in wrong[:20]:
         print(f"  {line}")
     time.sleep(2)

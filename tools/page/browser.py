@@ -30,6 +30,7 @@ FLAGS = """--no-sandbox --disable-background-networking --disable-component-upda
 --use-fake-device-for-media-stream --use-fake-ui-for-media-stream
 --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader""".split()
 PATIENCE = 90.0  # seconds
+START_PATIENCE = 300.0  # seconds; a busy machine loads the network slowly
 
 
 class PageError(RuntimeError):
@@ -94,7 +95,7 @@ def served(
 
 
 def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START_PATIENCE
     while time.monotonic() < deadline and server.poll() is None:
         try:
             urllib.request.urlopen(url + "config", timeout=5).close()
