@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from memorytalker.imports import collector_paused
 from memorytalker.version import VERSION
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'memorytalker' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"memorytalker.{_HOMES[name]}"), name)
+    with collector_paused():
+        return getattr(importlib.import_module(f"memorytalker.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -22,6 +22,7 @@ import numpy as np
 from memorytalker.errors import ExecutionError
 from memorytalker.face.frames import Frames, blocks
 from memorytalker.face.head import HeadError, HeadMesh
+from memorytalker.imports import collector_paused
 from memorytalker.options import RenderOptions
 from memorytalker.progress import Progress
 from memorytalker.rendering import scene, textures
@@ -404,7 +405,10 @@ def _texture(image: np.ndarray) -> Any:
 def _open_plotter(options: RenderOptions) -> Any:
     with _OPENING:
         os.environ.update(_environment())
-        import pyvista
+        with collector_paused():
+            import pyvista
+
+            pyvista.Plotter  # noqa: B018 - imported when it is first asked for
 
         plotter = pyvista.Plotter(off_screen=True, window_size=[options.width, options.height], lighting="none")
         # The lights are in the shader; one light here makes VTK pass normals and positions to the shader.
