@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from memorytalker.face.motion import FaceCurves, MotionError
     from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
     from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError
-    from memorytalker.rendering.renderer import RenderError
+    from memorytalker.rendering.stage import RenderError
     from memorytalker.rendering.video import VideoError
     from memorytalker.sound.decode import AudioError, Waveform, load_waveform
     from memorytalker.styles.delivery import StyleError
@@ -48,7 +48,7 @@ _HOMES = {
     "MotionError": "face.motion",
     "MotionPiece": "animation",
     "OWN_VOICE": "pipeline",
-    "RenderError": "rendering.renderer",
+    "RenderError": "rendering.stage",
     "RenderOptions": "options",
     "Style": "styles.style",
     "StyleError": "styles.delivery",
