@@ -64,7 +64,7 @@ walks: install-test browser
 	$(PYTEST) -m walk
 
 bench: install-test browser
-	$(BIN)/python -m memorytalker bench
+	$(BIN)/python -m tools.bench --json runs/bench.json $(addprefix --film ,$(wildcard $(SOURCE)/capture/film))
 	$(BIN)/python -m tools.page.timing
 	$(BIN)/python -m tools.web.timing
 

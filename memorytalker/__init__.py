@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from memorytalker.imports import collector_paused
 from memorytalker.version import VERSION
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from memorytalker.face.motion import FaceCurves, MotionError
     from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
     from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError
-    from memorytalker.rendering.renderer import RenderError
+    from memorytalker.rendering.stage import RenderError
     from memorytalker.rendering.video import VideoError
     from memorytalker.sound.decode import AudioError, Waveform, load_waveform
     from memorytalker.styles.delivery import StyleError
@@ -47,7 +48,7 @@ _HOMES = {
     "MotionError": "face.motion",
     "MotionPiece": "animation",
     "OWN_VOICE": "pipeline",
-    "RenderError": "rendering.renderer",
+    "RenderError": "rendering.stage",
     "RenderOptions": "options",
     "Style": "styles.style",
     "StyleError": "styles.delivery",
@@ -94,7 +95,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'memorytalker' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"memorytalker.{_HOMES[name]}"), name)
+    with collector_paused():
+        return getattr(importlib.import_module(f"memorytalker.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -237,12 +237,17 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_bench_adds_up(run, tmp_path: Path) -> None:
-    code, out, _ = run("bench", "--seconds", "0.5", "--json", tmp_path / "bench.json", *SMALL)
+    code, out, _ = run("bench", "--seconds", "0.5", "--runs", "2", "--json", tmp_path / "bench.json", *SMALL)
     figures = json.loads((tmp_path / "bench.json").read_text())
     assert code == 0 and "render" in out and "3D head after" in out and "; goal for" not in out
     assert "of real time" in out and "look-ahead 117 ms" in out
-    stages = [figures[name] for name in ("encode", "decode", "pack", "render", "write")]
-    assert sum(stages) == pytest.approx(figures["total"], abs=0.01) and min(stages) > 0
+    runs = {name: stage["runs"] for name, stage in figures["stages"].items()}
+    for number in range(2):
+        parts = [runs[name][number] for name in ("encode", "decode", "pack", "render", "write")]
+        assert sum(parts) == pytest.approx(runs["total"][number], abs=0.01) and min(parts) > 0
+    for stage in figures["stages"].values():
+        assert 0 < stage["least"] <= stage["median"] <= stage["most"] and len(stage["runs"]) == 2 and stage["inside"]
+    assert figures["machine"]["processors"] > 0 and figures["warm_up"] == 1
     assert figures["frames"] == 15 and figures["seconds_of_speech"] == 0.5 and figures["width"] == 64
     assert_refused(run("bench", "--seconds", "0", *SMALL))
     assert_refused(run("bench", "--json", tmp_path / "none" / "bench.json", *SMALL))

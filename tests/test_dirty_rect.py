@@ -9,7 +9,7 @@ import pytest
 
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.options import CAMERAS, RenderOptions
-from memorytalker.rendering import render_frames, renderer, scene
+from memorytalker.rendering import render_frames, renderer, scene, stage
 from memorytalker.rendering.dirty_rect import Box, moving_box, project
 
 SIZE = 256
@@ -35,8 +35,8 @@ def test_a_box_and_the_whole_are_the_same(
     options = RenderOptions(width=SIZE, height=SIZE, camera=camera)
     frames = spoken(head, 10, *names)
     drawn: list[Box | None] = []
-    read = renderer._Stage._read
-    monkeypatch.setattr(renderer._Stage, "_read", lambda self: (drawn.append(self.box), read(self))[1])
+    read = stage.Stage._read
+    monkeypatch.setattr(stage.Stage, "_read", lambda self: (drawn.append(self.box), read(self))[1])
     some = np.stack(list(render_frames(head, frames, options)))
     box = drawn[-1]
     assert drawn[:2] == [None, None] and box is not None and np.prod(box.size) < 0.75 * SIZE**2
@@ -60,13 +60,13 @@ def test_a_small_box_of_even_skin_is_a_frame_and_a_blank_one_is_not(
     frames = np.repeat(head.template[None], 10, axis=0)
     frames[1::2, near] += np.float32([0.0, 0.0, 0.002])
     assert len(list(render_frames(head, frames, options))) == 10
-    read = renderer._Stage._read
+    read = stage.Stage._read
 
-    def blank(self: renderer._Stage) -> np.ndarray:
+    def blank(self: stage.Stage) -> np.ndarray:
         return read(self) * np.uint8(self.box is None)
 
-    monkeypatch.setattr(renderer._Stage, "_read", blank)
-    with pytest.raises(renderer.RenderError, match="drew no head in frame 1"):
+    monkeypatch.setattr(stage.Stage, "_read", blank)
+    with pytest.raises(stage.RenderError, match="drew no head in frame 1"):
         list(render_frames(head, spoken(head, 10, "jawOpen"), options))
 
 

@@ -22,7 +22,7 @@ from memorytalker.exports.take import ExportError, Take
 from memorytalker.exports.video import MP4, WEBM
 from memorytalker.face.frames import BLOCK, blocks
 from memorytalker.options import CAMERAS, RenderOptions
-from memorytalker.rendering import RenderError, VideoError, render_frames, renderer, write_video
+from memorytalker.rendering import RenderError, VideoError, render_frames, renderer, stage, write_video
 from memorytalker.rendering.alpha import extend_colors
 from memorytalker.rendering.edges import soften_edges
 
@@ -173,8 +173,8 @@ def test_what_is_transparent_covers_what_the_opaque_frame_shows(take: Take) -> N
 def test_a_box_with_alpha_and_the_whole_are_the_same(take: Take, monkeypatch: pytest.MonkeyPatch) -> None:
     options, frames = RenderOptions(width=SIZE, height=SIZE, transparent=True), np.asarray(take.frames[0:12])
     boxes: list = []
-    read = renderer._Stage._read
-    monkeypatch.setattr(renderer._Stage, "_read", lambda self: (boxes.append(self.box), read(self))[1])
+    read = stage.Stage._read
+    monkeypatch.setattr(stage.Stage, "_read", lambda self: (boxes.append(self.box), read(self))[1])
     some = np.stack(list(render_frames(take.head, frames, options)))
     assert boxes[-1] is not None
     monkeypatch.setattr(renderer, "FEW", len(frames))

@@ -10,8 +10,8 @@ import pytest
 
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.options import RenderOptions
-from memorytalker.rendering import render_frames, renderer
-from memorytalker.rendering.renderer import RenderError
+from memorytalker.rendering import render_frames, stage
+from memorytalker.rendering.stage import RenderError
 
 SMALL = RenderOptions(width=160, height=160)
 Change = Callable[[np.ndarray], np.ndarray]
@@ -43,13 +43,13 @@ def shifted(image: np.ndarray) -> np.ndarray:
 
 def planted(monkeypatch: pytest.MonkeyPatch, change: Change, first: int) -> None:
     """Change what is read of the graphics card, from the image of that number on; image 0 is the empty background."""
-    read, count = renderer._Stage._read, iter(range(1000))
+    read, count = stage.Stage._read, iter(range(1000))
 
-    def changed(stage: Any) -> np.ndarray:
-        image = read(stage)
+    def changed(drawn: Any) -> np.ndarray:
+        image = read(drawn)
         return change(image) if next(count) >= first else image
 
-    monkeypatch.setattr(renderer._Stage, "_read", changed)
+    monkeypatch.setattr(stage.Stage, "_read", changed)
 
 
 @pytest.mark.parametrize("transparent", [False, True])

@@ -93,8 +93,8 @@ def test_refusals_are_value_errors_and_failures_runtime_errors() -> None:
     ("statement", "absent"),
     [
         ("import memorytalker", "torch numpy transformers gradio pyvista matplotlib huggingface_hub"),
-        ("from memorytalker import Animation, load_head, load_waveform", "torch transformers gradio pyvista"),
-        ("from memorytalker import Talker", "transformers gradio pyvista matplotlib huggingface_hub"),
+        ("from memorytalker import Animation, load_head, load_waveform", "torch transformers gradio pyvista scipy"),
+        ("from memorytalker import Talker", "transformers gradio pyvista scipy matplotlib huggingface_hub"),
     ],
 )
 def test_nothing_is_loaded_before_it_is_needed(statement: str, absent: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from memorytalker.config import ConfigError
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.options import CAMERAS, RenderOptions
-from memorytalker.rendering import RenderError, render_frames, renderer, scene
+from memorytalker.rendering import RenderError, render_frames, renderer, scene, stage
 from memorytalker.rendering.dirty_rect import project
 from memorytalker.rendering.surface import Patch, Surface, sphere_directions, visibility
 
@@ -179,7 +179,7 @@ def test_an_empty_frame_is_an_error_and_never_delivered(head: HeadMesh) -> None:
 
 
 def test_a_failure_of_the_library_becomes_a_plain_error(head: HeadMesh, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(renderer, "_open_plotter", lambda options: 1 / 0)
+    monkeypatch.setattr(stage, "_open_plotter", lambda options: 1 / 0)
     with pytest.raises(RenderError, match="The renderer failed"):
         list(render_frames(head, head.template[None], SMALL))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from memorytalker.batch.clip_run import BatchSettings, ClipReport, fingerprint_of
 from memorytalker.batch.clips import BatchClip
+from memorytalker.cores import CHOSEN, usable_cores
 
 #: Animates one clip; it must be importable by its name, for other processes.
 RunClip = Callable[[BatchClip, BatchSettings], ClipReport]
@@ -70,7 +71,7 @@ def _finished(running: dict[Future, BatchClip]) -> Iterator[ClipReport]:
 
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
-    threads = max(1, _cores() // jobs)
+    threads = max(1, usable_cores() // jobs)
     # Not forked: libraries with threads of their own do not survive a fork.
     return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _prepare_worker, (threads,))
 
@@ -89,19 +90,16 @@ def _end_with_parent() -> None:
 
 
 def _set_threads(threads: int) -> None:
-    """Limit the threads of this process: those of torch, and of the linear algebra that NumPy was built with.
+    """Limit the threads of this process: those of torch, of drawing, and of NumPy's linear algebra.
 
-    Without the second limit every worker starts a thread for every core, and they wait for one another.
+    Without the last limit every worker starts a thread for every core, and they wait for one another.
     """
     import threadpoolctl
     import torch
 
+    os.environ[CHOSEN] = str(threads)
     torch.set_num_threads(threads)
     threadpoolctl.threadpool_limits(threads)  # for as long as the process lives
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def on_ray(
@@ -111,7 +109,7 @@ def on_ray(
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing reports home
     import ray
 
-    threads = max(1, _cores() // jobs) if address == "local" else 1
+    threads = max(1, usable_cores() // jobs) if address == "local" else 1
     quiet: dict[str, Any] = {"logging_level": logging.ERROR, "log_to_driver": False}
     if address == "local":
         ray.init(num_cpus=jobs * threads, include_dashboard=False, **quiet)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from scipy.interpolate import BSpline, make_interp_spline
-from scipy.linalg import solveh_banded
 
 from memorytalker.face.motion import FaceCurves
 
@@ -57,6 +55,8 @@ def values_at_rate(values: np.ndarray, fps: float, new_fps: float) -> np.ndarray
 
 def _interpolated(values: np.ndarray, share: float, frames: int) -> np.ndarray:
     """Values (frames, n) of the spline through `values` (T, n)."""
+    from scipy.interpolate import make_interp_spline
+
     last = len(values) - 1
     if last == 0:
         return np.repeat(values, frames, axis=0)
@@ -66,6 +66,9 @@ def _interpolated(values: np.ndarray, share: float, frames: int) -> np.ndarray:
 
 def _fitted(values: np.ndarray, share: float, frames: int) -> np.ndarray:
     """Values (frames, n) of the spline with one knot a new frame that is nearest to `values` (T, n)."""
+    from scipy.interpolate import BSpline
+    from scipy.linalg import solveh_banded
+
     times, knots = np.arange(len(values)) * share, np.arange(float(frames))
     last = min(times[-1], knots[-1])
     within = times <= last

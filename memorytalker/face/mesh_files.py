@@ -14,8 +14,6 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from memorytalker.extras import to_install
 from memorytalker.face.head import HeadError, HeadMesh, Landmarks, Regions, load_head
@@ -325,6 +323,9 @@ def _assemble(faces: np.ndarray, templates: Mapping[str, np.ndarray], regions: K
 
 def _eyeballs(vertices: np.ndarray, faces: np.ndarray) -> list[np.ndarray]:
     """Vertex indices of every connected component of the mesh that is a ball of an eye's size."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     count = len(vertices)
     sides = np.concatenate([faces[:, :2], faces[:, 1:]])
     joined = coo_matrix((np.ones(len(sides), bool), sides.T), shape=(count, count))

@@ -7,8 +7,6 @@ shipped: there the order is refused if it cannot be right, which finds a shuffle
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from memorytalker.face.head import HeadError, HeadMesh
 
@@ -94,6 +92,9 @@ def _far_sides(vertices: np.ndarray, faces: np.ndarray) -> float:
 
 
 def _scattered_eyeballs(faces: np.ndarray, count: int) -> bool:
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     ends = np.concatenate([faces[:, :2], faces[:, 1:]])
     joined = coo_matrix((np.ones(len(ends), bool), ends.T), shape=(count, count))
     _, piece = connected_components(joined, directed=False)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from memorytalker.errors import InputError
 
@@ -194,6 +193,8 @@ def resampled(values: np.ndarray, fps: float, new_fps: float) -> np.ndarray:
 
 def smoothed(values: np.ndarray, fps: float, seconds: float) -> np.ndarray:
     """Smooth values (T, ...) by a zero-phase Gaussian of full width `seconds` at half maximum; ends are repeated."""
+    from scipy.ndimage import gaussian_filter1d
+
     if not np.isfinite(seconds) or seconds < 0:
         raise MotionError(f"Smoothing needs a width of 0 seconds or more, not {seconds}.")
     if seconds == 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import lsq_linear, nnls
 
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
@@ -67,6 +66,8 @@ class CurveSolver:
         Returns:
             Curves (T, S) of all shapes of the space, and their residual.
         """
+        from scipy.optimize import lsq_linear, nnls
+
         system = self.root @ self.shapes
         weights = np.zeros((len(coordinates), len(self.space.shapes)))
         for done, (row, frame) in enumerate(zip(weights, coordinates.astype(np.float64), strict=True)):
@@ -98,6 +99,8 @@ def solve_curves(head: HeadMesh, offsets: np.ndarray) -> np.ndarray:
     Returns:
         (T, S) weights, 0 or more, in the order of `head.blendshape_names`.
     """
+    from scipy.optimize import nnls
+
     shapes = head.blendshapes.reshape(len(head.blendshape_names), -1).astype(np.float64).T  # (3 V, S)
     basis, triangle = np.linalg.qr(shapes)
     coordinates = offsets.reshape(len(offsets), -1) @ basis

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
-from scipy.optimize import nnls
 
 from memorytalker.errors import InputError
 from memorytalker.face.head import ARKIT_NAMES, HeadMesh, load_head
@@ -166,6 +165,8 @@ def _opening(head: HeadMesh) -> np.ndarray:
 
 def _on_simplex(triangle: np.ndarray, targets: np.ndarray, progress: Progress | None) -> np.ndarray:
     """Weights (T, 1 + P) from 0 up, with sum 1, of nothing and P poses `triangle` (K, P) nearest to each target (K)."""
+    from scipy.optimize import nnls
+
     rows, poses = triangle.shape
     strict = _STRICT * np.abs(triangle).max()
     system = np.zeros((rows + 1, poses + 1))

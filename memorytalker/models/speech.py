@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from memorytalker.config import ConfigError, ModelConfig
+from memorytalker.imports import collector_paused
 from memorytalker.models.layers import length_mask, mask_lengths, sample_between, stretch
 from memorytalker.models.states import (
     corpus_normalise,
@@ -192,8 +193,9 @@ class WhisperSpeech(SpeechEncoder):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        from transformers import WhisperConfig
-        from transformers.models.whisper.modeling_whisper import WhisperEncoder
+        with collector_paused():
+            from transformers import WhisperConfig
+            from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
         if config.speech.resample != "after":
             raise ConfigError('speech.resample must be "after" for the "whisper" form: its states come at one rate.')
@@ -276,7 +278,8 @@ class HubertSpeech(SpeechEncoder):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        from transformers import HubertConfig, HubertModel
+        with collector_paused():
+            from transformers import HubertConfig, HubertModel
 
         speech = config.speech
         self.encoder = HubertModel(

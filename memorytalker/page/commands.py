@@ -8,6 +8,7 @@ from typing import Any
 
 from memorytalker.config import shown
 from memorytalker.errors import InputError
+from memorytalker.imports import collector_paused
 
 PORTS = range(1, 65536)
 
@@ -39,7 +40,8 @@ def asked_port(port: int | None = None) -> int | None:
 def run_page(chosen: argparse.Namespace, device: str | None, talker: Any = None) -> None:
     """Serve the page until the process is stopped, with the chosen weights or with `talker`."""
     asked_port(chosen.port)
-    from memorytalker.page.demo import serve  # first: a missing library is reported before the model loads
+    with collector_paused():
+        from memorytalker.page.demo import serve  # first: a missing library is reported before the model loads
 
     if talker is None:
         from memorytalker import Talker

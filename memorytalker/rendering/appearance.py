@@ -15,7 +15,7 @@ from memorytalker.face.head import HeadError, HeadMesh
 from memorytalker.options import RenderOptions
 from memorytalker.rendering import scene
 from memorytalker.rendering.lighting import Light, find_light, fingerprint, shipped_light
-from memorytalker.rendering.renderer import FLATTEST, LONGEST_SIDE
+from memorytalker.rendering.stage import FLATTEST, LONGEST_SIDE
 from memorytalker.rendering.surface import Surface
 from memorytalker.rendering.textures import baked_colors
 

@@ -39,10 +39,10 @@ def soften_edges(image: np.ndarray) -> np.ndarray:
         brightness = np.where(image[..., 3] > 0, brightness.astype(np.int16), np.int16(BEHIND))
     rows, columns = _edge_pixels(brightness)
     # Padding, so that an edge can be followed beyond the border of the image.
-    padded = np.pad(brightness, LONGEST_SEARCH + 1, mode="edge")
+    padded = np.pad(brightness.astype(np.int16), LONGEST_SEARCH + 1, mode="edge")
     light, width = padded.ravel(), padded.shape[1]
     at = (rows + LONGEST_SEARCH + 1) * width + columns + LONGEST_SEARCH + 1
-    around = {(y, x): _taken(light, at + (y * width + x)) for y in (-1, 0, 1) for x in (-1, 0, 1)}
+    around = {(y, x): light[at + (y * width + x)] for y in (-1, 0, 1) for x in (-1, 0, 1)}
     flat, lone = _stair_direction(around), _lone_share(around)
     middle = around[0, 0]
     before = np.where(flat, around[-1, 0], around[0, -1])
@@ -69,10 +69,6 @@ def _edge_pixels(brightness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         high, low = np.maximum(high, beside), np.minimum(low, beside)
     rows, columns = np.divmod(np.flatnonzero(high - low > np.maximum(high // SHARE, CONTRAST)), inner.shape[1])
     return rows + 1, columns + 1
-
-
-def _taken(light: np.ndarray, at: np.ndarray) -> np.ndarray:
-    return light[at].astype(np.int16)
 
 
 def _stair_direction(around: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
@@ -104,8 +100,9 @@ def _covered(
     """The share of each pixel, from 0 to 1/2, beyond a straight edge drawn through the ends of its stair step."""
     edge = middle + other  # twice the brightness of the edge itself
     limit = np.maximum(np.abs(other - middle) // 2, 1)
-    back, back_end = _followed(light, at, -along, across, edge, limit)
-    forth, forth_end = _followed(light, at, along, across, edge, limit)
+    both = [np.concatenate([one, one]) for one in (at, across, edge, limit)]
+    steps, ends = _followed(light, both[0], np.concatenate([-along, along]), *both[1:])
+    (back, forth), (back_end, forth_end) = steps.reshape(2, -1), ends.reshape(2, -1)
     end = np.where(back <= forth, back_end, forth_end)
     share = np.float32(0.5) - np.minimum(back, forth) / (back + forth).astype(np.float32)
     # At its nearer end the step goes either to this pixel's side or away from it.
@@ -120,9 +117,10 @@ def _followed(
     going = np.arange(len(at))
     for step in range(1, LONGEST_SEARCH + 1):
         at = at + along
-        now = _taken(light, at) + _taken(light, at + across) - edge
+        now = light[at] + light[at + across] - edge
         change[going] = now
         on = np.abs(now) < limit
         steps[going[~on]] = step
-        going, at, along, across, edge, limit = (one[on] for one in (going, at, along, across, edge, limit))
+        kept = np.flatnonzero(on)  # taking by index is twice as fast as by mask, six times over
+        going, at, along, across, edge, limit = (one.take(kept) for one in (going, at, along, across, edge, limit))
     return steps, change

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from memorytalker.rendering.renderer import RenderError
+from memorytalker.rendering.stage import RenderError
 
 
 def side_by_side(*videos: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

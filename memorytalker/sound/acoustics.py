@@ -19,9 +19,6 @@ kept apart because trained weights, fitted constants and the corpus depend on th
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import LinAlgError, solve_toeplitz
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import resample_poly
 
 #: Hz of the loudness contour.
 RATE = 100
@@ -65,6 +62,8 @@ def loudness_contour(samples: np.ndarray, sample_rate: int = 16000) -> np.ndarra
     Returns:
         (M,) in dB, at 100 Hz.
     """
+    from scipy.ndimage import gaussian_filter1d
+
     hop = sample_rate // RATE
     padded = np.pad(samples.astype(np.float64), (0, -len(samples) % hop))
     energy = gaussian_filter1d(np.square(padded).reshape(-1, hop).mean(axis=1), 0.6)
@@ -83,6 +82,8 @@ def effort(samples: np.ndarray, frames: int, fps: float, sample_rate: int = 1600
     Returns:
         (T,) in tens of dB within [-1.5, 1.5]; 0 is the median of frames within 25 dB of the loudest.
     """
+    from scipy.ndimage import gaussian_filter1d
+
     contour = loudness_contour(samples, sample_rate)
     speech = contour[contour > np.percentile(contour, 98) - 25]
     smooth = gaussian_filter1d(contour, 0.05 * RATE)
@@ -220,6 +221,8 @@ def first_formants(samples: np.ndarray, times: np.ndarray, sample_rate: int = 16
     Source:
         Atal and Hanauer 1971, doi 10.1121/1.1912679.
     """
+    from scipy.signal import resample_poly
+
     resampled = resample_poly(samples.astype(np.float64), FORMANT_RATE // 1000, sample_rate // 1000)
     half = int(VOWEL_WINDOW / 2 * FORMANT_RATE)
     formants = np.full(len(times), np.nan)
@@ -232,6 +235,8 @@ def first_formants(samples: np.ndarray, times: np.ndarray, sample_rate: int = 16
 
 
 def _first_formant(frame: np.ndarray) -> float:
+    from scipy.linalg import LinAlgError, solve_toeplitz
+
     frame = frame - frame.mean()
     sharpened = np.append(frame[0], frame[1:] - 0.97 * frame[:-1]) * np.hamming(len(frame))
     lags = np.correlate(sharpened, sharpened, "full")[len(frame) - 1 : len(frame) + FORMANT_ORDER]

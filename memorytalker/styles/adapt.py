@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 
 from memorytalker.config import ConfigError, check_ranges
 from memorytalker.face.head import HeadMesh
@@ -229,6 +228,8 @@ def _changes(
     def loss(values: np.ndarray) -> float:
         pulled = settings.pull * float(values @ values)
         return _loss(mouth, heard, curves, changes_of(values), which, settings) + pulled
+
+    from scipy.optimize import minimize
 
     limits = [tuple(np.log((settings.least_gain, settings.largest_gain)))] * len(GROUPS) + [(-1.0, 1.0)]
     options = {"maxiter": 60, "eps": 1e-3, "ftol": 1e-7}

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.interpolate import PchipInterpolator
 
 from memorytalker.face.head import HeadMesh, load_head
 from memorytalker.face.motion import FaceCurves, resampled
@@ -185,6 +184,8 @@ def _at_rate(track: FaceTrack) -> np.ndarray:
         values = resampled(points, (len(times) - 1) / (times[-1] - times[0]), FPS)
         late = round(times[0] * FPS)
         return values[-late:] if late < 0 else np.concatenate([np.repeat(values[:1], late, axis=0), values])
+    from scipy.interpolate import PchipInterpolator
+
     grid = np.arange(max(1, round(track.seconds * FPS))) / FPS
     return PchipInterpolator(times, points)(np.clip(grid, times[0], times[-1]))
 

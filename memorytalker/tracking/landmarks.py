@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.signal import find_peaks
 
 from memorytalker.errors import InputError
 from memorytalker.tracking.tracker import POINTS
@@ -236,6 +235,8 @@ def _closed_level(gaps: list[np.ndarray]) -> float:
 
     A tracker does not report 0 for closed lips, and its value differs between speakers.
     """
+    from scipy.signal import find_peaks
+
     valleys, floor = [gap[find_peaks(-gap, prominence=_OPEN_BETWEEN)[0]] for gap in gaps], _floor(gaps)
     closures = np.concatenate(valleys)
     closures = closures[closures < max(_VALLEY, floor)]

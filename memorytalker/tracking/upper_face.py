@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import nnls
 
 from memorytalker.face.array_files import open_arrays
 from memorytalker.tracking.landmarks import columns
@@ -125,6 +124,8 @@ def _weight(values: np.ndarray, path: np.ndarray) -> np.ndarray:
 
 def _brow_weights(heights: np.ndarray, moved: np.ndarray) -> np.ndarray:
     """(T, 5) weights in [0, 1] of `BROWS`, which move the brows by `moved` (5, 4), for heights (T, 4)."""
+    from scipy.optimize import nnls
+
     system = np.concatenate([moved.T, np.sqrt(_BROW_COST) * np.eye(len(BROWS))])
     weights = np.zeros((len(heights), len(BROWS)))
     for frame, goal in enumerate(heights):

@@ -25,6 +25,8 @@ from tools.page.held import Held, settled
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 #: The browser draws on these cores, too; spare it the compositing.
 LIGHT = ("--disable-gpu-compositing",)
+#: Result on the page -> goal in seconds; the browser takes its share of the cores.
+PAGE_GOALS = {**GOALS, "video": 8.0}
 #: Visits before the first count, which create what is kept, such as the graphics context.
 FIRST_VISITS = 3
 #: What 30 visits may leave. Memory is fragmentation; a leak of one clip's vertices would be 16 MB a visit.
@@ -80,10 +82,10 @@ def report_waits(browser: Any, site: Site, clip: Path) -> bool:
         waits = visit.page.evaluate("window.waits")
         visit.close()
     print(f"{GOAL_SPEECH:.0f} s of speech, through the page, with the browser on the same machine")
-    for name, goal in GOALS.items():
+    for name, goal in PAGE_GOALS.items():
         seconds = waits[name] / 1000
         print(f"  {name} after {seconds:.1f} s; goal {goal:.0f} s{'' if seconds < goal else ': MISSED'}")
-    return all(waits[name] / 1000 < goal for name, goal in GOALS.items())
+    return all(waits[name] / 1000 < goal for name, goal in PAGE_GOALS.items())
 
 
 def report_left(browser: Any, site: Site, visits: int) -> bool:

@@ -1,0 +1,33 @@
+"""Importing large libraries in less time.
+
+torch, transformers and PyVista make a million objects that live as long as the process. Meanwhile Python's garbage
+collector looks through all of them again and again, which is a third of the time until the first frame.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import threading
+from collections.abc import Iterator
+
+_LOCK = threading.Lock()
+# Imports under way, in any thread; and whether the collector was on before the first of them.
+_PAUSES: list[bool] = []
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """Inside, Python collects no cycles; afterwards it does again, if it did before and nobody else pauses it.
+
+    May be nested, and used by several threads at once. For imports alone: cycles of other work would pile up.
+    """
+    with _LOCK:
+        _PAUSES.append(gc.isenabled() if not _PAUSES else _PAUSES[0])
+        gc.disable()
+    try:
+        yield
+    finally:
+        with _LOCK:
+            if _PAUSES.pop() and not _PAUSES:
+                gc.enable()

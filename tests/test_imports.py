@@ -1,0 +1,52 @@
+"""Large libraries are imported without the garbage collector, which goes on afterwards."""
+
+from __future__ import annotations
+
+import gc
+import threading
+
+import pytest
+
+from memorytalker.imports import collector_paused
+
+
+def test_the_collector_pauses_inside_and_goes_on_afterwards() -> None:
+    assert gc.isenabled()
+    with pytest.raises(ImportError), collector_paused():
+        with collector_paused():
+            assert not gc.isenabled()
+        assert not gc.isenabled(), "the inner pause must not end the outer one"
+        raise ImportError
+    assert gc.isenabled()
+
+
+def test_a_collector_that_was_off_stays_off() -> None:
+    gc.disable()
+    try:
+        with collector_paused(), collector_paused():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_the_first_of_two_threads_does_not_end_the_pause_of_the_second() -> None:
+    first_in, second_in, first_out = threading.Event(), threading.Event(), threading.Event()
+    inside: list[bool] = []
+
+    def second() -> None:
+        first_in.wait(10)
+        with collector_paused():
+            second_in.set()
+            first_out.wait(10)
+            inside.append(gc.isenabled())
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with collector_paused():
+        first_in.set()
+        second_in.wait(10)
+    first_out.set()
+    thread.join(10)
+    assert inside == [False]
+    assert gc.isenabled()

@@ -1,0 +1,1 @@
+"""The benchmark with its peers: `python -m tools.bench`."""
