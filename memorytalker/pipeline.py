@@ -35,7 +35,7 @@ from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import AudioError, Waveform, load_waveform, shown_name
 from memorytalker.styles.arousal import VoiceArousal, load_arousal
-from memorytalker.styles.choosing import OWN_VOICE, StyleSource, chosen_style
+from memorytalker.styles.choosing import OWN_VOICE, StyleSource, blended, chosen_style
 from memorytalker.styles.delivery import DeliveryTrack, StyleError
 from memorytalker.styles.layers import Layers, track_of
 from memorytalker.styles.live_delivery import live_style
@@ -53,8 +53,6 @@ class TalkerError(InputError):
 
 #: Largest style weight that is accepted; those of voices lie around 1.
 LARGEST_WEIGHT = 100.0
-#: Smallest style weight that an exaggeration leaves.
-LEAST_WEIGHT = np.float32(0.05)
 #: What no face does: an offset of a vertex, and a coordinate in the head's basis, both in metres. A wide open jaw has a
 #: coordinate of about a metre.
 LARGEST_OFFSET, LARGEST_COORDINATE = 10.0, 100.0
@@ -396,13 +394,13 @@ class Talker:
         if isinstance(style, Style):
             weights, share = style.weights_for(self.config.slots), np.float32(style.slot_share)
             if weights is not None and share == 1:
-                return lambda samples: _blended(weights, blend)
+                return lambda samples: blended(weights, blend)
             if weights is not None:
-                return lambda samples: _blended(share * weights + (1 - share) * own(samples), blend)
+                return lambda samples: blended(share * weights + (1 - share) * own(samples), blend)
         elif style is not OWN_VOICE:
-            fixed = _blended(self.style_of(style), blend)
+            fixed = blended(self.style_of(style), blend)
             return lambda samples: fixed
-        return lambda samples: _blended(own(samples), blend)
+        return lambda samples: blended(own(samples), blend)
 
     def _track(self, style: Any, options: AnimateOptions) -> DeliveryTrack | None:
         """What is changed after the network, from moment to moment; None: nothing."""
@@ -470,12 +468,3 @@ def _checked_chunk(chunk: Any) -> np.ndarray:
     if samples.ndim != 1 or samples.dtype.kind != "f" or not np.isfinite(samples).all():
         raise AudioError("A stream's chunks are one-dimensional arrays of finite float samples at 16 kHz.")
     return samples.astype(np.float32)
-
-
-def _blended(weights: np.ndarray, blend: float) -> np.ndarray:
-    """Interpolate style weights (n,) between neutral (blend 0) and the style (1); above 1 go beyond it."""
-    if blend == 1:
-        return weights
-    blended = (1 + np.float32(blend) * (weights - 1)).astype(np.float32)
-    # Beyond the style a weight could turn a slot's motion round, which no voice does.
-    return np.maximum(blended, np.minimum(weights, LEAST_WEIGHT)) if blend > 1 else blended

@@ -389,11 +389,11 @@ def test_a_visitor_is_offered_every_format_but_vast_ones() -> None:
 
 
 def test_an_exaggerated_style_goes_beyond_the_voice_and_never_turns_a_slot_round():
-    from memorytalker.pipeline import LEAST_WEIGHT, _blended
+    from memorytalker.styles.choosing import LEAST_WEIGHT, blended
 
     weights = np.array([1.2, 0.9, 0.5], np.float32)
-    assert _blended(weights, 3.0) == pytest.approx([1.6, 0.7, LEAST_WEIGHT])
-    assert _blended(weights, 1.0) is weights and _blended(weights, 0.0) == pytest.approx([1, 1, 1])
+    assert blended(weights, 3.0) == pytest.approx([1.6, 0.7, LEAST_WEIGHT])
+    assert blended(weights, 1.0) is weights and blended(weights, 0.0) == pytest.approx([1, 1, 1])
 
 
 def test_the_neutral_style_comes_with_its_distance_at_the_lips(runner: JobRunner, talker: StubTalker):

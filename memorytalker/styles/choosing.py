@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from memorytalker.sound.decode import Waveform, load_waveform
 from memorytalker.styles.delivery import StyleError
 from memorytalker.styles.style import PRESETS, Style
@@ -38,6 +40,8 @@ FORMER_WORDS: Mapping[str, str] = MappingProxyType(
         "none": f"'{NEUTRAL}'",
     }
 )
+#: Smallest style weight that an exaggeration leaves.
+LEAST_WEIGHT = np.float32(0.05)
 #: Suffix of a style's file.
 SUFFIX = ".json"
 
@@ -120,3 +124,12 @@ def understood_words(style: Style) -> tuple[str, ...]:
         for each in style.understood
     ]
     return (f"Understood: {'; '.join(parts)}.", *style.remarks)
+
+
+def blended(weights: np.ndarray, blend: float) -> np.ndarray:
+    """Return style weights (n,) between the neutral style (`blend` 0) and the given one (1); above 1 beyond it."""
+    if blend == 1:
+        return weights
+    mixed = (1 + np.float32(blend) * (weights - 1)).astype(np.float32)
+    # Beyond the style a weight could turn a slot's motion round, which no voice does.
+    return np.maximum(mixed, np.minimum(weights, LEAST_WEIGHT)) if blend > 1 else mixed
