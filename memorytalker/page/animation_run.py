@@ -30,7 +30,6 @@ from memorytalker.remarks import remarks_on
 from memorytalker.sound.prosody import ProsodyTracker
 from memorytalker.styles.choosing import OWN_VOICE
 from memorytalker.styles.delivery import Delivery
-from memorytalker.styles.layers import speech_share
 from memorytalker.styles.style import Style
 
 
@@ -192,6 +191,8 @@ def _plain(
     runner: JobRunner, request: AnimateRequest, audio: RequestAudio, animation: Animation, progress: Progress
 ) -> tuple[Animation, str]:
     """The motion before the sliders act, and that as the player takes it."""
+    from memorytalker.styles.layers import speech_share  # which loads torch, as the page may not before its talker does
+
     options = request.options
     turning = runner.head.rig is None and options.expression
     styled = audio.style if isinstance(audio.style, Style) else Style()
