@@ -119,7 +119,7 @@ def served(temporary: Path) -> Iterator[tuple[subprocess.Popen, Client]]:
     assert process.stdout is not None
     try:
         found = next(filter(None, (re.search(r"http://[\d.:]+", line) for line in process.stdout)))
-        yield process, Client(found[0], verbose=False, download_files=False)
+        yield process, Client(found[0], verbose=False, download_files=False, httpx_kwargs={"timeout": 120.0})
     finally:
         process.kill(), process.wait(), process.stdout.close()
 
