@@ -1,7 +1,7 @@
 """Importing large libraries in less time.
 
 torch, transformers and PyVista make a million objects that live as long as the process. Meanwhile Python's garbage
-collector looks through all of them again and again, which is a third of the time until the first frame.
+collector looks through all of them again and again, which takes a good part of the time until the first frame.
 """
 
 from __future__ import annotations

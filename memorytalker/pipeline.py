@@ -39,7 +39,7 @@ from memorytalker.styles.choosing import OWN_VOICE, StyleSource, blended, chosen
 from memorytalker.styles.delivery import DeliveryTrack, StyleError
 from memorytalker.styles.layers import Layers, track_of
 from memorytalker.styles.live_delivery import live_style
-from memorytalker.styles.recordings import Recording, read_recordings
+from memorytalker.styles.recordings import LONGEST_SECONDS, Recording, read_recordings
 from memorytalker.styles.style import Style
 from memorytalker.weights import find_weights, load_weights, read_manifest
 from memorytalker.windows import cut_windows, faded_motion, frame_count, style_weights_of, window_frames
@@ -309,6 +309,7 @@ class Talker:
         *,
         name: str = "",
         progress: Progress | None = None,
+        longest_seconds: float = LONGEST_SECONDS,
     ) -> Style:
         """Learn the speaking style of one person from ten seconds to ten minutes of recordings.
 
@@ -317,6 +318,7 @@ class Talker:
                 the same name beside each.
             name: of the style.
             progress: called as progress(steps done, steps in total, stage).
+            longest_seconds: more than that together is refused.
 
         Returns:
             The style; `style.report` has the error before and after, on a third that it was not learned from.
@@ -330,7 +332,7 @@ class Talker:
 
         if not self.space.shapes:
             raise TalkerError("These weights move a head without blendshapes; face curves cannot teach them a style.")
-        recordings = read_recordings(takes, progress)
+        recordings = read_recordings(takes, progress, longest_seconds)
         return adapt_style(self.model, self._base or self.head, self.space, recordings, name, progress=progress)
 
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:

@@ -155,7 +155,7 @@ class StubTalker:
         weight = 1.0 if style_weights is None else float(style_weights[index])
         return self.head.template + np.float32(weight) * self.head.blendshapes[index]
 
-    def adapt(self, takes: Any, name: str = "", progress: Any = None) -> Style:
+    def adapt(self, takes: Any, name: str = "", progress: Any = None, longest_seconds: float = 600.0) -> Style:
         """A style that says which files there were; those of nobody are refused."""
         self.note("adapt")
         found = sorted(path.name for path in Path(takes).iterdir())

@@ -194,5 +194,8 @@ def test_recordings_are_found_and_bounded(tmp_path: Path, sounds) -> None:
     long = Recording(
         "long", FaceCurves(np.zeros((400, 1)), ("jawOpen",), 1.0), Waveform(np.zeros(400 * 16000, np.float32))
     )
-    with pytest.raises(AdaptError, match="10 minutes; a minute is enough"):
+    with pytest.raises(AdaptError, match="600 s; half a minute is enough"):
         read_recordings([long, long])
+    assert read_recordings([long], longest_seconds=400) == (long,)
+    with pytest.raises(AdaptError, match="60 s; half a minute"):
+        read_recordings([long], longest_seconds=60)

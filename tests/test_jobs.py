@@ -139,6 +139,14 @@ def test_a_runner_has_one_thread_for_all(monkeypatch):
         job.close()
 
 
+def test_a_visitor_may_give_a_minute_of_recordings():
+    given = []
+    runner = JobRunner(talker(adapt=lambda takes, **options: given.append(options["longest_seconds"])))
+    job = runner.job(lambda progress: runner.adapt([]) or True)
+    assert job.wait(10) and job.result and given == [60.5]
+    job.close()
+
+
 def test_a_runner_that_is_being_closed_begins_nothing_new():
     """Who waited was served after SIGTERM, and the server went on for as long."""
     runner = JobRunner(talker())

@@ -30,6 +30,9 @@ from memorytalker.styles.style import Style
 T = TypeVar("T")
 #: Seconds that closed work may go on without a report before it is interrupted wherever it is.
 GRACE_SECONDS = 20.0
+#: Seconds of a visitor's recordings together, from which a style is learned; everybody else waits meanwhile. A film
+#: of a minute may be a frame longer.
+LONGEST_RECORDINGS = 60.5
 
 
 class Slots(Protocol):
@@ -62,7 +65,9 @@ class TalkerLike(Protocol):
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
         """As `Talker.slot_face`."""
 
-    def adapt(self, takes: Any, name: str = "", progress: Progress | None = None) -> Style:
+    def adapt(
+        self, takes: Any, name: str = "", progress: Progress | None = None, longest_seconds: float = 600.0
+    ) -> Style:
         """As `Talker.adapt`."""
 
 
@@ -297,7 +302,7 @@ class JobRunner:
     def adapt(self, takes: Any, name: str = "", progress: Progress | None = None) -> Style:
         """Learn a style from recordings, as `Talker.adapt` does."""
         report = None if os.environ.get("SPACES_ZERO_GPU") else progress
-        return self._network["adapt"](takes, name=name, progress=report)
+        return self._network["adapt"](takes, name=name, progress=report, longest_seconds=LONGEST_RECORDINGS)
 
 
 def _on_gpu(network: Callable[..., T]) -> Callable[..., T]:

@@ -81,7 +81,9 @@ def find_recordings(folder: str | Path) -> tuple[Path, ...]:
 
 
 def read_recordings(
-    takes: str | Path | Recording | Iterable[str | Path | Recording], progress: Progress | None = None
+    takes: str | Path | Recording | Iterable[str | Path | Recording],
+    progress: Progress | None = None,
+    longest_seconds: float = LONGEST_SECONDS,
 ) -> tuple[Recording, ...]:
     """Read recordings of one person.
 
@@ -89,6 +91,7 @@ def read_recordings(
         takes: a folder, files of face curves with a sound of the same name beside them, videos of the face, or
             recordings, or several.
         progress: called as progress(frames done, 0, "track") for videos.
+        longest_seconds: of all recordings together.
 
     Returns:
         The recordings: first those of curves, in their order, then each stretch of a video in which the face is seen.
@@ -109,15 +112,15 @@ def read_recordings(
             if not isinstance(one, Recording) and Path(one).suffix.lower() in VIDEO_SUFFIXES:
                 videos.append(Path(one))
             else:
-                recordings.append(one if isinstance(one, Recording) else _read(Path(one)))
-            _check_amount(recordings, videos)
+                recordings.append(one if isinstance(one, Recording) else _read(Path(one), longest_seconds))
+            _check_amount(recordings, videos, longest_seconds)
     if videos:
-        left = max(1.0, LONGEST_SECONDS - sum(each.seconds for each in recordings))
+        left = max(1.0, longest_seconds - sum(each.seconds for each in recordings))
         with _tracked_in_words():
             faces = read_face_videos(videos, longest_seconds=left, progress=progress)
         for face in faces:
             recordings += recordings_of(face)
-        _check_amount(recordings, ())
+        _check_amount(recordings, (), longest_seconds)
     if not recordings:
         raise AdaptError("There is no recording; give a video of the face, or face curves with their sound.")
     return tuple(recordings)
@@ -151,15 +154,13 @@ def _tracked_in_words() -> Iterator[None]:
         raise AdaptError(str(error)) from error
 
 
-def _check_amount(recordings: Sequence[Recording], videos: Sequence[Path]) -> None:
+def _check_amount(recordings: Sequence[Recording], videos: Sequence[Path], longest_seconds: float) -> None:
     """Raise AdaptError for more than anybody needs."""
-    if len(recordings) + len(videos) > MOST or sum(each.seconds for each in recordings) > LONGEST_SECONDS:
-        raise AdaptError(
-            f"That is more than {MOST} recordings or {LONGEST_SECONDS / 60:.0f} minutes; a minute is enough."
-        )
+    if len(recordings) + len(videos) > MOST or sum(each.seconds for each in recordings) > longest_seconds:
+        raise AdaptError(f"That is more than {MOST} recordings or {longest_seconds:.0f} s; half a minute is enough.")
 
 
-def _read(path: Path) -> Recording:
+def _read(path: Path, longest_seconds: float) -> Recording:
     sounds = _sounds(path)
     if not sounds:
         raise AdaptError(f"{shown_name(path)} has no sound of its name beside it (.wav, .mov or another).")
@@ -167,7 +168,7 @@ def _read(path: Path) -> Recording:
         names = ", ".join(one.name for one in sounds)
         raise AdaptError(f"{shown_name(path)} has more than one sound beside it ({names[:80]}); keep one.")
     recording = Recording(
-        path.stem[:60], read_curves(path, longest_seconds=LONGEST_SECONDS).curves, load_waveform(sounds[0])
+        path.stem[:60], read_curves(path, longest_seconds=longest_seconds).curves, load_waveform(sounds[0])
     )
     motion, sound = recording.curves.duration, recording.waveform.seconds
     if abs(motion - sound) > max(DIFFERENCE, DIFFERENCE_SHARE * max(motion, sound)):
