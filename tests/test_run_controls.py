@@ -74,7 +74,7 @@ def test_each_field_of_both_requests_has_the_component_of_its_meaning(demo: gr.B
     assert all(fn.inputs_as_dict for fn in begins)
     assert inputs[0] == {
         "sound", "head", "camera", "style-source", "second-voice", "style-blend", "expression", "seed",
-        "close-in-silence", "face-changes",
+        "close-in-silence", "face-changes", "sliders", None,  # None: the state that keeps a style of one's own
     }  # fmt: skip
     assert len(inputs[1]) == len(fields(CompareRequest)) and {"ground-truth-fps", "compare-shown"} <= inputs[1]
 

@@ -39,9 +39,9 @@ def real_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="package")
-def camera(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path | None:
+def face_film(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
     """What Chromium's camera films: a real face, which lies beside the project and never in it; None without one."""
-    clips = sorted((shared / "capture" / "film").glob("s26_*.mpg"))[:1]
+    clips = sorted((ROOT.parent / "shared" / "capture" / "film").glob("s26_*.mpg"))[:1]
     if not clips:
         return None
     path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
@@ -51,12 +51,12 @@ def camera(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path | Non
 
 
 @pytest.fixture(scope="package")
-def browser(tmp_path_factory: pytest.TempPathFactory, camera: Path | None) -> Iterator[Any]:
+def browser(tmp_path_factory: pytest.TempPathFactory, face_film: Path | None) -> Iterator[Any]:
     """Chromium whose microphone plays CLIP, over and over, and whose camera films a face where there is one."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM:
         pytest.skip("there is no Chromium here (apt-get install chromium)")
-    flags = () if camera is None else (f"--use-file-for-fake-video-capture={camera}",)
+    flags = () if face_film is None else (f"--use-file-for-fake-video-capture={face_film}",)
     folder = tmp_path_factory.mktemp("browser")
     with playwright.sync_playwright() as driver, chromium(driver, folder, CLIP, *flags) as browser:
         yield browser

@@ -17,7 +17,7 @@ from test_everybody import findings
 
 from memorytalker.exports.livelink import ANGLES, SHAPES
 from memorytalker.face.curve_files import read_curves
-from memorytalker.page.live import NO_3D, NOT_INSTALLED
+from memorytalker.page.live import NO_3D
 from tools.page.browser import Site, Visit
 
 LIVE = "document.querySelector('#live .live-view')?.parentElement.live"
@@ -277,17 +277,6 @@ def test_an_example_speaks_and_ends(come: Callable[..., Visit]) -> None:
     says(visit, "Following an example")
     assert np.ptp(faces(visit), axis=0).max() > 0.1
     says(visit, "The example has ended.")
-
-
-def test_a_server_without_live_weights_says_so(enter: Callable[..., Visit], stub_site: Site) -> None:
-    from memorytalker.page.live_files import live_files
-
-    if live_files().weights is not None:
-        pytest.skip("live weights are installed")
-    visit = enter(stub_site, calm=True)
-    visit.tab("Live")
-    says(visit, NOT_INSTALLED)
-    assert visit.page.is_disabled(".live-start")
 
 
 @pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.walk)])

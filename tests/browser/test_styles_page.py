@@ -174,10 +174,10 @@ def test_a_style_is_learned_shown_used_saved_and_loaded(visit: Visit, short_clip
 
 @pytest.mark.walk
 def test_a_film_of_the_visitor_reaches_the_tracker(
-    enter: Callable[..., Visit], stub_site: Site, camera: Path | None
+    enter: Callable[..., Visit], stub_site: Site, face_film: Path | None
 ) -> None:
     """Chromium's camera films a face; the page's clock runs four times as fast, so that three seconds are twelve."""
-    if camera is None:
+    if face_film is None:
         pytest.skip("there is no film of a face beside the project (../shared/capture/film)")
     pytest.importorskip("ai_edge_litert", reason="the tracker's runtime is not installed (memorytalker[film])")
     from memorytalker.tracking.tracker import load_tracker
