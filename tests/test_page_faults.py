@@ -94,10 +94,15 @@ def test_what_the_server_lacks_is_said_and_does_not_stay(page: Page, tmp_path: P
 
 
 def test_many_at_once_are_served_in_turn_and_leave_nothing(page: Page) -> None:
-    asked = come(page.url, visitors=6, jobs=3)
+    asked = come(page.url, visitors=6, jobs=2)
     assert problems(asked) == [], described(asked)
-    assert len(asked) == 18 and any(one.places for one in asked) and any(one.refusals for one in asked)
-    assert until(lambda: not left_behind(page.folder)), left_behind(page.folder)
+    assert len(asked) == 12 and any(one.places for one in asked) and any(one.refusals for one in asked)
+
+    def of_the_crowd() -> list[str]:
+        """It asked for curves; a video is another test's, whose visitor may still be there."""
+        return [name for name in left_behind(page.folder) if not name.endswith(".mp4")]
+
+    assert until(lambda: not of_the_crowd()), of_the_crowd()
 
 
 def test_what_goes_wrong_among_many_is_seen() -> None:

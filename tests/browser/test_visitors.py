@@ -18,7 +18,7 @@ from tools.page.held import held, settled
 pytestmark = pytest.mark.walk
 
 SPEECH = Path(__file__).resolve().parents[2] / "assets" / "speech"
-VISITS = 6
+VISITS = 4
 
 
 def test_two_at_once_see_nothing_of_each_other(enter: Callable[..., Visit], stub_site: Site, tmp_path: Path):

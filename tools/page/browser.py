@@ -23,11 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
-# The last two lines: a microphone that is a file, and WebGL drawn by the processor.
+# The last two lines: a microphone that is a file; and WebGL drawn by the processor, but not the page itself.
 FLAGS = """--no-sandbox --disable-background-networking --disable-component-update --disable-sync --no-first-run
 --disable-default-apps --disable-domain-reliability --metrics-recording-only
---disable-features=OptimizationHints,MediaRouter,PreloadTopChromeWebUI,WebUITabStrip --autoplay-policy=no-user-gesture-required
---use-fake-device-for-media-stream --use-fake-ui-for-media-stream
+--disable-features=OptimizationHints,MediaRouter,PreloadTopChromeWebUI,WebUITabStrip
+--autoplay-policy=no-user-gesture-required --use-fake-device-for-media-stream --use-fake-ui-for-media-stream
 --disable-gpu-compositing --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader""".split()
 PATIENCE = 90.0  # seconds
 START_PATIENCE = 300.0  # seconds; a busy machine loads the network slowly
