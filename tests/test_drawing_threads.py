@@ -64,11 +64,19 @@ def test_two_threads_draw_what_one_draws(head: HeadMesh, spoken: np.ndarray, mon
     assert np.abs(one[1].astype(int) - one[0]).max() > 60  # something did move
 
 
-def test_two_threads_paint_what_one_paints(head: HeadMesh, spoken: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_thread_paints(head: HeadMesh, spoken: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = spoken[: renderer.RUN + 2]
     paint = np.random.default_rng(0).integers(0, 256, frames.shape, np.uint8)
     one = drawn(monkeypatch, 1, head, frames, paint=paint)
+    by, draw = set(), stage.Stage.draw
+
+    def noted(self: stage.Stage, vertices: np.ndarray, number: int) -> np.ndarray:
+        by.add(threading.get_ident())
+        return draw(self, vertices, number)
+
+    monkeypatch.setattr(stage.Stage, "draw", noted)
     np.testing.assert_array_equal(drawn(monkeypatch, 2, head, frames, paint=paint), one)
+    assert len(by) == 1
 
 
 def test_a_failure_in_the_second_thread_is_told_in_its_turn(

@@ -45,7 +45,7 @@ def test_signatures() -> None:
     assert parameters(Talker.stream) == f"(self, chunks, style={OWN_VOICE!r}, *, {options}, **changes)"
     assert parameters(Talker.live) == "(self, chunks, style=None, *, head=None, weights=None)"
     assert parameters(Talker.style_of) == "(self, sound)"
-    assert parameters(Talker.adapt) == "(self, takes, *, name='', progress=None)"
+    assert parameters(Talker.adapt) == "(self, takes, *, name='', progress=None, longest_seconds=600.0)"
     assert parameters(memorytalker.Style.describe) == "(text)"
     assert parameters(memorytalker.Style.blended) == "(self, other, share=0.5)"
     assert parameters(Talker.slot_face) == "(self, slot, style_weights=None)"

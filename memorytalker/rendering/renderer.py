@@ -170,7 +170,9 @@ def _frames(
 ) -> Iterator[np.ndarray]:
     """Start the drawing threads and yield their frames, until the end or until the reader closes this generator."""
     check_graphics()
-    drawing = _Drawing(head, options, vertices, scale, paint, drawing_threads(len(vertices)))
+    # Painted frames differed in two threads, for a reason that is not known; one thread paints.
+    threads = 1 if paint is not None else drawing_threads(len(vertices))
+    drawing = _Drawing(head, options, vertices, scale, paint, threads)
     whole: np.ndarray | None = None
     try:
         for number in range(len(vertices)):
