@@ -19,7 +19,7 @@ from tools.page.readme_assets import FOLDER, write_list
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 ANIMATE, COMPARE, ABOUT = "Animate", "How accurate is it?", "About"
 WIDTHS = {"desktop": 1280, "phone": 390}
-MOMENT = 1.0  # seconds into the clip: the mouth is open
+MOMENT = 0.55  # seconds into the clip: the mouth and the eyes are open
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
 
 def photograph_for_readme(browser: Any, site: Site) -> None:
     """assets/readme/animate.webp, memory.webp and compare.webp, and the list of files there."""
-    visit = Visit(browser, site, width=1200, height=860)
+    visit = Visit(browser, site, width=1440, height=860)
     animate(visit)
     settle(visit, "#studio")
     keep(visit.page.screenshot(), FOLDER / "animate.webp")
