@@ -143,7 +143,7 @@ def test_a_visitor_may_give_a_minute_of_recordings():
     given = []
     runner = JobRunner(talker(adapt=lambda takes, **options: given.append(options["longest_seconds"])))
     job = runner.job(lambda progress: runner.adapt([]) or True)
-    assert job.wait(10) and job.result and given == [60.5]
+    assert job.wait(10) and job.result and given == [62.0]
     job.close()
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import gradio as gr
 
 from memorytalker.face.head import HeadMesh
+from memorytalker.files import parse_json
 from memorytalker.options import CurveOptions
 from memorytalker.page.limits import PageError
 from memorytalker.page.run_controls import INSTANT
@@ -88,8 +88,8 @@ def curve_options(text: str | None) -> CurveOptions:
     if not text:
         return CurveOptions()
     try:
-        fields = json.loads(text) if isinstance(text, str) and len(text) <= LONGEST else None
-    except (ValueError, RecursionError):
+        fields = parse_json(text) if isinstance(text, str) and len(text) <= LONGEST else None
+    except ValueError:
         fields = None
     if not isinstance(fields, dict) or not set(fields) <= set(CurveOptions.__dataclass_fields__):
         raise PageError(NOT_UNDERSTOOD)

@@ -30,9 +30,9 @@ from memorytalker.styles.style import Style
 T = TypeVar("T")
 #: Seconds that closed work may go on without a report before it is interrupted wherever it is.
 GRACE_SECONDS = 20.0
-#: Seconds of a visitor's recordings together, from which a style is learned; everybody else waits meanwhile. A film
-#: of a minute may be a frame longer.
-LONGEST_RECORDINGS = 60.5
+#: Seconds of a visitor's recordings together, from which a style is learned; everybody else waits meanwhile. The
+#: camera's film of a minute ends up to a second late in a tab that is not looked at.
+LONGEST_RECORDINGS = 62.0
 
 
 class Slots(Protocol):

@@ -61,12 +61,7 @@ def other_style_json(curves: FaceCurves, apart: np.ndarray) -> str:
     Returns:
         JSON; playback.js describes its fields.
     """
-    content = {
-        "frames": len(curves.weights),
-        "names": curves.names,
-        "weights": _packed(curves),
-        "apart": _base64(np.asarray(apart, "<f4").tobytes()),
-    }
+    content = _motion(curves) | {"apart": _base64(np.asarray(apart, "<f4").tobytes())}
     return json.dumps(content, separators=(",", ":"))
 
 
@@ -84,16 +79,18 @@ def plain_motion_json(
     Returns:
         JSON; playback.js describes its fields.
     """
-    content = {
-        "frames": len(curves.weights),
-        "names": curves.names,
-        "weights": _packed(curves),
+    content = _motion(curves) | {
         "speaking": _base64(np.asarray(speaking, "<f4").tobytes()),
         "deliveries": list(deliveries),
     }
     if turns is not None:
         content["turns"] = _base64(np.asarray(turns, "<f4").tobytes())
     return json.dumps(content, separators=(",", ":"))
+
+
+def _motion(curves: FaceCurves) -> dict[str, Any]:
+    """What the player needs of curves that take the place of a value's own."""
+    return {"frames": len(curves.weights), "names": curves.names, "weights": _packed(curves)}
 
 
 def _packed(curves: FaceCurves) -> str:

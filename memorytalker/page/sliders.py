@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from memorytalker.files import parse_json
 from memorytalker.options import MOODS
 from memorytalker.page.limits import PageError
 from memorytalker.page.scripts import start_script
@@ -126,8 +127,8 @@ def slider_values(text: Any) -> SliderValues:
     if not text:
         return SliderValues()
     try:
-        values = json.loads(text) if isinstance(text, str) and len(text) <= LONGEST else None
-    except (ValueError, RecursionError):
+        values = parse_json(text) if isinstance(text, str) and len(text) <= LONGEST else None
+    except ValueError:
         values = None
     keys = set(Delivery.__dataclass_fields__)
     given = values.get("deliveries") if isinstance(values, dict) else None
