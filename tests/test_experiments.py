@@ -165,6 +165,16 @@ def test_a_budget_in_steps_is_the_same_for_few_clips_and_many() -> None:
     assert settings(PLAN, variant, 0, 40).stages[0].epochs == PLAN.memorize.epochs, "without steps its own epochs"
 
 
+def test_more_seeds_are_for_the_named_variants_alone() -> None:
+    plan = dataclasses.replace(PLAN, more_seeds=(0, 1, 2), repeated=BASELINES)
+    work = [(seed, variant.name) for seed, variant in plan.work()]
+    assert work[: -2 * len(BASELINES)] == [(0, variant.name) for variant in PLAN.variants()]
+    assert work[-2 * len(BASELINES) :] == [(seed, name) for seed in (1, 2) for name in BASELINES]
+    assert [(seed, variant.name) for seed, variant in plan.work(("one-hot",))] == [(0, "one-hot")]
+    with pytest.raises(ConfigError, match="no variant 'stage-3'"):
+        dataclasses.replace(plan, repeated=("stage-3",)).work()
+
+
 def test_slips_in_a_plan_are_refused_before_anything_is_trained(material: Material, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no variant 'stage-3'.*stages-1-2"):
         PLAN.variants(("stage-3",))

@@ -19,7 +19,7 @@ from memorytalker.evaluation.evaluate import ClipFigures, Evaluation
 from memorytalker.experiments import plots, tables
 from memorytalker.experiments.measurement import to_json
 from memorytalker.experiments.plan import Plan
-from memorytalker.experiments.report import read_results, with_sections, write_report
+from memorytalker.experiments.report import read_results, seeds_sentence, with_sections, write_report
 from memorytalker.experiments.slot_maps import feature_map
 
 
@@ -35,7 +35,9 @@ def evaluation(errors: list[float]) -> Evaluation:
 
 
 def result(name: str, *seeds: list[float]) -> tables.Result:
-    return tables.result_of([{"name": name, "evaluations": {"main": to_json(evaluation(e))}} for e in seeds])
+    return tables.result_of(
+        [{"name": name, "seed": i, "evaluations": {"main": to_json(evaluation(e))}} for i, e in enumerate(seeds)]
+    )
 
 
 WORSE, BETTER = [4.0, 5.0, 6.0, 7.0, 8.0, 9.0], [3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
@@ -56,6 +58,19 @@ def test_the_order_is_reported_as_it_is() -> None:
     assert "is reversed: difference -1.000" in tables.order_sentence(turned)
     mixed = [result("no-memory", [4.0, 4.0, 6.0, 6.0, 8.0, 8.0]), result("stage-1", [5.0, 5.0, 5.0, 5.0, 8.1, 8.1])]
     assert "is not decided" in tables.order_sentence(mixed)
+
+
+def test_the_order_is_told_seed_by_seed() -> None:
+    worse, better = result("no-memory", WORSE, WORSE, BETTER), result("stage-1", BETTER, WORSE, WORSE)
+    told = tables.order_sentence([worse, better])
+    assert told.endswith("One seed at a time: +1.000 in seed 0, +0.000 in seed 1, -1.000 in seed 2.")
+    assert "seed" not in tables.order_sentence([result("no-memory", WORSE), better]), "seed 0 is all that both have"
+
+
+def test_conditions_say_which_variants_had_more_seeds() -> None:
+    few, many = result("one-hot", WORSE), result("stage-1", BETTER, WORSE, WORSE)
+    assert seeds_sentence([few, many]) == "Seeds: 0; the mean of 0, 1, 2 for `stage-1`."
+    assert seeds_sentence([many]) == "Seeds: 0, 1, 2."
 
 
 def test_seeds_are_averaged_clip_by_clip() -> None:

@@ -69,6 +69,8 @@ class Plan:
     kinds: tuple[str, ...] = ()  # kinds of clips of a corpus; empty: all
     most_clips: int = 0  # training clips per speaker at the most; 0: all
     seeds: tuple[int, ...] = (0,)
+    more_seeds: tuple[int, ...] = ()  # further seeds, of the variants in `repeated` alone
+    repeated: tuple[str, ...] = ()
     only: tuple[str, ...] = ()  # names of variants; empty: all
     without: tuple[str, ...] = ()  # names of variants that change nothing in this plan
     slot_counts: tuple[int, ...] = (8, 16, 32, 64)
@@ -80,10 +82,20 @@ class Plan:
     def __post_init__(self) -> None:
         """Raise ConfigError for numbers that no plan can have, and for edits of what is not there."""
         check_ranges(
-            self, held_speakers=(0, 1e6), most_clips=(0, 1e9), seeds=(0, LARGEST_SEED), slot_counts=(2, 10_000),
-            speaker_counts=(0, 1e6), speaker_clips=(1, 1e9),
+            self, held_speakers=(0, 1e6), most_clips=(0, 1e9), seeds=(0, LARGEST_SEED),
+            more_seeds=(0, LARGEST_SEED), slot_counts=(2, 10_000), speaker_counts=(0, 1e6), speaker_clips=(1, 1e9),
         )  # fmt: skip
-        for name in ("kinds", "seeds", "only", "without", "slot_counts", "speaker_counts", "oracle"):
+        for name in (
+            "kinds",
+            "seeds",
+            "more_seeds",
+            "repeated",
+            "only",
+            "without",
+            "slot_counts",
+            "speaker_counts",
+            "oracle",
+        ):
             check_names(self, name)
         for variant, edit in self.edits.items():
             if not isinstance(edit, dict) or set(edit) - {"model", *STAGES}:
@@ -98,12 +110,23 @@ class Plan:
         table = all_variants(self.slot_counts, self.speaker_counts)
         known = [variant.name for variant in table]
         wanted = only or self.only or tuple(known)
-        unknown = [name for name in (*wanted, *self.without, *self.edits, *self.oracle) if name not in known]
+        unknown = [
+            name for name in (*wanted, *self.without, *self.edits, *self.oracle, *self.repeated) if name not in known
+        ]
         if unknown:
             raise ConfigError(f"There is no variant {unknown[0]!r}; this plan knows: {', '.join(known)}.")
         if pointless := [name for name in only if name in self.without]:
             raise ConfigError(f"The variant {pointless[0]!r} changes nothing in this plan; leave it out.")
         return tuple(variant for variant in table if variant.name in wanted and variant.name not in self.without)
+
+    def work(self, only: tuple[str, ...] = ()) -> tuple[tuple[int, Variant], ...]:
+        """Every (seed, variant) to train, the plan's seeds first. Raises ConfigError for a name that does not exist."""
+        variants = self.variants(only)
+        again = [variant for variant in variants if variant.name in self.repeated]
+        return tuple(
+            [(seed, variant) for seed in self.seeds for variant in variants]
+            + [(seed, variant) for seed in self.more_seeds if seed not in self.seeds for variant in again]
+        )
 
     def order_of(self, name: str) -> int:
         """Position of a variant in the table."""

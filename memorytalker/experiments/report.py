@@ -7,7 +7,7 @@ section that the file lacks is appended.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -113,8 +113,8 @@ def _tables(results: Mapping[str, Result]) -> dict[str, str]:
         "conditions": (
             f"Evaluated on {len(first.clips)} clips of {len(first.speakers)} speakers whom no variant was trained on "
             f"({first.layout}, {first.split} split, {sum(c.frames for c in first.clips)} frames at {first.fps} fps, "
-            f"{first.vertex_count} vertices; regions: {first.region_source}). Seeds: "
-            f"{', '.join(str(run['seed']) for run in every[0].runs)}. Brackets: 95 % bootstrap intervals.\n\n"
+            f"{first.vertex_count} vertices; regions: {first.region_source}). {seeds_sentence(every)} "
+            "Brackets: 95 % bootstrap intervals.\n\n"
             f"The plan: {every[0].first.get('about') or 'no description'}"
         ),
         "order": tables.order_sentence(every),
@@ -130,6 +130,17 @@ def _tables(results: Mapping[str, Result]) -> dict[str, str]:
             figures = tables.figures_table(own)
             sections[group] = f"**{title}**\n\n{note}{figures}\n\nOn the same clips:\n\n{pairs}"
     return {name: content for name, content in sections.items() if content}
+
+
+def seeds_sentence(every: Sequence[Result]) -> str:
+    """One sentence: which seeds every variant was trained with, and which had more."""
+    seeds = {result.name: [run["seed"] for run in result.runs] for result in every}
+    fewest = min(seeds.values(), key=len)
+    text = f"Seeds: {', '.join(map(str, fewest))}"
+    if more := [name for name, own in seeds.items() if own != fewest]:
+        names = ", ".join(f"`{name}`" for name in more)
+        text += f"; the mean of {', '.join(map(str, seeds[more[0]]))} for {names}"
+    return f"{text}."
 
 
 def _plots(results: Mapping[str, Result], folder: Path) -> list[Path]:

@@ -53,7 +53,7 @@ def run_experiments(
     progress: Progress | None = None,
     log: Log = print,
 ) -> list[Path]:
-    """Train and evaluate the variants of a plan, for every seed of the plan.
+    """Train and evaluate the variants of a plan, for every seed that the plan gives them.
 
     Args:
         material: the clips.
@@ -76,10 +76,9 @@ def run_experiments(
     for variant in variants:  # errors in the plan show before the first training
         settings(plan, variant, plan.seeds[0], len(groups[variant.name]))
     files = []
-    for seed in plan.seeds:
-        for variant in variants:
-            job = _Job(material, plan, variant, seed, tuple(groups[variant.name]), out, encoder, device)
-            files.append(_result(job, progress, log))
+    for seed, variant in plan.work(only):
+        job = _Job(material, plan, variant, seed, tuple(groups[variant.name]), out, encoder, device)
+        files.append(_result(job, progress, log))
     return files
 
 

@@ -190,9 +190,22 @@ def order_sentence(results: Sequence[Result]) -> str:
             holds = "holds" if difference.low > 0 else "is reversed" if difference.high < 0 else "is not decided"
             lines.append(
                 f"- `{worse}` > `{better}` {holds}: difference {cell(difference, measure, signed=True)} "
-                f"{unit(measure)}, 95 % interval over speakers."
+                f"{unit(measure)}, 95 % interval over speakers.{_by_seed(by_name[worse], by_name[better], measure)}"
             )
     return "\n".join(lines)
+
+
+def _by_seed(worse: Result, better: Result, measure: Measure) -> str:
+    """One sentence: the difference of two variants in every seed that both have, if there are several."""
+    pooled = [
+        {run["seed"]: from_json(run["evaluations"][MAIN]).pooled[measure.name].value for run in result.runs}
+        for result in (worse, better)
+    ]
+    both = [seed for seed in pooled[0] if seed in pooled[1]]
+    if len(both) < 2:
+        return ""
+    shown = ", ".join(f"{(pooled[0][seed] - pooled[1][seed]) / measure.scale:+.3f} in seed {seed}" for seed in both)
+    return f" One seed at a time: {shown}."
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
