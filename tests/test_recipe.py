@@ -17,9 +17,10 @@ from memorytalker.corpus.capture import RECORDINGS
 from memorytalker.corpus.clips import Clip, augmented_version, write_clips
 from memorytalker.models.audio_to_curves import CurveRegressor
 from memorytalker.training import recipe
+from memorytalker.training.context import WeightsContext
 from memorytalker.training.data import TrainingError
 from memorytalker.training.open_recipe import OPEN_RECIPE, read_recipe
-from memorytalker.training.recipe import WeightsContext, make_corpus
+from memorytalker.training.recipe import make_corpus
 from memorytalker.weights import load_curve_regressor
 
 SPOKEN = Clip("s", "s", "train", "read", "synthesised", "s.wav", 3, 30, text="words")

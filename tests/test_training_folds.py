@@ -18,10 +18,10 @@ from memorytalker.face.head import load_head
 from memorytalker.folds import read_fold
 from memorytalker.sound.decode import Waveform, write_wav
 from memorytalker.training import folds
+from memorytalker.training.context import WeightsContext
 from memorytalker.training.data import TrainingError
 from memorytalker.training.folds import fold_recipe, make_folds, share_corpus
 from memorytalker.training.open_recipe import FoldSettings, Recipe, read_recipe
-from memorytalker.training.recipe import WeightsContext
 from memorytalker.weights import load_weights, save_weights
 
 PEOPLE = ("ann", "ben")
@@ -48,7 +48,10 @@ def test_a_folds_recipe_differs_in_who_is_left_out_and_how_long_it_trains(recipe
     assert trained == {"ann": True, "ben": False, "takes": True, "out": False}
     assert fold.memorize == dataclasses.replace(recipe.memorize, epochs=2)
     back = dataclasses.replace(fold.corpus, sources=recipe.corpus.sources)
-    assert dataclasses.replace(fold, corpus=back, memorize=recipe.memorize, folds=recipe.folds) == recipe
+    assert (
+        dataclasses.replace(fold, corpus=back, memorize=recipe.memorize, folds=recipe.folds, seeds=recipe.seeds)
+        == recipe
+    )
     whole = dataclasses.replace(recipe, folds=FoldSettings(PEOPLE))
     assert fold_recipe(whole, "ann").memorize == recipe.memorize
     for nobody in ("out", "takes", "carl"):

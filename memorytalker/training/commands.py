@@ -11,7 +11,7 @@ from memorytalker.progress import Progress, announce
 
 if TYPE_CHECKING:
     from memorytalker.corpus.corpus_config import CorpusConfig
-    from memorytalker.training.recipe import WeightsContext
+    from memorytalker.training.context import WeightsContext
 
 
 def add_train(parser: argparse.ArgumentParser) -> None:
@@ -181,8 +181,8 @@ def _run_live(chosen: argparse.Namespace, progress: Progress) -> None:
 
 
 def _context(chosen: argparse.Namespace, progress: Progress) -> WeightsContext:
+    from memorytalker.training.context import WeightsContext
     from memorytalker.training.open_recipe import read_recipe
-    from memorytalker.training.recipe import WeightsContext
 
     return WeightsContext(
         chosen.root, chosen.work, read_recipe(chosen.recipe), chosen.encoder, chosen.recordings, chosen.device,

@@ -20,9 +20,10 @@ from memorytalker.corpus.store import stored_lines
 from memorytalker.files import write_whole
 from memorytalker.folds import FOLDS_NAME, save_fold
 from memorytalker.progress import Progress
+from memorytalker.training.context import WeightsContext
 from memorytalker.training.data import TrainingError
-from memorytalker.training.open_recipe import FoldSettings, Recipe
-from memorytalker.training.recipe import RECIPE_FILE, WeightsContext, make_corpus, make_weights
+from memorytalker.training.open_recipe import FoldSettings, Recipe, SeedSettings
+from memorytalker.training.recipe import RECIPE_FILE, make_corpus, make_weights
 from memorytalker.weights import CONFIG_FILE
 
 #: Files of a corpus that grow by sound, and are the same whoever is left out.
@@ -78,7 +79,7 @@ def fold_recipe(recipe: Recipe, person: str) -> Recipe:
         person: folder of the source.
 
     Returns:
-        The recipe with that source held out, and with the epochs of `recipe.folds`.
+        The recipe with that source held out, with the epochs of `recipe.folds` and with one seed.
 
     Raises:
         TrainingError: the recipe trains on no such landmarks.
@@ -93,7 +94,7 @@ def fold_recipe(recipe: Recipe, person: str) -> Recipe:
     held = tuple(replace(source, train=False) if source.folder == person else source for source in sources)
     epochs = recipe.memorize.epochs if recipe.folds.epochs is None else recipe.folds.epochs
     corpus, memorize = replace(recipe.corpus, sources=held), replace(recipe.memorize, epochs=epochs)
-    return replace(recipe, corpus=corpus, memorize=memorize, folds=FoldSettings())
+    return replace(recipe, corpus=corpus, memorize=memorize, folds=FoldSettings(), seeds=SeedSettings())
 
 
 def share_corpus(corpus: Path, fold: Path, person: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from memorytalker.config import (
     LARGEST_SEED,
+    ConfigError,
     ModelConfig,
     TrainingConfig,
     check_names,
@@ -46,6 +47,28 @@ class FoldSettings:
 
 
 @dataclass(frozen=True)
+class SeedSettings:
+    """Stage 1 from several seeds, of which film chooses one (`stage_one.py`).
+
+    Attributes:
+        more: seeds beside that of `Recipe.memorize`.
+        film: folders of landmark sources whose clips that are not trained on choose. None of them should judge the
+            finished weights.
+    """
+
+    more: tuple[int, ...] = ()
+    film: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise ConfigError for names and seeds that repeat, for seeds that cannot be, and for no film to choose by."""
+        check_names(self, "more")
+        check_names(self, "film")
+        check_ranges(self, more=(0, LARGEST_SEED))
+        if self.more and not self.film:
+            raise ConfigError("Several seeds need film to choose by; name landmark sources in seeds.film.")
+
+
+@dataclass(frozen=True)
 class Recipe:
     """All settings of the training of weights.
 
@@ -58,6 +81,7 @@ class Recipe:
         style_regression: stage 2.
         seed: of the untrained model.
         folds: weights that never see one person.
+        seeds: further seeds of stage 1.
     """
 
     about: str
@@ -68,6 +92,7 @@ class Recipe:
     style_regression: StyleRegression
     seed: int = 0
     folds: FoldSettings = FoldSettings()
+    seeds: SeedSettings = SeedSettings()
 
     def __post_init__(self) -> None:
         """Raise ConfigError for a seed that cannot be one."""

@@ -5,45 +5,35 @@ Every step writes its result to the work folder and is skipped if it is there, s
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from memorytalker.config import read_values, to_dict, write
-from memorytalker.corpus.build import BuildContext, build_corpus, save_curves, synthesised_shapes
+from memorytalker.corpus.build import build_corpus, save_curves, synthesised_shapes
 from memorytalker.corpus.capture import RECORDINGS
 from memorytalker.corpus.clips import VOICE_MARK, Clip, read_clips
-from memorytalker.face.head import HeadMesh, load_head
-from memorytalker.face.motion_space import MotionSpace, speech_space
+from memorytalker.face.head import load_head
 from memorytalker.files import write_whole
-from memorytalker.models.talker import MemoryTalker
-from memorytalker.progress import Progress
 from memorytalker.training.audio_to_curves import (
     agreement,
     curve_regressor_for,
     regressor_clips,
     train_curve_regressor,
 )
-from memorytalker.training.cache import cache_features, cached_states, load_training_clips
+from memorytalker.training.cache import cache_features, cached_states
+from memorytalker.training.context import WeightsContext, digest, fresh_model
 from memorytalker.training.data import TrainingError
-from memorytalker.training.memorize import memorize
-from memorytalker.training.open_recipe import Recipe, read_recipe
-from memorytalker.training.sources import mouth_on
-from memorytalker.training.space import in_space, mouth_in_space
+from memorytalker.training.seeds import memorize_seeds, seed_folder
 from memorytalker.training.style_regression import fit_style_encoder, style_clips
-from memorytalker.training.trainer import StageInputs
 from memorytalker.weights import (
     CONFIG_FILE,
     CURVE_REGRESSOR_NAME,
     DEFAULT_NAME,
     TENSOR_FILE,
-    initialise_speech,
     load_curve_regressor,
     save_curve_regressor,
     save_weights,
@@ -53,42 +43,6 @@ from memorytalker.weights import (
 RECIPE_FILE = "recipe.json"
 #: In the work folder: how the curve regressor was trained and how well it agrees with tracked motion.
 REPORT_FILE = "audio_to_curves.json"
-
-
-@dataclass(frozen=True)
-class WeightsContext:
-    """What the weights are made from, and with which resources; passed through all steps unchanged.
-
-    Attributes:
-        root: the source folder.
-        work: folder for the corpus and the runs.
-        recipe: by default the shipped one.
-        encoder: folder with the pretrained speech encoder, by default `root`/encoder.
-        recordings: a folder of a user's own takes.
-        device: where to train.
-        workers: clips processed in parallel.
-        progress: called as the steps proceed.
-    """
-
-    root: Path
-    work: Path
-    recipe: Recipe = field(default_factory=read_recipe)
-    encoder: Path | None = None
-    recordings: Path | None = None
-    device: str = "cpu"
-    workers: int = 2
-    progress: Progress | None = None
-
-    @property
-    def corpus(self) -> Path:
-        """The folder of the corpus."""
-        return self.work / "corpus"
-
-    def build(self, curves: Path | None = None) -> BuildContext:
-        """Return the settings of the corpus; `curves` as in `BuildContext`."""
-        return BuildContext(
-            self.root, self.corpus, self.recipe.corpus, self.recordings, curves, self.workers, self.progress
-        )
 
 
 def make_corpus(context: WeightsContext) -> None:
@@ -178,21 +132,15 @@ def make_weights(context: WeightsContext, out: Path) -> None:
         out: the weights folder.
 
     Raises:
-        TrainingError: as `make_corpus`.
+        TrainingError: as `make_corpus` and `memorize_seeds`.
+        ConfigError: as `memorize_seeds`.
     """
     make_corpus(context)
-    recipe, work, device, progress = context.recipe, context.work, context.device, context.progress
-    head, corpus = load_head(), context.corpus
-    model, space = fresh_model(head, context)
-    model.to(device)
-    clips = load_training_clips(corpus, "train", space, model.config, _speaking)
-    validation = load_training_clips(corpus, "validation", space, model.config, _speaking)
-    mouth = mouth_on(mouth_in_space(space, head, model.config.slots), torch.device(device))
-    provenance = {"corpus": _digest(corpus / "clips.jsonl"), "head": _digest_head(head), "seed": recipe.seed}
-    inputs = StageInputs(clips, validation, mouth, work / "memorize", provenance, progress)
-    memorize(model, inputs, recipe.memorize)
+    recipe, work, progress = context.recipe, context.work, context.progress
+    memorized = memorize_seeds(context)
+    model, clips, mouth = memorized.model, memorized.clips, memorized.mouth
     spoken = style_clips(clips)
-    style_file = work / "style_regression" / "style.pt"
+    style_file = seed_folder(context, memorized.seed, "style_regression") / "style.pt"
     fit_style_encoder(model, spoken, mouth, recipe.style_regression, style_file, progress)
     hours = sum(len(clip.motion) for clip in clips) / recipe.model.fps / 3600
     notes = {
@@ -200,10 +148,11 @@ def make_weights(context: WeightsContext, out: Path) -> None:
         "training_speakers": len({clip.speaker for clip in spoken if VOICE_MARK not in clip.speaker}),
         "motion": "synthesised from phone times and by a curve regressor trained on video-tracked motion; "
         "video-tracked people, a motion-captured woman",
-        "curve_regressor": _digest(work / CURVE_REGRESSOR_NAME / TENSOR_FILE)
+        "curve_regressor": digest(work / CURVE_REGRESSOR_NAME / TENSOR_FILE)
         if (work / CURVE_REGRESSOR_NAME).is_dir()
         else None,
-        **provenance,
+        **memorized.provenance,
+        **memorized.notes,
     }
     save_weights(model, out, extra=notes, stored_as="float16")
     ship_curve_regressor(work, out)
@@ -222,32 +171,3 @@ def ship_curve_regressor(work: Path, out: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     for name in (TENSOR_FILE, CONFIG_FILE):
         write_whole(target / name, partial(shutil.copyfile, work / CURVE_REGRESSOR_NAME / name))
-
-
-def fresh_model(head: HeadMesh, context: WeightsContext) -> tuple[MemoryTalker, MotionSpace]:
-    """Create an untrained model with a pretrained speech encoder.
-
-    Args:
-        head: the head whose speech shapes span the motion space.
-        context: gives the recipe and the encoder's folder.
-
-    Returns:
-        The model, and the motion space whose coordinates it predicts.
-    """
-    space = speech_space(head)
-    torch.manual_seed(context.recipe.seed)
-    model = MemoryTalker(in_space(context.recipe.model, space))
-    initialise_speech(model, context.encoder or context.root / "encoder")
-    return model, space
-
-
-def _speaking(clip: Clip) -> bool:
-    return clip.frames >= 15  # half a second: shorter clips are mostly their edges
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _digest_head(head: HeadMesh) -> str:
-    return hashlib.sha256(head.template.tobytes() + head.blendshapes.tobytes()).hexdigest()
