@@ -1,8 +1,9 @@
-"""Weights that never saw one person, stored without the frozen speech encoder, which they share with other weights.
+"""Weights that never saw somebody, stored without the frozen speech encoder, which they share with other weights.
 
-A fold is the open model trained once more with one person left out, so that it can be judged on that person. Nine
-tenths of its tensors are the pretrained encoder, which is the same in all of them; a fold keeps the rest, and the
-sha256 of the encoder that it goes with.
+A fold is the open model trained once more with somebody left out, so that it can be judged on them. People of whom
+there is little film are left out together, because each fold costs a training. Nine tenths of its tensors are the
+pretrained encoder, which is the same in all of them; a fold keeps the rest, and the sha256 of the encoder that it
+goes with.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from memorytalker.models.talker import MemoryTalker
 from memorytalker.pipeline import Talker, choose_device
 from memorytalker.weights import CONFIG_FILE, TENSOR_FILE, WeightsError, filled, find_weights, load_weights
 
-#: Folder beside the open weights with one folder for each fold, named after the capture source that is left out.
+#: Folder beside the open weights with one folder for each fold, named after the capture sources that are left out.
 FOLDS_NAME = "left_out"
+#: Between the names of sources that are left out together.
+TOGETHER = "+"
 #: How the names of the tensors begin that a fold shares.
 ENCODER = "speech.encoder."
 _FORMAT = 1
@@ -38,7 +41,7 @@ class FoldManifest:
 
     Attributes:
         model: the configuration of the whole model.
-        left_out: the capture source that it never saw.
+        left_out: the capture source that it never saw, or several joined by `TOGETHER`.
         encoder: sha256 of the shared encoder; see `encoder_sha256`.
         sha256: of model.safetensors.
         stored_as: the tensors' type.
@@ -55,6 +58,19 @@ class FoldManifest:
     extra: dict = field(default_factory=dict)
 
 
+def fold_of(folds: Path, person: str) -> Path | None:
+    """Return the folder of the fold that leaves out a person, alone if there is one; None if there is none.
+
+    Args:
+        folds: folder with one folder for each fold.
+        person: the capture source.
+    """
+    if (folds / person / CONFIG_FILE).is_file():
+        return folds / person
+    found = sorted(path.parent for path in folds.glob(f"*{TOGETHER}*/{CONFIG_FILE}"))
+    return next((folder for folder in found if person in folder.name.split(TOGETHER)), None)
+
+
 def save_fold(
     trained: str | Path, left_out: str, folder: str | Path, shared: str | Path | None = None,
     extra: dict[str, Any] | None = None,
@@ -63,7 +79,7 @@ def save_fold(
 
     Args:
         trained: weights folder.
-        left_out: the capture source that they never saw.
+        left_out: the capture source that they never saw, or several joined by `TOGETHER`.
         folder: of the fold; made if need be, files in it are replaced together.
         shared: the weights whose encoder it shares, as `load_weights` takes them; None: the shipped open weights.
         extra: notes of the training.

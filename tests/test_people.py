@@ -162,6 +162,11 @@ def test_nobody_is_judged_by_weights_that_saw_them(folders: Path) -> None:
     assert [(one.source.folder, one.fold) for one in group] == [("b", folders / "b"), ("c", None), ("d", None)]
     assert all(len(one.videos) == 3 for one in group), "all clips count, since none were trained on"
     assert [one.source.folder for one in left_out.left_out_people(folders, card, known, folders / "x")] == ["c", "d"]
+    (folders / "a+b").mkdir()
+    (folders / "a+b" / "config.json").write_text("{}")
+    group = left_out.left_out_people(folders, card, known, folders)
+    own = [("a", folders / "a+b"), ("b", folders / "b"), ("c", None), ("d", None)]
+    assert [(one.source.folder, one.fold) for one in group] == own, "alone is preferred to together"
 
 
 def test_everybody_is_judged_by_their_own_weights(folders: Path, sound: Path, monkeypatch) -> None:

@@ -52,10 +52,14 @@ def test_a_folds_recipe_differs_in_who_is_left_out_and_how_long_it_trains(recipe
         dataclasses.replace(fold, corpus=back, memorize=recipe.memorize, folds=recipe.folds, seeds=recipe.seeds)
         == recipe
     )
+    both = fold_recipe(recipe, "ann+ben")
+    assert {source.folder for source in both.corpus.sources if not source.train} == {"ann", "ben", "out"}
     whole = dataclasses.replace(recipe, folds=FoldSettings(PEOPLE))
     assert fold_recipe(whole, "ann").memorize == recipe.memorize
-    for nobody in ("out", "takes", "carl"):
-        with pytest.raises(TrainingError, match=f"landmarks of {nobody}, so that nothing .*; choose from ann, ben"):
+    for nobody in ("out", "takes", "carl", "ann+carl"):
+        with pytest.raises(
+            TrainingError, match=f"landmarks of {nobody.split('+')[-1]}, so that nothing .*; choose from ann, ben"
+        ):
             fold_recipe(recipe, nobody)
 
 

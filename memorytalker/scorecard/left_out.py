@@ -9,7 +9,7 @@ from pathlib import Path
 
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation.evaluate import EvaluationError
-from memorytalker.folds import fold_talker
+from memorytalker.folds import fold_of, fold_talker
 from memorytalker.pipeline import Talker
 from memorytalker.progress import Progress
 from memorytalker.scorecard.card import Scorecard
@@ -17,9 +17,8 @@ from memorytalker.scorecard.held_out_videos import TrackedVideo, tracked_videos
 from memorytalker.scorecard.people import Person, compare_person
 from memorytalker.scorecard.style_fit import StyleFit, StyleFitError, fitted_halves
 from memorytalker.scorecard.words import filmed_phones
-from memorytalker.weights import CONFIG_FILE
 
-BY_FOLD, BY_HELD_OUT = "leave-one-person-out", "never trained on"
+BY_FOLD, BY_HELD_OUT = "left out of a training", "never trained on"
 
 
 @dataclass(frozen=True)
@@ -60,14 +59,14 @@ def left_out_people(
         CaptureError: if a person's folder is missing or damaged.
     """
     trained = {source.folder for source in known if source.train}
-    own = {goals.folder: folds / goals.folder for goals in card.people.videos}
-    own = {name: fold for name, fold in own.items() if (fold / CONFIG_FILE).is_file() or name not in trained}
+    own = {goals.folder: fold_of(folds, goals.folder) for goals in card.people.videos}
+    own = {name: fold for name, fold in own.items() if fold is not None or name not in trained}
     phones = {} if store is None else filmed_phones(root, store, list(own))
     people = []
     for name, fold in own.items():
         source = CaptureSource(name, "landmarks", train=False)
         videos = tuple(tracked_videos(root, source, limit, phones))
-        people.append(LeftOutPerson(source, videos, fold if (fold / CONFIG_FILE).is_file() else None))
+        people.append(LeftOutPerson(source, videos, fold))
     return [person for person in people if person.videos]
 
 

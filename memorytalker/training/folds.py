@@ -1,4 +1,4 @@
-"""Folds: the open weights trained once for each person of the recipe with that person left out.
+"""Folds: the open weights trained once more for each person of the recipe, or for a few together, who are left out.
 
 A fold is `make_weights` with another recipe and a work folder of its own below that of the weights. Whatever does not
 depend on who is left out is shared with the corpus of the weights: phone times, measures of voices, solved landmarks,
@@ -18,7 +18,7 @@ from pathlib import Path
 from memorytalker.config import read_values, to_dict, write
 from memorytalker.corpus.store import stored_lines
 from memorytalker.files import write_whole
-from memorytalker.folds import FOLDS_NAME, save_fold
+from memorytalker.folds import FOLDS_NAME, TOGETHER, save_fold
 from memorytalker.progress import Progress
 from memorytalker.training.context import WeightsContext
 from memorytalker.training.data import TrainingError
@@ -33,7 +33,7 @@ BY_NAME = ("voices", "features")
 
 
 def make_folds(context: WeightsContext, out: Path, shared: str | Path | None = None) -> list[Path]:
-    """Train a fold for each person of the recipe's `folds.people` and write it; finished ones are not trained again.
+    """Train a fold for each entry of the recipe's `folds.people` and write it; finished ones are not trained again.
 
     Args:
         context: as for the weights themselves; their corpus is made first if it is missing.
@@ -52,7 +52,7 @@ def make_folds(context: WeightsContext, out: Path, shared: str | Path | None = N
     if not people:
         raise TrainingError('The recipe names nobody to leave out; add "folds": {"people": ["grid_s4"]} to a recipe.')
     recipes = {person: fold_recipe(context.recipe, person) for person in people}
-    for person in people:
+    for person in (one for entry in people for one in entry.split(TOGETHER)):
         if not (context.root / "capture" / person).is_dir():
             raise TrainingError(f"{context.root / 'capture'} has no folder {person}; leave it out of folds.people.")
     make_corpus(context)
@@ -72,26 +72,27 @@ def make_folds(context: WeightsContext, out: Path, shared: str | Path | None = N
 
 
 def fold_recipe(recipe: Recipe, person: str) -> Recipe:
-    """Return the recipe of the fold that leaves out a landmark source.
+    """Return the recipe of the fold that leaves out a landmark source, or several.
 
     Args:
         recipe: of the weights.
-        person: folder of the source.
+        person: folder of the source; several are joined by "+".
 
     Returns:
-        The recipe with that source held out, with the epochs of `recipe.folds` and with one seed.
+        The recipe with those sources held out, with the epochs of `recipe.folds` and with one seed.
 
     Raises:
         TrainingError: the recipe trains on no such landmarks.
     """
     sources = recipe.corpus.sources
     trained = [source.folder for source in sources if source.kind == "landmarks" and source.train]
-    if person not in trained:
+    people = person.split(TOGETHER)
+    if unknown := [one for one in people if one not in trained]:
         raise TrainingError(
-            f"The recipe does not train on landmarks of {person}, so that nothing is left out; choose from "
+            f"The recipe does not train on landmarks of {unknown[0]}, so that nothing is left out; choose from "
             f"{', '.join(trained) or 'none'}."
         )
-    held = tuple(replace(source, train=False) if source.folder == person else source for source in sources)
+    held = tuple(replace(source, train=False) if source.folder in people else source for source in sources)
     epochs = recipe.memorize.epochs if recipe.folds.epochs is None else recipe.folds.epochs
     corpus, memorize = replace(recipe.corpus, sources=held), replace(recipe.memorize, epochs=epochs)
     return replace(recipe, corpus=corpus, memorize=memorize, folds=FoldSettings(), seeds=SeedSettings())
@@ -105,7 +106,7 @@ def share_corpus(corpus: Path, fold: Path, person: str) -> None:
     Args:
         corpus: the finished corpus of the weights.
         fold: the corpus of the fold.
-        person: the source that it leaves out.
+        person: the source that it leaves out; several are joined by "+".
     """
     fold.mkdir(parents=True, exist_ok=True)
     for name in BY_SOUND:
@@ -113,12 +114,12 @@ def share_corpus(corpus: Path, fold: Path, person: str) -> None:
             write_whole(fold / name, partial(shutil.copyfile, corpus / name))
     for name in BY_NAME:
         _link_all(corpus / name, fold / name)
-    solved = corpus / "captured"
+    solved, people = corpus / "captured", person.split(TOGETHER)
     if (solved / "clips.jsonl").is_file():
         _link_all(solved, fold / "captured", lambda path: path.name != "clips.jsonl")
         if not (fold / "captured" / "clips.jsonl").is_file():  # last: it says that the folder is whole
             rows = [
-                {**row, "split": "test" if row["source"] == person else row["split"]}
+                {**row, "split": "test" if row["source"] in people else row["split"]}
                 for row in stored_lines(solved / "clips.jsonl", {"source": str, "split": str})
             ]
             text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

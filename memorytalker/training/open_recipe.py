@@ -32,7 +32,7 @@ class FoldSettings:
     """Weights that never see one person, to judge the model on that person (`folds.py`).
 
     Attributes:
-        people: folders of landmark sources; each is left out once.
+        people: folders of landmark sources; each is left out once. Those joined by "+" are left out together.
         epochs: of stage 1 in a fold; None: as many as for the weights themselves.
     """
 
