@@ -113,3 +113,32 @@ def test_speech_of_any_length_is_voice_with_pauses() -> None:
     assert made.samples.shape == (192000,) and 0.1 < np.abs(made.samples).max() <= 1
     quiet = np.abs(made.samples.reshape(-1, 1600)).max(axis=1) == 0
     assert 0.01 < quiet.mean() < 0.5
+
+
+def test_a_strip_has_a_column_for_every_moment_and_begins_anew_when_it_is_full() -> None:
+    """Ten columns of two rows: the ninth picture stands below the first, as large, and the words lie below each."""
+    from tools.articulation import strips
+
+    (wide, high), colours = strips.CELL, [(20 * number + 30, 0, 0) for number in range(10)]
+    rows = [[np.full((7, 9, 3), colour, np.uint8) for colour in colours], [np.zeros((5, 5, 3), np.uint8)] * 10]
+    sheet = strips.strip(rows, [("uw", "gap 1|2", "teeth")] * 10)
+    assert sheet.shape == (2 * (2 * high + strips.WORDS), strips.ABREAST * wide, 3)
+    block = 2 * high + strips.WORDS
+    for number, colour in enumerate(colours):
+        x, y = number % strips.ABREAST * wide, number // strips.ABREAST * block
+        assert (sheet[y : y + high, x : x + wide] == colour).all(), number
+        assert sheet[y + 2 * high : y + block, x : x + wide].max() > 200, "words"
+
+
+def test_moments_are_the_middles_of_phones_or_the_frames_of_the_video() -> None:
+    from memorytalker.articulation.coarticulation import TimedPhones
+    from tools.articulation import strips
+
+    phones = TimedPhones.of([(0.0, 0.5, "sil"), (0.5, 0.6, "t"), (0.6, 0.8, "uw"), (0.8, 1.0, "f")])
+    middles = strips.phone_moments(phones, ["uw", "f"])
+    assert [moment.label for moment in middles] == ["uw", "f"]
+    assert [moment.seconds for moment in middles] == pytest.approx([0.7, 0.9])
+    successive = strips.successive_moments(phones, 0.48, 25.0)
+    assert [moment.label for moment in successive[:4]] == ["t", "t", "t", "uw"]
+    assert [strips.frame_at(moment.seconds, 25.0, 75) for moment in successive] == list(range(12, 24))
+    assert strips.frame_at(9.0, 25.0, 75) == 74, "beyond the end: the last frame"

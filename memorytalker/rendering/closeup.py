@@ -18,12 +18,13 @@ SHOWN_WIDTH, SHOWN_HEIGHT = 0.116, 0.087
 WHOLE = 1120
 
 
-def mouth_images(head: HeadMesh, faces: np.ndarray) -> list[np.ndarray]:
+def mouth_images(head: HeadMesh, faces: np.ndarray, whole: int = WHOLE) -> list[np.ndarray]:
     """Render close-ups of the mouth.
 
     Args:
         head: the head; without landmarks at the corners of its mouth the whole face is shown.
         faces: (k, V, 3) vertices in metres.
+        whole: width and height in pixels of the image they are cut from; an even number.
 
     Returns:
         k images (H, W, 3) uint8 sRGB of one size, all cut in the same place.
@@ -31,7 +32,7 @@ def mouth_images(head: HeadMesh, faces: np.ndarray) -> list[np.ndarray]:
     Raises:
         HeadError, RenderError: as `renderer.render_frames`.
     """
-    options = RenderOptions(width=WHOLE, height=WHOLE)
+    options = RenderOptions(width=whole, height=whole)
     images = list(render_frames(head, np.asarray(faces, np.float32), options))
     if not {"mouth_left", "mouth_right"} <= set(head.landmarks):
         return [image[::2, ::2] for image in images]

@@ -70,11 +70,16 @@ def lip_pictures(clip: LandmarkClip, frames: int, fps: float) -> Iterator[np.nda
     middle = outer.mean(axis=(0, 1))
     for number in range(frames):
         at = min(round(number / fps * clip.fps), len(points) - 1)
-        image = Image.new("RGB", (SIDE, SIDE), BACK)
-        draw = ImageDraw.Draw(image)
-        for edge, colour in ((outer, LIPS), (inner, MOUTH)):
-            draw.polygon([tuple(xy) for xy in ((edge[at] - middle) * scale + SIDE / 2).tolist()], fill=colour)
-        yield np.asarray(image)
+        yield drawn_lips(*((edge[at] - middle) * scale + SIDE / 2 for edge in (outer, inner)), (SIDE, SIDE))
+
+
+def drawn_lips(outer: np.ndarray, inner: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Draw lips from the points (P, 2) of their edges in pixels: a picture (H, W, 3) of `size` (W, H)."""
+    image = Image.new("RGB", size, BACK)
+    draw = ImageDraw.Draw(image)
+    for edge, colour in ((outer, LIPS), (inner, MOUTH)):
+        draw.polygon([tuple(xy) for xy in edge.tolist()], fill=colour)
+    return np.asarray(image)
 
 
 if __name__ == "__main__":
