@@ -92,7 +92,7 @@ def test_in_a_tree_nothing_but_temporary_files_may_be_written() -> None:
 
 def test_what_is_wrong_is_seen() -> None:
     assert wrong_lines("* Running on local URL:  http://0.0.0.0:7860\n") == ""
-    assert wrong_lines("fine\nThe folder is Not writable.\nfine\n") == "The folder is Not writable."
+    assert wrong_lines("fine\nThe folder is not a Writable one.\nfine\n") == "The folder is not a Writable one."
     assert wrong_glb(HEADER_OF_GLB.pack(b"glTF", 2, 14) + b"..") == ""
     assert "12 bytes of 14" in wrong_glb(HEADER_OF_GLB.pack(b"glTF", 2, 12) + b"..")
     assert "4 bytes" in wrong_glb(b"glTF")

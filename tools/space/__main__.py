@@ -34,7 +34,7 @@ from tools.space.files import (
 from tools.space.visits import visits, walks
 from tools.system_packages import missing
 
-PATIENCE = 600.0  # seconds until the page answers
+PATIENCE = 1800.0  # seconds until the page answers; a busy machine loads the network slowly
 RELEASE = Path("/etc/os-release")
 
 

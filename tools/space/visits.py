@@ -17,6 +17,7 @@ import httpx
 import imageio_ffmpeg
 from gradio_client import Client, handle_file
 
+from tools.load.faults import called, uploaded
 from tools.page.browser import GIVEN_SITE, ROOT, Site
 
 CLIP = ROOT / "assets" / "speech" / "man_dove.wav"
@@ -41,6 +42,7 @@ def visits(site: Site, clip: Path = CLIP) -> Iterator[tuple[str, str]]:
             yield "health", _healthy(client)
             yield "video", _video(client, clip)
             yield "glb", _glb(client, clip)
+            yield "plain HTTP", called(site, uploaded(site))
         finally:
             client.close()
     yield "log", wrong_lines(site.log.read_text("utf-8", "replace"))
@@ -48,7 +50,7 @@ def visits(site: Site, clip: Path = CLIP) -> Iterator[tuple[str, str]]:
 
 def wrong_lines(log: str) -> str:
     """Return the lines of a server's log that tell of something wrong, and of folders that may not be written to."""
-    words = ("traceback", "error", "warning", "not writable", "read-only", "permission denied")
+    words = ("traceback", "error", "warning", "writable", "read-only", "permission denied")
     return "; ".join(line.strip() for line in log.splitlines() if any(word in line.lower() for word in words))
 
 
