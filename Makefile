@@ -1,4 +1,4 @@
-# make install | demo | lint | test | quick | walks | bench | bench-long | soak | load | weights | folds | evaluate-open | experiments.  A fresh machine needs only Python 3.11 or 3.12 and make.
+# make install | demo | lint | test | quick | walks | bench | bench-long | soak | load | space | weights | folds | evaluate-open | experiments.  A fresh machine needs only Python 3.11 or 3.12 and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 export VTK_DEFAULT_OPENGL_WINDOW := vtkEGLRenderWindow
 
-.PHONY: install install-test graphics browser demo test quick walks lint bench bench-long soak load screenshots weights folds evaluate-open experiments clean
+.PHONY: install install-test graphics browser demo test quick walks lint bench bench-long soak load space screenshots weights folds evaluate-open experiments clean
 
 install: $(VENV)/.installed
 
@@ -80,6 +80,10 @@ soak: install-test
 # Twenty visitors at once through the real page, and then everything that its server may lack.
 load: install-test
 	$(BIN)/python -m tools.load
+
+# The page in a container like a Space's, which is made in runs/space; as root on a Debian it is a Debian of its own.
+space: install-test
+	$(BIN)/python -m tools.space
 
 # The images of the page in README; tools/page/screenshots.py --all FOLDER shows every tab in both themes.
 screenshots: install-test browser

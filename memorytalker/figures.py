@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+
+from memorytalker.imports import prepare_matplotlib
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ABOVE, BELOW = "#e69f00", "#56a8e0"  # orange and blue
 #: What a line of a prediction looks like: told apart by colour and by dashes.
@@ -133,7 +136,7 @@ def error_scale(colors: np.ndarray, largest: float, left: str, right: str, dark:
         The figure.
     """
     ink, _, lines = _INK[dark]
-    figure = Figure(figsize=(8.0, 0.8), facecolor=_INK[dark][1])
+    figure = _empty((8.0, 0.8), dark)
     for start, text in ((0.02, left), (0.52, right)):
         figure.text(start, 0.90, text, color=ink, fontsize=15.5, fontweight="bold", va="top")
     axes = figure.add_axes((0.02, 0.37, 0.35, 0.14))
@@ -151,13 +154,22 @@ def error_scale(colors: np.ndarray, largest: float, left: str, right: str, dark:
 def to_rgb(figure: Figure, dpi: int = 140) -> np.ndarray:
     """Render a figure to an image (H, W, 3) uint8, at `dpi` pixels per inch."""
     figure.set_dpi(dpi)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def _figure(width: float, height: float, dark: bool) -> Figure:
-    return Figure(figsize=(width, height), facecolor=_INK[dark][1], layout="constrained")
+    return _empty((width, height), dark, layout="constrained")
+
+
+def _empty(size: tuple[float, float], dark: bool, **layout: Any) -> Figure:
+    prepare_matplotlib()
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, facecolor=_INK[dark][1], **layout)
 
 
 def _check_curves(curves: list[np.ndarray]) -> None:

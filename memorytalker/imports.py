@@ -6,10 +6,15 @@ collector looks through all of them again and again, which takes a good part of 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
+import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
+
+from memorytalker.scratch import Scratch
 
 _LOCK = threading.Lock()
 # Imports under way, in any thread; and whether the collector was on before the first of them.
@@ -31,3 +36,19 @@ def collector_paused() -> Iterator[None]:
         with _LOCK:
             if _PAUSES.pop() and not _PAUSES:
                 gc.enable()
+
+
+def prepare_matplotlib() -> None:
+    """Give matplotlib a temporary folder where the home may not be written to; otherwise it complains in the log.
+
+    For before its first import, which PyVista does, too. Where MPLCONFIGDIR chose a folder, that stays.
+    """
+    if "MPLCONFIGDIR" in os.environ:
+        return
+    with contextlib.suppress(RuntimeError):  # there is no home
+        own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "matplotlib"
+        if os.access(next(place for place in (own, *own.parents) if place.exists()), os.W_OK):
+            return
+    folder = Scratch("memorytalker.figures-")
+    atexit.register(folder.close)
+    os.environ["MPLCONFIGDIR"] = str(folder.path)

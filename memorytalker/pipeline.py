@@ -17,7 +17,7 @@ import torch
 
 from memorytalker.animation import Animation, MotionPiece
 from memorytalker.config import ModelConfig
-from memorytalker.cores import limit_torch
+from memorytalker.cores import limit_threads
 from memorytalker.errors import InputError
 from memorytalker.exports.take import Provenance
 from memorytalker.face.expression import missing_shapes
@@ -113,7 +113,7 @@ class Talker:
             HeadError: these weights do not fit the shipped head, or the head's file cannot be used.
             TalkerError: these weights do not fit `head`, or the device is not available.
         """
-        limit_torch()
+        limit_threads()
         folder = find_weights(source)
         model, digest = load_weights(folder), read_manifest(folder).sha256
         count = space_of(model.config.basis, model.config.coordinates).vertex_count

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
+from pathlib import Path
 
 import pytest
 
-from memorytalker.imports import collector_paused
+from memorytalker import imports
+from memorytalker.imports import collector_paused, prepare_matplotlib
 
 
 def test_the_collector_pauses_inside_and_goes_on_afterwards() -> None:
@@ -50,3 +53,26 @@ def test_the_first_of_two_threads_does_not_end_the_pause_of_the_second() -> None
     thread.join(10)
     assert inside == [False]
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_matplotlib_gets_a_folder_where_the_home_takes_none(
+    writable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a server whose home is read only; elsewhere what it keeps there serves the next start."""
+    monkeypatch.setattr(os, "environ", {"HOME": str(tmp_path / "home")})
+    monkeypatch.setattr(os.path, "expanduser", lambda _: str(tmp_path / "home"))
+    ending: list[object] = []
+    monkeypatch.setattr(imports.atexit, "register", ending.append)
+    asked: list[object] = []
+    monkeypatch.setattr(os, "access", lambda place, mode: asked.append(place) or writable)
+    prepare_matplotlib()
+    assert asked == [tmp_path]  # the nearest folder that is there
+    assert ("MPLCONFIGDIR" in os.environ) == (not writable) == bool(ending)
+    if not writable:
+        folder = Path(os.environ["MPLCONFIGDIR"])
+        assert folder.is_dir() and folder.name.startswith("memorytalker.figures-")
+        prepare_matplotlib()
+        assert os.environ["MPLCONFIGDIR"] == str(folder)  # what is chosen stays
+        ending[-1]()  # type: ignore[operator]
+        assert not folder.exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ import soundfile  # noqa: E402
 from serving import site_of  # noqa: E402
 
 from memorytalker.sound.decode import load_waveform  # noqa: E402
-from tools.page.browser import CHROMIUM, Site, Visit, chromium  # noqa: E402
+from tools.page.browser import CHROMIUM, GIVEN_SITE, Site, Visit, chromium  # noqa: E402
 
 CLIP = ROOT / "assets" / "speech" / "woman_farming.wav"
 WEIGHTS = ROOT / "weights" / "open" / "model.safetensors"
@@ -32,7 +34,11 @@ def stub_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="package")
 def real_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The page as it ships."""
+    """The page as it ships, or the one that tools/space serves."""
+    if given := os.environ.get(GIVEN_SITE):
+        site = json.loads(given)
+        yield Site(site["url"], int(site["process"]), Path(site["log"]), Path(site["folder"]))
+        return
     if not WEIGHTS.exists():
         pytest.skip("the shipped weights are not there (make weights)")
     yield from site_of(ROOT / "app.py", tmp_path_factory.mktemp("real"))

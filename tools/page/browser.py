@@ -30,6 +30,8 @@ FLAGS = """--no-sandbox --disable-background-networking --disable-component-upda
 --autoplay-policy=no-user-gesture-required --use-fake-device-for-media-stream --use-fake-ui-for-media-stream
 --disable-gpu-compositing --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader""".split()
 PATIENCE = 90.0  # seconds
+#: The variable that holds a `Site` as JSON, which browser tests visit in place of one of their own.
+GIVEN_SITE = "MEMORYTALKER_SITE"
 START_PATIENCE = 300.0  # seconds; a busy machine loads the network slowly
 
 
@@ -83,7 +85,8 @@ def served(
         )
     url = f"http://127.0.0.1:{port}/"
     try:
-        _wait(url, server, log)
+        if not answered(url, server, START_PATIENCE):
+            raise PageError("The page did not start:\n" + log.read_text(encoding="utf-8")[-2000:])
         yield Site(url, server.pid, log, folder)
     finally:
         server.terminate()
@@ -94,15 +97,16 @@ def served(
             server.wait(10)
 
 
-def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
-    deadline = time.monotonic() + START_PATIENCE
+def answered(url: str, server: subprocess.Popen, patience: float) -> bool:
+    """Wait until the page at `url` answers; false if its process ends before, or `patience` seconds have passed."""
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline and server.poll() is None:
         try:
             urllib.request.urlopen(url + "config", timeout=5).close()
-            return
+            return True
         except OSError:
             time.sleep(0.3)
-    raise PageError("The page did not start:\n" + log.read_text(encoding="utf-8")[-2000:])
+    return False
 
 
 @contextmanager
