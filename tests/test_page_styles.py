@@ -187,6 +187,13 @@ def test_a_learned_style_shows_its_error_and_both_curves() -> None:
     assert "<i>" not in fit_html(Style("<i>")) and "nothing was measured" in fit_html(Style())
 
 
+def test_what_was_decided_about_a_film_stands_beside_the_style_in_a_sentence_each() -> None:
+    told = fit_html(dataclasses.replace(learned(), remarks=("The face in <b>.mp4 is dark.", "For 1.2 s it is lost.")))
+    assert '<p class="small">The face in &lt;b&gt;.mp4 is dark.</p><p class="small">For 1.2 s it is lost.</p>' in told
+    many = fit_html(dataclasses.replace(learned(), remarks=tuple(f"Film {k} is dark." for k in range(40))))
+    assert many.count("is dark.") == 8 and "Further remarks are left out here." in many
+
+
 def test_a_style_is_saved_for_its_visitor_and_goes_with_them(runner: JobRunner, tmp_path: Path) -> None:
     visitor = SimpleNamespace(session_hash="one")
     path = Path(saved_file(runner, learned(), visitor))
