@@ -144,7 +144,8 @@ def test_the_talker_is_asked_for_what_the_sliders_say_and_for_the_motion_before_
     request = AnimateRequest(CLIP, "woman", options=options, deliveries=SAD)
     (whole, plain, neutral), package = calls_of(runner, talker, request)
     assert whole["style"].deliveries == SAD and whole["voice_arousal"] and whole["expression"]
-    assert plain["style"] is OWN_VOICE and neutral["style"] is None
+    assert plain["style"].tolist() == talker.style_of(CLIP).tolist() and neutral["style"] is None
+    assert whole["encoded"] is None and plain["encoded"] is neutral["encoded"] is not None
     for call in (plain, neutral):
         assert not call["voice_arousal"] and call["mood"] is None and call["expression"]
     assert plain["head_motion"] == 1 and package["deliveries"] == [delivery_values(each) for each in SAD]
@@ -160,7 +161,9 @@ def test_the_strength_of_a_neutral_style_takes_nothing_from_the_sliders(runner: 
     assert calls[0]["style_blend"] == 1 and calls[0]["style"].deliveries == SAD
     request = AnimateRequest(CLIP, "woman", style=ANOTHER_VOICE, style_file=OTHER, options=options, deliveries=SAD)
     calls, _ = calls_of(runner, talker, request)
-    assert calls[0]["style_blend"] == 0.2 and calls[0]["style"].slot_weights and calls[1]["style"].seconds > 5
+    assert calls[0]["style_blend"] == 0.2 and calls[0]["style"].slot_weights
+    weakened = 1 + 0.2 * (talker.style_of(OTHER) - 1)  # what the first was animated with
+    assert calls[1]["style"].tolist() == pytest.approx(weakened.tolist()) and calls[1]["style_blend"] == 1
 
 
 def learned() -> Style:
