@@ -176,8 +176,7 @@ class Talker:
         head, waveform = self._head(options.identity), load_waveform(sound)
         known = known_sound(encoded, waveform.samples, self.model_digest)
         layers, logits = self._layers(options, track, known.arousal), list(known.logits)
-        weigh = self._weigher(style, options.style_blend)
-        weights = weigh(waveform.samples)
+        weights = self._weigher(style, options.style_blend)(waveform.samples)
         total = frame_count(len(waveform.samples), self.config)
         pieces = []
         for piece in self._motion([waveform.samples], lambda _: weights, head, layers, logits):
@@ -312,6 +311,21 @@ class Talker:
                 "given as (samples, rate)."
             )
         return sound.astype(np.float32)
+
+    def arousal_of(self, sound: Sound) -> Estimates:
+        """Estimate how excited a voice sounds, as `voice_arousal` of `animate` follows it.
+
+        Args:
+            sound: as in `animate`.
+
+        Returns:
+            (first frame, -1, calm, to 1, excited) of each window of the sound.
+
+        Raises:
+            ArousalError, AudioError: as in `animate`.
+        """
+        windows = cut_windows([load_waveform(sound).samples], self.config)
+        return VoiceArousal(self.model, load_arousal(self.model), self.config.fps).of_all(windows)
 
     def adapt(
         self,

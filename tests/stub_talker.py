@@ -146,6 +146,11 @@ class StubTalker:
         seed = zlib.crc32(load_waveform(sound).samples.tobytes())
         return np.random.default_rng(seed).permutation(np.linspace(0.7, 1.4, len(ENGLISH.phones))).astype(np.float32)
 
+    def arousal_of(self, sound: Any) -> tuple[tuple[int, float], ...]:
+        """Calm at first, excited later."""
+        self.note("arousal_of")
+        return ((0, -0.4), (45, 0.9))
+
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
         """Vertices (V, 3) in metres: the blendshape of the slot's number, scaled by the slot's weight."""
         self.note("slot_face")

@@ -229,7 +229,7 @@ def _handler(
         if isinstance(step, FileReady):
             return {video: runner.session_files.keep(step.path, request)}
         if isinstance(step, PlainReady):
-            return {plain: step.package}
+            return {plain: step.package, last: dataclasses.replace(animate_request, encoded=step.encoded)}
         if isinstance(step, NeutralReady):
             return {neutral: step.package}
         return {player: step.package} if isinstance(step, PlayerReady) else {}

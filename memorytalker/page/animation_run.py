@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker import Animation
+from memorytalker import Animation, EncodedSound
 from memorytalker.exports.registry import FORMATS
 from memorytalker.exports.take import ExportFormat
 from memorytalker.extras import EXTRAS
@@ -66,9 +66,13 @@ class PlayerReady(Result):
 
 @dataclass(frozen=True, eq=False)
 class PlainReady(Result):
-    """The motion as it is before the sliders act, as the player takes it (`playback.plain_motion_json`)."""
+    """The motion as it is before the sliders act, as the player takes it (`playback.plain_motion_json`).
+
+    encoded: all that the network read from the sound by now.
+    """
 
     package: str
+    encoded: EncodedSound | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,8 +128,8 @@ def run_animation(
         yield PlayerReady(value)
         if animation.motion.has_curves:
             with runner.job(_plain, runner, request, audio, animation) as plainly:
-                plain, value = yield from stream_progress(plainly, 1, "Animating without the sliders", steps)
-            yield PlainReady(value)
+                plain, value, encoded = yield from stream_progress(plainly, 1, "Animating without the sliders", steps)
+            yield PlainReady(value, encoded)
             if not (animation.style_weights == 1).all():
                 with runner.job(_neutral, runner, request, plain) as comparing:
                     value = yield from stream_progress(comparing, 1, "Animating without the style", steps)
@@ -191,8 +195,8 @@ def _without_sliders(
 @in_worker
 def _plain(
     runner: JobRunner, request: AnimateRequest, audio: RequestAudio, animation: Animation, progress: Progress
-) -> tuple[Animation, str]:
-    """The motion before the sliders act, and that as the player takes it."""
+) -> tuple[Animation, str, EncodedSound | None]:
+    """The motion before the sliders act; that as the player takes it; and what is known of the sound now."""
     from memorytalker.styles.layers import speech_share  # which loads torch, as the page may not before its talker does
 
     options = request.options
@@ -210,7 +214,26 @@ def _plain(
     served = styled.deliveries if request.deliveries is None else request.deliveries
     if options.head_motion is not None:
         served = tuple(dataclasses.replace(each, head_motion=float(options.head_motion)) for each in served)
-    return plain, plain_motion_json(plain.curves, turns, speaking, [delivery_values(each) for each in served])
+    encoded, arousal = _with_arousal(runner, animation)
+    deliveries = [delivery_values(each) for each in served]
+    value = plain_motion_json(plain.curves, turns, speaking, deliveries, arousal, options.voice_arousal)
+    return plain, value, encoded
+
+
+def _with_arousal(runner: JobRunner, animation: Animation) -> tuple[EncodedSound | None, np.ndarray | None]:
+    """What is known of the sound with how excited the voice sounds, which is estimated once; and that of each frame
+    (T,), None where these weights cannot tell it.
+    """
+    from memorytalker.styles.arousal import ArousalError, arousal_curve  # see above
+
+    encoded = animation.encoded
+    try:
+        estimates = (encoded.arousal if encoded else ()) or runner.arousal_of(animation.waveform)
+    except ArousalError:
+        return encoded, None
+    if encoded is not None:
+        encoded = dataclasses.replace(encoded, arousal=estimates)
+    return encoded, arousal_curve(estimates, 0, len(animation), animation.fps)
 
 
 @in_worker

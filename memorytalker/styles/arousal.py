@@ -8,6 +8,7 @@ it is off unless asked for.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from memorytalker.models.states import states_in_windows
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.places import remedy, weights_folder
 from memorytalker.styles.delivery import LARGEST_GAIN, mood_columns
+from memorytalker.windows import Window
 
 #: The shipped estimate.
 AROUSAL_FOLDER = weights_folder() / "arousal"
@@ -142,6 +144,12 @@ class VoiceArousal:
             return
         if not self._found or len(samples) >= SHORTEST_SECONDS * self._model.config.sample_rate:
             self._found.append((first, self._estimate.of(voice_features(self._model, samples))))
+
+    def of_all(self, windows: Iterable[Window]) -> Estimates:
+        """Follow all windows of a sound, and return their estimates."""
+        for window in windows:
+            self.follow(window.first, window.samples)
+        return self.estimates
 
     def values(self, first: int, frames: int) -> np.ndarray:
         """Return the arousal (frames,) from -1 to 1 of the frames from `first` on."""
