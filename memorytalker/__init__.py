@@ -12,7 +12,7 @@ from memorytalker.imports import collector_paused
 from memorytalker.version import VERSION
 
 if TYPE_CHECKING:
-    from memorytalker.animation import Animation, MotionPiece
+    from memorytalker.animation import Animation, EncodedSound, MotionPiece
     from memorytalker.config import ConfigError, ModelConfig
     from memorytalker.errors import ExecutionError, InputError, MemoryTalkerError
     from memorytalker.exports.take import ExportError
@@ -36,6 +36,7 @@ _HOMES = {
     "AudioError": "sound.decode",
     "ConfigError": "config",
     "CurveOptions": "options",
+    "EncodedSound": "animation",
     "ExecutionError": "errors",
     "ExportError": "exports.take",
     "FaceCurves": "face.motion",
@@ -67,6 +68,7 @@ __all__ = [
     "AudioError",
     "ConfigError",
     "CurveOptions",
+    "EncodedSound",
     "ExecutionError",
     "ExportError",
     "FaceCurves",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Unpack
 
@@ -19,6 +20,29 @@ from memorytalker.face.motion import FaceCurves
 from memorytalker.options import CurveChanges, CurveOptions, RenderOptions
 from memorytalker.progress import Progress
 from memorytalker.sound.decode import Waveform
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedSound:
+    """What a network reads from a sound before any style: with it the sound is animated again without the encoder.
+
+    Args:
+        digest: of the sound and of the model, so that it serves no other; "" where the model's is not known.
+        logits: of each window, (k t, n) float32.
+        arousal: (first frame, how excited the voice sounds from -1 to 1) of each window; empty: not estimated.
+    """
+
+    digest: str
+    logits: tuple[np.ndarray, ...] = ()
+    arousal: tuple[tuple[int, float], ...] = ()
+
+
+def known_sound(encoded: EncodedSound | None, samples: np.ndarray, model_digest: str) -> EncodedSound:
+    """Return what is known of a sound (S,): `encoded` where it is of this sound and model, else one that is empty."""
+    digest = hashlib.sha256(model_digest.encode())
+    digest.update(np.ascontiguousarray(samples))
+    name = digest.hexdigest() if model_digest else ""
+    return encoded if encoded is not None and name == encoded.digest != "" else EncodedSound(name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +88,7 @@ class Animation:
         slot_labels: names of the n slots.
         waveform: the animated sound, 16 kHz, mono.
         provenance: where the motion comes from; exported files say it.
+        encoded: what the network read from the sound, for `Talker.animate`; 160 bytes a frame. None: not kept.
     """
 
     motion: HeadMotion
@@ -72,6 +97,7 @@ class Animation:
     slot_labels: tuple[str, ...]
     waveform: Waveform
     provenance: Provenance
+    encoded: EncodedSound | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         """T."""

@@ -7,6 +7,7 @@ predicted motion (`styles/layers.py`): closing the mouth in silence, expression,
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, Unpack
 import numpy as np
 import torch
 
-from memorytalker.animation import Animation, MotionPiece
+from memorytalker.animation import Animation, EncodedSound, MotionPiece, known_sound
 from memorytalker.config import ModelConfig
 from memorytalker.cores import limit_threads
 from memorytalker.errors import InputError
@@ -33,18 +34,20 @@ from memorytalker.models.live import LiveNetwork
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.progress import Progress
-from memorytalker.sound.decode import AudioError, Waveform, load_waveform, shown_name
-from memorytalker.styles.arousal import VoiceArousal, load_arousal
-from memorytalker.styles.choosing import OWN_VOICE, StyleSource, blended, chosen_style
+from memorytalker.sound.decode import AudioError, Waveform, load_waveform
+from memorytalker.styles.arousal import Estimates, VoiceArousal, load_arousal
+from memorytalker.styles.choosing import OWN_VOICE, StyleSource, blended, chosen_style, sound_name
 from memorytalker.styles.delivery import DeliveryTrack, StyleError
 from memorytalker.styles.layers import Layers, track_of
 from memorytalker.styles.live_delivery import live_style
 from memorytalker.styles.recordings import LONGEST_SECONDS, Recording, read_recordings
 from memorytalker.styles.style import Style
 from memorytalker.weights import find_weights, load_weights, read_manifest
-from memorytalker.windows import cut_windows, faded_motion, frame_count, style_weights_of, window_frames
+from memorytalker.windows import checked_chunk, cut_windows, faded_motion, frame_count, style_weights_of, window_frames
 
 Sound = str | Path | tuple[Any, int] | Waveform  # what `load_waveform` takes
+Weigher = Callable[[np.ndarray], np.ndarray]  # samples of the first window -> style weights (n,)
+Logits = list[np.ndarray] | None  # of windows, as `faded_motion` takes and fills them
 
 
 class TalkerError(InputError):
@@ -138,6 +141,7 @@ class Talker:
         sound: Sound,
         style: Style | Sound | np.ndarray | StyleSource | None = OWN_VOICE,
         *,
+        encoded: EncodedSound | None = None,
         options: AnimateOptions = AnimateOptions(),
         progress: Progress | None = None,
         **changes: Unpack[AnimateChanges],
@@ -148,6 +152,8 @@ class Talker:
             sound: a path, a pair (samples, rate in Hz) or a Waveform, as `load_waveform` takes it.
             style: the speaking style: a `Style` or its file, another such sound, the name of a preset, style weights
                 (n,), 'neutral' or None for the neutral style; 'own', the default, is that of the sound itself.
+            encoded: of an earlier `Animation` of this sound, which is then not encoded again; the result is the same.
+                That of another sound or model is left aside.
             options: all other options.
             progress: called as progress(frames done, frames in total, "motion") after each window.
             changes: fields of AnimateOptions as keywords; they replace those of `options`.
@@ -167,13 +173,13 @@ class Talker:
         """
         options, style = options.changed(**changes), chosen_style(style)
         track = self._track(style, options)
-        head, layers = self._head(options.identity), self._layers(options, track)
-        waveform = load_waveform(sound)
-        weigh = self._weigher(style, options.style_blend)
-        weights = weigh(waveform.samples)
+        head, waveform = self._head(options.identity), load_waveform(sound)
+        known = known_sound(encoded, waveform.samples, self.model_digest)
+        layers, logits = self._layers(options, track, known.arousal), list(known.logits)
+        weights = self._weigher(style, options.style_blend)(waveform.samples)
         total = frame_count(len(waveform.samples), self.config)
         pieces = []
-        for piece in self._motion([waveform.samples], lambda _: weights, head, layers):
+        for piece in self._motion([waveform.samples], lambda _: weights, head, layers, logits):
             pieces.append(piece)
             if progress is not None:
                 progress(piece.first_frame + len(piece.motion), total, "motion")
@@ -184,6 +190,9 @@ class Talker:
             slot_labels=self.config.slots,
             waveform=waveform,
             provenance=self._provenance(sound, style, options, head, layers.head_turns is not None),
+            encoded=dataclasses.replace(
+                known, logits=tuple(logits), arousal=layers.arousal.estimates if layers.arousal else known.arousal
+            ),
         )
 
     def stream(
@@ -219,7 +228,7 @@ class Talker:
         options, style = options.changed(**changes), chosen_style(style)
         track = self._track(style, options)
         head, layers = self._head(options.identity), self._layers(options, track)
-        return self._motion(map(_checked_chunk, chunks), self._weigher(style, options.style_blend), head, layers)
+        return self._motion(map(checked_chunk, chunks), self._weigher(style, options.style_blend), head, layers)
 
     def live(
         self,
@@ -264,7 +273,7 @@ class Talker:
             given, delivery = live_style(style, chosen, self.config.slots)
         else:
             given, delivery = self.style_of(style), None
-        return live_pieces(network, chosen, map(_checked_chunk, chunks), given, delivery)
+        return live_pieces(network, chosen, map(checked_chunk, chunks), given, delivery)
 
     def style_of(self, sound: Style | Sound | np.ndarray | None) -> np.ndarray:
         """Encode the speaking style of a sound as one weight per memory slot.
@@ -302,6 +311,21 @@ class Talker:
                 "given as (samples, rate)."
             )
         return sound.astype(np.float32)
+
+    def arousal_of(self, sound: Sound) -> Estimates:
+        """Estimate how excited a voice sounds, as `voice_arousal` of `animate` follows it.
+
+        Args:
+            sound: as in `animate`.
+
+        Returns:
+            (first frame, -1, calm, to 1, excited) of each window of the sound.
+
+        Raises:
+            ArousalError, AudioError: as in `animate`.
+        """
+        windows = cut_windows([load_waveform(sound).samples], self.config)
+        return VoiceArousal(self.model, load_arousal(self.model), self.config.fps).of_all(windows)
 
     def adapt(
         self,
@@ -355,7 +379,7 @@ class Talker:
         return self._carried(motion, self.head)[0]
 
     def _motion(
-        self, chunks: Iterable[np.ndarray], weigh: Callable[[np.ndarray], np.ndarray], head: HeadMesh, layers: Layers
+        self, chunks: Iterable[np.ndarray], weigh: Weigher, head: HeadMesh, layers: Layers, logits: Logits = None
     ) -> Iterator[MotionPiece]:
         """Turn checked samples into pieces of motion, in the style weights that `weigh` gives for the first window."""
         windows = cut_windows(chunks, self.config)
@@ -366,7 +390,7 @@ class Talker:
         given = None if (weights == 1).all() else torch.tensor(weights, device=self.device)[None]
         tracked = layers.follow(itertools.chain([first], windows))
         largest = LARGEST_COORDINATE if self.config.basis else LARGEST_OFFSET
-        for frame, coordinates, address in faded_motion(self.model, tracked, given):
+        for frame, coordinates, address in faded_motion(self.model, tracked, given, logits):
             if not (np.abs(coordinates) <= largest).all():  # nan is not
                 raise TalkerError("These weights move the face by metres or are damaged; fetch them again.")
             coordinates, expression = layers.apply(frame, coordinates)
@@ -390,7 +414,7 @@ class Talker:
     def _style_of_samples(self, samples: np.ndarray) -> np.ndarray:
         return style_weights_of(self.model, samples).cpu().numpy()
 
-    def _weigher(self, style: Any, blend: float) -> Callable[[np.ndarray], np.ndarray]:
+    def _weigher(self, style: Any, blend: float) -> Weigher:
         """What gives the style weights (n,) of an animation for samples of its voice; a bad style is refused now."""
         own = self._style_of_samples
         if isinstance(style, Style):
@@ -415,13 +439,13 @@ class Talker:
             raise TalkerError("Only the shipped head turns on its neck; leave head_motion at 0, or use that head.")
         return track
 
-    def _layers(self, options: AnimateOptions, track: DeliveryTrack | None) -> Layers:
+    def _layers(self, options: AnimateOptions, track: DeliveryTrack | None, known: Estimates = ()) -> Layers:
         fps = self.config.fps
         if options.expression and missing_shapes(self._base or self.head):
             raise TalkerError("This head cannot move eyes and brows; leave expression off, or use the shipped head.")
         changing = track is not None and (track.changes_curves or options.voice_arousal)
         contacts = mouth_contacts(self._base or self.head) if changing else None
-        arousal = VoiceArousal(self.model, load_arousal(self.model), fps) if options.voice_arousal else None
+        arousal = VoiceArousal(self.model, load_arousal(self.model), fps, known) if options.voice_arousal else None
         return Layers.chosen(fps, self.config.sample_rate, options, track, contacts, arousal)
 
     def _head(self, identity: str | None) -> HeadMesh:
@@ -452,21 +476,3 @@ def choose_device(name: str | None = None) -> torch.device:
         available = ", ".join(kind for kind, there in present.items() if there)
         raise TalkerError(f"There is no device {name!r} here; available: {available}.")
     return device
-
-
-def sound_name(sound: Any) -> str:
-    """The file name of a sound without its folder, or "sound" for samples and "style weights" for an array."""
-    if isinstance(sound, Style):
-        return sound.name or "style"
-    if isinstance(sound, Waveform) and sound.name:
-        return sound.name
-    if isinstance(sound, (str, Path)):
-        return shown_name(Path(sound))
-    return "style weights" if isinstance(sound, np.ndarray) else "sound"
-
-
-def _checked_chunk(chunk: Any) -> np.ndarray:
-    samples = np.asarray(chunk)
-    if samples.ndim != 1 or samples.dtype.kind != "f" or not np.isfinite(samples).all():
-        raise AudioError("A stream's chunks are one-dimensional arrays of finite float samples at 16 kHz.")
-    return samples.astype(np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from memorytalker.config import ModelConfig
 from memorytalker.models.talker import MemoryTalker
+from memorytalker.sound.decode import AudioError
 from memorytalker.sound.mel import loudness
 
 SHORTEST_SECONDS = 0.1  # the least that the encoders take; a shorter last window is padded with silence
@@ -84,8 +86,16 @@ def cut_windows(chunks: Iterable[np.ndarray], config: ModelConfig, frames: int |
         yield Window(first, kept, total - first)
 
 
+def checked_chunk(chunk: Any) -> np.ndarray:
+    """Return a chunk of a stream (s,) as float32. Raises AudioError for anything but finite float samples."""
+    samples = np.asarray(chunk)
+    if samples.ndim != 1 or samples.dtype.kind != "f" or not np.isfinite(samples).all():
+        raise AudioError("A stream's chunks are one-dimensional arrays of finite float samples at 16 kHz.")
+    return samples.astype(np.float32)
+
+
 def faded_motion(
-    model: MemoryTalker, windows: Iterable[Window], style: Tensor | None
+    model: MemoryTalker, windows: Iterable[Window], style: Tensor | None, logits: list[np.ndarray] | None = None
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Predict the motion of consecutive windows and cross-fade it; yield each piece once it is final.
 
@@ -95,6 +105,8 @@ def faded_motion(
         model: in evaluation mode, on any device.
         windows: as `cut_windows` gives them.
         style: style weights (1, n) on the model's device; None: the neutral style.
+        logits: of the first windows, as `window_logits` gives them, which are not encoded again. Those of the others
+            are added to the list. None: all windows are encoded and none are kept.
 
     Returns:
         Consecutive pieces: first frame, coordinates (t, K) float32 in metres, and memory address (t, n) float32, whose
@@ -103,10 +115,16 @@ def faded_motion(
     overlap, level = window_frames(model.config)[1], 0.0
     done = 0  # frames yielded
     pending: tuple[np.ndarray, np.ndarray] | None = None  # the frames after them, which the next window overlaps
-    for window in windows:
+    for number, window in enumerate(windows):
         waveform = padded(model, window.samples)
         level = max(level, float(loudness(waveform)))
-        motion, address = window_motion(model, waveform, window.frames, style, level)
+        if logits is not None and number < len(logits):
+            encoded = logits[number]
+        else:
+            encoded = window_logits(model, waveform, window.frames, level)
+            if logits is not None:
+                logits.append(encoded)
+        motion, address = window_motion(model, encoded, style)
         if pending is not None:
             motion, address = _fade(pending[0], motion), _fade(pending[1], address)
         final = max(0, window.frames - overlap)
@@ -118,25 +136,37 @@ def faded_motion(
         yield done, *pending
 
 
-def window_motion(
-    model: MemoryTalker, waveform: Tensor, frames: int, style: Tensor | None, level: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Predict the motion of one window.
+def window_logits(model: MemoryTalker, waveform: Tensor, frames: int, level: float) -> np.ndarray:
+    """Encode the sound of one window, which takes ten times as long as decoding its motion.
 
     Args:
         model: in evaluation mode.
         waveform: (1, S) on the model's device.
         frames: number of motion frames, T.
-        style: as in `faded_motion`.
         level: r.m.s. loudness to normalise by.
+
+    Returns:
+        Slot logits (k T, n) float32 at the text rate. They do not depend on the style.
+    """
+    with torch.inference_mode():
+        counts = torch.tensor([frames], device=waveform.device)
+        logits = model.text_logits(waveform, counts, levels=torch.tensor([level], device=waveform.device))
+        return logits[0].float().cpu().numpy()
+
+
+def window_motion(model: MemoryTalker, logits: np.ndarray, style: Tensor | None) -> tuple[np.ndarray, np.ndarray]:
+    """Predict the motion of one window.
+
+    Args:
+        model: in evaluation mode.
+        logits: (k T, n) as `window_logits` gives them.
+        style: as in `faded_motion`.
 
     Returns:
         Coordinates (T, K) float32 in metres, and memory address (T, n) float32.
     """
     with torch.inference_mode():
-        counts = torch.tensor([frames], device=waveform.device)
-        logits = model.text_logits(waveform, counts, levels=torch.tensor([level], device=waveform.device))
-        output = model(logits, style_weights=style)
+        output = model(torch.from_numpy(logits).to(model.device)[None], style_weights=style)
         return output.offsets[0].float().cpu().numpy(), output.key_address[0].float().cpu().numpy()
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 
-from memorytalker.animation import Animation
+from memorytalker.animation import Animation, EncodedSound
 from memorytalker.config import ConfigError
 from memorytalker.exports.take import Provenance
 from memorytalker.face.adjust import adjusted
@@ -146,6 +146,11 @@ class StubTalker:
         seed = zlib.crc32(load_waveform(sound).samples.tobytes())
         return np.random.default_rng(seed).permutation(np.linspace(0.7, 1.4, len(ENGLISH.phones))).astype(np.float32)
 
+    def arousal_of(self, sound: Any) -> tuple[tuple[int, float], ...]:
+        """Calm at first, excited later."""
+        self.note("arousal_of")
+        return ((0, -0.4), (45, 0.9))
+
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
         """Vertices (V, 3) in metres: the blendshape of the slot's number, scaled by the slot's weight."""
         self.note("slot_face")
@@ -175,6 +180,7 @@ class StubTalker:
         sound: Any,
         style: Any = ...,
         *,
+        encoded: Any = None,
         options: AnimateOptions = AnimateOptions(),
         progress: Any = None,
         **changes: Any,
@@ -182,7 +188,8 @@ class StubTalker:
         """Record the call and return at once."""
         self.note("animate")
         options, waveform = options.changed(**changes), load_waveform(sound)
-        self.calls.append({"seconds": waveform.seconds, "style": style} | dataclasses.asdict(options))
+        asked = {"seconds": waveform.seconds, "style": style, "encoded": encoded}
+        self.calls.append(asked | dataclasses.asdict(options))
         self.threads.add(threading.get_ident())
         deadline = time.monotonic() + 120
         while True:
@@ -196,8 +203,14 @@ class StubTalker:
         own = isinstance(style, type(...)) or type(style).__name__ == "StyleSource"
         if isinstance(style, Style) and style.slot_weights:
             heard = style.weights_for(ENGLISH.phones)
+        elif isinstance(style, np.ndarray):
+            heard = style
         else:
             heard = self.style_of(waveform if own or isinstance(style, Style) else style)
         weights = 1 + options.style_blend * (heard - 1)
         head = self.head if options.identity is None else self.head.with_identity(options.identity)
-        return StubAnimation(waveform, head, weights, self)
+        animation = StubAnimation(waveform, head, weights, self)
+        read = EncodedSound(str(zlib.crc32(waveform.samples.tobytes())))
+        known = encoded is not None and encoded.digest == read.digest
+        object.__setattr__(animation, "encoded", encoded if known else read)
+        return animation

@@ -113,7 +113,10 @@ def neutral_with(talker: Talker, gains: dict[str, float]) -> Style:
 
 def test_a_planted_manner_is_found_again(talker: Talker, sounds) -> None:
     """Gains within ten per cent of those planted, and a report of frames that were kept back."""
-    style = learn(talker, recordings(talker, sounds, neutral_with(talker, PLANTED)))
+    takes = recordings(talker, sounds, neutral_with(talker, PLANTED))
+    takes[1] = dataclasses.replace(takes[1], remarks=("The face is dark.",))
+    style = learn(talker, takes)
+    assert style.remarks == ("The face is dark.",)
     for group in GROUPS:
         assert style.gains.get(group, 1.0) == pytest.approx(PLANTED.get(group, 1.0), rel=0.1), group
     report = style.report

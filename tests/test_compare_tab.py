@@ -19,8 +19,9 @@ from PIL import Image
 sys.path[:0] = [path for path in (str(Path(__file__).resolve().parent),) if path not in sys.path]
 from stub_talker import StubTalker  # noqa: E402
 
-from memorytalker.comparison import video  # noqa: E402
+from memorytalker.comparison import ground_truth, video  # noqa: E402
 from memorytalker.comparison.predictions import Comparison  # noqa: E402
+from memorytalker.face.motion import FaceCurves  # noqa: E402
 from memorytalker.options import RenderOptions  # noqa: E402
 from memorytalker.page import comparison_run  # noqa: E402
 from memorytalker.page.compare import build_compare  # noqa: E402
@@ -36,6 +37,7 @@ from memorytalker.page.jobs import JobRunner  # noqa: E402
 from memorytalker.page.limits import PageError  # noqa: E402
 from memorytalker.page.measures_view import measures_html, words_html  # noqa: E402
 from memorytalker.sound.decode import AudioError, Waveform, write_wav  # noqa: E402
+from memorytalker.tracking.face_video import FaceVideo  # noqa: E402
 
 SECONDS, FPS = 0.6, 30
 CLIP = "s1_pgix9a"
@@ -152,6 +154,21 @@ def test_closing_stops_the_work_at_every_stage(runner: JobRunner, own, stage: st
 
 def text_of(markup: str) -> str:
     return re.sub(r"<[^>]+>", " ", markup)
+
+
+def test_a_film_is_its_own_sound_and_what_was_decided_about_it_stands_beside_the_result(
+    runner: JobRunner, own: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, frames = tmp_path / "me.mp4", round(SECONDS * FPS)
+    film.write_bytes(Path(own["sound"]).read_bytes())
+    told = ("The face in me.mp4 is dark.", "For 0.2 s (33%) the face in me.mp4 is turned away.")
+    jaw, zero = FaceCurves(np.full((frames, 1), 0.2), ("jawOpen",), FPS), np.zeros(frames)
+    face = FaceVideo("me.mp4", jaw, np.zeros((frames, 3)), zero == 0, zero, zero, None, told)
+    monkeypatch.setattr(ground_truth, "read_face_video", lambda path, longest_seconds: face)
+    comparison = comparison_of(runner, CompareRequest(OWN, "woman", motion=str(film)))
+    assert comparison.ground_truth.waveform.seconds == pytest.approx(SECONDS)
+    for remark in told:
+        assert f'<p class="small">{remark}</p>' in words_html(comparison)
 
 
 def test_every_measure_stands_with_its_definition_and_unit(runner: JobRunner) -> None:

@@ -225,7 +225,8 @@ def test_a_face_that_is_turned_or_lost_is_left_out_and_told() -> None:
     angles = np.radians(np.where(np.abs(np.arange(150) - 75) < 20, 50.0, 0.0))
     steady = face_video._steady(posed(angles))
     assert not steady.seen[60:90].any() and steady.seen[:50].all() and steady.seen[100:].all()
-    assert len(steady.remarks) == 1 and "is turned away; nothing is learned from these moments" in steady.remarks[0]
+    (told,) = steady.remarks
+    assert told.startswith("For 1.2 s (25%) the face in a.mp4 is turned away; its motion there is only a guess.")
     assert [part.stop - part.start > 40 for part in face_video.stretches_of(steady.seen)] == [True, True]
     with pytest.raises(VideoError, match="is turned away for most of the time; film it from the front"):
         face_video._steady(posed(np.full(60, np.radians(50.0))))
@@ -323,6 +324,9 @@ def test_each_stretch_of_a_video_is_a_recording(monkeypatch: pytest.MonkeyPatch,
     np.testing.assert_array_equal(second.curves.weights, face.curves.weights[120:])
     assert face.waveform is not None
     np.testing.assert_array_equal(second.waveform.samples, face.waveform.samples[4 * 16000 :])
+    dark = dataclasses.replace(face, remarks=("The face in me.mp4 is dark.",))
+    told, none = (one.remarks for one in recordings.recordings_of(dark))
+    assert told[0] == "The face in me.mp4 is dark." and "Nothing is learned from moments" in told[1] and not none
     with pytest.raises(recordings.AdaptError, match=r"me\.mp4 has no sound that can be used; film with sound"):
         recordings.recordings_of(planted_face(sound=False))
     monkeypatch.setattr(recordings, "read_face_videos", lambda paths, **_: [planted_face() for _ in paths])

@@ -127,7 +127,7 @@ def test_what_the_worker_raises_reaches_whoever_waits(worker):
 
 
 def talker(**calls: Any) -> Any:
-    calls = dict.fromkeys(("animate", "style_of", "slot_face", "adapt"), lambda *a, **k: None) | calls
+    calls = dict.fromkeys(("animate", "style_of", "arousal_of", "slot_face", "adapt"), lambda *a, **k: None) | calls
     return SimpleNamespace(head=None, config=SimpleNamespace(slots="abc"), mean_style=np.ones(3), **calls)
 
 
@@ -182,7 +182,7 @@ def test_only_the_network_runs_on_a_borrowed_gpu(monkeypatch):
     monkeypatch.setattr(module, "spaces", SimpleNamespace(GPU=lambda call: lent.append(call) or call))
     one = talker(style_of=lambda sound: sound, slot_face=lambda slot, weights: (slot, weights))
     runner = JobRunner(one)
-    assert lent == [one.animate, one.style_of, one.slot_face, one.adapt]
+    assert lent == [one.animate, one.style_of, one.arousal_of, one.slot_face, one.adapt]
     with runner.job(runner.slot_face, "uw") as face, runner.job(runner.style_of, "voice") as style:
         assert face.wait(10) and face.result == ("uw", None)
         assert style.wait(10) and style.result == "voice"
@@ -196,7 +196,7 @@ def test_network_and_renderer_refuse_every_other_thread():
     def draws(progress: Any) -> str:
         return "drawn"
 
-    for call in (runner.animate, runner.style_of, runner.slot_face, runner.adapt, draws):
+    for call in (runner.animate, runner.style_of, runner.arousal_of, runner.slot_face, runner.adapt, draws):
         with pytest.raises(RuntimeError, match="give it to JobRunner.job"):
             call("anything")
     assert not calls and not hasattr(runner, "talker")

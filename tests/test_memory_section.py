@@ -114,7 +114,7 @@ def runner() -> JobRunner:
 
     talker = SimpleNamespace(
         head=head, config=SimpleNamespace(slots=ENGLISH.phones), mean_style=AVERAGE, slot_face=slot_face, animate=None,
-        style_of=None, adapt=None,
+        style_of=None, arousal_of=None, adapt=None,
     )  # fmt: skip
     return JobRunner(talker)
 

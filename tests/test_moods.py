@@ -74,6 +74,8 @@ def test_moods_are_seen_in_millimetres_and_differ(head: HeadMesh) -> None:
     brows, lids = head.parts["brows"], head.regions["eyelids"]
     corner = head.landmarks["mouth_left"]
     assert 1000 * moved["joy"][corner, 1] > 3 and 1000 * moved["sadness"][corner, 1] < -2
+    in_speech = np.einsum("s,svc->vc", pose("joy", speaking=1.0), shapes)[head.regions["upper_face"]]
+    assert 1000 * np.linalg.norm(in_speech, axis=1).max() > 7  # the cheeks under the eyes tell it meanwhile
     assert 1000 * moved["anger"][brows, 1].mean() < -2 and 1000 * moved["surprise"][brows, 1].mean() > 3
     assert 1000 * moved["fear"][lids, 1].mean() > 0 > 1000 * moved["sadness"][lids, 1].mean()
     for one in MOODS:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,6 +30,7 @@ from memorytalker.page.playback import plain_motion_json, playback_json
 from memorytalker.page.request import ANOTHER_VOICE, MY_OWN, NEUTRAL, AnimateRequest
 from memorytalker.page.settings import changes_text, settings_line
 from memorytalker.page.sliders import HEAD_MOTION, SliderValues, delivery_values, slider_values, sliders_of
+from memorytalker.styles.arousal import arousal_curve, with_arousal
 from memorytalker.styles.choosing import OWN_VOICE
 from memorytalker.styles.delivery import Delivery, DeliveryTrack, StyleError, delivered
 from memorytalker.styles.style import AdaptationReport, KeptBackCurves
@@ -144,14 +145,17 @@ def test_the_talker_is_asked_for_what_the_sliders_say_and_for_the_motion_before_
     request = AnimateRequest(CLIP, "woman", options=options, deliveries=SAD)
     (whole, plain, neutral), package = calls_of(runner, talker, request)
     assert whole["style"].deliveries == SAD and whole["voice_arousal"] and whole["expression"]
-    assert plain["style"] is OWN_VOICE and neutral["style"] is None
+    assert plain["style"].tolist() == talker.style_of(CLIP).tolist() and neutral["style"] is None
+    assert whole["encoded"] is None and plain["encoded"] is neutral["encoded"] is not None
     for call in (plain, neutral):
         assert not call["voice_arousal"] and call["mood"] is None and call["expression"]
     assert plain["head_motion"] == 1 and package["deliveries"] == [delivery_values(each) for each in SAD]
-    assert package["frames"] == 137
+    assert package["frames"] == 137 and package["heard"] is True
+    curve = np.frombuffer(base64.b64decode(package["arousal"]), "<f4")
+    assert len(curve) == 137 and curve[:46] == pytest.approx(-0.4) and curve[80:] == pytest.approx(0.9)
     # As the page begins, one animation is both.
     calls, package = calls_of(runner, talker, AnimateRequest(CLIP, "woman", options=AnimateOptions(head_motion=0.5)))
-    assert len(calls) == 2 and package["deliveries"][0]["head_motion"] == 0.5
+    assert len(calls) == 2 and package["deliveries"][0]["head_motion"] == 0.5 and package["heard"] is False
 
 
 def test_the_strength_of_a_neutral_style_takes_nothing_from_the_sliders(runner: JobRunner, talker: StubTalker) -> None:
@@ -160,7 +164,9 @@ def test_the_strength_of_a_neutral_style_takes_nothing_from_the_sliders(runner: 
     assert calls[0]["style_blend"] == 1 and calls[0]["style"].deliveries == SAD
     request = AnimateRequest(CLIP, "woman", style=ANOTHER_VOICE, style_file=OTHER, options=options, deliveries=SAD)
     calls, _ = calls_of(runner, talker, request)
-    assert calls[0]["style_blend"] == 0.2 and calls[0]["style"].slot_weights and calls[1]["style"].seconds > 5
+    assert calls[0]["style_blend"] == 0.2 and calls[0]["style"].slot_weights
+    weakened = 1 + 0.2 * (talker.style_of(OTHER) - 1)  # what the first was animated with
+    assert calls[1]["style"].tolist() == pytest.approx(weakened.tolist()) and calls[1]["style_blend"] == 1
 
 
 def learned() -> Style:
@@ -185,6 +191,13 @@ def test_a_learned_style_shows_its_error_and_both_curves() -> None:
     loaded = dataclasses.replace(style, kept_back=None)
     assert loaded == style and "<svg" not in fit_html(loaded) and "2.31 mm" in fit_html(loaded)
     assert "<i>" not in fit_html(Style("<i>")) and "nothing was measured" in fit_html(Style())
+
+
+def test_what_was_decided_about_a_film_stands_beside_the_style_in_a_sentence_each() -> None:
+    told = fit_html(dataclasses.replace(learned(), remarks=("The face in <b>.mp4 is dark.", "For 1.2 s it is lost.")))
+    assert '<p class="small">The face in &lt;b&gt;.mp4 is dark.</p><p class="small">For 1.2 s it is lost.</p>' in told
+    many = fit_html(dataclasses.replace(learned(), remarks=tuple(f"Film {k} is dark." for k in range(40))))
+    assert many.count("is dark.") == 8 and "Further remarks are left out here." in many
 
 
 def test_a_style_is_saved_for_its_visitor_and_goes_with_them(runner: JobRunner, tmp_path: Path) -> None:
@@ -220,8 +233,9 @@ def test_settings_and_captions_say_how_it_moves_and_feels() -> None:
     assert "learned from recordings" in own.caption("Woman")
 
 
-def test_the_browser_moves_the_head_as_python_does(tmp_path: Path, voice: Callable) -> None:
-    """The curves that the sliders make at once are those that the video will have."""
+@pytest.mark.parametrize("heard", [False, True])
+def test_the_browser_moves_the_head_as_python_does(tmp_path: Path, heard: bool) -> None:
+    """The curves that the sliders make at once are those that the video will have, also where it follows the voice."""
     head = load_head()
     contacts, rng = mouth_contacts(head), np.random.default_rng(3)
     names = tuple(name for name in head.blendshape_names if name != "cheekPuff")
@@ -236,23 +250,26 @@ def test_the_browser_moves_the_head_as_python_does(tmp_path: Path, voice: Callab
         Delivery(1.0, gains={"jaw": 0.4, "head": 0.5}, moods={mood: 0.3 for mood in MOODS[:3]}, head_motion=1.0),
     )
     turns = rng.normal(size=(60, 3)) * 0.2
-    plain = json.loads(plain_motion_json(curves, turns, speaking, [delivery_values(Delivery())]))
+    arousal = arousal_curve(((0, -0.7), (20, 1.0)), 0, 60, 30.0)
+    plain = json.loads(plain_motion_json(curves, turns, speaking, [delivery_values(Delivery())], arousal))
     content = json.loads(playback_json("head", curves, turns=turns))
     times = [0.0, 0.5, 0.9, 1.0, 1.1, 1.5, 59 / 30]
     asked = {
         "content": content,
         "plain": plain,
         "deliveries": [delivery_values(one) for one in deliveries],
+        "heard": heard,
         "times": times,
     }
     (tmp_path / "asked.json").write_text(json.dumps(asked))
     done = node(str(ROOT / "tests" / "javascript" / "delivered_rows.js"), str(tmp_path / "asked.json"))
     assert done.returncode == 0, done.stderr
     track = DeliveryTrack(deliveries)
-    expected = delivered(track.values(0, 60, 30.0), curves, contacts, speaking)
+    values = track.values(0, 60, 30.0)
+    expected = delivered(with_arousal(values, arousal) if heard else values, curves, contacts, speaking)
     wanted = expected.reordered(names).weights
     strength = track.head_strength(0, 60, 30.0)
     for seconds, (weights, turn) in zip(times, json.loads(done.stdout), strict=True):
         frame = round(30 * seconds)
-        assert weights == pytest.approx(wanted[frame].tolist(), abs=2e-3), seconds
+        assert weights == pytest.approx(wanted[frame].tolist(), abs=1e-3), seconds
         assert turn == pytest.approx((strength[frame] * turns[frame]).tolist(), abs=1e-3), seconds

@@ -13,7 +13,7 @@ import pytest
 import memorytalker
 
 NAMES = """
-    OWN_VOICE AnimateOptions Animation AudioError ConfigError CurveOptions ExecutionError ExportError
+    OWN_VOICE AnimateOptions Animation AudioError ConfigError CurveOptions EncodedSound ExecutionError ExportError
     FaceCurves HeadError HeadMesh HeadMotion InputError MemoryTalkerError ModelConfig MotionError MotionPiece
     RenderError RenderOptions Style StyleError Talker TalkerError VideoError Waveform WeightsError load_head
     load_waveform
@@ -41,7 +41,8 @@ def test_signatures() -> None:
 
     assert parameters(Talker.from_pretrained) == "(source=None, device=None, head=None)"
     options = f"options={memorytalker.AnimateOptions()!r}"
-    assert parameters(Talker.animate) == f"(self, sound, style={OWN_VOICE!r}, *, {options}, progress=None, **changes)"
+    own = f"style={OWN_VOICE!r}, *"
+    assert parameters(Talker.animate) == f"(self, sound, {own}, encoded=None, {options}, progress=None, **changes)"
     assert parameters(Talker.stream) == f"(self, chunks, style={OWN_VOICE!r}, *, {options}, **changes)"
     assert parameters(Talker.live) == "(self, chunks, style=None, *, head=None, weights=None)"
     assert parameters(Talker.style_of) == "(self, sound)"
@@ -59,7 +60,8 @@ def test_fields() -> None:
     fields = {
         "AnimateOptions": "identity style_blend expression seed close_in_silence mood mood_strength head_motion "
         "voice_arousal",
-        "Animation": "motion memory_address style_weights slot_labels waveform provenance",
+        "Animation": "motion memory_address style_weights slot_labels waveform provenance encoded",
+        "EncodedSound": "digest logits arousal",
         "MotionPiece": "first_frame motion memory_address style_weights",
         "CurveOptions": "upper_face lower_face gains offsets",
         "FaceCurves": "weights names fps",

@@ -118,8 +118,8 @@ def test_silence_after_speech_is_encoded_as_quiet(
     tiny_talker: Talker, voice: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A window of silence is normalised by the level of the speech before it, never amplified to it."""
-    levels, motion = [], windows.window_motion
-    monkeypatch.setattr(windows, "window_motion", lambda *call: levels.append(call[-1]) or motion(*call))
+    levels, encode = [], windows.window_logits
+    monkeypatch.setattr(windows, "window_logits", lambda *call: levels.append(call[-1]) or encode(*call))
     samples = np.concatenate([voice(2.0), 1e-4 * voice(4.0)])
     list(faded_motion(tiny_talker.model, cut_windows([samples], tiny_talker.config), None))
     assert len(levels) == 4 and levels == [levels[0]] * 4

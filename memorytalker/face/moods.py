@@ -49,7 +49,8 @@ SHAPES_OF_UNIT: Mapping[int, tuple[str, ...]] = MappingProxyType(
 #: Mood -> weights at full strength; a shape without its side stands for both sides.
 POSES: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
-        "joy": {"mouthSmile": 0.6, "cheekSquint": 0.55, "eyeSquint": 0.25, "browOuterUp": 0.15, "browInnerUp": 0.1},
+        # Cheeks and lower lids carry it while the mouth speaks; stronger, the eyes look doubtful.
+        "joy": {"mouthSmile": 0.6, "cheekSquint": 0.8, "eyeSquint": 0.45, "browOuterUp": 0.15, "browInnerUp": 0.1},
         "sadness": {"browInnerUp": 0.75, "browDown": 0.25, "mouthFrown": 0.7, "eyeBlink": 0.18, "cheekSquint": 0.1},
         "fear": {"browInnerUp": 0.8, "browOuterUp": 0.35, "browDown": 0.25, "eyeWide": 0.7, "mouthStretch": 0.55},
         "anger": {"browDown": 0.9, "eyeSquint": 0.5, "noseSneer": 0.25, "mouthPress": 0.35, "mouthFrown": 0.25},

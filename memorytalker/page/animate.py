@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 from collections.abc import Callable, Iterator
 from typing import Any, cast
@@ -97,12 +98,14 @@ def animate_form(parts: dict[str, Any]) -> Form[AnimateRequest]:
         "sound": "sound", "identity": "head", "camera": "camera", "style": "style-source",
         "style_sound": "second-voice", "style_blend": "style-blend", "expression": "expression", "seed": "seed",
         "close_in_silence": "close-in-silence", "changes": "face-changes", "sliders": "sliders", "mine": "mine",
+        "last": "last",
     }  # fmt: skip
     turns = parts["turns"]
 
     def build(
         sound: str | None, identity: str, camera: str, style: str, style_sound: str | None, style_blend: float,
         expression: bool, seed: float, close_in_silence: bool, changes: str, sliders: str, mine: Style | None,
+        last: AnimateRequest | None,
     ) -> AnimateRequest:  # fmt: skip
         values = slider_values(sliders)
         given = own_style(style, mine)
@@ -113,7 +116,8 @@ def animate_form(parts: dict[str, Any]) -> Form[AnimateRequest]:
         )  # fmt: skip
         source = THIS_VOICE if given is not None else style
         curves = curve_options(changes)
-        return AnimateRequest(sound, identity, camera, source, style_sound, options, curves, given, deliveries)
+        encoded = None if last is None else last.encoded
+        return AnimateRequest(sound, identity, camera, source, style_sound, options, curves, given, deliveries, encoded)
 
     return Form(build, {name: parts[elem_id] for name, elem_id in fields.items()})
 
@@ -183,9 +187,9 @@ def _wire_changes(runner: JobRunner, parts: dict[str, Any], form: Form[AnimateRe
             return {changed: gr.skip()}
         return {settings: gr.Accordion(label=settings_line(now)), changed: _changed(changes_text(now, values[last]))}
 
-    # The sliders of the face act in the browser alone.
-    changes = [cast(Any, part).change for part in form.inputs if part is not parts["face-changes"]]
-    gr.on(changes, compared, {*form.inputs, last}, [settings, changed], trigger_mode="always_last", **INSTANT)
+    # The sliders of the face act in the browser alone, and a new result says itself what is set.
+    changes = [cast(Any, part).change for part in form.inputs if part not in (parts["face-changes"], last)]
+    gr.on(changes, compared, form.inputs, [settings, changed], trigger_mode="always_last", **INSTANT)
 
     def put_on(name: str) -> str | None:
         known = name in runner.head.identities and bool(runner.head.blendshape_names)
@@ -219,13 +223,13 @@ def _handler(
             name = seen_name(animate_request.identity, descriptions.get(animate_request.identity, ""))
             values = {component: value(step.animation, animate_request) for component, value in memory_outputs.items()}
             return values | {
-                caption: caption_html(animate_request, name), last: animate_request, video: None, plain: None,
-                neutral: None, changed: "",
+                caption: caption_html(animate_request, name), video: None, plain: None, neutral: None, changed: "",
+                last: dataclasses.replace(animate_request, encoded=step.animation.encoded),
             }  # fmt: skip
         if isinstance(step, FileReady):
             return {video: runner.session_files.keep(step.path, request)}
         if isinstance(step, PlainReady):
-            return {plain: step.package}
+            return {plain: step.package, last: dataclasses.replace(animate_request, encoded=step.encoded)}
         if isinstance(step, NeutralReady):
             return {neutral: step.package}
         return {player: step.package} if isinstance(step, PlayerReady) else {}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker import Animation
+from memorytalker import Animation, EncodedSound
 from memorytalker.exports.registry import FORMATS
 from memorytalker.exports.take import ExportFormat
 from memorytalker.extras import EXTRAS
@@ -66,9 +66,13 @@ class PlayerReady(Result):
 
 @dataclass(frozen=True, eq=False)
 class PlainReady(Result):
-    """The motion as it is before the sliders act, as the player takes it (`playback.plain_motion_json`)."""
+    """The motion as it is before the sliders act, as the player takes it (`playback.plain_motion_json`).
+
+    encoded: all that the network read from the sound by now.
+    """
 
     package: str
+    encoded: EncodedSound | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,10 +128,10 @@ def run_animation(
         yield PlayerReady(value)
         if animation.motion.has_curves:
             with runner.job(_plain, runner, request, audio, animation) as plainly:
-                plain, value = yield from stream_progress(plainly, 1, "Animating without the sliders", steps)
-            yield PlainReady(value)
+                plain, value, encoded = yield from stream_progress(plainly, 1, "Animating without the sliders", steps)
+            yield PlainReady(value, encoded)
             if not (animation.style_weights == 1).all():
-                with runner.job(_neutral, runner, request, audio, plain) as comparing:
+                with runner.job(_neutral, runner, request, plain) as comparing:
                     value = yield from stream_progress(comparing, 1, "Animating without the style", steps)
                 yield NeutralReady(value)
     chosen = formats()[format]
@@ -149,7 +153,7 @@ def _animated(runner: JobRunner, request: AnimateRequest, audio: RequestAudio, p
     if request.deliveries is not None:
         style = arguments.get("style", OWN_VOICE)
         arguments["style"] = delivered_style(style, request.deliveries, runner.slots, runner.style_of)
-    return runner.animate(audio.speech, progress=progress, **arguments)
+    return runner.animate(audio.speech, progress=progress, encoded=request.encoded, **arguments)
 
 
 def delivered_style(
@@ -172,25 +176,27 @@ def delivered_style(
     return Style(name[:100], deliveries, dict(zip(slots, weights.tolist(), strict=True)))
 
 
-def _plain_arguments(request: AnimateRequest, audio: RequestAudio, turning: bool) -> dict[str, Any]:
-    """What is animated where the sliders are to act in the browser: nothing is changed after the network, and the head
-    turns in full.
+def _without_sliders(
+    runner: JobRunner, request: AnimateRequest, animation: Animation, turning: bool, progress: Progress, neutral: bool
+) -> Animation:
+    """The same sound as the sliders are to act on it in the browser: nothing is changed after the network, and the head
+    turns in full. The style is that of the animation or the neutral one; the sound is not encoded again.
     """
-    arguments = request.arguments(audio)
-    options = arguments["options"].changed(
-        mood=None, mood_strength=1.0, voice_arousal=False, head_motion=1.0 if turning else 0.0
+    options = request.options.changed(
+        identity=request.identity, style_blend=1.0, mood=None, mood_strength=1.0, voice_arousal=False,
+        head_motion=1.0 if turning else 0.0,
+    )  # fmt: skip
+    style = None if neutral else animation.style_weights
+    return runner.animate(
+        animation.waveform, style=style, encoded=animation.encoded, options=options, progress=progress
     )
-    style = arguments.get("style", OWN_VOICE)
-    if isinstance(style, Style):  # only its slot weights, which a strength below 1 weakens as before
-        style = dataclasses.replace(style, deliveries=(Delivery(),))
-    return {"style": style, "options": options}
 
 
 @in_worker
 def _plain(
     runner: JobRunner, request: AnimateRequest, audio: RequestAudio, animation: Animation, progress: Progress
-) -> tuple[Animation, str]:
-    """The motion before the sliders act, and that as the player takes it."""
+) -> tuple[Animation, str, EncodedSound | None]:
+    """The motion before the sliders act; that as the player takes it; and what is known of the sound now."""
     from memorytalker.styles.layers import speech_share  # which loads torch, as the page may not before its talker does
 
     options = request.options
@@ -198,7 +204,7 @@ def _plain(
     styled = audio.style if isinstance(audio.style, Style) else Style()
     changed = request.deliveries is not None or options.mood is not None or options.voice_arousal
     if changed or styled.track.changes_curves or styled.track.turns or (turning and not options.head_motion):
-        plain = runner.animate(audio.speech, progress=progress, **_plain_arguments(request, audio, turning))
+        plain = _without_sliders(runner, request, animation, turning, progress, neutral=False)
         turns = plain.motion.turns
     else:  # nothing but the head's turns is scaled
         plain, turns = animation, animation.motion.turns
@@ -208,16 +214,32 @@ def _plain(
     served = styled.deliveries if request.deliveries is None else request.deliveries
     if options.head_motion is not None:
         served = tuple(dataclasses.replace(each, head_motion=float(options.head_motion)) for each in served)
-    return plain, plain_motion_json(plain.curves, turns, speaking, [delivery_values(each) for each in served])
+    encoded, arousal = _with_arousal(runner, animation)
+    deliveries = [delivery_values(each) for each in served]
+    value = plain_motion_json(plain.curves, turns, speaking, deliveries, arousal, options.voice_arousal)
+    return plain, value, encoded
+
+
+def _with_arousal(runner: JobRunner, animation: Animation) -> tuple[EncodedSound | None, np.ndarray | None]:
+    """What is known of the sound with how excited the voice sounds, which is estimated once; and that of each frame
+    (T,), None where these weights cannot tell it.
+    """
+    from memorytalker.styles.arousal import ArousalError, arousal_curve  # see above
+
+    encoded = animation.encoded
+    try:
+        estimates = (encoded.arousal if encoded else ()) or runner.arousal_of(animation.waveform)
+    except ArousalError:
+        return encoded, None
+    if encoded is not None:
+        encoded = dataclasses.replace(encoded, arousal=estimates)
+    return encoded, arousal_curve(estimates, 0, len(animation), animation.fps)
 
 
 @in_worker
-def _neutral(
-    runner: JobRunner, request: AnimateRequest, audio: RequestAudio, plain: Animation, progress: Progress
-) -> str:
+def _neutral(runner: JobRunner, request: AnimateRequest, plain: Animation, progress: Progress) -> str:
     """The same sound in the neutral style, and how far that is from the style at the lips, before the sliders act."""
-    arguments = _plain_arguments(request, audio, turning=False) | {"style": None}
-    other = runner.animate(audio.speech, progress=progress, **arguments)
+    other = _without_sliders(runner, request, plain, False, progress, neutral=True)
     return other_style_json(other.curves, lips_apart(plain.motion, other.motion))
 
 

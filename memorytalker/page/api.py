@@ -209,8 +209,10 @@ def _publish_compare(runner: JobRunner) -> None:
             "Whose face the heads have; /heads says whom each depicts.", list(runner.head.identities)
         ),
         "shown": Parameter("The prediction in the video: in this voice's style, or neutral (stage 1).", SHOWN),
-        "motion": Parameter("Recorded motion, uploaded: .npz, .npy, or ARKit curves in .csv or .json, at most 20 s."),
-        "sound": Parameter("The sound of that motion, uploaded."),
+        "motion": Parameter(
+            "Recorded motion, uploaded: a video of a face, .npz, .npy, or ARKit curves in .csv or .json, at most 20 s."
+        ),
+        "sound": Parameter("The sound of that motion, uploaded; null: that of the video."),
         "fps": Parameter("Frames per second of the motion, 1 to 1000; null: as its file states."),
     }
     gives = {

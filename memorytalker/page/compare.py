@@ -37,7 +37,8 @@ is the error: how far each point of the face lies from where it should be at tha
 truth: the motion of a real face, <strong>tracked in video</strong> or <strong>captured</strong>. Both heads are
 <strong>synthetic</strong>, and all motion on the left is <strong>synthesised</strong>.</p>"""
 OWN_TEXT = f"""<p class="small">One file of motion and one of its sound. Both begin at the same moment, and each has
-at most {LONGEST_SECONDS:.0f} seconds and {LARGEST_MEGABYTES} MB. Motion is <b>.npz</b> with <code>vertices</code>
+at most {LONGEST_SECONDS:.0f} seconds and {LARGEST_MEGABYTES} MB. Motion is a <b>video</b> of a face from the front,
+which needs no further sound; or <b>.npz</b> with <code>vertices</code>
 (frames, vertices, 3) of this page's head in metres and <code>fps</code>; or <b>.npy</b> with such vertices; or the 52
 face curves of ARKit, which fit any head, as <b>.csv</b> (Live Link Face), <b>.json</b> or <b>.npz</b>. Your files stay
 on this server and are deleted within about an hour.</p>"""

@@ -29,8 +29,8 @@ FIRST = "livelink"
 def build_downloads(runner: JobRunner, last: gr.State, changes: Any, settings: dict[str, Any]) -> Any:
     """Lay out the accordion and connect it.
 
-    The file is made by animating once more: that takes seconds, while keeping every visitor's last result would take
-    tens of megabytes each.
+    The file is made by animating once more, from what the network read from the sound: keeping every visitor's last
+    result would take tens of megabytes each.
 
     Args:
         runner: does the work.

@@ -62,6 +62,9 @@ class TalkerLike(Protocol):
     def style_of(self, sound: Any) -> np.ndarray:
         """As `Talker.style_of`."""
 
+    def arousal_of(self, sound: Any) -> tuple[tuple[int, float], ...]:
+        """As `Talker.arousal_of`."""
+
     def slot_face(self, slot: int | str, style_weights: np.ndarray | None = None) -> np.ndarray:
         """As `Talker.slot_face`."""
 
@@ -224,9 +227,9 @@ class Job(Generic[T]):
 class JobRunner:
     """Runs the page's jobs, one at a time, and gives them the talker.
 
-    The network is reached only through `animate`, `style_of`, `slot_face` and `adapt`. These run as a job's work or are
-    called from one; in any other thread than the worker's they raise RuntimeError. On a Space they run on the borrowed
-    GPU.
+    The network is reached only through `animate`, `style_of`, `arousal_of`, `slot_face` and `adapt`. These run as a
+    job's work or are called from one; in any other thread than the worker's they raise RuntimeError. On a Space they
+    run on the borrowed GPU.
 
     Attributes:
         head: the talker's head.
@@ -245,7 +248,7 @@ class JobRunner:
         self._worker = Worker()
         self._stopped = False
         self._jobs: weakref.WeakSet[Job[Any]] = weakref.WeakSet()
-        calls = ("animate", "style_of", "slot_face", "adapt")
+        calls = ("animate", "style_of", "arousal_of", "slot_face", "adapt")
         self._network: Mapping[str, Callable[..., Any]] = {name: _on_gpu(getattr(talker, name)) for name in calls}
 
     def job(self, work: Callable[..., T], *arguments: Any, small: bool = False, **options: Any) -> Job[T]:
@@ -290,6 +293,11 @@ class JobRunner:
     def style_of(self, sound: Any, progress: Progress | None = None) -> np.ndarray:
         """Encode the style weights (n,) of a sound, as `Talker.style_of` does."""
         return self._network["style_of"](sound)
+
+    @in_worker
+    def arousal_of(self, sound: Any, progress: Progress | None = None) -> tuple[tuple[int, float], ...]:
+        """Estimate how excited a voice sounds, window by window, as `Talker.arousal_of` does."""
+        return self._network["arousal_of"](sound)
 
     @in_worker
     def slot_face(

@@ -39,8 +39,9 @@ def words_html(comparison: Comparison) -> str:
         )
         sentences += [_timing(both)]
     reference = comparison.ground_truth
-    about = [f"{reference.name}; {comparison.seconds:.1f} s.", KINDS[reference.kind], *comparison.remarks]
-    paragraphs = (("", sentences), (' class="small"', about))
+    about = [f"{reference.name}; {comparison.seconds:.1f} s.", KINDS[reference.kind]]
+    told = [[remark] for remark in comparison.remarks]  # each stands for itself
+    paragraphs = [("", sentences), *((' class="small"', words) for words in (about, *told))]
     return "".join(f"<p{look}>{html.escape(' '.join(filter(None, words)))}</p>" for look, words in paragraphs)
 
 

@@ -66,7 +66,12 @@ def other_style_json(curves: FaceCurves, apart: np.ndarray) -> str:
 
 
 def plain_motion_json(
-    curves: FaceCurves, turns: np.ndarray | None, speaking: np.ndarray, deliveries: Sequence[Any]
+    curves: FaceCurves,
+    turns: np.ndarray | None,
+    speaking: np.ndarray,
+    deliveries: Sequence[Any],
+    arousal: np.ndarray | None = None,
+    heard: bool = False,
 ) -> str:
     """Describe the motion of a value before the sliders of a style act.
 
@@ -75,6 +80,8 @@ def plain_motion_json(
         turns: (T, 3) turns of the head in radians at a strength of 1; None: it cannot turn.
         speaking: (T,) how much somebody speaks, from 0 in silence to 1.
         deliveries: plain values of those that the value itself was made with.
+        arousal: (T,) how excited the voice sounds, from -1 to 1; None: not known.
+        heard: whether moods and brows of the value itself follow it.
 
     Returns:
         JSON; playback.js describes its fields.
@@ -82,7 +89,10 @@ def plain_motion_json(
     content = _motion(curves) | {
         "speaking": _base64(np.asarray(speaking, "<f4").tobytes()),
         "deliveries": list(deliveries),
+        "heard": heard,
     }
+    if arousal is not None:
+        content["arousal"] = _base64(np.asarray(arousal, "<f4").tobytes())
     if turns is not None:
         content["turns"] = _base64(np.asarray(turns, "<f4").tobytes())
     return json.dumps(content, separators=(",", ":"))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from memorytalker import EncodedSound
 from memorytalker.options import CAMERAS, AnimateOptions, CurveOptions
 from memorytalker.page.limits import LARGEST_SEED, PageError, read_sound
 from memorytalker.page.sliders import delivery_words
@@ -46,6 +47,8 @@ class AnimateRequest:
         given: a style in the place of all these, such as one described in words; None: none.
         deliveries: how far the face moves, its mood and the head's turns, in the place of what the style says of them;
             None: as the style has it.
+        encoded: what the network read from the sound of the result before; where it is the same sound, it is not
+            encoded again.
     """
 
     sound: str | None
@@ -57,6 +60,7 @@ class AnimateRequest:
     curves: CurveOptions = CurveOptions()
     given: Style | None = None
     deliveries: tuple[Delivery, ...] | None = None
+    encoded: EncodedSound | None = field(default=None, compare=False, repr=False)
 
     def checked(self, identities: Any) -> RequestAudio:
         """Read the sounds of this request.

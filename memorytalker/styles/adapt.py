@@ -8,6 +8,7 @@ not the sound of their motion.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -132,7 +133,8 @@ def adapt_style(
     if scores[-1] < (1 - settings.simpler) * scores[best]:
         best = len(kinds) - 1
     final = _candidates(mouth, heard, ~kept, bases, settings, progress, best)[0]
-    return _checked(mouth, heard, kept, bases, final, name, settings)
+    learned = _checked(mouth, heard, kept, bases, final, name, settings)
+    return dataclasses.replace(learned, remarks=tuple(remark for one in recordings for remark in one.remarks))
 
 
 def _check_sound(mouth: MouthModel, heard: Heard, weights: np.ndarray, settings: AdaptSettings) -> None:

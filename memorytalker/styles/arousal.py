@@ -8,6 +8,7 @@ it is off unless asked for.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from memorytalker.models.states import states_in_windows
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.places import remedy, weights_folder
 from memorytalker.styles.delivery import LARGEST_GAIN, mood_columns
+from memorytalker.windows import Window
 
 #: The shipped estimate.
 AROUSAL_FOLDER = weights_folder() / "arousal"
@@ -104,6 +106,19 @@ def load_arousal(model: MemoryTalker, folder: str | Path | None = None) -> Arous
     return estimate
 
 
+#: (first frame, arousal from -1, calm, to 1, excited) of each window.
+Estimates = tuple[tuple[int, float], ...]
+
+
+def arousal_curve(estimates: Estimates, first: int, frames: int, fps: float) -> np.ndarray:
+    """Return the arousal (frames,) from -1 to 1 of the frames from `first` on."""
+    time = first + np.arange(frames)
+    values = np.full(frames, estimates[0][1])
+    for (_, before), (begin, after) in zip(estimates, estimates[1:], strict=False):
+        values += (after - before) * eased((time - begin) / (EASE_SECONDS * fps))
+    return values
+
+
 class VoiceArousal:
     """The arousal of one sound, window by window; what was estimated is never revised.
 
@@ -111,24 +126,34 @@ class VoiceArousal:
         model: whose speech encoder hears the sound.
         estimate: of arousal.
         fps: frames per second.
+        known: estimates of the whole sound, which are not made again; empty: none.
     """
 
-    def __init__(self, model: MemoryTalker, estimate: ArousalEstimate, fps: float) -> None:
+    def __init__(self, model: MemoryTalker, estimate: ArousalEstimate, fps: float, known: Estimates = ()) -> None:
         self._model, self._estimate, self._fps = model, estimate, fps
-        self._found: list[tuple[int, float]] = []
+        self._found, self._complete = list(known), bool(known)
+
+    @property
+    def estimates(self) -> Estimates:
+        """Those of the windows so far."""
+        return tuple(self._found)
 
     def follow(self, first: int, samples: np.ndarray) -> None:
         """Estimate the arousal of the window whose first frame is `first`, (S,) at 16 kHz."""
+        if self._complete:
+            return
         if not self._found or len(samples) >= SHORTEST_SECONDS * self._model.config.sample_rate:
             self._found.append((first, self._estimate.of(voice_features(self._model, samples))))
 
+    def of_all(self, windows: Iterable[Window]) -> Estimates:
+        """Follow all windows of a sound, and return their estimates."""
+        for window in windows:
+            self.follow(window.first, window.samples)
+        return self.estimates
+
     def values(self, first: int, frames: int) -> np.ndarray:
         """Return the arousal (frames,) from -1 to 1 of the frames from `first` on."""
-        time = first + np.arange(frames)
-        values = np.full(frames, self._found[0][1])
-        for (_, before), (begin, after) in zip(self._found, self._found[1:], strict=False):
-            values += (after - before) * eased((time - begin) / (EASE_SECONDS * self._fps))
-        return values
+        return arousal_curve(self.estimates, first, frames, self._fps)
 
 
 def with_arousal(values: np.ndarray, arousal: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from memorytalker.sound.decode import Waveform, load_waveform
+from memorytalker.sound.decode import Waveform, load_waveform, shown_name
 from memorytalker.styles.delivery import StyleError
 from memorytalker.styles.style import PRESETS, Style
 
@@ -124,6 +124,17 @@ def understood_words(style: Style) -> tuple[str, ...]:
         for each in style.understood
     ]
     return (f"Understood: {'; '.join(parts)}.", *style.remarks)
+
+
+def sound_name(sound: Any) -> str:
+    """The file name of a sound without its folder, or "sound" for samples and "style weights" for an array."""
+    if isinstance(sound, Style):
+        return sound.name or "style"
+    if isinstance(sound, Waveform) and sound.name:
+        return sound.name
+    if isinstance(sound, (str, Path)):
+        return shown_name(Path(sound))
+    return "style weights" if isinstance(sound, np.ndarray) else "sound"
 
 
 def blended(weights: np.ndarray, blend: float) -> np.ndarray:

@@ -44,11 +44,13 @@ class Recording:
         name: for messages.
         curves: weights (T, n) by name, at any frame rate.
         waveform: 16 kHz, mono.
+        remarks: what was decided while reading it, in sentences; of a video only the first stretch has them.
     """
 
     name: str
     curves: FaceCurves
     waveform: Waveform
+    remarks: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -134,14 +136,17 @@ def recordings_of(face: FaceVideo) -> tuple[Recording, ...]:
     """
     if face.waveform is None:
         raise AdaptError(f"{face.name} has no sound that can be used; film with sound, as a style is heard and seen.")
-    found, sound, fps = [], face.waveform, face.curves.fps
+    found: list[Recording] = []
+    sound, fps, remarks = face.waveform, face.curves.fps, face.remarks
+    if not face.seen.all():
+        remarks += (f"Nothing is learned from moments in which the face in {face.name} is not seen from the front.",)
     for part in face.stretches:
         first, last = (round(bound * sound.sample_rate / fps) for bound in (part.start, part.stop))
         samples = sound.samples[first:last]
         if min(part.stop - part.start, len(samples) / sound.sample_rate * fps) < SHORTEST_STRETCH * fps:
             continue
         curves = FaceCurves(face.curves.weights[part], face.curves.names, fps)
-        found.append(Recording(Path(face.name).stem[:60], curves, Waveform(samples)))
+        found.append(Recording(Path(face.name).stem[:60], curves, Waveform(samples), () if found else remarks))
     return tuple(found)
 
 
@@ -167,9 +172,8 @@ def _read(path: Path, longest_seconds: float) -> Recording:
     if len(sounds) > 1:
         names = ", ".join(one.name for one in sounds)
         raise AdaptError(f"{shown_name(path)} has more than one sound beside it ({names[:80]}); keep one.")
-    recording = Recording(
-        path.stem[:60], read_curves(path, longest_seconds=longest_seconds).curves, load_waveform(sounds[0])
-    )
+    read, waveform = read_curves(path, longest_seconds=longest_seconds), load_waveform(sounds[0])
+    recording = Recording(path.stem[:60], read.curves, waveform, read.remarks + waveform.remarks)
     motion, sound = recording.curves.duration, recording.waveform.seconds
     if abs(motion - sound) > max(DIFFERENCE, DIFFERENCE_SHARE * max(motion, sound)):
         raise AdaptError(

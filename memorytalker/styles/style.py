@@ -107,7 +107,7 @@ class Style:
         report: of a style that was learned from somebody.
         understood: of a style that was described in words.
         unknown: words of the description that were not understood.
-        remarks: what else was decided while reading the description, in sentences.
+        remarks: what else was decided while reading the description or the recordings, in sentences.
         kept_back: of a style that was just learned: the curves that its report measures. A file does not hold them.
 
     Raises:

@@ -165,8 +165,8 @@ def _steady(track: FaceTrack) -> _Steady:
     remarks = list(track.remarks)
     for lost, words in ((~seen, "not seen"), (away, "turned away")):
         if lost.sum() >= LOST * FPS:
-            left_out = f"For {lost.sum() / FPS:.1f} s the face in {track.name} is {words}"
-            remarks.append(f"{left_out}; nothing is learned from these moments.")
+            share = f"For {lost.sum() / FPS:.1f} s ({lost.mean():.0%}) the face in {track.name} is {words}"
+            remarks.append(f"{share}; its motion there is only a guess.")
     seen &= ~away
     if not stretches_of(seen):
         raise VideoError(f"The face in {track.name} is never seen for {SHORTEST_STRETCH:g} s; film it for longer.")

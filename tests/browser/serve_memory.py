@@ -47,6 +47,10 @@ class Planted:
         weight = 1.0 if style_weights is None else style_weights[slot]
         return self.head.template + np.float32(weight * slot / 40) * self.head.blendshape("jawOpen")
 
+    def arousal_of(self, sound: Any) -> Any:
+        """No slider is here that follows it."""
+        raise NotImplementedError
+
     def adapt(self, takes: Any, **options: Any) -> Any:
         """This page has no film."""
         raise NotImplementedError

@@ -75,6 +75,24 @@ test("a face without expression still feels what the sliders say", () => {
   assert.deepEqual(rounded(curves.at(0, [])), [0.1, 0.6]);
 });
 
+test("moods and brows follow the voice at once where that is known, and where the value does already", () => {
+  const excited = { ...plain, arousal: base64(new Float32Array(3).fill(0.8)), heard: false };
+  const curves = new Curves(content);
+  curves.startFrom(excited);
+  curves.deliver([still], library, true);
+  assert.deepEqual(rounded(curves.at(0.1, [])), [0.14, 0.4]); // brows of 0.1, and 0.5 of 0.8 more
+  curves.deliver([still], library, false);
+  assert.deepEqual(rounded(curves.at(0.1, [])), [0, 0.4]); // the value itself
+  curves.startFrom({ ...excited, heard: true });
+  curves.deliver([still], library, true);
+  assert.equal(curves.moved, false);
+  curves.deliver([still], library, false);
+  assert.deepEqual(rounded(curves.at(0.1, [])), [0.1, 0.4]);
+  curves.startFrom(plain); // of a voice of which nothing is known
+  curves.deliver([still], library, true);
+  assert.equal(curves.moved, false);
+});
+
 test("a waiting face feels what the sliders say, and blinks on", () => {
   const face = new DeliveredIdle(new IdleCurves(), new library.Delivery([{ moods: { joy: 1 } }], []));
   const weights = face.at(0.05, []);

@@ -17,7 +17,8 @@ from memorytalker.face.head import load_head
 from memorytalker.face.shape_groups import OFFSET_GROUPS, added_rows, group_rows
 from memorytalker.face.visemes import VISEMES, VRM_PRESETS, VisemeSolver, vrm_presets
 from memorytalker.phones import ENGLISH
-from memorytalker.styles.delivery import EASE_SECONDS
+from memorytalker.styles.arousal import REACH
+from memorytalker.styles.delivery import EASE_SECONDS, LARGEST_GAIN
 from memorytalker.styles.live_delivery import SPEAKING_SECONDS
 
 SOURCES = Path(__file__).resolve().parents[2] / "web" / "src"
@@ -61,6 +62,8 @@ def delivery_table() -> str:
         "SPEAKING_SHARE": moods.SPEAKING_SHARE,
         "SPEAKING_SECONDS": SPEAKING_SECONDS,
         "EASE_SECONDS": EASE_SECONDS,
+        "LARGEST_GAIN": LARGEST_GAIN,
+        "AROUSAL_REACH": REACH,
         "SILENCE": ENGLISH.silence,
         "OPENINGS": _rounded(contacts.openings, 9),
         "MIDDLE": _rounded(contacts.middle[None], 9)[0],

@@ -1,13 +1,14 @@
 // A style over the curves of a frame: gains, offsets and moods, with the mouth's contacts kept; the numbers of
 // memorytalker/styles/live_delivery.py, delivery.py and face/mouth_contacts.py.
 import {
-  ADDED, AT_TEETH, CLOSED, EASE_SECONDS, FREE, LOWERING, MIDDLE, MOODS, MOUTH, NAMES, OFF_TEETH, OPENINGS, PARTING,
+  ADDED, AROUSAL_REACH, AT_TEETH, CLOSED, EASE_SECONDS, FREE, LARGEST_GAIN, LOWERING, MIDDLE, MOODS, MOUTH, NAMES, OFF_TEETH, OPENINGS, PARTING,
   SCALED, SILENCE, SPEAKING_SECONDS, SPEAKING_SHARE, TEETH_REST,
 } from "./delivery_table.js";
 
 export const GAIN_GROUPS = Object.keys(SCALED);
 export const OFFSET_GROUPS = Object.keys(ADDED);
 export const MOOD_NAMES = Object.keys(MOODS);
+const BROWS = GAIN_GROUPS.indexOf("brows");
 const JAW = NAMES.indexOf("jawOpen");
 const CHIN = NAMES.indexOf("mouthShrugLower");
 /** Groups that a style may name although no curve belongs to them. */
@@ -42,9 +43,12 @@ export class Delivery {
     return before + (1 - Math.exp(-1 / (SPEAKING_SECONDS * fps))) * (spoken - before);
   }
 
-  /** The changed weights {name: weight} of all shapes of the head, of {name: weight} at `seconds`. */
-  apply(curves, seconds, speaking) {
-    const { gains, offsets, moods } = this.#at(seconds);
+  /**
+   * The changed weights {name: weight} of all shapes of the head, of {name: weight} at `seconds`. Moods and brows follow
+   * how excited the voice sounds where that is known, -1 to 1; null: they do not.
+   */
+  apply(curves, seconds, speaking, arousal = null) {
+    const { gains, offsets, moods } = withArousal(this.#at(seconds), arousal);
     const before = NAMES.map((name) => curves[name] ?? 0);
     const scales = new Array(NAMES.length).fill(1);
     Object.values(SCALED).forEach((shapes, group) => shapes.forEach((k) => (scales[k] *= gains[group])));
@@ -90,6 +94,14 @@ export function readStyle(style, slots) {
   const weights = labels.length && share ? Float32Array.from(slots, (slot) => 1 + share * (named[slot] - 1)) : null;
   const delivery = new Delivery(deliveries, slots);
   return { weights, delivery: delivery.changes ? delivery : null };
+}
+
+/** Moods and brows made stronger for an excited voice, weaker for a calm one; see with_arousal in Python. */
+function withArousal(values, arousal) {
+  if (arousal === null) return values;
+  const factor = 1 + AROUSAL_REACH * arousal;
+  const gains = values.gains.map((gain, k) => (k === BROWS ? Math.min(LARGEST_GAIN, Math.max(0, gain * factor)) : gain));
+  return { ...values, gains, moods: values.moods.map((strength) => held(strength * factor)) };
 }
 
 function numbers(what, given, known, rest, low, high) {

@@ -32,8 +32,9 @@ export function turned(angles, strength) {
 /** The curves of T frames under deliveries, frame by frame as they are asked for. */
 export class DeliveredRows {
   /**
-   * @param {{weights: Float32Array, names: string[], fps: number, speaking: Float32Array, still: ?RegExp}} motion T * n
-   *   weights by name; shapes that match `still` only do what the delivery says
+   * @param {{weights: Float32Array, names: string[], fps: number, speaking: Float32Array, arousal: ?Float32Array,
+   *   still: ?RegExp}} motion T * n weights by name; moods and brows follow `arousal`; shapes that match `still` only do
+   *   what the delivery says
    * @param {object} delivery a `Delivery` of the library
    */
   constructor(motion, delivery) {
@@ -44,11 +45,11 @@ export class DeliveredRows {
 
   /** Weights (n) of a frame. */
   row(frame) {
-    const { names, weights, fps, speaking, still } = this.motion;
+    const { names, weights, fps, speaking, arousal, still } = this.motion;
     if (!this.rows.has(frame)) {
       const weightOf = (name, k) => (still?.test(name) ? 0 : weights[frame * names.length + k]);
       const before = Object.fromEntries(names.map((name, k) => [name, weightOf(name, k)]));
-      const after = this.delivery.apply(before, frame / fps, speaking[frame]);
+      const after = this.delivery.apply(before, frame / fps, speaking[frame], arousal ? arousal[frame] : null);
       this.rows.set(frame, Float32Array.from(names, (name) => after[name] ?? before[name]));
     }
     return this.rows.get(frame);

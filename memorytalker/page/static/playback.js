@@ -4,8 +4,9 @@
 // weights: base64 of T * n uint16 (weight * 65535), turns: base64 of T * 3 float32 (yaw, pitch and roll in radians) or
 // absent, sound: base64 of a WAV file}; without names there is nothing to play in 3D, and without seconds the head waits.
 // The motion before the sliders of a style act: {frames, names, weights, turns (at a strength of 1), speaking: base64 of T
-// float32 (0 in silence to 1), deliveries: those that the value was made with}. That in the neutral style: {frames, names, weights, turns, apart: base64 of T float32 (millimetres at the
-// lips)}.
+// float32 (0 in silence to 1), arousal: base64 of T float32 (how excited the voice sounds, -1 to 1) or absent, deliveries:
+// those that the value was made with, heard: whether it was made to follow the arousal}. That in the neutral style:
+// {frames, names, weights, turns, apart: base64 of T float32 (millimetres at the lips)}.
 
 import { bytesOf } from "./bytes.js";
 import { DeliveredRows, keyOf, turned, turnStrength } from "./delivering.js";
@@ -45,6 +46,7 @@ export class Curves {
     this.turns = turns ? new Float32Array(bytesOf(turns).buffer) : null;
     this.other = this.plain = this.deliveries = this.library = this.rows = null;
     this.alive = true;
+    this.heard = false;
     this.frames = this.given.length / names.length;
     this.adjust(UNCHANGED);
   }
@@ -83,6 +85,8 @@ export class Curves {
     this.plain = fits ? {
       weights: unpacked(plain.weights),
       speaking: new Float32Array(bytesOf(plain.speaking).buffer),
+      arousal: plain.arousal ? new Float32Array(bytesOf(plain.arousal).buffer) : null,
+      heard: plain.heard === true,
       turns: plain.turns ? new Float32Array(bytesOf(plain.turns).buffer) : null,
       key: keyOf(plain.deliveries),
     } : null;
@@ -93,15 +97,18 @@ export class Curves {
    * Move as the sliders of a style say.
    * @param {?object[]} deliveries as in the file of a style
    * @param {?object} library with the class `Delivery`, of web/src/delivery.js
+   * @param {boolean} heard whether moods and brows follow how excited the voice sounds
    */
-  deliver(deliveries, library) {
-    Object.assign(this, { deliveries, library });
+  deliver(deliveries, library, heard = false) {
+    Object.assign(this, { deliveries, library, heard });
     this.#redeliver();
   }
 
   /** Whether the sliders say something else than the value was made with. */
   get moved() {
-    return Boolean(this.plain && this.library && this.deliveries) && keyOf(this.deliveries) !== this.plain.key;
+    if (!this.plain || !this.library || !this.deliveries) return false;
+    const other = Boolean(this.plain.arousal) && this.heard !== this.plain.heard;
+    return other || keyOf(this.deliveries) !== this.plain.key;
   }
 
   #redeliver() {
@@ -110,7 +117,8 @@ export class Curves {
     // What came has the sliders in it; another style, or a face without expression, is made of the motion before them.
     const delivery = possible && !(own && this.alive && !this.moved) ? new this.library.Delivery(this.deliveries, []) : null;
     const weights = own ? this.plain?.weights : this.other;
-    const motion = { ...this.plain, weights, names: this.names, fps: this.fps, still: this.alive ? null : LIVELY };
+    const arousal = this.heard ? this.plain?.arousal : null;
+    const motion = { ...this.plain, weights, arousal, names: this.names, fps: this.fps, still: this.alive ? null : LIVELY };
     this.rows = delivery ? new DeliveredRows(motion, delivery) : null;
     this.adjust(this.changes);
   }

@@ -5,8 +5,8 @@
 // {channel, seconds}; "memorytalker:adjust" {channel, changes}, which changes the curves (playback.js);
 // "memorytalker:recalled" {channel, text}, the line under the head; and, with a {channel, value} each, "memorytalker:wear" (path
 // of another head), "memorytalker:camera" (its name), "memorytalker:alive" (whether expression is shown), "memorytalker:plain" (the motion before the sliders of a style act, JSON),
-// "memorytalker:neutral" (that in the neutral style, JSON) and "memorytalker:delivery" ({channel, deliveries, library}: what
-// those sliders say, and where the library is that moves curves so), "memorytalker:pose" ({label, names, own, neutral}: a face that is held). The Player is its element's `player`.
+// "memorytalker:neutral" (that in the neutral style, JSON) and "memorytalker:delivery" ({channel, deliveries, library,
+// arousal}: what those sliders say, where the library is that moves curves so, and whether they follow the voice), "memorytalker:pose" ({label, names, own, neutral}: a face that is held). The Player is its element's `player`.
 
 import { bytesOf } from "./bytes.js";
 import { clockTime, within } from "./clock.js";
@@ -115,7 +115,7 @@ class Player {
       wear: ({ value }) => this.wear(value).catch((problem) => console.info(problem)),
       camera: ({ value }) => this.choose(value),
       plain: ({ value }) => this.#startFrom(value),
-      delivery: ({ deliveries, library }) => this.deliver(deliveries, library).catch((problem) => console.info(problem)),
+      delivery: ({ deliveries, library, arousal }) => this.deliver(deliveries, library, arousal).catch((problem) => console.info(problem)),
       neutral: ({ value }) => this.#compareWith(value),
       pose: ({ value }) => this.hold(value),
       alive: ({ value }) => this.enliven(value),
@@ -217,7 +217,7 @@ class Player {
       this.curves = new Curves(content);
       this.curves.adjust(this.changes);
       this.curves.enliven(this.alive);
-      this.curves.deliver(this.deliveries, this.delivering);
+      this.curves.deliver(this.deliveries, this.delivering, this.heard);
       if (this.plain) this.#startFrom(this.plain);
       this.view.load(head, this.curves);
       this.view.resize();
@@ -239,12 +239,13 @@ class Player {
    * Move as the sliders of a style say, this value and those to come; a waiting face feels what they say.
    * @param {object[]} deliveries as in the file of a style
    * @param {?string} library path of the folder below the page's root that holds delivery.js; null: none
+   * @param {boolean} heard whether moods and brows follow how excited the voice sounds
    */
-  async deliver(deliveries, library) {
-    this.deliveries = deliveries;
+  async deliver(deliveries, library, heard = false) {
+    Object.assign(this, { deliveries, heard });
     if (library && !this.delivering) this.delivering = await import(addressOf(`${library}/delivery.js`));
     if (this.stop.signal.aborted) return;
-    this.curves?.deliver(this.deliveries, this.delivering);
+    this.curves?.deliver(this.deliveries, this.delivering, this.heard);
     if (this.idle) {
       this.idle = this.#idle();
       if (this.view && !this.posed && !this.curves) this.view.curves = this.idle;

@@ -1,66 +1,34 @@
 // A recording at one press and its end at the next: WAV at 16 kHz, given to the page's own field for sound.
 
 import { talk, until } from "./page.js";
+import { recorder } from "./recorder.js";
 
 const RATE = 16000, LONGEST = 60; // Hz, seconds
-let running = null;
+const SHOWN = 5000; // milliseconds that a button tells what is wrong
 
-/**
- * Begin a recording, or end the one that runs.
- * @param {string} button id of the button that is pressed
- * @param {string} field id of the field that gets the recording
- * @param {string} text of the button while nothing is recorded
- * @returns {Promise<Array>} no values for Gradio
- */
-export async function press(button, field, text) {
-  const element = document.getElementById(button);
-  if (running) {
-    running.stop();
-    return [];
-  }
-  let stream;
+/** Begin a recording, or end the one that runs; as `recorder` returns it. */
+export const press = recorder({
+  constraints: { audio: true },
+  longest: LONGEST,
+  stopping: (field) => (field === "sound" ? "Stop and talk " : "Stop "),
+  ended: hand,
+  refused: ({ button, text }) => tell(button, "No microphone: allow it, or upload", text),
+});
+
+/** Give a recording to its field; the visitor's own voice then talks. */
+async function hand({ blob, field, button, text }) {
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const wav = wavOf(await samplesOf(blob));
+    if (await given(new File([wav], "recording.wav", { type: "audio/wav" }), field) && field === "sound") await talk();
   } catch (problem) {
     console.info(problem);
-    element.textContent = "No microphone: allow it, or upload";
-    setTimeout(() => { element.textContent = text; }, 5000);
-    return [];
+    tell(button, "Nothing was recorded; try again", text);
   }
-  record(stream, element, field, text);
-  return [];
 }
 
-function record(stream, element, field, text) {
-  const recorder = new MediaRecorder(stream);
-  const pieces = [];
-  const begun = performance.now();
-  const show = () => {
-    const seconds = (performance.now() - begun) / 1000;
-    element.textContent = `■ Stop ${field === "sound" ? "and talk " : ""}${seconds.toFixed(0)} s`;
-    if (seconds >= LONGEST) recorder.stop();
-  };
-  recorder.addEventListener("dataavailable", ({ data }) => pieces.push(data));
-  recorder.addEventListener("stop", async () => {
-    running = null;
-    clearInterval(ticking);
-    stream.getTracks().forEach((track) => track.stop());
-    element.textContent = text;
-    element.classList.remove("recording");
-    try {
-      const wav = wavOf(await samplesOf(new Blob(pieces, { type: recorder.mimeType })));
-      if (await given(new File([wav], "recording.wav", { type: "audio/wav" }), field) && field === "sound") await talk();
-    } catch (problem) {
-      console.info(problem);
-      element.textContent = "Nothing was recorded; try again";
-      setTimeout(() => { element.textContent = text; }, 5000);
-    }
-  });
-  recorder.start();
-  running = recorder;
-  element.classList.add("recording");
-  const ticking = setInterval(show, 250);
-  show();
+function tell(button, words, text) {
+  button.textContent = words;
+  setTimeout(() => { button.textContent = text; }, SHOWN);
 }
 
 /** Samples of a recording at RATE, one channel. */

@@ -1,6 +1,6 @@
 // The sliders of a style: presets, moments, mood, and how far the face moves. The component's value is JSON,
 // {deliveries: [{start, gains, offsets, moods, head_motion}], arousal}, as memorytalker.page.sliders reads it. Every
-// move sends "memorytalker:delivery" {channel, deliveries, library} at once, and the value follows when it ends.
+// move sends "memorytalker:delivery" {channel, deliveries, library, arousal} at once, and the value follows when it ends.
 
 const GAIN_SHOWN = 3;
 const OWN = "As it is";
@@ -63,7 +63,7 @@ class Sliders {
         <label>Strength <input type="range" class="strength" min="0" max="1" step="0.01" value="0.7"></label>
       </div>
       <label class="check"><input type="checkbox" class="arousal"> Follow how excited the voice sounds
-        <small>A guess; it scales mood and brows in video and files.</small></label>
+        <small>A guess; it scales mood and brows, by half at most.</small></label>
       <div class="rows"></div>
       <button type="button" class="reset">Reset the sliders</button></div>`;
     const find = (name) => this.element.querySelector(`.${name}`);
@@ -102,7 +102,7 @@ class Sliders {
     on(parts.mood, "change", () => this.#feel(parts.mood.value, Number(parts.strength.value)));
     on(parts.strength, "input", () => this.#feel(parts.mood.value, Number(parts.strength.value), false));
     on(parts.strength, "change", () => this.#commit());
-    on(parts.arousal, "change", () => { this.arousal = parts.arousal.checked; this.#commit(); });
+    on(parts.arousal, "change", () => { this.arousal = parts.arousal.checked; this.#tell(); this.#commit(); });
     on(parts.reset, "click", () => this.#reset());
     for (const row of this.rows) {
       on(row.input, "input", () => this.#move(row, Number(row.input.value)));
@@ -195,7 +195,7 @@ class Sliders {
 
   #tell() {
     const { channel, library } = this.options;
-    const detail = { channel, deliveries: this.deliveries, library };
+    const detail = { channel, deliveries: this.deliveries, library, arousal: this.arousal };
     document.dispatchEvent(new CustomEvent("memorytalker:delivery", { detail }));
   }
 
