@@ -40,7 +40,7 @@ class EncodedSound:
 def known_sound(encoded: EncodedSound | None, samples: np.ndarray, model_digest: str) -> EncodedSound:
     """Return what is known of a sound (S,): `encoded` where it is of this sound and model, else one that is empty."""
     digest = hashlib.sha256(model_digest.encode())
-    digest.update(np.ascontiguousarray(samples))
+    digest.update(np.ascontiguousarray(samples).tobytes())
     name = digest.hexdigest() if model_digest else ""
     return encoded if encoded is not None and name == encoded.digest != "" else EncodedSound(name)
 

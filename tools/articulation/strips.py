@@ -216,7 +216,8 @@ def filmed_mouths(
         image = pictures[min(frame, len(pictures) - 1)]
         scale = image.shape[1] / video_width(source, clip)
         low, size = corner * scale, np.array([SHOWN_WIDTH, SHOWN_HEIGHT]) * pixels * scale
-        yield np.asarray(Image.fromarray(image).crop([int(edge) for edge in (*low, *(low + size))]))
+        left, top, right, bottom = (int(edge) for edge in (*low, *(low + size)))
+        yield np.asarray(Image.fromarray(image).crop((left, top, right, bottom)))
 
 
 def video_width(source: Path, clip: LandmarkClip) -> int:
