@@ -284,7 +284,7 @@ def test_every_call_of_network_and_renderer_is_made_in_one_thread(page: Page, no
         for button in buttons:
             assert "Something failed" not in str(button.result(PATIENCE))
     assert {name for name, _ in talker.called} == {
-        "animate", "style_of", "slot_face", "draw", "mouth_images", "render_frames", "write_comparison",
+        "animate", "arousal_of", "style_of", "slot_face", "draw", "mouth_images", "render_frames", "write_comparison",
         "comparison_curves", "savefig",
     }  # fmt: skip
     assert len({thread for _, thread in talker.called}) == 1
