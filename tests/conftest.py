@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach the network
+os.environ.setdefault("GRADIO_HEARTBEAT_INTERVAL", "1")  # seconds, not 15, until a page sees that a visitor has left
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; it is read when numpy and torch are first loaded
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
