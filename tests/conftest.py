@@ -7,6 +7,8 @@ need is expected to be there, so that a skip is a failure, but for tests marked 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import gc
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -21,8 +23,24 @@ import numpy as np
 import pytest
 from toy_models import FAMILIES, random_model
 
+from memorytalker.face import head as heads
+
 TESTS = Path(__file__).resolve().parent
 SHARED = TESTS.parents[1] / "shared"
+_read_head = heads.load_head
+
+
+@functools.cache
+def _shipped_head(folder: Path) -> heads.HeadMesh:
+    return _read_head(folder)
+
+
+def _load_head(path: Path | None = None) -> heads.HeadMesh:
+    """`load_head`, which reads the shipped head once: nobody can change a head, so that all may have the same."""
+    return _shipped_head(heads.HEAD_FOLDER) if path is None else _read_head(path)
+
+
+heads.load_head = functools.wraps(_read_head)(_load_head)  # before any module takes it by name
 #: Markers of tests that may be skipped even where everything is expected to be there.
 MAY_BE_SKIPPED = ("gpu",)
 
@@ -47,6 +65,18 @@ def share_of(nodeid: str) -> str:
     """What goes to one worker as a whole: the file of a test, or all browser tests."""
     file = nodeid.split("::")[0]
     return "browser" if "browser" in file.split("/") else file
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let Python's garbage collector rest while tests and libraries are loaded, and pass over these from then on."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -106,6 +136,16 @@ def tiny_talker(tiny_weights: Path):
     from memorytalker.pipeline import Talker
 
     return Talker.from_pretrained(tiny_weights, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def shipped_talker():
+    """The Talker of the shipped weights on the CPU."""
+    from memorytalker.pipeline import Talker
+
+    if not (TESTS.parent / "weights" / "open" / "config.json").is_file():
+        pytest.skip("weights/open is not in this checkout")
+    return Talker.from_pretrained(device="cpu")
 
 
 @pytest.fixture
