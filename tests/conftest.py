@@ -43,6 +43,15 @@ def _load_head(path: Path | None = None) -> heads.HeadMesh:
 heads.load_head = functools.wraps(_read_head)(_load_head)  # before any module takes it by name
 #: Markers of tests that may be skipped even where everything is expected to be there.
 MAY_BE_SKIPPED = ("gpu",)
+#: Files that take half a minute or more; at the end one of them would keep a worker while the other has nothing left.
+LONG = (
+    "test_app.py",
+    "test_batch.py",
+    "test_paper_road.py",
+    "test_training_commands.py",
+    "test_types.py",
+    "test_wheel.py",
+)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -57,7 +66,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return share_of(nodeid)
 
-    config.option.loadscopereorder = False  # the browser's tests take longest, and are collected first
+    config.option.loadscopereorder = False  # what takes longest comes first
     return ByFile(config, log)
 
 
@@ -65,6 +74,11 @@ def share_of(nodeid: str) -> str:
     """What goes to one worker as a whole: the file of a test, or all browser tests."""
     file = nodeid.split("::")[0]
     return "browser" if "browser" in file.split("/") else file
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: the browser's tests, which are collected first, and then the long files."""
+    items.sort(key=lambda item: share_of(item.nodeid) != "browser" and item.path.name not in LONG)
 
 
 @pytest.hookimpl(wrapper=True)
