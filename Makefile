@@ -11,7 +11,7 @@ WORKERS ?= 2
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS)
 export VTK_DEFAULT_OPENGL_WINDOW := vtkEGLRenderWindow
 
-.PHONY: install install-test graphics browser demo test quick walks lint bench bench-long soak load space screenshots weights folds evaluate-open experiments clean
+.PHONY: install install-test graphics browser compiled demo test quick walks lint bench bench-long soak load space screenshots weights folds evaluate-open experiments clean
 
 install: $(VENV)/.installed
 
@@ -51,16 +51,20 @@ lint: install-test node_modules/.installed
 	$(BIN)/mypy memorytalker app.py
 	npm run --silent lint
 
+# Tests start many processes, which need not each compile the package where Python is told to keep no bytecode.
+compiled: install-test
+	@$(BIN)/python -m compileall -q memorytalker tools
+
 # Everything that a change must pass. With CI=true a test that is skipped has failed.
-test: install-test browser node_modules/.installed
+test: install-test browser node_modules/.installed compiled
 	$(BIN)/ruff check .
 	$(PYTEST)
 
 # All but the slow end-to-end tests of the page.
-quick: install-test browser node_modules/.installed
+quick: install-test browser node_modules/.installed compiled
 	$(PYTEST) -m "not walk"
 
-walks: install-test browser
+walks: install-test browser compiled
 	$(PYTEST) -m walk
 
 bench: install-test browser

@@ -7,12 +7,15 @@ need is expected to be there, so that a skip is a failure, but for tests marked 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import gc
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach the network
+os.environ.setdefault("GRADIO_HEARTBEAT_INTERVAL", "1")  # seconds, not 15, until a page sees that a visitor has left
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; it is read when numpy and torch are first loaded
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
@@ -20,10 +23,35 @@ import numpy as np
 import pytest
 from toy_models import FAMILIES, random_model
 
+from memorytalker.face import head as heads
+
 TESTS = Path(__file__).resolve().parent
 SHARED = TESTS.parents[1] / "shared"
+_read_head = heads.load_head
+
+
+@functools.cache
+def _shipped_head(folder: Path) -> heads.HeadMesh:
+    return _read_head(folder)
+
+
+def _load_head(path: Path | None = None) -> heads.HeadMesh:
+    """`load_head`, which reads the shipped head once: nobody can change a head, so that all may have the same."""
+    return _shipped_head(heads.HEAD_FOLDER) if path is None else _read_head(path)
+
+
+heads.load_head = functools.wraps(_read_head)(_load_head)  # before any module takes it by name
 #: Markers of tests that may be skipped even where everything is expected to be there.
 MAY_BE_SKIPPED = ("gpu",)
+#: Files that take half a minute or more; at the end one of them would keep a worker while the other has nothing left.
+LONG = (
+    "test_app.py",
+    "test_batch.py",
+    "test_paper_road.py",
+    "test_training_commands.py",
+    "test_types.py",
+    "test_wheel.py",
+)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -38,7 +66,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             return share_of(nodeid)
 
-    config.option.loadscopereorder = False  # the browser's tests take longest, and are collected first
+    config.option.loadscopereorder = False  # what takes longest comes first
     return ByFile(config, log)
 
 
@@ -46,6 +74,23 @@ def share_of(nodeid: str) -> str:
     """What goes to one worker as a whole: the file of a test, or all browser tests."""
     file = nodeid.split("::")[0]
     return "browser" if "browser" in file.split("/") else file
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: the browser's tests, which are collected first, and then the long files."""
+    items.sort(key=lambda item: share_of(item.nodeid) != "browser" and item.path.name not in LONG)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Let Python's garbage collector rest while tests and libraries are loaded, and pass over these from then on."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -105,6 +150,16 @@ def tiny_talker(tiny_weights: Path):
     from memorytalker.pipeline import Talker
 
     return Talker.from_pretrained(tiny_weights, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def shipped_talker():
+    """The Talker of the shipped weights on the CPU."""
+    from memorytalker.pipeline import Talker
+
+    if not (TESTS.parent / "weights" / "open" / "config.json").is_file():
+        pytest.skip("weights/open is not in this checkout")
+    return Talker.from_pretrained(device="cpu")
 
 
 @pytest.fixture

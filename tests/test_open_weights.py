@@ -37,8 +37,8 @@ pytestmark = pytest.mark.skipif(not (WEIGHTS / "config.json").is_file(), reason=
 
 
 @pytest.fixture(scope="module")
-def talker() -> Talker:
-    return Talker.from_pretrained(device="cpu")
+def talker(shipped_talker: Talker) -> Talker:
+    return shipped_talker
 
 
 def gap_of(talker: Talker, sound, **options) -> np.ndarray:

@@ -18,8 +18,6 @@ from memorytalker.pipeline import Talker, TalkerError
 from memorytalker.training import memorize
 from memorytalker.training.trainer import StageInputs
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "weights" / "open"
-
 
 def test_before_training_the_face_is_the_answer_to_that_slot_alone(tiny_talker: Talker) -> None:
     model, period, slot = tiny_talker.model, tiny_talker.config.period, ENGLISH.index("ow")
@@ -94,9 +92,8 @@ def test_other_weights_than_one_for_each_slot_are_refused(tiny_talker: Talker) -
         tiny_talker.slot_face("ow", np.ones(3))
 
 
-@pytest.mark.skipif(not (WEIGHTS / "config.json").is_file(), reason="weights/open is not in this checkout")
-def test_shipped_slots_store_the_faces_they_are_named_after() -> None:
-    talker = Talker.from_pretrained(device="cpu")
+def test_shipped_slots_store_the_faces_they_are_named_after(shipped_talker: Talker) -> None:
+    talker = shipped_talker
     marks = talker.head.landmarks
     upper, lower = marks["inner_lip_upper"], marks["inner_lip_lower"]
     gap = {phone: float(lip_gap(talker.slot_face(phone)[None], upper, lower)[0]) for phone in ENGLISH.phones}

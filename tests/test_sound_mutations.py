@@ -24,7 +24,8 @@ KINDS = {
     "webm": ("-c:a", "libopus"), "mp4": ("-c:a", "aac"),
 }  # fmt: skip
 VIDEO = ("-f", "lavfi", "-i", "testsrc=s=32x32:d=0.3:r=10")
-MUTATIONS = 300
+MUTATIONS = 100  # `make soak` has thousands
+MOST_MUTATIONS = 300  # where a checksum of each page lets hardly any damage pass
 MOST_KILOBYTES = 1 << 20
 PATIENCE = 5.0  # seconds
 
@@ -104,7 +105,7 @@ def test_the_undamaged_clip_is_decoded(clips: dict[str, bytes], kind: str, tmp_p
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_small_damage(clips: dict[str, bytes], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(clips, kind, MUTATIONS, tmp_path, monkeypatch)
+    check(clips, kind, MOST_MUTATIONS if kind == "opus" else MUTATIONS, tmp_path, monkeypatch)
 
 
 def test_a_listing_is_not_taken_from_metadata() -> None:

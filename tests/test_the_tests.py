@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -64,3 +65,12 @@ def test_browser_tests_stay_together_and_files_whole(request: pytest.FixtureRequ
     assert share_of("tests/browser/test_page.py::test_a") == share_of("tests/browser/test_stop.py::test_b[1]")
     assert share_of("tests/test_app.py::test_a") == share_of("tests/test_app.py::test_b")
     assert share_of("tests/test_app.py::test_a") != share_of("tests/test_audio.py::test_a")
+
+
+def test_what_takes_longest_begins(request: pytest.FixtureRequest) -> None:
+    ours = request.config.pluginmanager.get_plugin(str(TESTS / "conftest.py"))
+    assert all((TESTS / name).is_file() for name in ours.LONG)
+    places = ["browser/test_page.py", "test_a.py", "test_app.py", "test_b.py", "test_wheel.py"]
+    items = [SimpleNamespace(nodeid=f"tests/{place}::test_1", path=TESTS / place) for place in places]
+    ours.pytest_collection_modifyitems(items)
+    assert [item.path.relative_to(TESTS).as_posix() for item in items] == [places[k] for k in (0, 2, 4, 1, 3)]

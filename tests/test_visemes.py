@@ -249,10 +249,10 @@ def test_no_other_list_has_a_larger_sum_of_weights(frames: int) -> None:
         assert found == pytest.approx(best, abs=1e-5)
 
 
-def test_neighbours_differ_however_their_sums_round() -> None:
+def test_neighbours_differ_however_their_sums_round(head: HeadMesh) -> None:
     for seed in range(300):
         weights = np.random.default_rng(seed).dirichlet(np.full(15, 0.05), 12)
-        cues = viseme_cues(FaceCurves(weights, VISEME_CURVES, 30))
+        cues = viseme_cues(FaceCurves(weights, VISEME_CURVES, 30), head)
         assert all(cue.viseme != after.viseme for cue, after in zip(cues[:-1], cues[1:], strict=True))
 
 

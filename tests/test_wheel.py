@@ -18,6 +18,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+import wave
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -168,11 +169,13 @@ def test_the_doctor_finds_head_and_weights(run) -> None:
 
 
 def test_a_sound_becomes_motion(run, tmp_path: Path) -> None:
-    shutil.copyfile(CLIP, tmp_path / "x.wav")
+    with wave.open(str(CLIP)) as clip, wave.open(str(tmp_path / "x.wav"), "wb") as beginning:
+        beginning.setparams(clip.getparams())
+        beginning.writeframes(clip.readframes(round(1.5 * clip.getframerate())))
     done = run("memorytalker", "animate", "x.wav", "-o", "x.npz", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "x.npz") as saved:
-        assert saved["vertices"].shape[0] > 100 and np.ptp(saved["vertices"], axis=0).max() > 0.002
+        assert saved["vertices"].shape[0] == 45 and np.ptp(saved["vertices"], axis=0).max() > 0.002
     assert {path.name for path in tmp_path.iterdir()} == {"x.wav", "x.npz"}
 
 

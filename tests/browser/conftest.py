@@ -76,9 +76,15 @@ def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="package")
+def caches(browser: Any) -> dict[str, list[Any]]:
+    """Browser profiles of visitors who have left: the next one need not fetch and compile the page's scripts again."""
+    return {}
+
+
 @pytest.fixture
-def enter(browser: Any) -> Iterator[Callable[..., Visit]]:
-    """`enter(site, width=1280, height=900, dark=False, ...)`: a visitor on the page.
+def enter(browser: Any, caches: dict[str, list[Any]]) -> Iterator[Callable[..., Visit]]:
+    """`enter(site, width=1280, height=900, dark=False, ...)`: a visitor on the page; with `caches=None` as the first.
 
     In the end nothing may have gone wrong in the page or its server, and nothing may have been asked of another host.
     """
@@ -86,7 +92,7 @@ def enter(browser: Any) -> Iterator[Callable[..., Visit]]:
         visits: list[Visit] = []
 
         def come(site: Site, **options: Any) -> Visit:
-            visit = Visit(browser, site, **options)
+            visit = Visit(browser, site, **{"caches": caches, **options})
             leaving.callback(visit.close)
             visits.append(visit)
             return visit

@@ -1,4 +1,4 @@
-"""Serves the page with the stub talker; port and folder by Gradio's variables, STUB_HOLD as below."""
+"""Serves the page with the stub talker and a small live network; port, folder and STUB_HOLD by variables."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from typing import Any  # noqa: E402
 
+from live_case import lively_network  # noqa: E402
 from stub_talker import StubTalker  # noqa: E402
 
 import app  # noqa: E402
+from memorytalker import live_weights  # noqa: E402
 
 BREAKS_AT = 1.25  # seconds of sound
 
@@ -32,4 +34,6 @@ if __name__ == "__main__":
     waits = hold.with_name(hold.name + "-network")
     talker.hold = hold.exists  # the video waits at its middle for as long as this file is there
     talker.hold_network = waits.exists  # and the network for as long as that one is
+    live_weights.WEIGHTS_FOLDER = hold.with_name("weights")
+    live_weights.save_live(lively_network(), live_weights.WEIGHTS_FOLDER / "live")
     app.serve(talker)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from memorytalker.face.curve_files import read_curves
 from memorytalker.page.animation_run import formats
@@ -97,7 +98,9 @@ def test_sliders_move_the_head_at_once_and_change_the_files(visit: Visit, short_
 
 @pytest.mark.walk
 def test_every_format_can_be_downloaded(visit: Visit, short_clip: Path, tmp_path: Path) -> None:
-    visit.upload(short_clip)
+    sound, rate = soundfile.read(short_clip)
+    soundfile.write(tmp_path / "shorter.wav", sound[rate // 2 : rate * 5 // 4], rate)  # some formats hold every vertex
+    visit.upload(tmp_path / "shorter.wav")
     visit.animated()
     visit.page.click("#downloads button")
     for each in formats().values():

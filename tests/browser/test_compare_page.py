@@ -79,7 +79,7 @@ def check_comparison(visit: Visit) -> list[float]:
 
 @pytest.mark.parametrize("kind", ["stub", "real"])
 def test_a_bundled_clip(enter: Callable[..., Visit], request: pytest.FixtureRequest, kind: str):
-    visit = entered(enter(request.getfixturevalue(f"{kind}_site")))
+    visit = entered(enter(request.getfixturevalue(f"{kind}_site"), calm=True))
     visit.press("compare-run")
     video = check_comparison(visit)
     assert 2 < video[0] < 4  # a sentence of GRID

@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from serving import ROOT, site_of
-from test_everybody import findings
+from axe_findings import findings
 
 from memorytalker.exports.livelink import ANGLES, SHAPES
 from memorytalker.face.curve_files import read_curves
@@ -39,17 +38,12 @@ navigator.mediaDevices.getUserMedia = async (wanted) => {
 """
 
 
-@pytest.fixture(scope="module")
-def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    yield from site_of(ROOT / "tests" / "browser" / "serve_live.py", tmp_path_factory.mktemp("live"))
-
-
 @pytest.fixture
-def come(enter: Callable[..., Visit], live_site: Site) -> Callable[..., Visit]:
+def come(enter: Callable[..., Visit], stub_site: Site) -> Callable[..., Visit]:
     """`come(script="", **options)`: a visitor who looks at the tab Live, in whose page `script` ran first."""
 
     def visit(script: str = "", **options: Any) -> Visit:
-        visit = enter(live_site, **{"calm": True, **options})
+        visit = enter(stub_site, **{"calm": True, **options})
         if script:
             visit.page.evaluate("() => {" + script + "}")
         visit.tab("Live")
@@ -71,6 +65,11 @@ def says(visit: Visit, words: str) -> None:
     )
 
 
+def sounds_sent(visit: Visit) -> set[Path]:
+    """What this visitor and those before have uploaded."""
+    return set((visit.site.folder / "gradio").rglob("*.wav"))
+
+
 def faces(visit: Visit, count: int = 40) -> np.ndarray:
     """What the head shows, (count, S), every 50 ms."""
     rows = visit.page.evaluate(
@@ -88,7 +87,7 @@ def faces(visit: Visit, count: int = 40) -> np.ndarray:
 
 def test_a_voice_moves_the_head_and_is_recorded_and_handed_on(come: Callable[..., Visit], tmp_path: Path) -> None:
     visit = come()
-    page = visit.page
+    page, sent = visit.page, sounds_sent(visit)
     follow(visit)
     page.click(".live-record")
     moved = faces(visit)
@@ -121,7 +120,7 @@ def test_a_voice_moves_the_head_and_is_recorded_and_handed_on(come: Callable[...
     np.testing.assert_allclose(curves.weights[:, curves.names.index("jawOpen")], kept, atol=1e-9)
     assert visit.player("live") and page.evaluate(f"{LIVE}.player.length") == pytest.approx(len(kept) / 30)
     assert page.evaluate("document.querySelectorAll('#sound audio, #sound button[aria-label=Clear]').length") == 0
-    assert not list((visit.site.folder / "gradio").rglob("*.wav")), "sound was sent before anybody asked for it"
+    assert sounds_sent(visit) == sent, "sound was sent before anybody asked for it"
 
     page.select_option(".live-formats", "npz" if page.query_selector(".live-formats option[value=npz]") else "livelink")
     page.click(".live-prepare")
@@ -255,9 +254,9 @@ def test_why_not_is_said(come: Callable[..., Visit], script: str, words: str) ->
     assert visit.page.inner_text(".live-start") == "Use the microphone"
 
 
-def test_no_webassembly_and_no_3d(enter: Callable[..., Visit], live_site: Site) -> None:
+def test_no_webassembly_and_no_3d(enter: Callable[..., Visit], stub_site: Site) -> None:
     """The network is plain JavaScript, so that it needs no WebAssembly; without WebGL the rest goes on."""
-    visit = enter(live_site, calm=True)
+    visit = enter(stub_site, calm=True)
     visit.page.evaluate(
         """() => { delete window.WebAssembly; const get = HTMLCanvasElement.prototype.getContext;
         HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
@@ -279,9 +278,8 @@ def test_an_example_speaks_and_ends(come: Callable[..., Visit]) -> None:
     says(visit, "The example has ended.")
 
 
-@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.walk)])
-def test_the_tab_is_for_everybody_on_a_phone_too(come: Callable[..., Visit], dark: bool) -> None:
-    visit = come(width=390, height=844, dark=dark)
+def test_the_tab_is_for_everybody_on_a_phone_too(come: Callable[..., Visit]) -> None:
+    visit = come(width=390, height=844)
     page = visit.page
     assert not findings(page)
     follow(visit)

@@ -232,7 +232,7 @@ def test_a_head_without_curves_has_a_sentence_and_its_sound(come: Callable[..., 
 
 def test_a_head_is_fetched_once(come: Callable[..., Visit]) -> None:
     """Its own first, in advance; then from the browser's cache on a later visit, and from memory on the same page."""
-    visit = come()
+    visit = come(caches=None)
     sizes = f"""performance.getEntriesByType('resource').filter(({{ name }}) => name.includes('{HEADS}'))
         .map(({{ transferSize }}) => transferSize)"""
     visit.page.click("#coming")

@@ -18,11 +18,13 @@ from tools.page.held import held, settled
 pytestmark = pytest.mark.walk
 
 SPEECH = Path(__file__).resolve().parents[2] / "assets" / "speech"
-VISITS = 4
+VISITS = 3
 
 
 def test_two_at_once_see_nothing_of_each_other(enter: Callable[..., Visit], stub_site: Site, tmp_path: Path):
     first, second = enter(stub_site, calm=True), enter(stub_site, calm=True, dark=True)
+    dark = "document.body.classList.contains('dark')"
+    assert [visit.page.evaluate(dark) for visit in (first, second)] == [False, True]
     for visit, name, clip in ((first, "hers", "woman_farming.wav"), (second, "his", "man_dove.wav")):
         # Names that the page does not know: every visitor's page names the bundled ones.
         visit.upload(shutil.copy(SPEECH / clip, tmp_path / f"{name}-alone.wav"))

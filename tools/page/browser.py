@@ -29,6 +29,11 @@ FLAGS = """--no-sandbox --disable-background-networking --disable-component-upda
 --disable-features=OptimizationHints,MediaRouter,PreloadTopChromeWebUI,WebUITabStrip
 --autoplay-policy=no-user-gesture-required --use-fake-device-for-media-stream --use-fake-ui-for-media-stream
 --disable-gpu-compositing --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader""".split()
+#: On the first page of a tab nothing is stored of a visitor before.
+NOTHING_STORED = """if (window === top && location.protocol.startsWith("http") && !sessionStorage.getItem("here")) {
+  localStorage.clear();
+  sessionStorage.setItem("here", "yes");
+}"""
 PATIENCE = 90.0  # seconds
 #: The variable that holds a `Site` as JSON, which browser tests visit in place of one of their own.
 GIVEN_SITE = "MEMORYTALKER_SITE"
@@ -129,19 +134,28 @@ class Visit:
 
     def __init__(
         self, browser: Any, site: Site, width: int = 1280, height: int = 900, dark: bool = False, calm: bool = False,
-        permissions: tuple[str, ...] = ("microphone",), **options: Any,
+        permissions: tuple[str, ...] = ("microphone",), caches: dict[str, list[Any]] | None = None, **options: Any,
     ) -> None:  # fmt: skip
         """Open the page; `options` are those of playwright's `new_context`.
 
         calm: the visitor asks for less motion, so the head plays only on request, and nothing fades.
+        caches: browser profiles of visitors who have left, by their options. One of them is taken, which has the page's
+            scripts in its cache and nothing else of anybody; None: everything is fetched anew.
         """
-        self.site = site
-        self.context = browser.new_context(
-            permissions=list(permissions), viewport={"width": width, "height": height},
-            color_scheme="dark" if dark else "light",
-            **{"reduced_motion": "reduce" if calm else "no-preference", **options},
-        )  # fmt: skip
-        self.context.set_default_timeout(PATIENCE * 1000)
+        self.site, self._caches = site, caches
+        wanted: dict[str, Any] = {
+            "permissions": list(permissions), "viewport": {"width": width, "height": height},
+            "color_scheme": "dark" if dark else "light", "reduced_motion": "reduce" if calm else "no-preference",
+            **options,
+        }  # fmt: skip
+        self._kind = repr(sorted(wanted.items()))
+        left = (caches or {}).get(self._kind)
+        if left:
+            self.context = left.pop()
+        else:
+            self.context = browser.new_context(**wanted)
+            self.context.set_default_timeout(PATIENCE * 1000)
+            self.context.add_init_script(NOTHING_STORED)
         self.page = self.context.new_page()
         self.faults: list[str] = []
         self.hosts: set[str] = set()
@@ -172,8 +186,15 @@ class Visit:
         return self.site.log.read_bytes()[self._log_began :].decode("utf-8", "replace")
 
     def close(self) -> None:
-        """Leave the page."""
-        self.context.close()
+        """Leave the page; what is kept for the next visitor is no more than the cache."""
+        if self._caches is None:
+            self.context.close()
+        elif self._kind:  # not for the second time
+            if not self.page.is_closed():
+                self.page.close()
+            self.context.clear_cookies()
+            self._caches.setdefault(self._kind, []).append(self.context)
+            self._kind = ""
 
     def tab(self, name: str) -> None:
         """Switch to the tab of that name."""
