@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import gc
+import getpass
 import os
 import threading
 from collections.abc import Iterator
@@ -52,3 +53,14 @@ def prepare_matplotlib() -> None:
     folder = Scratch("memorytalker.figures-")
     atexit.register(folder.close)
     os.environ["MPLCONFIGDIR"] = str(folder.path)
+
+
+def name_user() -> None:
+    """Name the user in the environment where the system does not know the number, as in many containers.
+
+    torch asks for the name when transformers loads its compiler, and fails without one.
+    """
+    try:
+        getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        os.environ["LOGNAME"] = "user"

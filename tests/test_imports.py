@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import getpass
 import os
 import threading
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from memorytalker import imports
-from memorytalker.imports import collector_paused, prepare_matplotlib
+from memorytalker.imports import collector_paused, name_user, prepare_matplotlib
 
 
 def test_the_collector_pauses_inside_and_goes_on_afterwards() -> None:
@@ -76,3 +77,15 @@ def test_matplotlib_gets_a_folder_where_the_home_takes_none(
         assert os.environ["MPLCONFIGDIR"] == str(folder)  # what is chosen stays
         ending[-1]()  # type: ignore[operator]
         assert not folder.exists()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_user_whom_the_system_does_not_know_gets_a_name(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(number: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    monkeypatch.setattr(os, "environ", {"LOGNAME": "somebody"} if known else {})
+    if not known:
+        monkeypatch.setattr("pwd.getpwuid", nobody)
+    name_user()
+    assert getpass.getuser() == ("somebody" if known else "user")

@@ -93,6 +93,9 @@ def test_in_a_tree_nothing_but_temporary_files_may_be_written() -> None:
 def test_what_is_wrong_is_seen() -> None:
     assert wrong_lines("* Running on local URL:  http://0.0.0.0:7860\n") == ""
     assert wrong_lines("fine\nThe folder is not a Writable one.\nfine\n") == "The folder is not a Writable one."
+    unclosed = "Exception ignored in: <function BaseEventLoop.__del__ at 0x7f>\nTraceback (most recent call last):\n"
+    assert wrong_lines(f"{unclosed}ValueError: Invalid file descriptor: -1\n") == ""
+    assert "ValueError: other" in wrong_lines(f"{unclosed}ValueError: other\n")
     assert wrong_glb(HEADER_OF_GLB.pack(b"glTF", 2, 14) + b"..") == ""
     assert "12 bytes of 14" in wrong_glb(HEADER_OF_GLB.pack(b"glTF", 2, 12) + b"..")
     assert "4 bytes" in wrong_glb(b"glTF")

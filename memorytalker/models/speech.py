@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
 from memorytalker.config import ConfigError, ModelConfig
-from memorytalker.imports import collector_paused
+from memorytalker.imports import collector_paused, name_user
 from memorytalker.models.layers import length_mask, mask_lengths, sample_between, stretch
 from memorytalker.models.states import (
     corpus_normalise,
@@ -368,4 +368,5 @@ def build_speech_encoder(config: ModelConfig) -> SpeechEncoder:
         raise ConfigError(f"speech.mixed_layers is {speech.mixed_layers}; choose 0 to {speech.layers}, its layers.")
     if speech.resample not in ("before", "after"):
         raise ConfigError(f'Unknown speech.resample {speech.resample!r}; known: "before", "after".')
+    name_user()
     return FORMS[speech.form](config)

@@ -11,6 +11,7 @@ from typing import Any
 
 import gradio as gr
 
+from memorytalker.imports import prepare_matplotlib
 from memorytalker.page.about import build_about
 from memorytalker.page.animate import build_animate
 from memorytalker.page.api import build_api
@@ -82,6 +83,7 @@ def serve(talker: Any, host: str | None = None, port: int | None = None) -> None
     port = asked_port(port)
     tune_malloc()
     sweep()
+    prepare_matplotlib()  # Gradio imports it for every call
     with contextlib.ExitStack() as stack:
         if "GRADIO_TEMP_DIR" not in os.environ:  # the host has no place of its own for uploads
             os.environ["GRADIO_TEMP_DIR"] = str(stack.enter_context(Scratch("memorytalker.uploads-")))

@@ -117,7 +117,7 @@ def visited(container: Container, walk: bool) -> bool:
             said = walks(site)
             print(f"browser: {said or 'as it should be'}", flush=True)
             wrong |= bool(said)
-    left = sorted(path.name for path in container.folder.iterdir())
+    left = sorted(path.name for path in container.folder.rglob("*") if path.is_file())
     print(f"left behind: {', '.join(left) or 'nothing'}")
     return wrong or bool(left)
 

@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 VERSION = "import sys; print('%d.%d' % sys.version_info[:2], sys.base_prefix)"
 #: Packages beside those of packages.txt. Debian's Python brings the libraries that any Python loads.
 ALWAYS = ("ca-certificates", "python3")
+#: How the system of a Space knows the user of the page, and this machine, which Gradio asks by its name.
+PASSWD, HOSTS = "user:x:1000:1000::/home/user:/bin/sh\n", "127.0.0.1 localhost\n"
 
 
 class SpaceError(RuntimeError):
@@ -128,6 +130,9 @@ def make_tree(folder: Path, packages: Sequence[str], suite: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     command = ["debootstrap", "--variant=minbase", f"--include={','.join(packages)}", suite, folder]
     _run(command, "Debian could not be installed into a folder")
+    with (folder / "etc" / "passwd").open("a", encoding="ascii") as known:
+        known.write(PASSWD)
+    (folder / "etc" / "hosts").write_text(HOSTS, "ascii")
     made.write_text(wanted, "utf-8")
 
 
