@@ -87,7 +87,8 @@ def _glb(client: Client, clip: Path) -> str:
     if not zipfile.is_zipfile(path):
         return wrong_glb(Path(path).read_bytes())
     with zipfile.ZipFile(path) as packed:  # beside the file that is about it
-        return "; ".join(wrong_glb(packed.read(name)) for name in packed.namelist() if name.endswith(".glb"))
+        heads = [packed.read(name) for name in packed.namelist() if name.endswith(".glb")]
+    return wrong_glb(heads[0]) if heads else "the ZIP file holds no GLB file"
 
 
 def wrong_glb(data: bytes) -> str:
