@@ -8,7 +8,7 @@ from typing import Any
 
 from memorytalker.config import shown
 from memorytalker.errors import InputError
-from memorytalker.imports import collector_paused
+from memorytalker.imports import collector_paused, prepare_matplotlib
 
 PORTS = range(1, 65536)
 
@@ -40,8 +40,11 @@ def asked_port(port: int | None = None) -> int | None:
 def run_page(chosen: argparse.Namespace, device: str | None, talker: Any = None) -> None:
     """Serve the page until the process is stopped, with the chosen weights or with `talker`."""
     asked_port(chosen.port)
-    with collector_paused():
-        from memorytalker.page.demo import serve  # first: a missing library is reported before the model loads
+    prepare_matplotlib()
+    with collector_paused():  # first: a missing library is reported before the model loads
+        import matplotlib  # noqa: F401  (which the figures load only when one is drawn)
+
+        from memorytalker.page.demo import serve
 
     if talker is None:
         from memorytalker import Talker
