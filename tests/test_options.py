@@ -61,6 +61,7 @@ def test_animate_and_stream_take_the_same_and_by_keyword_alone() -> None:
         others = list(inspect.signature(call).parameters.values())[2:]
         assert [p.name for p in others if p.kind is p.POSITIONAL_OR_KEYWORD] == ["style"]
         taken.append({p.name: (p.kind, p.default, p.annotation) for p in others if p.name != "progress"})
+    assert taken[0].pop("encoded")[:2] == (inspect.Parameter.KEYWORD_ONLY, None), "a stream encodes what comes, once"
     assert taken[0] == taken[1]
     assert set(taken[0]) == {"style", "options", "changes"} and taken[0]["options"][1] == AnimateOptions()
 
