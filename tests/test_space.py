@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def container(tree: str | None) -> Container:
     return Container(
-        Path("/work/home/app"), Path("/work/made/bin/python"), Path("/opt/python"), Path("/work/tmp"),
+        Path("/box/home/app"), Path("/box/made/bin/python"), Path("/opt/python"), Path("/box/tmp"),
         Path(tree) if tree else None,
     )  # fmt: skip
 
@@ -66,13 +66,13 @@ def test_only_a_debian_makes_a_debian() -> None:
 
 def test_the_page_gets_an_empty_environment_and_its_port() -> None:
     values = variables(container(None), 7861)
-    assert values["HOME"] == "/work/home" and values["TMPDIR"] == "/work/tmp" and values["GRADIO_SERVER_PORT"] == "7861"
+    assert values["HOME"] == "/box/home" and values["TMPDIR"] == "/box/tmp" and values["GRADIO_SERVER_PORT"] == "7861"
     assert variables(container("/tree"), 7861)["HOME"] == "/home/user"
     assert not {"GRADIO_TEMP_DIR", "MPLCONFIGDIR", "VTK_DEFAULT_OPENGL_WINDOW", "OMP_NUM_THREADS"} & set(values)
     line = command_line(container(None), 7861, [2, 5], 0)
     assert line[: line.index("taskset")] == ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"]
     assert line[line.index("--cpu-list") + 1] == "2,5" and CORES == 2
-    assert line[line.index("env") :][:2] == ["env", "-i"] and line[-2:] == ["/work/made/bin/python", "app.py"]
+    assert line[line.index("env") :][:2] == ["env", "-i"] and line[-2:] == ["/box/made/bin/python", "app.py"]
     assert "setpriv" not in command_line(container(None), 7861, [0], 1000)  # who is not root stays who they are
 
 
@@ -80,7 +80,7 @@ def test_in_a_tree_nothing_but_temporary_files_may_be_written() -> None:
     commands = mounts(container("/a tree"))
     assert mounts(container(None)) == []
     bound = {command[-1]: place for place, command in enumerate(commands) if "--bind" in command}
-    for place in ("/opt/python", "/work/made", "/home/user/app", ""):
+    for place in ("/opt/python", "/box/made", "/home/user/app", ""):
         assert commands.index(["mount", "-o", "remount,bind,ro", f"/a tree{place}"]) > bound[f"/a tree{place}"]
     assert ["mount", "-o", "remount,bind,ro", "/a tree/tmp"] not in commands and "/a tree/tmp" in bound
     assert commands[-1][-1] == "/a tree"  # only then can no further folder be made in it

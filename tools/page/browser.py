@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,20 +83,31 @@ def served(
         "PYTHONUNBUFFERED": "1", "STUB_HOLD": str(folder / "hold"),
     }  # fmt: skip
     log = folder / "log.txt"
+    # Another working folder than the repository: nothing may depend on it.
+    with running([sys.executable, str(script)], folder, log, port, START_PATIENCE, environment) as site:
+        yield site
+
+
+@contextmanager
+def running(
+    command: Sequence[str], working: Path, log: Path, port: int, patience: float,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Site]:  # fmt: skip
+    """Run a command that serves the page, until the block ends; PageError if it does not answer within `patience` s.
+
+    working: its working folder. log: what it prints; the site's folder is that of the log. environment: None: ours.
+    """
     with log.open("w") as output:
-        # Another working folder than the repository: nothing may depend on it.
-        server = subprocess.Popen(
-            [sys.executable, str(script)], cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
+        server = subprocess.Popen(command, cwd=working, env=environment, stdout=output, stderr=subprocess.STDOUT)
     url = f"http://127.0.0.1:{port}/"
     try:
-        if not answered(url, server, START_PATIENCE):
-            raise PageError("The page did not start:\n" + log.read_text(encoding="utf-8")[-2000:])
-        yield Site(url, server.pid, log, folder)
+        if not answered(url, server, patience):
+            raise PageError("The page did not start:\n" + log.read_text("utf-8", "replace")[-3000:])
+        yield Site(url, server.pid, log, log.parent)
     finally:
         server.terminate()
         try:
-            server.wait(30)
+            server.wait(60)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait(10)

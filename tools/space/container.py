@@ -5,6 +5,7 @@ As root, in a small Debian of its own, which holds the packages of packages.txt 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shlex
 import socket
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.page.browser import Site, answered
+from tools.page.browser import PageError, Site, running
 from tools.space.files import SpaceError, set_writable
 
 #: The user and the folders of a Space.
@@ -128,17 +129,8 @@ def served(container: Container, patience: float) -> Iterator[Site]:
                 f"The user of the page may not run {container.python}; name with --python one that lies where all may "
                 "read, or use --chroot."
             )
-    with log.open("w") as output:
-        server = subprocess.Popen(command, cwd=container.app, stdout=output, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{port}/"
     try:
-        if not answered(url, server, patience):
-            raise SpaceError("The page did not start:\n" + log.read_text("utf-8", "replace")[-3000:])
-        yield Site(url, server.pid, log, container.folder)
-    finally:
-        server.terminate()
-        try:
-            server.wait(60)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait(10)
+        with running(command, container.app, log, port, patience) as site:
+            yield dataclasses.replace(site, folder=container.folder)
+    except PageError as error:
+        raise SpaceError(str(error)) from None
