@@ -86,7 +86,7 @@ def read_ground_truth(
 
     Args:
         motion: path of the motion file; see the module for the formats.
-        sound: anything that `sound.decode.load_waveform` accepts.
+        sound: anything that `sound.decode.load_waveform` accepts; None: that of the motion, if it is a video.
         head: the head to transfer the motion to.
         fps: frames per second, for a file that does not state them; must not contradict one that does.
         longest_seconds: longer motion is refused before it is expanded to vertices.
@@ -102,9 +102,11 @@ def read_ground_truth(
     """
     if motion is None:
         raise GroundTruthError(f"There is no motion yet; give {FORMS}.")
+    path = Path(motion)
+    if sound is None and path.suffix.lower() in VIDEO_SUFFIXES:
+        sound = path
     if sound is None:
         raise GroundTruthError("There is no sound yet; give the recording that belongs to the motion.")
-    path = Path(motion)
     if fps is not None and not RATES[0] <= fps <= RATES[1]:
         raise GroundTruthError(f"{fps:g} frames a second is not possible; give {RATES[0]:g} to {RATES[1]:g}.")
     with raised_as_ground_truth_error():

@@ -20,7 +20,6 @@ from memorytalker.page.limits import READING_SECONDS, PageError
 from memorytalker.page.status import stream_progress
 from memorytalker.page.worker import in_worker
 from memorytalker.progress import Progress
-from memorytalker.tracking.face_video import SUFFIXES as VIDEO_SUFFIXES
 
 STEPS = ("Measure", "Curves", "Video")
 #: In place of the name of a bundled clip: the visitor's own files.
@@ -68,10 +67,8 @@ class CompareRequest:
         """The ground truth on `head`. Raises GroundTruthError or AudioError, in plain words."""
         if self.clip != OWN:
             return bundled(self.clip).read(head)
-        filmed = Path(self.motion or "").suffix.lower() in VIDEO_SUFFIXES
-        sound = self.sound or (self.motion if filmed else None)  # a video has its sound with it
         # The page's number field cannot be empty; 0 stands for None.
-        return read_ground_truth(self.motion or None, sound or None, head, self.fps or None, LONGEST_SECONDS)
+        return read_ground_truth(self.motion or None, self.sound or None, head, self.fps or None, LONGEST_SECONDS)
 
 
 @dataclass(frozen=True, eq=False)
