@@ -85,17 +85,8 @@ class Plan:
             self, held_speakers=(0, 1e6), most_clips=(0, 1e9), seeds=(0, LARGEST_SEED),
             more_seeds=(0, LARGEST_SEED), slot_counts=(2, 10_000), speaker_counts=(0, 1e6), speaker_clips=(1, 1e9),
         )  # fmt: skip
-        for name in (
-            "kinds",
-            "seeds",
-            "more_seeds",
-            "repeated",
-            "only",
-            "without",
-            "slot_counts",
-            "speaker_counts",
-            "oracle",
-        ):
+        lists = "kinds seeds more_seeds repeated only without slot_counts speaker_counts oracle"
+        for name in lists.split():
             check_names(self, name)
         for variant, edit in self.edits.items():
             if not isinstance(edit, dict) or set(edit) - {"model", *STAGES}:

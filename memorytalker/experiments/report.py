@@ -137,9 +137,9 @@ def seeds_sentence(every: Sequence[Result]) -> str:
     seeds = {result.name: [run["seed"] for run in result.runs] for result in every}
     fewest = min(seeds.values(), key=len)
     text = f"Seeds: {', '.join(map(str, fewest))}"
-    if more := [name for name, own in seeds.items() if own != fewest]:
-        names = ", ".join(f"`{name}`" for name in more)
-        text += f"; the mean of {', '.join(map(str, seeds[more[0]]))} for {names}"
+    for more in sorted({tuple(own) for own in seeds.values()} - {tuple(fewest)}):
+        names = ", ".join(f"`{name}`" for name, own in seeds.items() if tuple(own) == more)
+        text += f"; the mean of {', '.join(map(str, more))} for {names}"
     return f"{text}."
 
 

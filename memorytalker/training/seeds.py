@@ -19,7 +19,7 @@ import torch
 
 from memorytalker.corpus.clips import Clip
 from memorytalker.face.head import load_head
-from memorytalker.face.motion_space import MotionSpace
+from memorytalker.face.motion_space import MotionSpace, speech_space
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.training.cache import load_training_clips
 from memorytalker.training.context import WeightsContext, digest, digest_head, fresh_model
@@ -131,7 +131,7 @@ def film_clips(context: WeightsContext) -> list[AnyClip]:
     Raises:
         TrainingError: there is none.
     """
-    _, space = fresh_model(load_head(), context)
+    space = speech_space(load_head())
     folders = context.recipe.seeds.film
     clips = load_training_clips(
         context.corpus, "test", space, context.recipe.model, lambda clip: clip.source in folders and speaking(clip)
