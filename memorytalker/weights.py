@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, load_file, save
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from memorytalker.config import ConfigError, CurveRegressorConfig, ModelConfig, read, write
 from memorytalker.errors import InputError
@@ -326,7 +327,7 @@ def filled(
     Memory is allocated only if the tensors fit. Raises WeightsError otherwise, or if the file has another sha256.
     """
     try:
-        with torch.device("meta"):  # names and shapes, without the numbers
+        with _Unfilled("meta"):  # names and shapes, without the numbers
             outline = build()
         own = outline.state_dict()
     except (RuntimeError, ValueError, AssertionError) as error:
@@ -341,9 +342,30 @@ def filled(
             raise WeightsError(
                 f"{folder / TENSOR_FILE} holds {name!r} with numbers that are not finite; fetch it again."
             )
-    network = build()
+    with _Unfilled("cpu"):
+        network = build()
     network.load_state_dict(state, strict=False)
     return network
+
+
+class _Unfilled(TorchFunctionMode):
+    """Layers are built here on a device of their own, and their random numbers are not drawn: a file has them.
+
+    `torch.device("meta")` alone would do for the outline. But it also takes the few tables that a network computes
+    there, and for each such sum torch loads its compiler, which takes longer than all else.
+    """
+
+    def __init__(self, device: str) -> None:
+        super().__init__()
+        self.device = device
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if func is torch.empty:
+            kwargs["device"] = self.device
+        elif getattr(func, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return func(*args, **kwargs)
 
 
 def _tensors(folder: Path, sha256: str, largest: int) -> dict[str, Tensor]:

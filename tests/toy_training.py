@@ -12,7 +12,7 @@ import accelerate  # noqa: F401  (loaded once, before the processes fork)
 import torch
 import torch.utils.tensorboard  # noqa: F401
 from toy_models import FAMILIES, random_model
-from transformers.models.whisper import modeling_whisper  # noqa: F401
+from transformers.models.hubert import modeling_hubert  # noqa: F401
 
 from memorytalker.config import LossConfig, TrainingConfig
 from memorytalker.training import folder as run_folder

@@ -2,7 +2,8 @@
 
 Two encoders share one interface, chosen by name in the configuration: "hubert" reads samples, "whisper" a log-mel.
 `states` (the pretrained part) and `logits` (the head) are separate calls, so that training can compute the states of a
-frozen encoder once. This is the only module that imports transformers, and only when a model is built.
+frozen encoder once. This is the only module that imports transformers, and only for HuBERT and to read the files of a
+pretrained model.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from memorytalker.models.states import (
     kept_outputs,
     mean_of_layers,
 )
+from memorytalker.models.whisper import WINDOW_STATES, WhisperEncoder
 from memorytalker.sound.mel import normalise_level, speech_log_mel
 
 if TYPE_CHECKING:
     from transformers import HubertModel
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 HEAD_KERNEL = 5  # states, 100 ms
 
@@ -193,23 +194,14 @@ class WhisperSpeech(SpeechEncoder):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        with collector_paused():
-            from transformers import WhisperConfig
-            from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
         if config.speech.resample != "after":
             raise ConfigError('speech.resample must be "after" for the "whisper" form: its states come at one rate.')
         speech = config.speech
         self.encoder = WhisperEncoder(
-            WhisperConfig(
-                d_model=speech.hidden_size,
-                encoder_layers=speech.layers,
-                encoder_attention_heads=speech.heads,
-                encoder_ffn_dim=speech.feedforward,
-                num_mel_bins=speech.mel_bins,
-            )
+            speech.hidden_size, speech.layers, speech.heads, speech.feedforward, speech.mel_bins
         )
         self.encoder.requires_grad_(not speech.frozen)
+        self.encoder.embed_positions.requires_grad_(False)
 
     def state_count(self, samples: int, frames: int | None = None) -> int:
         """One state per 20 ms, rounded up."""
@@ -237,9 +229,8 @@ class WhisperSpeech(SpeechEncoder):
             padded = F.pad(clip, (0, self.state_count(len(clip)) * self.STATE_SAMPLES - len(clip)))
             mels.append(speech_log_mel(padded[None], self.config.mel_bins)[0].T)  # (2 S_i, mel_bins)
         counts = torch.tensor([len(mel) // 2 for mel in mels], device=waveform.device)
-        limit = int(self.encoder.embed_positions.num_embeddings)
-        if first + int(counts.max()) > limit:
-            seconds = limit // self.config.state_rate
+        if first + int(counts.max()) > WINDOW_STATES:
+            seconds = WINDOW_STATES // self.config.state_rate
             raise ValueError(f"The speech encoder takes at most {seconds} s at once; give it shorter windows.")
         return self._encode(pad_sequence(mels, batch_first=True), counts, first)
 
@@ -248,17 +239,11 @@ class WhisperSpeech(SpeechEncoder):
 
         The convolutions need no mask: they see no further than the zero padding after an item.
         """
-        encoder, size = self.encoder, mel.shape[1] // 2
-        x = F.gelu(encoder.conv1(mel.transpose(1, 2)))
-        x = F.gelu(encoder.conv2(x)).transpose(1, 2) + encoder.embed_positions.weight[first : first + size]
+        size = mel.shape[1] // 2
         closed = ~length_mask(counts, size)[:, None, None].expand(-1, 1, size, -1)  # (B, 1, S, S)
-        attention_mask = torch.zeros(closed.shape, device=x.device, dtype=x.dtype)
-        attention_mask = attention_mask.masked_fill(closed, torch.finfo(x.dtype).min)
-        outputs = []
-        for layer in encoder.layers:
-            x = layer(x, attention_mask)  # how a layer is called is the library's own affair; a test says when it moves
-            outputs.append(x)
-        outputs[-1] = encoder.layer_norm(x)
+        attention_mask = torch.zeros(closed.shape, device=mel.device, dtype=mel.dtype)
+        attention_mask = attention_mask.masked_fill(closed, torch.finfo(mel.dtype).min)
+        outputs = self.encoder(mel.transpose(1, 2), attention_mask, first)
         return mean_of_layers(outputs, self.config.mixed_layers)
 
     def pretrained_state(self, source: str, commit: str | None = None) -> dict[str, Tensor]:
