@@ -1,9 +1,10 @@
 """Learn the style of somebody in film from some clips, and judge it on the others; then with shuffled sound.
 
-    python -m tools.tracking.film_adapt ../shared/capture [--person s26] [--weights FOLDER]
+    python -m tools.tracking.film_adapt ../shared/capture [--person s26] [--shipped]
 
-For each choice of five clips: r.m.s. error of the lip opening on the others in the neutral and in the learned style
-(in eye distances of the head), their ratio, and the standard deviation of lip opening and lip width over the recorded.
+The weights are those of weights/left_out that never saw the person. For each choice of five clips: r.m.s. error of the
+lip opening on the others in the neutral and in the learned style (in eye distances of the head), their ratio, and the
+standard deviation of lip opening and lip width over the recorded.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import numpy as np
 
 from memorytalker import Style, Talker
 from memorytalker.corpus.capture import head_openings
+from memorytalker.folds import FOLDS_NAME, fold_of, fold_talker
+from memorytalker.places import weights_folder
 from memorytalker.styles.recordings import AdaptError, Recording
 from memorytalker.tracking.face_video import read_face_videos
 from tools.tracking.film import films
@@ -28,9 +31,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Learn a style from film, and judge it.")
     parser.add_argument("capture", type=Path, help="the folder with film/")
     parser.add_argument("--person", default="s26", help="whose film (default: %(default)s)")
-    parser.add_argument("--weights", help="a weights folder (default: the shipped ones)")
+    parser.add_argument("--shipped", action="store_true", help="the shipped weights, which have learned from the film")
     arguments = parser.parse_args()
-    talker = Talker.from_pretrained(arguments.weights, device="cpu")
+    fold = fold_of(weights_folder() / FOLDS_NAME, f"grid_{arguments.person}")
+    if fold is None and not arguments.shipped:
+        parser.error(f"no weights leave {arguments.person} out; choose somebody else, or --shipped")
+    talker = Talker.from_pretrained(device="cpu") if arguments.shipped or fold is None else fold_talker(fold)
     faces = read_face_videos(films(arguments.capture)[arguments.person])
     clips = [Recording(face.name, face.curves, face.waveform) for face in faces if face.waveform is not None]
     for chosen in CHOICES:
