@@ -12,13 +12,15 @@ from test_evaluation import EYES, Puppet, middles, wave
 from memorytalker.articulation.coarticulation import TimedPhones
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation.evaluate import EvaluationError
+from memorytalker.face.motion import FaceCurves
 from memorytalker.pipeline import OWN_VOICE
-from memorytalker.scorecard import held_out_videos, left_out, people, words
+from memorytalker.scorecard import held_out_videos, left_out, people, style_fit, words
 from memorytalker.scorecard.card import PeopleGoals, PersonGoals, Scorecard, read_scorecard
 from memorytalker.scorecard.goals import Goal, markdown
 from memorytalker.scorecard.held_out_videos import Compared, TrackedVideo
 from memorytalker.scorecard.people import MouthAgreement, Person
 from memorytalker.sound.decode import Waveform, write_wav
+from memorytalker.styles.recordings import AdaptError, Recording
 
 
 class Actor(Puppet):
@@ -94,11 +96,16 @@ def test_what_lies_outside_the_speech_does_not_count_while_speaking(sound: Path)
     assert people.agreement([one, silent]).spoken_gap == pytest.approx(1.0)
 
 
-def made(name: str, own: float, neutral: float = 0.04, fitted: float | None = None) -> Person:
+def made(
+    name: str, own: float, neutral: float = 0.04, fitted: float | None = None, adapted: float | None = None
+) -> Person:
     """A person with errors of the lip opening."""
     values = [MouthAgreement(0.9, 0.6, 1.0, 0.5, error, 0.02) for error in (own, neutral)]
-    tried = None if fitted is None else people.FittedStyle(MouthAgreement(0.9, 0.6, 1.0, 0.9, fitted, 0.02), 4)
-    return Person(name, 4, 300, values[0], values[1], tried, "leave-one-person-out")
+    tried, learned = (
+        None if error is None else people.FittedStyle(MouthAgreement(0.9, 0.6, 1.0, 0.9, error, 0.02), 4, refused)
+        for error, refused in ((fitted, 0), (adapted, 1))
+    )
+    return Person(name, 4, 300, values[0], values[1], tried, "leave-one-person-out", adapted=learned)
 
 
 def test_what_the_voice_adds_is_told_with_its_interval_and_its_worst_person() -> None:
@@ -119,11 +126,16 @@ def told_count(figures: dict) -> str:
     return figures["people: lip width, mean correlation with video"].count
 
 
-def test_a_persons_goals_and_fitted_style_are_in_the_table() -> None:
+def test_a_persons_goals_and_learned_styles_are_in_the_table() -> None:
+    """The goals are of what `adapt` learns; slot weights alone are told beside it."""
     goals = PersonGoals("b", width=Goal(least=0.7), fitted_error=Goal(most=-25), fitted_width=Goal(0.8, 1.2))
-    group = [made("a", 0.04), made("b", 0.04, fitted=0.028)]
+    group = [made("a", 0.04), made("b", 0.04, fitted=0.036, adapted=0.028)]
     figures = {figure.name: figure for figure in people.people_figures(group, PeopleGoals((goals,)))}
-    how = "people, b: style fitted on half of the clips, on the other half"
+    how = "people, b: slot weights fitted on half of the clips, on the other half"
+    slots = figures[f"{how}: error against neutral in %"]
+    assert slots.value == pytest.approx(-10) and slots.goal is None and slots.count == "4 clips"
+    how = "people, b: style that `adapt` learns from half of the clips, on the other half"
+    assert figures[f"{how}: error against neutral in %"].count == "4 clips; 1 of 2 halves refused"
     assert figures["people, b: lip width, mean correlation with video"].reached is False
     assert figures["people, a: lip width, mean correlation with video"].goal is None
     assert figures[f"{how}: error against neutral in %"].value == pytest.approx(-30)
@@ -132,11 +144,50 @@ def test_a_persons_goals_and_fitted_style_are_in_the_table() -> None:
     assert "-30.000" in markdown(list(figures.values()))
     lines = people.people_table(group).splitlines()
     assert [line.split("|")[2].strip() for line in lines[2:]] == [
-        "neutral", "own voice", "neutral", "own voice", "fitted", "neutral", "own voice",
+        "neutral", "own voice", "neutral", "own voice", "slot weights fitted", "adapted", "neutral", "own voice",
     ]  # fmt: skip
-    assert "-30.0 %" in lines[6] and len({line.count("|") for line in lines}) == 1
+    assert "-10.0 %" in lines[6] and "-30.0 %" in lines[7] and len({line.count("|") for line in lines}) == 1
     rows = {row.name: row.value for row in people.person_rows(group)}
-    assert rows["b, fitted style: gap_error"] == 0.028 and rows["a, neutral: width"] == 0.6
+    assert rows["b, adapted style: gap_error"] == 0.028 and rows["a, neutral: width"] == 0.6
+    assert rows["b, fitted style: gap_error"] == 0.036
+
+
+class Pupil(Actor):
+    """An actor that moves half as much as the film, until it has learned from recordings; it notes what it was asked.
+
+    Args:
+        refusing: numbers of the lessons that it refuses.
+    """
+
+    def __init__(self, refusing: tuple[int, ...] = ()) -> None:
+        super().__init__(own=1.0, neutral=0.5)
+        self.refusing, self.lessons, self.shown = refusing, [], []
+
+    def adapt(self, recordings, progress=None):
+        self.lessons.append([one.name for one in recordings])
+        if len(self.lessons) - 1 in self.refusing:
+            raise AdaptError("Give more.")
+        return f"lesson {len(self.lessons) - 1}"
+
+    def animate(self, sound, style=OWN_VOICE):
+        self.shown.append(style)
+        return super().animate(sound, style)
+
+
+def test_a_learned_style_is_judged_on_what_it_was_not_learned_from(sound: Path) -> None:
+    clips = [video(sound) for _ in range(5)]
+    curves = FaceCurves(np.zeros((10, 1), np.float32), ("jawOpen",), 30.0)
+    recordings = [Recording(f"r{n}", curves, Waveform(np.zeros(64000, np.float32))) for n in range(5)]
+    pupil = Pupil()
+    found = style_fit.adapted_halves(pupil, clips, recordings)
+    assert pupil.lessons == [["r0", "r2", "r4"], ["r1", "r3"]] and pupil.shown == ["lesson 0"] * 2 + ["lesson 1"] * 3
+    assert found is not None and (found.clips, found.refused) == (5, 0)
+    assert found.agreement.gap_amplitude == pytest.approx(1, abs=2e-3)
+    pupil = Pupil(refusing=(1,))
+    found = style_fit.adapted_halves(pupil, clips, recordings)
+    assert pupil.shown == ["lesson 0"] * 2 + [None] * 3, "the neutral style is what one has after a refusal"
+    assert found is not None and found.refused == 1 and 0.5 < found.agreement.gap_amplitude < 1
+    assert style_fit.adapted_halves(Pupil(refusing=(0, 1)), clips, recordings) is None
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from memorytalker.corpus.capture import captured_clips
 from memorytalker.corpus.corpus_config import CaptureSource
 from memorytalker.evaluation.evaluate import EvaluationError
 from memorytalker.folds import fold_of, fold_talker
@@ -15,8 +16,10 @@ from memorytalker.progress import Progress
 from memorytalker.scorecard.card import Scorecard
 from memorytalker.scorecard.held_out_videos import TrackedVideo, tracked_videos
 from memorytalker.scorecard.people import Person, compare_person
-from memorytalker.scorecard.style_fit import StyleFit, StyleFitError, fitted_halves
+from memorytalker.scorecard.style_fit import FEWEST_CLIPS, StyleFit, StyleFitError, adapted_halves, fitted_halves
 from memorytalker.scorecard.words import filmed_phones
+from memorytalker.sound.decode import load_waveform
+from memorytalker.styles.recordings import Recording
 
 BY_FOLD, BY_HELD_OUT = "left out of a training", "never trained on"
 
@@ -29,11 +32,13 @@ class LeftOutPerson:
         source: all clips of the person, as if none were trained on.
         videos: the tracked clips.
         fold: folder of weights that never saw the person; None: the judged weights themselves never did.
+        recordings: the same clips as face curves with their sound; empty for too few clips to learn a style from.
     """
 
     source: CaptureSource
     videos: tuple[TrackedVideo, ...]
     fold: Path | None
+    recordings: tuple[Recording, ...] = ()
 
 
 def left_out_people(
@@ -66,15 +71,27 @@ def left_out_people(
     for name, fold in own.items():
         source = CaptureSource(name, "landmarks", train=False)
         videos = tuple(tracked_videos(root, source, limit, phones))
-        people.append(LeftOutPerson(source, videos, fold))
+        recordings = _recordings(root, source, videos) if len(videos) >= FEWEST_CLIPS else ()
+        people.append(LeftOutPerson(source, videos, fold, recordings))
     return [person for person in people if person.videos]
+
+
+def _recordings(root: Path, source: CaptureSource, videos: Sequence[TrackedVideo]) -> tuple[Recording, ...]:
+    """The clips as face curves solved from their landmarks; empty if one of them cannot be solved."""
+    names = [video.sound.stem for video in videos]
+    curves = {clip.name: clip.curves for clip in captured_clips(root / "capture", [source], only=names)}
+    if len(curves) < len(names):
+        return ()
+    return tuple(
+        Recording(name, curves[name], load_waveform(video.sound)) for name, video in zip(names, videos, strict=True)
+    )
 
 
 def measure_people(
     talker: Talker, weights: Path, people: Sequence[LeftOutPerson], device: str | None = None,
     settings: StyleFit = StyleFit(), progress: Progress | None = None,
 ) -> Iterator[Person]:  # fmt: skip
-    """Yield the figures of each person, by the fold or by the talker; with a fitted style for enough clips.
+    """Yield the figures of each person, by the fold or by the talker; with learned styles for enough clips.
 
     Args:
         talker: the judged weights.
@@ -103,4 +120,6 @@ def measure_people(
         measured = compare_person(own, name, videos, judged_by, progress)
         with suppress(StyleFitError):  # too few or too short clips: there is no fit to tell of
             measured = replace(measured, fitted=fitted_halves(own, videos, settings, progress))
+        if person.recordings:
+            measured = replace(measured, adapted=adapted_halves(own, videos, person.recordings, progress))
         yield measured

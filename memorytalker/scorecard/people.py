@@ -1,7 +1,7 @@
 """A talker against the video of several people: per person, then averaged over persons, whatever their clips.
 
 In two styles, that of the clip's own voice (stages 1 and 2) and the neutral one (stage 1), and for people with enough
-clips in a style fitted to half of them. docs/metrics.md defines every figure. All lengths are in eye distances.
+clips in styles learned from half of them. docs/metrics.md defines every figure. All lengths are in eye distances.
 """
 
 from __future__ import annotations
@@ -59,10 +59,12 @@ class FittedStyle:
     Attributes:
         agreement: of all clips, each in the style fitted without it.
         clips: number of clips.
+        refused: halves from which no style could be learned; the other half was then judged in the neutral style.
     """
 
     agreement: MouthAgreement
     clips: int
+    refused: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class Person:
         own: in the style of each clip's own voice.
         neutral: in the neutral style.
         fitted: in fitted style weights; None for too few clips.
+        adapted: in the styles that `Talker.adapt` learns; None for too few clips.
         judged_by: which weights, in a few words.
         words: how the vowels of some words differ, in the style of the own voice.
     """
@@ -88,6 +91,7 @@ class Person:
     fitted: FittedStyle | None = None
     judged_by: str = ""
     words: WordContrast = WordContrast(None, None)
+    adapted: FittedStyle | None = None
 
     @property
     def change(self) -> float:
@@ -98,6 +102,11 @@ class Person:
     def fitted_change(self) -> float:
         """Change of the lip opening's error by the fitted style, in percent; nan without one."""
         return float("nan") if self.fitted is None else _change(self.fitted.agreement, self.neutral)
+
+    @property
+    def adapted_change(self) -> float:
+        """Change of the lip opening's error by the adapted style, in percent; nan without one."""
+        return float("nan") if self.adapted is None else _change(self.adapted.agreement, self.neutral)
 
 
 def _change(styled: MouthAgreement, neutral: MouthAgreement) -> float:
@@ -235,13 +244,19 @@ def _person_figures(person: Person, goals: PersonGoals) -> list[Figure]:
         Figure(f"people, {person.name}: lip opening, mean correlation with video", person.own.gap, count, goals.gap),
         Figure(f"people, {person.name}: lip width, mean correlation with video", person.own.width, count, goals.width),
     ]
-    if person.fitted is not None:
-        how = f"people, {person.name}: style fitted on half of the clips, on the other half"
-        count, wide = f"{person.fitted.clips} clips", person.fitted.agreement.width_amplitude
-        figures += [
-            Figure(f"{how}: error against neutral in %", person.fitted_change, count, goals.fitted_error),
-            Figure(f"{how}: lip width, amplitude ratio to video", wide, count, goals.fitted_width),
-        ]
+    ways = (
+        ("slot weights fitted on", person.fitted, person.fitted_change, PersonGoals(person.name)),
+        ("style that `adapt` learns from", person.adapted, person.adapted_change, goals),
+    )
+    for how, style, change, wanted in ways:
+        if style is not None:
+            words = f"people, {person.name}: {how} half of the clips, on the other half"
+            refused = f"; {style.refused} of 2 halves refused" if style.refused else ""
+            count, wide = f"{style.clips} clips{refused}", style.agreement.width_amplitude
+            figures += [
+                Figure(f"{words}: error against neutral in %", change, count, wanted.fitted_error),
+                Figure(f"{words}: lip width, amplitude ratio to video", wide, count, wanted.fitted_width),
+            ]
     return figures
 
 
@@ -252,6 +267,8 @@ def person_rows(people: Sequence[Person]) -> list[Figure]:
         styles = {"neutral": person.neutral, "own voice": person.own}
         if person.fitted is not None:
             styles["fitted style"] = person.fitted.agreement
+        if person.adapted is not None:
+            styles["adapted style"] = person.adapted.agreement
         for style, values in styles.items():
             rows += [
                 Figure(f"{person.name}, {style}: {field.name}", getattr(values, field.name), f"{person.clips} clips")
@@ -270,7 +287,9 @@ def people_table(people: Sequence[Person]) -> str:
         lines.append(_row(f"{person.name}, {person.clips} clips", "neutral", person.neutral))
         lines.append(_row("", "own voice", person.own, person.change))
         if person.fitted is not None:
-            lines.append(_row("", "fitted", person.fitted.agreement, person.fitted_change))
+            lines.append(_row("", "slot weights fitted", person.fitted.agreement, person.fitted_change))
+        if person.adapted is not None:
+            lines.append(_row("", "adapted", person.adapted.agreement, person.adapted_change))
     if people:
         change = own_against_neutral(people)
         lines.append(_row(f"mean of {len(people)}", "neutral", average(people, lambda person: person.neutral)))

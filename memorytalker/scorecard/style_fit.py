@@ -1,4 +1,7 @@
-"""How well a person's fitted style explains other clips of that person: `styles/slot_fit.py`, judged on video."""
+"""How well a style learned from some clips of a person explains the others, judged on video.
+
+Fitted in two ways: the weights of the memory's slots alone (`styles/slot_fit.py`), and all that `Talker.adapt` learns.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from memorytalker.scorecard.held_out_videos import Compared, TrackedVideo, compa
 from memorytalker.scorecard.mouth import at_frames, eye_distance
 from memorytalker.scorecard.people import FittedStyle, agreement
 from memorytalker.sound.decode import load_waveform
+from memorytalker.styles.recordings import AdaptError, Recording
 from memorytalker.styles.slot_fit import StyleFit, StyleFitError, clip_logits, fit_style, mouth_measure
 from memorytalker.windows import frame_count
 
@@ -98,3 +102,32 @@ def fitted_halves(
         style = fit_style(model, [logits[i] for i in learnt], targets, measure, settings, progress)
         judged += [compare_video(talker, videos[i], sounds[i], style) for i in rest]
     return FittedStyle(agreement(judged), len(judged))
+
+
+def adapted_halves(
+    talker: Talker, videos: Sequence[TrackedVideo], recordings: Sequence[Recording], progress: Progress | None = None
+) -> FittedStyle | None:
+    """Let `Talker.adapt` learn from every second clip and judge the others in that style, then the other way round.
+
+    Clips for which it refuses to learn are judged in the neutral style, which is what its caller then has.
+
+    Args:
+        talker: the model.
+        videos: the person's tracked clips.
+        recordings: the same clips as face curves with their sound, in the same order.
+        progress: called with (done, total, stage).
+
+    Returns:
+        The agreement of all clips, each in the style that was learned without it; None if both halves are refused.
+    """
+    judged: list[Compared] = []
+    refused = 0
+    for half in (0, 1):
+        learnt, rest = (range(first, len(videos), 2) for first in (half, 1 - half))
+        style = None
+        try:
+            style = talker.adapt([recordings[i] for i in learnt], progress=progress)
+        except AdaptError:
+            refused += 1
+        judged += [compare_video(talker, videos[i], recordings[i].waveform, style) for i in rest]
+    return None if refused == 2 else FittedStyle(agreement(judged), len(judged), refused)
