@@ -120,7 +120,11 @@ def test_a_planted_manner_is_found_again(talker: Talker, sounds) -> None:
     """Gains within ten per cent of those planted, and a report of frames that were kept back."""
     takes = recordings(talker, sounds, neutral_with(talker, PLANTED))
     takes[1] = dataclasses.replace(takes[1], remarks=("The face is dark.",))
-    style = learn(talker, takes)
+    told: list[tuple[int, int, str]] = []
+    style = adapt_style(
+        talker.model, talker.head, talker.space, takes, "somebody", SHORT, lambda *step: told.append(step)
+    )
+    assert told == sorted(told) and {step[1:] for step in told} == {(16, "adapt")}  # one bar, and never back
     assert style.remarks == ("The face is dark.",)
     for group in GROUPS:
         assert style.gains.get(group, 1.0) == pytest.approx(PLANTED.get(group, 1.0), rel=0.1), group

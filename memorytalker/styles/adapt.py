@@ -204,9 +204,17 @@ def _candidates(
     chosen = kinds if only is None else [kinds[only]]
     result = []
     for base, fitted in chosen:
-        weights = _slot_weights(mouth, heard, which, settings, progress) if base is None else base
+        told = _part_of_two(progress, 0 if only is None else 1)
+        weights = _slot_weights(mouth, heard, which, settings, told) if base is None else base
         result.append(_Candidate(weights, _changes(mouth, heard, which, weights, settings), fitted))
     return result
+
+
+def _part_of_two(progress: Progress | None, part: int) -> Progress | None:
+    """Progress of the fit for the choice (part 0) or of the final one (part 1) as that of both."""
+    if progress is None:
+        return None
+    return lambda done, total, stage: progress(part * total + done, 2 * total, "adapt")
 
 
 def _slot_weights(
