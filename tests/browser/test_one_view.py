@@ -95,9 +95,7 @@ def test_on_a_phone_the_page_goes_to_the_head_which_stays_above_the_memory(
     finished(visit)
 
 
-def test_on_a_phone_the_page_stays_where_it_is_when_the_memory_appears(
-    enter: Callable[..., Visit], stub_site: Site
-):
+def test_on_a_phone_the_page_stays_where_it_is_when_the_memory_appears(enter: Callable[..., Visit], stub_site: Site):
     visit = enter(stub_site, calm=True, **PHONE)
     waits(visit)
     with stub_site.held("network"):
