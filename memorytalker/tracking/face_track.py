@@ -143,9 +143,7 @@ def _follow(frames: VideoFrames, tracker: FaceTracker, index: np.ndarray, progre
     return _Seen(np.stack(points), np.array(light), np.array(others))
 
 
-def _detected(
-    frames: Iterable[np.ndarray], tracker: FaceTracker
-) -> Iterator[tuple[np.ndarray, tuple[Detection, ...]]]:
+def _detected(frames: Iterable[np.ndarray], tracker: FaceTracker) -> Iterator[tuple[np.ndarray, tuple[Detection, ...]]]:
     """Yield each frame with its faces; those of the next frame are looked for meanwhile, in a thread."""
     with ThreadPoolExecutor(1, "detection") as beside:
         last: tuple[np.ndarray, Future[tuple[Detection, ...]]] | None = None
