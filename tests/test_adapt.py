@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 from pathlib import Path
@@ -18,8 +19,11 @@ from memorytalker.face.head import load_head
 from memorytalker.face.motion import FaceCurves
 from memorytalker.face.motion_space import speech_space
 from memorytalker.face.shape_groups import weights_of
+from memorytalker.page.adaptation_run import learned_style
+from memorytalker.page.jobs import JobRunner
 from memorytalker.sound.decode import Waveform, write_wav
 from memorytalker.styles.adapt import AdaptSettings, adapt_style
+from memorytalker.styles.commands import run_adapt
 from memorytalker.styles.heard import GROUPS
 from memorytalker.styles.recordings import AdaptError, Recording, find_recordings, read_recordings
 from memorytalker.styles.slot_fit import StyleFit
@@ -46,6 +50,7 @@ class PlantedNetwork(torch.nn.Module):
             for shape, most in (("jawOpen", 0.4), ("mouthSmile", 0.3), ("mouthPucker", 0.35), ("mouthUpperUp", 0.25)):
                 row += weights_of({shape: most * rng.random() * ((number + len(shape)) % 3 > 0)}, names)
         self.faces = torch.nn.Parameter(torch.from_numpy(space.encode(faces)))
+        self.style_mean = torch.ones(len(self.config.slots))
 
     @property
     def device(self) -> torch.device:
@@ -115,7 +120,11 @@ def test_a_planted_manner_is_found_again(talker: Talker, sounds) -> None:
     """Gains within ten per cent of those planted, and a report of frames that were kept back."""
     takes = recordings(talker, sounds, neutral_with(talker, PLANTED))
     takes[1] = dataclasses.replace(takes[1], remarks=("The face is dark.",))
-    style = learn(talker, takes)
+    told: list[tuple[int, int, str]] = []
+    style = adapt_style(
+        talker.model, talker.head, talker.space, takes, "somebody", SHORT, lambda *step: told.append(step)
+    )
+    assert told == sorted(told) and {step[1:] for step in told} == {(16, "adapt")}  # one bar, and never back
     assert style.remarks == ("The face is dark.",)
     for group in GROUPS:
         assert style.gains.get(group, 1.0) == pytest.approx(PLANTED.get(group, 1.0), rel=0.1), group
@@ -147,6 +156,38 @@ def test_planted_slot_weights_lower_the_error(talker: Talker, sounds) -> None:
 def test_nothing_to_learn_is_refused(talker: Talker, sounds) -> None:
     with pytest.raises(AdaptError, match="The learned style is not better: on recordings that were kept back"):
         learn(talker, recordings(talker, sounds, neutral_with(talker, {})))
+
+
+def test_a_refusal_says_what_was_remarked_on_while_reading(talker: Talker, sounds) -> None:
+    takes = recordings(talker, sounds, neutral_with(talker, {}))
+    takes[1] = dataclasses.replace(takes[1], remarks=("For 2.0 s the face is turned away.", "The face is dark."))
+    with pytest.raises(AdaptError, match=r"is not better: .* recordings\. For 2\.0 s .* away\. The face is dark\.$"):
+        learn(talker, takes)
+    with pytest.raises(AdaptError, match=r"a style needs 9 s\. For 2\.0 s .* The face is dark\.$"):
+        learn(talker, takes[1:2])
+    takes[1] = dataclasses.replace(takes[1], remarks=tuple(f"Remark {number}." for number in range(200)))
+    with pytest.raises(AdaptError, match=r"Remark 7\. Further remarks are left out here\.$"):
+        learn(talker, takes[1:2])
+
+
+def test_page_and_command_line_refuse_with_the_remarks(talker: Talker, sounds, tmp_path: Path) -> None:
+    """A file that states another number of frames than it holds, of which there are too few."""
+    (take,) = recordings(talker, sounds[:1], None, (0,))
+    rows = [dict(zip(take.curves.names, row, strict=True)) for row in take.curves.weights.round(5).tolist()]
+    frames = [{"timestamp": number / 30, "blendShapes": row} for number, row in enumerate(rows)]
+    (tmp_path / "take.json").write_text(json.dumps({"metadata": {"frame_count": 7}, "frames": frames}))
+    write_wav(tmp_path / "take.wav", sounds[0])
+    words = r"a style needs 9 s\. The file says that it has 7 frames, but holds 90\.$"
+    chosen = argparse.Namespace(folder=tmp_path, out=tmp_path / "style.json", name="", weights=None)
+    with pytest.raises(AdaptError, match=words):
+        run_adapt(chosen, lambda weights: talker, lambda done, total, stage: None)
+    assert not chosen.out.exists()
+    runner = JobRunner(talker)
+    with runner.job(learned_style, runner, [str(one) for one in tmp_path.iterdir()], "me") as job:
+        assert job.wait(60)
+        with pytest.raises(AdaptError, match=words):
+            print(job.result)
+    runner.close()
 
 
 def test_sound_of_other_takes_is_refused(talker: Talker, sounds) -> None:

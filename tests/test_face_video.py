@@ -335,6 +335,10 @@ def test_each_stretch_of_a_video_is_a_recording(monkeypatch: pytest.MonkeyPatch,
     found = recordings.find_recordings(tmp_path)
     assert [path.name for path in found] == ["a.mp4", "b.mov", "c.csv"]  # c.mov is the sound of c.csv
     assert len(recordings.read_recordings(found[:2])) == 4
+    glimpsed = dataclasses.replace(dark, seen=np.arange(len(face.seen)) % 40 < 30)  # a second at a time
+    monkeypatch.setattr(recordings, "read_face_videos", lambda paths, **_: [glimpsed for _ in paths])
+    with pytest.raises(recordings.AdaptError, match=r"without a break; .*\. The face in me\.mp4 is dark\."):
+        recordings.read_recordings(found[:1])
 
 
 def test_a_video_is_a_take_for_training(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

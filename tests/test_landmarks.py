@@ -73,6 +73,9 @@ def test_lips_that_are_tracked_as_open_when_they_are_closed_have_a_rest_face(bas
     assert landmarks.refine_neutral(neutral, clips[0]).closed_level == neutral.closed_level
     gap = landmarks.openings(clips[0], basis.index)[0]
     assert (landmark_solver.open_gap(gap, neutral.closed_level)[time > 97] == 0).all()
+    joined = np.concatenate(clips)  # one video of the same, in which the tracker once saw the lips quite closed
+    joined[110, lower] = joined[110, landmarks.columns(basis.index, (13,))]
+    assert landmarks.find_neutral([joined], basis.index).closed_level == pytest.approx(neutral.closed_level, abs=2e-3)
 
 
 def test_a_clip_gives_the_points_that_are_asked_for(basis) -> None:

@@ -6,13 +6,12 @@ import html
 
 import numpy as np
 
+from memorytalker.styles.recordings import told_remarks
 from memorytalker.styles.style import KeptBackCurves, Style
 
 #: Seconds of curves that are drawn, and the size of the drawing in its own units.
 DRAWN_SECONDS = 8.0
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 320.0, 120.0, 26.0, 18.0, 6.0
-#: Remarks that are shown; forty recordings may have two hundred.
-MOST_REMARKS = 8
 
 
 def fit_html(style: Style) -> str:
@@ -36,10 +35,7 @@ def fit_html(style: Style) -> str:
         f"{report.correlation:.2f}."
     )
     drawn = "" if style.kept_back is None else curves_svg(style.kept_back)
-    told_of = list(style.remarks[:MOST_REMARKS])
-    if len(style.remarks) > MOST_REMARKS:
-        told_of.append("Further remarks are left out here.")
-    remarks = "".join(f'<p class="small">{html.escape(remark)}</p>' for remark in told_of)
+    remarks = "".join(f'<p class="small">{html.escape(remark)}</p>' for remark in told_remarks(style.remarks))
     return f'{told}{table}<p class="small">{about}</p>{drawn}{remarks}'
 
 

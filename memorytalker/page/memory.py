@@ -25,7 +25,7 @@ from memorytalker.sound.decode import is_silent
 WAVE_BINS = 2000
 EMPTY = "Once a head has talked, you can see here which memory slots its motion was read from."
 INTRODUCTION = """<h2>Which speech sounds the face used</h2><p class="small">The memory has a row for each: the
-brighter, the more of the face comes from it. Click to go there; click a name or its style bar to see its face.</p>"""
+brighter, the more of the face comes from it. Click to go there, or a name or bar to see its face.</p>"""
 STYLE = """<h2>The speaking style of this voice</h2><p class="small">A speaking style gives each slot a weight: a
 larger weight moves the face more, a smaller one less.</p>"""
 SECOND = """<h2>Two voices</h2><p class="small">Give a second voice, in its box beside the head, to see how the two

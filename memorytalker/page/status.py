@@ -20,6 +20,8 @@ STAGES = {
     "track": "Following the face",
     "adapt": "Learning the style",
 }
+#: Stage -> how many steps after the first of its job it is.
+STEPS_ON = {"adapt": 1}
 #: Seconds between two updates. A browser without a GPU takes a good part of a core for each repaint.
 POLL_SECONDS = 0.5
 
@@ -57,6 +59,7 @@ def status_html(
 def progress_html(job: Job[Any], step: int, doing: str, steps: Sequence[str] = STEPS) -> str:
     """The status of a running job; `doing` is its text while it reports no known stage."""
     done, total, stage = job.progress
+    step += STEPS_ON.get(stage, 0)
     text = STAGES.get(stage, doing) + "…"
     text += f" {100 * done // total} %" if total else ""
     left = job.seconds_left()

@@ -24,7 +24,7 @@ from memorytalker.models.talker import MemoryTalker
 from memorytalker.progress import Progress
 from memorytalker.styles.delivery import delivery_of
 from memorytalker.styles.heard import GROUPS, MEASURES, STILL, Changes, Heard, MouthModel, hear
-from memorytalker.styles.recordings import AdaptError, Recording
+from memorytalker.styles.recordings import AdaptError, Recording, refusal
 from memorytalker.styles.slot_fit import StyleFit, StyleFitError, fit_style
 from memorytalker.styles.style import AdaptationReport, KeptBackCurves, Style
 from memorytalker.windows import style_weights_of
@@ -112,12 +112,29 @@ def adapt_style(
         The style, whose report says the error before and after on recordings that were kept back.
 
     Raises:
-        AdaptError: too little, sound that is not that of the motion, or a style that is not better.
+        AdaptError: too little, sound that is not that of the motion, or a style that is not better; with the remarks
+            on the recordings, which may say why.
     """
+    remarks = tuple(remark for one in recordings for remark in one.remarks)
+    try:
+        learned = _learned(MouthModel(model, head, space), recordings, name, settings, progress)
+    except AdaptError as error:
+        raise refusal(str(error), remarks) from None
+    return dataclasses.replace(learned, remarks=remarks)
+
+
+def _learned(
+    mouth: MouthModel,
+    recordings: Sequence[Recording],
+    name: str,
+    settings: AdaptSettings,
+    progress: Progress | None,
+) -> Style:
+    """The style of the person in the recordings, without their remarks; AdaptError as of `adapt_style`."""
+    model = mouth.model
     seconds = sum(one.seconds for one in recordings)
     if seconds < settings.shortest_seconds:
         raise AdaptError(f"There are {seconds:.1f} s of recordings; a style needs {settings.shortest_seconds:g} s.")
-    mouth = MouthModel(model, head, space)
     heard = hear(mouth, recordings, settings.piece_seconds)
     bases = [np.ones(model.config.slot_count, np.float32)]
     with suppress(ConfigError):  # a model that knows its speakers by label has no style of a voice
@@ -133,8 +150,7 @@ def adapt_style(
     if scores[-1] < (1 - settings.simpler) * scores[best]:
         best = len(kinds) - 1
     final = _candidates(mouth, heard, ~kept, bases, settings, progress, best)[0]
-    learned = _checked(mouth, heard, kept, bases, final, name, settings)
-    return dataclasses.replace(learned, remarks=tuple(remark for one in recordings for remark in one.remarks))
+    return _checked(mouth, heard, kept, bases, final, name, settings)
 
 
 def _check_sound(mouth: MouthModel, heard: Heard, weights: np.ndarray, settings: AdaptSettings) -> None:
@@ -188,9 +204,17 @@ def _candidates(
     chosen = kinds if only is None else [kinds[only]]
     result = []
     for base, fitted in chosen:
-        weights = _slot_weights(mouth, heard, which, settings, progress) if base is None else base
+        told = _part_of_two(progress, 0 if only is None else 1)
+        weights = _slot_weights(mouth, heard, which, settings, told) if base is None else base
         result.append(_Candidate(weights, _changes(mouth, heard, which, weights, settings), fitted))
     return result
+
+
+def _part_of_two(progress: Progress | None, part: int) -> Progress | None:
+    """Progress of the fit for the choice (part 0) or of the final one (part 1) as that of both."""
+    if progress is None:
+        return None
+    return lambda done, total, stage: progress(part * total + done, 2 * total, "adapt")
 
 
 def _slot_weights(

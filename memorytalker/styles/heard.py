@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,17 +82,22 @@ class MouthModel:
         self.contacts: MouthContacts = mouth_contacts(head)
         self.rows = mouth_rows(head)
         self._predicted: dict[bytes, FaceCurves] = {}
+        # By the place of a sound among those heard: what was read from its windows, which depends on no style.
+        self._encoded: defaultdict[int, list[np.ndarray]] = defaultdict(list)
 
     def curves(self, heard: Heard, weights: np.ndarray) -> FaceCurves:
-        """Predict the curves (N, S) of all frames in a style, exactly as a talker animates them."""
+        """Predict the curves (N, S) of all frames in a style, exactly as a talker animates them.
+
+        `heard` is the same at each call.
+        """
         key = weights.tobytes()
         if key not in self._predicted:
             config, style = self.model.config, torch.tensor(weights, device=self.model.device)[None]
             frames = np.bincount(heard.takes)
             moved = [
                 np.concatenate([one for _, one, _ in pieces])[:count]
-                for sound, count in zip(heard.sounds, frames, strict=True)
-                for pieces in (faded_motion(self.model, cut_windows([sound], config), style),)
+                for number, (sound, count) in enumerate(zip(heard.sounds, frames, strict=True))
+                for pieces in (faded_motion(self.model, cut_windows([sound], config), style, self._encoded[number]),)
             ]
             self._predicted[key] = self.solver.solve(np.concatenate(moved), config.fps).curves
         return self._predicted[key]

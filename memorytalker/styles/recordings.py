@@ -30,10 +30,16 @@ MOST, LONGEST_SECONDS = 200, 600.0
 DIFFERENCE, DIFFERENCE_SHARE = 0.5, 0.1
 #: A stretch of a video in which the face is seen is a recording from so many seconds on.
 SHORTEST_STRETCH = 1.5
+#: Remarks that are told at once; forty recordings may have two hundred.
+MOST_REMARKS, FURTHER_REMARKS = 8, "Further remarks are left out here."
 
 
 class AdaptError(StyleError):
-    """Recordings from which no style can be learned; the message is one sentence that names the remedy."""
+    """Recordings from which no style can be learned.
+
+    The message is one sentence that names the remedy; after it come the remarks on the recordings, as `told_remarks`
+    gives them.
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +62,16 @@ class Recording:
     def seconds(self) -> float:
         """Length of the shorter of the two."""
         return min(self.curves.duration, self.waveform.seconds)
+
+
+def told_remarks(remarks: Sequence[str]) -> tuple[str, ...]:
+    """Return the remarks that a user is told: the first few, and a sentence where there are more."""
+    return (*remarks[:MOST_REMARKS], FURTHER_REMARKS) if len(remarks) > MOST_REMARKS else tuple(remarks)
+
+
+def refusal(sentence: str, remarks: Sequence[str]) -> AdaptError:
+    """Return the error that says why no style can be learned, and what was remarked on while reading."""
+    return AdaptError(" ".join((sentence, *told_remarks(remarks))))
 
 
 def find_recordings(folder: str | Path) -> tuple[Path, ...]:
@@ -123,6 +139,10 @@ def read_recordings(
         for face in faces:
             recordings += recordings_of(face)
         _check_amount(recordings, (), longest_seconds)
+        if not recordings:
+            remarks = [remark for face in faces for remark in face.remarks]
+            sentence = f"The face is never seen for {SHORTEST_STRETCH:g} s without a break; film it from the front."
+            raise refusal(sentence, remarks)
     if not recordings:
         raise AdaptError("There is no recording; give a video of the face, or face curves with their sound.")
     return tuple(recordings)

@@ -58,6 +58,18 @@ class Square:
         aside = (np.asarray(points, float) - 0.5) * self.side
         return np.array([self.x, self.y]) + aside[..., :1] * across + aside[..., 1:] * down
 
+    def grid(self, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Compute where `size` x `size` points of the square lie, point (i, j) at (j / size, i / size) of it.
+
+        Returns:
+            x and y in pixels of the image, (size, size) each: what `to_image` gives, to the last bit, in a tenth of its
+            time.
+        """
+        line = (np.arange(size) / size - 0.5) * self.side
+        across, down = math.cos(self.turn), math.sin(self.turn)
+        x = (self.x + line * across) + (line * -down)[:, None]
+        return x, (self.y + line * down) + (line * across)[:, None]
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -118,8 +130,7 @@ def cut_square(image: np.ndarray, square: Square, size: int, beyond: str = "edge
     Returns:
         (size, size, 3) float32 from 0 to 255.
     """
-    line = np.arange(size) / size
-    x, y = np.moveaxis(square.to_image(np.stack(np.meshgrid(line, line), -1)), -1, 0)
+    x, y = square.grid(size)
     (left, right, share_x), (upper, lower, share_y) = _neighbours(x, image.shape[1]), _neighbours(y, image.shape[0])
     pixels = np.ascontiguousarray(image).reshape(-1, image.shape[2])
     share_x, share_y = share_x[..., None], share_y[..., None]

@@ -37,8 +37,10 @@ _OPEN_BETWEEN, _VALLEY = 0.03, 0.02
 #: Least and greatest closed level.
 _CLOSED_LEVELS = (0.005, 0.012)
 #: Under a dark moustache closed lips are tracked as open, so these bounds rise to so many times the smallest opening of
-#: the speaker's clips (their median), but not beyond the second (eye distances).
+#: pieces of the speaker's clips (their median), but not beyond the second (eye distances).
 _FLOOR_RATIO, _HIGHEST_FLOOR = 2.0, 0.035
+#: Longest such piece in frames, about three seconds: the smallest opening of a minute is a single frame's.
+_LONGEST_PIECE = 90
 #: A mode of the rigid points is a turn of the head, and not noise, above this size (r.m.s., eye distances).
 _TURN_SIZE = 0.002
 #: So many closed frames of a clip weigh as much as all the speaker's other clips in the clip's own rest face.
@@ -248,7 +250,8 @@ def _closed_level(gaps: list[np.ndarray]) -> float:
 
 def _floor(gaps: list[np.ndarray]) -> float:
     """A lip opening below which a speaker's lips may be closed, from those of the clips; 0 where they never are."""
-    floor = _FLOOR_RATIO * float(np.median([gap.min() for gap in gaps]))
+    pieces = [piece for gap in gaps for piece in np.array_split(gap, -(-len(gap) // _LONGEST_PIECE))]
+    floor = _FLOOR_RATIO * float(np.median([piece.min() for piece in pieces]))
     return floor if floor <= _HIGHEST_FLOOR else 0.0
 
 

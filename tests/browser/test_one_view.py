@@ -61,6 +61,21 @@ def test_on_a_laptop_head_sound_heatmap_and_bars_are_seen_together(enter: Callab
     finished(visit)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1200, 800), (1024, 768)])
+def test_on_a_small_laptop_the_heatmap_keeps_its_width(
+    enter: Callable[..., Visit], stub_site: Site, width: int, height: int
+):
+    visit = enter(stub_site, calm=True, width=width, height=height)
+    waits(visit)
+    talk(visit)
+    head, frame, pad = (box(visit, part) for part in ("#player canvas", "#memory .scroller", "#memory .pad"))
+    assert head["right"] <= frame["left"] and head["right"] - head["left"] >= 256  # beside each other
+    assert min(pad["right"], frame["right"]) - pad["left"] >= 220  # without scrolling
+    in_sight(visit, "#run", "#player canvas", "#player .transport", "#player .apart", "#memory svg.wave")
+    assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+    finished(visit)
+
+
 def test_on_a_phone_the_page_goes_to_the_head_which_stays_above_the_memory(
     enter: Callable[..., Visit], stub_site: Site
 ):
@@ -77,6 +92,20 @@ def test_on_a_phone_the_page_goes_to_the_head_which_stays_above_the_memory(
     page.evaluate("document.querySelector('#memory .slot[data-slot=\"20\"]').scrollIntoView({ block: 'end' })")
     in_sight(visit, "#player canvas", "#memory .slot[data-slot='20']")  # a head that can be seen
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    finished(visit)
+
+
+def test_on_a_phone_the_page_stays_where_it_is_when_the_memory_appears(enter: Callable[..., Visit], stub_site: Site):
+    visit = enter(stub_site, calm=True, **PHONE)
+    waits(visit)
+    with stub_site.held("network"):
+        visit.page.click("#examples button >> nth=0")
+        visit.says("status", "Recalling the motion")
+        visit.page.evaluate("document.querySelector('#player').scrollIntoView()")
+        visit.page.wait_for_timeout(300)
+    visit.page.wait_for_selector("#memory canvas")
+    visit.page.wait_for_timeout(300)
+    assert box(visit, "#memory .scroller")["top"] > 300  # it was scrolled by
     finished(visit)
 
 
