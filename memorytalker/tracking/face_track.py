@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,9 +126,10 @@ def _follow(frames: VideoFrames, tracker: FaceTracker, index: np.ndarray, progre
     points, light, others = [], [], []
     last: Detection | None = None
     missing = np.full((len(index), 3), np.nan, np.float32)
-    for number, (image, found) in enumerate(_detected(frames, tracker)):
+    for number, image in enumerate(frames):
         if progress is not None and number % REPORTED == 0:
             progress(number, 0, "track")
+        found = tracker.detect(image)
         face = _followed(found, last)
         kept = missing
         if face is not None:
@@ -141,19 +140,6 @@ def _follow(frames: VideoFrames, tracker: FaceTracker, index: np.ndarray, progre
         light.append(_brightness(image, face))
         others.append(face is not None and any(max(o.size) > AS_LARGE * max(face.size) for o in found if o is not face))
     return _Seen(np.stack(points), np.array(light), np.array(others))
-
-
-def _detected(frames: Iterable[np.ndarray], tracker: FaceTracker) -> Iterator[tuple[np.ndarray, tuple[Detection, ...]]]:
-    """Yield each frame with its faces; those of the next frame are looked for meanwhile, in a thread."""
-    with ThreadPoolExecutor(1, "detection") as beside:
-        last: tuple[np.ndarray, Future[tuple[Detection, ...]]] | None = None
-        for image in frames:
-            coming = beside.submit(tracker.detect, image)
-            if last is not None:
-                yield last[0], last[1].result()
-            last = image, coming
-        if last is not None:
-            yield last[0], last[1].result()
 
 
 def _followed(found: tuple[Detection, ...], last: Detection | None) -> Detection | None:

@@ -70,10 +70,7 @@ class TrackedFace:
 
 
 class FaceTracker:
-    """Finds and tracks faces in single images.
-
-    `detect` and `points_in` may be called from two threads at once, each of them from one at a time.
-    """
+    """Finds and tracks faces in single images. To be used from one thread at a time."""
 
     def __init__(self, detector: Any, landmarks: Any) -> None:
         """Take two interpreters with their tensors allocated; `load_tracker` makes them."""
