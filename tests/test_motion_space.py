@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from memorytalker.face.frames import BLOCK
 from memorytalker.face.head import HeadError, HeadMesh, load_head
 from memorytalker.face.motion_space import (
-    BLOCK,
     MotionSpace,
     basis_name,
     space_of,

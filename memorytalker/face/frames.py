@@ -36,3 +36,23 @@ def blocks(frames: Frames, size: int = BLOCK) -> Iterator[np.ndarray]:
     """
     for start in range(0, len(frames), size):
         yield np.asarray(frames[start : start + size])
+
+
+def frame_by_frame(weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Mix `rows` for each frame, so that a frame's bits do not depend on the frames around it.
+
+    In one product of matrices they do on some processors, whose last rows of a block are added up in another order. One
+    product a frame takes no longer: reading `rows` is what takes the time.
+
+    Args:
+        weights: (T, K).
+        rows: (K, M), in order in memory.
+
+    Returns:
+        `weights` @ `rows`, (T, M) of the type of `rows`.
+    """
+    weights = np.ascontiguousarray(weights, rows.dtype)
+    mixed = np.empty((len(weights), rows.shape[1]), rows.dtype)
+    for frame, out in zip(weights, mixed, strict=True):
+        np.dot(frame, rows, out=out)
+    return mixed

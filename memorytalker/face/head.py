@@ -16,6 +16,7 @@ import numpy as np
 
 from memorytalker.errors import InputError
 from memorytalker.face.array_files import ArrayFileError, open_arrays
+from memorytalker.face.frames import frame_by_frame
 from memorytalker.files import read_json
 from memorytalker.places import assets_folder, remedy
 
@@ -145,7 +146,7 @@ class HeadMesh:
             weights: (T, 52), in the order of `blendshape_names`.
 
         Returns:
-            Offsets (T, V, 3) float32 in metres from the template.
+            Offsets (T, V, 3) float32 in metres from the template. A frame's bits do not depend on the other frames.
 
         Raises:
             HeadError: weights of another shape, or a head without blendshapes.
@@ -156,7 +157,7 @@ class HeadMesh:
         if weights.ndim != 2 or weights.shape[1] != len(self.blendshape_names):
             raise HeadError(f"Face curves need the shape (T, {len(self.blendshape_names)}), not {weights.shape}.")
         flat = self.blendshapes.reshape(len(self.blendshape_names), -1)
-        return (weights @ flat).reshape(len(weights), self.vertex_count, 3)
+        return frame_by_frame(weights, flat).reshape(len(weights), self.vertex_count, 3)
 
 
 def load_head(path: Path | None = None) -> HeadMesh:

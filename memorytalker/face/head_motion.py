@@ -14,9 +14,10 @@ from typing import overload
 import numpy as np
 
 from memorytalker.face.frame_rates import at_frame_rate, values_at_rate
+from memorytalker.face.frames import BLOCK
 from memorytalker.face.head import HeadError, HeadMesh
 from memorytalker.face.motion import FaceCurves, MotionError, resampled
-from memorytalker.face.motion_space import BLOCK, MotionSpace
+from memorytalker.face.motion_space import MotionSpace
 from memorytalker.face.neck import Neck, checked_turns, neck_of
 from memorytalker.face.rigged_head import curves_for
 from memorytalker.face.solve import CurveSolver, SolvedCurves

@@ -12,15 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from memorytalker.face.frames import frame_by_frame
 from memorytalker.face.head import HeadError, HeadMesh, load_head
 
 #: Speech moves the lower face; these shapes are left to the expression layer.
 STILL = ("eye", "brow", "noseSneer")
 #: Singular values below this share of the largest are dropped from a basis.
 TOLERANCE = 1e-4
-#: Frames that are decoded at once. Their number is padded to a multiple of this, so that a frame has the same bits
-#: whatever frames are decoded with it.
-BLOCK = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,13 +62,7 @@ class MotionSpace:
         rows: np.ndarray | None = self._rows  # type: ignore[attr-defined]
         if rows is None:
             return coordinates.reshape(frames, self.vertex_count, 3)
-        result = np.empty((frames, 3 * self.vertex_count), np.float32)
-        padded = np.zeros((BLOCK, len(rows)), np.float32)
-        for first in range(0, frames, BLOCK):
-            block = coordinates[first : first + BLOCK]
-            padded[: len(block)], padded[len(block) :] = block, 0
-            result[first : first + BLOCK] = (padded @ rows)[: len(block)]
-        return result.reshape(frames, self.vertex_count, 3)
+        return frame_by_frame(coordinates, rows).reshape(frames, self.vertex_count, 3)
 
     def offsets_at(self, coordinates: np.ndarray, vertices: list[int] | np.ndarray) -> np.ndarray:
         """Return the offsets (T, n, 3) in metres of `n` vertices alone, equal to `offsets` within rounding."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from memorytalker.face.frames import BLOCK
 from memorytalker.face.head import HeadMesh
 from memorytalker.face.motion import FaceCurves
-from memorytalker.face.motion_space import BLOCK, STILL, MotionSpace
+from memorytalker.face.motion_space import STILL, MotionSpace
 from memorytalker.progress import Progress
 
 #: How much more than every other vertex a lip vertex counts: what is lost of the motion should not be lost at the lips.
