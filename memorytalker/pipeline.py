@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -19,7 +19,7 @@ import torch
 from memorytalker.animation import Animation, EncodedSound, MotionPiece, known_sound
 from memorytalker.config import ModelConfig
 from memorytalker.cores import limit_threads
-from memorytalker.errors import InputError
+from memorytalker.errors import TalkerError
 from memorytalker.exports.take import Provenance
 from memorytalker.face.expression import missing_shapes
 from memorytalker.face.head import HeadMesh, load_head
@@ -34,28 +34,21 @@ from memorytalker.models.live import LiveNetwork
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.progress import Progress
-from memorytalker.sound.decode import AudioError, Waveform, load_waveform
+from memorytalker.sound.decode import AudioError, load_waveform
 from memorytalker.styles.arousal import Estimates, VoiceArousal, load_arousal
-from memorytalker.styles.choosing import OWN_VOICE, StyleSource, blended, chosen_style, sound_name
-from memorytalker.styles.delivery import DeliveryTrack, StyleError
+from memorytalker.styles.choosing import OWN_VOICE, StyleSource, chosen_style, sound_name
+from memorytalker.styles.delivery import DeliveryTrack
 from memorytalker.styles.layers import Layers, track_of
 from memorytalker.styles.live_delivery import live_style
 from memorytalker.styles.recordings import LONGEST_SECONDS, Recording, read_recordings
+from memorytalker.styles.slot_weights import Sound, Weigher, slot_weights, weigher
 from memorytalker.styles.style import Style
 from memorytalker.weights import find_weights, load_weights, read_manifest
-from memorytalker.windows import checked_chunk, cut_windows, faded_motion, frame_count, style_weights_of, window_frames
+from memorytalker.windows import checked_chunk, cut_windows, faded_motion, frame_count, window_frames
 
-Sound = str | Path | tuple[Any, int] | Waveform  # what `load_waveform` takes
-Weigher = Callable[[np.ndarray], np.ndarray]  # samples of the first window -> style weights (n,)
 Logits = list[np.ndarray] | None  # of windows, as `faded_motion` takes and fills them
 
 
-class TalkerError(InputError):
-    """A request that cannot be met; the message is one plain sentence that names the remedy."""
-
-
-#: Largest style weight that is accepted; those of voices lie around 1.
-LARGEST_WEIGHT = 100.0
 #: What no face does: an offset of a vertex, and a coordinate in the head's basis, both in metres. A wide open jaw has a
 #: coordinate of about a metre.
 LARGEST_OFFSET, LARGEST_COORDINATE = 10.0, 100.0
@@ -176,7 +169,7 @@ class Talker:
         head, waveform = self._head(options.identity), load_waveform(sound)
         known = known_sound(encoded, waveform.samples, self.model_digest)
         layers, logits = self._layers(options, track, known.arousal), list(known.logits)
-        weights = self._weigher(style, options.style_blend)(waveform.samples)
+        weights = weigher(self.model, style, options.style_blend)(waveform.samples)
         total = frame_count(len(waveform.samples), self.config)
         pieces = []
         for piece in self._motion([waveform.samples], lambda _: weights, head, layers, logits):
@@ -228,7 +221,7 @@ class Talker:
         options, style = options.changed(**changes), chosen_style(style)
         track = self._track(style, options)
         head, layers = self._head(options.identity), self._layers(options, track)
-        return self._motion(map(checked_chunk, chunks), self._weigher(style, options.style_blend), head, layers)
+        return self._motion(map(checked_chunk, chunks), weigher(self.model, style, options.style_blend), head, layers)
 
     def live(
         self,
@@ -292,25 +285,7 @@ class Talker:
             StyleError: a style that leaves the slot weights to the voice.
             TalkerError: style weights of the wrong shape, not finite or absurdly large.
         """
-        sound = chosen_style(sound)
-        if sound is None:
-            return np.ones(self.config.slot_count, np.float32)
-        if isinstance(sound, StyleSource):
-            raise StyleError("The style 'own' is that of the voice that is animated; give a sound, or 'neutral'.")
-        if isinstance(sound, Style):
-            weights = sound.weights_for(self.config.slots)
-            if weights is None or sound.slot_share < 1:
-                raise StyleError("This style takes slot weights from the voice that is animated; give a sound as well.")
-            return weights
-        if not isinstance(sound, np.ndarray):
-            return self._style_of_samples(load_waveform(sound).samples)
-        slots = self.config.slot_count
-        if sound.shape != (slots,) or sound.dtype.kind not in "fiu" or not (np.abs(sound) <= LARGEST_WEIGHT).all():
-            raise TalkerError(
-                f"Style weights are {slots} finite numbers of at most {LARGEST_WEIGHT:g}; a sound is "
-                "given as (samples, rate)."
-            )
-        return sound.astype(np.float32)
+        return slot_weights(self.model, sound)
 
     def arousal_of(self, sound: Sound) -> Estimates:
         """Estimate how excited a voice sounds, as `voice_arousal` of `animate` follows it.
@@ -410,23 +385,6 @@ class Talker:
             style="own voice" if style is OWN_VOICE else "neutral" if style is None else sound_name(style),
             seed=options.seed if options.expression or turning else None,
         )
-
-    def _style_of_samples(self, samples: np.ndarray) -> np.ndarray:
-        return style_weights_of(self.model, samples).cpu().numpy()
-
-    def _weigher(self, style: Any, blend: float) -> Weigher:
-        """What gives the style weights (n,) of an animation for samples of its voice; a bad style is refused now."""
-        own = self._style_of_samples
-        if isinstance(style, Style):
-            weights, share = style.weights_for(self.config.slots), np.float32(style.slot_share)
-            if weights is not None and share == 1:
-                return lambda samples: blended(weights, blend)
-            if weights is not None:
-                return lambda samples: blended(share * weights + (1 - share) * own(samples), blend)
-        elif style is not OWN_VOICE:
-            fixed = blended(self.style_of(style), blend)
-            return lambda samples: fixed
-        return lambda samples: blended(own(samples), blend)
 
     def _track(self, style: Any, options: AnimateOptions) -> DeliveryTrack | None:
         """What is changed after the network, from moment to moment; None: nothing."""
