@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -20,6 +21,7 @@ from memorytalker.animation import Animation, EncodedSound, MotionPiece, known_s
 from memorytalker.config import ModelConfig
 from memorytalker.cores import limit_threads
 from memorytalker.devices import choose_device
+from memorytalker.encoding import encode_sounds, in_groups
 from memorytalker.errors import TalkerError
 from memorytalker.exports.take import Provenance
 from memorytalker.face.expression import missing_shapes
@@ -35,7 +37,7 @@ from memorytalker.models.live import LiveNetwork
 from memorytalker.models.talker import MemoryTalker
 from memorytalker.options import AnimateChanges, AnimateOptions
 from memorytalker.progress import Progress
-from memorytalker.sound.decode import AudioError, load_waveform
+from memorytalker.sound.decode import AudioError, Waveform, load_waveform
 from memorytalker.styles.arousal import Estimates, VoiceArousal, load_arousal
 from memorytalker.styles.choosing import OWN_VOICE, StyleSource, chosen_style, sound_name
 from memorytalker.styles.delivery import DeliveryTrack
@@ -49,10 +51,20 @@ from memorytalker.windows import checked_chunk, cut_windows, faded_motion, frame
 
 Logits = list[np.ndarray] | None  # of windows, as `faded_motion` takes and fills them
 
-
 #: What no face does: an offset of a vertex, and a coordinate in the head's basis, both in metres. A wide open jaw has a
 #: coordinate of about a metre.
 LARGEST_OFFSET, LARGEST_COORDINATE = 10.0, 100.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """What an animation is made with, checked: style, options, what both change, the head, and the style weights."""
+
+    style: Any
+    options: AnimateOptions
+    track: DeliveryTrack | None
+    head: HeadMesh
+    weigh: Weigher
 
 
 class Talker:
@@ -165,29 +177,46 @@ class Talker:
                 blendshapes; turns of a head of the user's own.
             TypeError: a keyword that is no option.
         """
-        options, style = options.changed(**changes), chosen_style(style)
-        track = self._track(style, options)
-        head, waveform = self._head(options.identity), load_waveform(sound)
+        chosen = self._chosen(style, options.changed(**changes))
+        waveform = load_waveform(sound)
         known = known_sound(encoded, waveform.samples, self.model_digest)
-        layers, logits = self._layers(options, track, known.arousal), list(known.logits)
-        weights = weigher(self.model, style, options.style_blend)(waveform.samples)
-        total = frame_count(len(waveform.samples), self.config)
-        pieces = []
-        for piece in self._motion([waveform.samples], lambda _: weights, head, layers, logits):
-            pieces.append(piece)
-            if progress is not None:
-                progress(piece.first_frame + len(piece.motion), total, "motion")
-        return Animation(
-            motion=HeadMotion.joined([piece.motion for piece in pieces]),
-            memory_address=np.concatenate([piece.memory_address for piece in pieces]),
-            style_weights=pieces[0].style_weights,
-            slot_labels=self.config.slots,
-            waveform=waveform,
-            provenance=self._provenance(sound, style, options, head, layers.head_turns is not None),
-            encoded=dataclasses.replace(
-                known, logits=tuple(logits), arousal=layers.arousal.estimates if layers.arousal else known.arousal
-            ),
-        )
+        return self._animation(sound, waveform, chosen, known, progress)
+
+    def animate_many(
+        self,
+        sounds: Iterable[Sound],
+        style: Style | Sound | np.ndarray | StyleSource | None = OWN_VOICE,
+        *,
+        options: AnimateOptions = AnimateOptions(),
+        **changes: Unpack[AnimateChanges],
+    ) -> Iterator[Animation]:
+        """Animate many sounds. Short ones pass the speech encoder together, which takes less time.
+
+        Args:
+            sounds: each as in `animate`. At most nine are held at a time.
+            style: as in `animate`; 'own', the default, is that of each sound itself.
+            options: as in `animate`.
+            changes: as in `animate`.
+
+        Returns:
+            An iterator of one animation for each sound, in their order, within 1e-6 m of those of `animate`.
+
+        Raises:
+            AudioError: as in `animate`; raised while iterating, after the animations of all sounds before.
+            ArousalError, ConfigError, HeadError, StyleError, TalkerError, TypeError: as in `animate`; raised before any
+                sound is taken.
+        """
+        chosen = self._chosen(style, options.changed(**changes))
+        self._layers(chosen.options, chosen.track)  # which are refused now
+        read = ((sound, load_waveform(sound)) for sound in sounds)
+
+        def animations() -> Iterator[Animation]:
+            for group in in_groups(read, lambda each: len(each[1].samples), self.config):
+                known = encode_sounds(self.model, [waveform.samples for _, waveform in group], self.model_digest)
+                for (sound, waveform), encoded in zip(group, known, strict=True):
+                    yield self._animation(sound, waveform, chosen, encoded)
+
+        return animations()
 
     def stream(
         self,
@@ -219,10 +248,9 @@ class Talker:
             ConfigError, HeadError, StyleError, TalkerError, TypeError: as in `animate`; raised before any chunk is
                 taken.
         """
-        options, style = options.changed(**changes), chosen_style(style)
-        track = self._track(style, options)
-        head, layers = self._head(options.identity), self._layers(options, track)
-        return self._motion(map(checked_chunk, chunks), weigher(self.model, style, options.style_blend), head, layers)
+        chosen = self._chosen(style, options.changed(**changes))
+        layers = self._layers(chosen.options, chosen.track)
+        return self._motion(map(checked_chunk, chunks), chosen.weigh, chosen.head, layers)
 
     def live(
         self,
@@ -354,6 +382,35 @@ class Talker:
         motion = HeadMotion(self._base or self.head, self.space, coordinates[None], self.config.fps)
         return self._carried(motion, self.head)[0]
 
+    def _chosen(self, style: Any, options: AnimateOptions) -> _Chosen:
+        style = chosen_style(style)
+        track, head = self._track(style, options), self._head(options.identity)
+        return _Chosen(style, options, track, head, weigher(self.model, style, options.style_blend))
+
+    def _animation(
+        self, sound: Any, waveform: Waveform, chosen: _Chosen, known: EncodedSound, progress: Progress | None = None
+    ) -> Animation:
+        """The animation of a sound that was read, from what is known of it."""
+        layers, logits = self._layers(chosen.options, chosen.track, known.arousal), list(known.logits)
+        weights = chosen.weigh(waveform.samples)
+        total = frame_count(len(waveform.samples), self.config)
+        pieces = []
+        for piece in self._motion([waveform.samples], lambda _: weights, chosen.head, layers, logits):
+            pieces.append(piece)
+            if progress is not None:
+                progress(piece.first_frame + len(piece.motion), total, "motion")
+        return Animation(
+            motion=HeadMotion.joined([piece.motion for piece in pieces]),
+            memory_address=np.concatenate([piece.memory_address for piece in pieces]),
+            style_weights=pieces[0].style_weights,
+            slot_labels=self.config.slots,
+            waveform=waveform,
+            provenance=self._provenance(sound, chosen, layers.head_turns is not None),
+            encoded=dataclasses.replace(
+                known, logits=tuple(logits), arousal=layers.arousal.estimates if layers.arousal else known.arousal
+            ),
+        )
+
     def _motion(
         self, chunks: Iterable[np.ndarray], weigh: Weigher, head: HeadMesh, layers: Layers, logits: Logits = None
     ) -> Iterator[MotionPiece]:
@@ -378,10 +435,11 @@ class Talker:
         """The motion on `head`: one of the user's own is moved by the curves that the shipped head's motion makes."""
         return motion if self._base is None else motion_of_curves(head, motion.curves)
 
-    def _provenance(self, sound: Any, style: Any, options: AnimateOptions, head: HeadMesh, turning: bool) -> Provenance:
+    def _provenance(self, sound: Any, chosen: _Chosen, turning: bool) -> Provenance:
+        style, options = chosen.style, chosen.options
         return Provenance(
             source=sound_name(sound),
-            head=head.identity,
+            head=chosen.head.identity,
             model=self.model_digest,
             style="own voice" if style is OWN_VOICE else "neutral" if style is None else sound_name(style),
             seed=options.seed if options.expression or turning else None,
