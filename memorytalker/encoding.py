@@ -96,6 +96,10 @@ def in_groups(items: Iterable[Item], samples_of: Callable[[Item], int], config: 
                 group, total = [], 0
             group.append(item)
             total += count
+            if total >= MOST_WINDOWS:
+                yield group
+                group, total = [], 0
+            del item  # which may be long, and would be held while the next is read
     except InputError:
         if group:
             yield group
