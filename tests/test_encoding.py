@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -207,3 +208,20 @@ def test_groups_keep_the_order_and_their_bound() -> None:
     assert all(sum(group) <= MOST_WINDOWS or len(group) == 1 for group in counts)
     for group, after in zip(counts, counts[1:], strict=False):
         assert sum(group) + after[0] > MOST_WINDOWS
+
+
+def test_no_long_sound_is_held_while_the_next_is_read() -> None:
+    held: list[weakref.ref] = []
+
+    def read() -> Iterator[np.ndarray]:
+        for _ in range(3):
+            assert not any(one() is not None for one in held)
+            samples = np.zeros(700000, np.float32)
+            held.append(weakref.ref(samples))
+            yield samples
+            del samples
+
+    for group in in_groups(read(), len, CONFIGS[0]):
+        assert len(group) == 1
+        group.clear()
+    assert len(held) == 3
