@@ -1,4 +1,4 @@
-"""Several sounds through the speech encoder at once, which takes a third less time than one after the other.
+"""Several sounds through the speech encoder at once, which takes less time than one after the other.
 
 Only the encoder takes them together: it is most of an animation's time, and what it gives is as `Animation.encoded`
 keeps it, from which every sound is animated by itself. Padding is masked, so a sound's logits are those that it has
