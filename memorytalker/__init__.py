@@ -14,13 +14,13 @@ from memorytalker.version import VERSION
 if TYPE_CHECKING:
     from memorytalker.animation import Animation, EncodedSound, MotionPiece
     from memorytalker.config import ConfigError, ModelConfig
-    from memorytalker.errors import ExecutionError, InputError, MemoryTalkerError
+    from memorytalker.errors import ExecutionError, InputError, MemoryTalkerError, TalkerError
     from memorytalker.exports.take import ExportError
     from memorytalker.face.head import HeadError, HeadMesh, load_head
     from memorytalker.face.head_motion import HeadMotion
     from memorytalker.face.motion import FaceCurves, MotionError
     from memorytalker.options import AnimateOptions, CurveOptions, RenderOptions
-    from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError
+    from memorytalker.pipeline import OWN_VOICE, Talker
     from memorytalker.rendering.stage import RenderError
     from memorytalker.rendering.video import VideoError
     from memorytalker.sound.decode import AudioError, Waveform, load_waveform
@@ -54,7 +54,7 @@ _HOMES = {
     "Style": "styles.style",
     "StyleError": "styles.delivery",
     "Talker": "pipeline",
-    "TalkerError": "pipeline",
+    "TalkerError": "errors",
     "VideoError": "rendering.video",
     "Waveform": "sound.decode",
     "WeightsError": "weights",

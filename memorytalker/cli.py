@@ -187,8 +187,8 @@ def chosen_head(chosen: argparse.Namespace, drawn: bool) -> Any:
 def run_animate(chosen: argparse.Namespace) -> None:
     """Animate a sound. Bad input is refused before the model is loaded."""
     from memorytalker import Talker, load_waveform
+    from memorytalker.devices import choose_device
     from memorytalker.face.adjust import check_choices
-    from memorytalker.pipeline import choose_device
     from memorytalker.remarks import remarks_on
     from memorytalker.rendering import check_graphics
 

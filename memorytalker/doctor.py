@@ -81,6 +81,6 @@ def _weights(source: str | None) -> str:
 
 
 def _device(name: str | None) -> str:
-    from memorytalker.pipeline import choose_device
+    from memorytalker.devices import choose_device
 
     return str(choose_device(name))

@@ -19,11 +19,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from memorytalker.config import ConfigError, ModelConfig, read, write
+from memorytalker.devices import choose_device
 from memorytalker.face.mesh_files import head_for
 from memorytalker.face.motion_space import space_of
 from memorytalker.files import write_together
 from memorytalker.models.talker import MemoryTalker
-from memorytalker.pipeline import Talker, choose_device
+from memorytalker.pipeline import Talker
 from memorytalker.weights import CONFIG_FILE, TENSOR_FILE, WeightsError, filled, find_weights, load_weights
 
 #: Folder beside the open weights with one folder for each fold, named after the capture sources that are left out.

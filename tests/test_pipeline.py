@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from memorytalker.config import ConfigError
+from memorytalker.devices import choose_device
 from memorytalker.exports.take import ExportError
 from memorytalker.face.head import HeadError, load_head
 from memorytalker.options import RenderOptions
 from memorytalker.phones import ENGLISH
-from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError, choose_device
+from memorytalker.pipeline import OWN_VOICE, Talker, TalkerError
 from memorytalker.sound.decode import AudioError, Waveform
 from memorytalker.styles.style import Style, StyleError
 

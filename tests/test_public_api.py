@@ -43,6 +43,7 @@ def test_signatures() -> None:
     options = f"options={memorytalker.AnimateOptions()!r}"
     own = f"style={OWN_VOICE!r}, *"
     assert parameters(Talker.animate) == f"(self, sound, {own}, encoded=None, {options}, progress=None, **changes)"
+    assert parameters(Talker.animate_many) == f"(self, sounds, {own}, {options}, **changes)"
     assert parameters(Talker.stream) == f"(self, chunks, style={OWN_VOICE!r}, *, {options}, **changes)"
     assert parameters(Talker.live) == "(self, chunks, style=None, *, head=None, weights=None)"
     assert parameters(Talker.style_of) == "(self, sound)"

@@ -1,6 +1,7 @@
-"""Measure what long sounds and many sounds cost: time per minute, largest memory, and what a second worker saves.
+"""Measure what long sounds and many sounds cost: time per minute, largest memory, what a second worker saves, and what
+short sounds save that are encoded together.
 
-python -m tools.long_sound [--minutes 10 30 60] [--video 10] [--clips 120]
+python -m tools.long_sound [--minutes 10 30 60] [--video 10] [--clips 120] [--short 24]
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from memorytalker.pipeline import Talker
 from memorytalker.places import assets_folder
 from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 
@@ -22,6 +24,8 @@ from memorytalker.sound.decode import Waveform, load_waveform, write_wav
 SHARE = 0.65
 #: The time per minute of sound may differ by this share between lengths; and the largest memory in bytes.
 SPREAD, MEMORY = 0.15, 2e9
+#: How often short clips are animated in either way.
+SHORT_RUNS = 5
 
 
 def main() -> None:
@@ -32,10 +36,12 @@ def main() -> None:
     )
     parser.add_argument("--video", type=float, default=10, help="minutes of speech that become an MP4; 0: none")
     parser.add_argument("--clips", type=int, default=120, help="clips of the batch; 0: no batch")
+    parser.add_argument("--short", type=int, default=24, help="clips of 2 to 6 s, encoded together or not; 0: none")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         met = [_lengths(chosen.minutes, Path(folder)), _video(chosen.video, Path(folder))]
         met.append(_batch(chosen.clips, Path(folder)))
+        _short(chosen.short, Path(folder))
     sys.exit(0 if all(met) else 1)
 
 
@@ -113,6 +119,30 @@ def _batch(clips: int, folder: Path) -> bool:
         times.append(seconds)
     print(f"{clips} clips of 20 s: {times[0]:.0f} s with one worker, {times[1]:.0f} s with two", flush=True)
     return times[1] <= SHARE * times[0]
+
+
+def _short(count: int, folder: Path) -> None:
+    """Short clips to CSV in this process by `animate` and by `animate_many`, alternately: the least time of each."""
+    if not count:
+        return
+    (folder / "short").mkdir()
+    seconds = np.random.default_rng(0).uniform(2.0, 6.0, count)
+    for number, length in enumerate(seconds):
+        write_wav(folder / "short" / f"{number:03}.wav", speech(length, number))
+    sounds, talker = sorted((folder / "short").glob("*.wav")), Talker.from_pretrained()
+    times: list[list[float]] = [[], []]
+    for _ in range(1 + SHORT_RUNS):  # the first warms up
+        for way in (0, 1):
+            began = time.perf_counter()
+            for animation in talker.animate_many(sounds) if way else map(talker.animate, sounds):
+                animation.save(folder / "short.csv")
+            times[way].append(time.perf_counter() - began)
+    alone, together = (min(each[1:]) for each in times)
+    print(
+        f"{count} clips of 2 to 6 s to CSV, without the start: {alone:.2f} s one by one, {together:.2f} s together, "
+        f"{100 * (1 - together / alone):.0f} % less",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

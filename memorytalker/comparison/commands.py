@@ -112,9 +112,9 @@ def _compare_sequence(
     """Write the video of one sequence. Bad input is refused before the model is loaded."""
     from memorytalker.comparison.sequence_video import find_sequence, write_sequence_video
     from memorytalker.datasets.opening import open_dataset
+    from memorytalker.devices import choose_device
     from memorytalker.evaluation.prediction import OWN, model_predictor
     from memorytalker.face.mesh_files import find_mesh, head_for
-    from memorytalker.pipeline import choose_device
     from memorytalker.rendering import check_graphics
     from memorytalker.weights import load_weights
 

@@ -90,10 +90,10 @@ def measure(chosen: argparse.Namespace, device: str | None, progress: Progress) 
     from dataclasses import replace
 
     from memorytalker.datasets.opening import open_dataset
+    from memorytalker.devices import choose_device
     from memorytalker.evaluation.evaluate import evaluate_all
     from memorytalker.evaluation.prediction import OWN, Style, model_predictor, neutral_predictor
     from memorytalker.evaluation.table import evaluations_json, evaluations_markdown
-    from memorytalker.pipeline import choose_device
     from memorytalker.weights import find_weights, load_weights, read_manifest
 
     dataset = open_dataset(chosen.folder, chosen.layout, chosen.splits, chosen.regions, chosen.root)
