@@ -22,6 +22,7 @@ from memorytalker.scorecard.mouth import at_frames, eye_distance, mouth_of
 from memorytalker.scorecard.synthesised_reference import subsample
 from memorytalker.sound.acoustics import RATE, loudness_contour
 from memorytalker.sound.decode import Waveform, load_waveform
+from memorytalker.styles.style import Style
 
 #: Seconds: standard deviation of the Gaussian on loudness before it is compared with the video.
 LOUDNESS_SMOOTHING = 0.05
@@ -94,7 +95,10 @@ def compare_videos(
 
 
 def compare_video(
-    talker: Talker, video: TrackedVideo, waveform: Waveform, style: np.ndarray | StyleSource | None = OWN_VOICE
+    talker: Talker,
+    video: TrackedVideo,
+    waveform: Waveform,
+    style: np.ndarray | Style | StyleSource | None = OWN_VOICE,
 ) -> Compared:
     """Predict the mouth from `waveform`, the video's own sound or an augmented version of it.
 
@@ -102,7 +106,7 @@ def compare_video(
         talker: the model.
         video: the tracked clip.
         waveform: the sound to animate.
-        style: as `Talker.animate` takes it: that of the sound itself, None for neutral, or style weights (n,).
+        style: as `Talker.animate` takes it: that of the sound itself, None for neutral, style weights (n,) or a style.
 
     Returns:
         Both mouths.
