@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from serving import ROOT, site_of
 
 from memorytalker.sound.decode import is_silent, load_waveform
 from memorytalker.styles.style import Style
@@ -207,3 +208,38 @@ def test_a_film_of_the_visitor_reaches_the_tracker(
     assert load_waveform(film).seconds > 2 and not is_silent(load_waveform(film))
     visit.press("learn")
     visit.says("mine-fit", "In use: My own style: me.webm.")
+
+
+@pytest.fixture(scope="module")
+def unseen_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The page with weights that never saw the man in the film, as they never saw a visitor."""
+    if not (ROOT / "weights" / "left_out" / "grid_s26" / "model.safetensors").exists():
+        pytest.skip("the weights without grid_s26 are not there (train folds)")
+    yield from site_of(ROOT / "tests" / "browser" / "serve_unseen.py", tmp_path_factory.mktemp("unseen"))
+
+
+@pytest.mark.walk
+def test_a_real_film_becomes_a_style_that_animates(
+    enter: Callable[..., Visit], unseen_site: Site, short_clip: Path
+) -> None:
+    clips = sorted((ROOT.parent / "shared" / "capture" / "film").glob("s26_*.mpg"))[:5]
+    if not clips:
+        pytest.skip("there is no film of a face beside the project (../shared/capture/film)")
+    pytest.importorskip("ai_edge_litert", reason="the tracker's runtime is not installed (memorytalker[film])")
+    visit = enter(unseen_site, calm=True)
+    page = visit.page
+    visit.unfold("settings")
+    visit.unfold("mine")
+    page.wait_for_selector("#mine-files input[type=file]", state="attached")
+    page.set_input_files("#mine-files input[type=file]", [str(clip) for clip in clips])
+    visit.says("mine-status", "and others: press “Learn my style”")
+    visit.press("learn")
+    visit.says("mine-status", "Following the face")
+    visit.says("mine-status", "Learning the style")
+    visit.says("mine-fit", "In use: My own style")
+    report = style_file(visit).report
+    assert report is not None and report.error_after < 0.8 * report.error_before
+    assert page.locator("#mine-fit svg polyline").count() == 2
+    visit.upload(short_clip)
+    visit.animated()
+    assert "style learned from recordings" in page.inner_text("#caption"), page.inner_text("#status")
