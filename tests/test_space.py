@@ -8,11 +8,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("gradio_client")
+from tools.space import __main__ as space  # noqa: E402
 from tools.space.container import CORES, USER, Container, command_line, mounts, variables  # noqa: E402
 from tools.space.files import (  # noqa: E402
     SpaceError,
@@ -120,6 +123,21 @@ def test_in_a_tree_nothing_but_temporary_files_may_be_written() -> None:
     words = shlex.split(script)
     assert words[words.index("chroot") + 1] == f"--userspec={USER}:{USER}" and "/a tree" in words
     assert words[-1].startswith("cd /home/user/app && exec taskset --cpu-list 0,1 env -i ")
+
+
+@pytest.mark.parametrize("last", ["closing server.\n", "Traceback (most recent call last):\n"])
+def test_the_log_is_read_when_the_page_has_ended(last: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    box = Container(tmp_path / "app", Path(sys.executable), tmp_path, tmp_path / "tmp", None)
+
+    @contextmanager
+    def served(*_: object) -> Iterator[None]:
+        yield
+        box.log.write_text(last)
+
+    monkeypatch.setattr(space, "served", served)
+    monkeypatch.setattr(space, "visits", lambda _: [("index", "")])
+    assert space.visited(box, walk=False) == last.startswith("Traceback")
 
 
 def test_what_is_wrong_is_seen() -> None:
