@@ -11,6 +11,7 @@ import contextlib
 import gc
 import getpass
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,11 +49,39 @@ def prepare_matplotlib() -> None:
         return
     with contextlib.suppress(RuntimeError):  # there is no home
         own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "matplotlib"
-        if os.access(next(place for place in (own, *own.parents) if place.exists()), os.W_OK):
+        if _may_be_written(own):
             return
-    folder = Scratch("memorytalker.figures-")
+    os.environ["MPLCONFIGDIR"] = _temporary("memorytalker.figures-")
+
+
+def prepare_mesa() -> None:
+    """Give Mesa a temporary folder for compiled shaders where the home may not be written to.
+
+    Otherwise it complains in the log for every graphics context, and compiles all shaders for each of them. For before
+    the first one. Where a variable of Mesa's chose a folder, or none, that stays.
+    """
+    chosen = ("MESA_SHADER_CACHE_DIR", "MESA_GLSL_CACHE_DIR", "MESA_SHADER_CACHE_DISABLE")
+    if not sys.platform.startswith("linux") or any(name in os.environ for name in chosen):
+        return
+    import pwd
+
+    with contextlib.suppress(KeyError):  # the system does not know the user; of HOME Mesa does not ask
+        own = Path(os.environ.get("XDG_CACHE_HOME") or Path(pwd.getpwuid(os.getuid()).pw_dir) / ".cache")
+        if _may_be_written(own / "mesa_shader_cache"):
+            return
+    os.environ["MESA_SHADER_CACHE_DIR"] = _temporary("memorytalker.shaders-")
+
+
+def _may_be_written(folder: Path) -> bool:
+    """Whether a folder, or the nearest one above it that is there, may be written to."""
+    return os.access(next(place for place in (folder, *folder.parents) if place.exists()), os.W_OK)
+
+
+def _temporary(prefix: str) -> str:
+    """The path of a folder that is there until this process ends."""
+    folder = Scratch(prefix)
     atexit.register(folder.close)
-    os.environ["MPLCONFIGDIR"] = str(folder.path)
+    return str(folder.path)
 
 
 def name_user() -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 import getpass
 import os
+import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from memorytalker import imports
-from memorytalker.imports import collector_paused, name_user, prepare_matplotlib
+from memorytalker.imports import collector_paused, name_user, prepare_matplotlib, prepare_mesa
 
 
 def test_the_collector_pauses_inside_and_goes_on_afterwards() -> None:
@@ -75,6 +77,36 @@ def test_matplotlib_gets_a_folder_where_the_home_takes_none(
         assert folder.is_dir() and folder.name.startswith("memorytalker.figures-")
         prepare_matplotlib()
         assert os.environ["MPLCONFIGDIR"] == str(folder)  # what is chosen stays
+        ending[-1]()  # type: ignore[operator]
+        assert not folder.exists()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Mesa draws on Linux")
+@pytest.mark.parametrize("home", ["writable", "read only", "unknown"])
+def test_mesa_gets_a_folder_where_the_home_takes_none(
+    home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home is the one that the system knows, since Mesa does not look at HOME."""
+
+    def user(_: int) -> SimpleNamespace:
+        if home == "unknown":
+            raise KeyError
+        return SimpleNamespace(pw_dir=str(tmp_path / "home"))
+
+    monkeypatch.setattr(os, "environ", {"HOME": str(tmp_path)})
+    monkeypatch.setattr("pwd.getpwuid", user)
+    ending: list[object] = []
+    monkeypatch.setattr(imports.atexit, "register", ending.append)
+    asked: list[object] = []
+    monkeypatch.setattr(os, "access", lambda place, mode: asked.append(place) or home == "writable")
+    prepare_mesa()
+    assert asked == ([] if home == "unknown" else [tmp_path])  # the nearest folder that is there
+    assert ("MESA_SHADER_CACHE_DIR" in os.environ) == (home != "writable") == bool(ending)
+    if ending:
+        folder = Path(os.environ["MESA_SHADER_CACHE_DIR"])
+        assert folder.is_dir() and folder.name.startswith("memorytalker.shaders-")
+        prepare_mesa()
+        assert os.environ["MESA_SHADER_CACHE_DIR"] == str(folder)  # what is chosen stays
         ending[-1]()  # type: ignore[operator]
         assert not folder.exists()
 

@@ -50,6 +50,18 @@ def demo() -> Iterator[gr.Blocks]:
     demo.close()
 
 
+def test_browsers_are_not_told_that_this_is_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who know fetch a header and fonts from other hosts."""
+    monkeypatch.setenv("SYSTEM", "spaces")
+    monkeypatch.setenv("SPACE_ID", "somebody/memorytalker")
+    with gr.Blocks() as plain:
+        pass
+    assert plain.get_config_file()["space_id"] == "somebody/memorytalker"  # else this test says nothing
+    demo = app.create_demo(StubTalker())
+    assert demo.get_config_file()["space_id"] is None
+    demo.close()
+
+
 def test_a_form_reads_by_name_in_whatever_order_the_values_come() -> None:
     with gr.Blocks():
         parts = {one.name: gr.Textbox() for one in reversed(fields(CompareRequest))}

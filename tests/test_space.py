@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import io
 import shlex
+import shutil
+import subprocess
+import sys
 import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("gradio_client")
+from tools.space import __main__ as space  # noqa: E402
 from tools.space.container import CORES, USER, Container, command_line, mounts, variables  # noqa: E402
 from tools.space.files import (  # noqa: E402
     SpaceError,
+    make_environment,
     own_suite,
     python_version,
     removed,
     set_writable,
     unpack,
     upload_exclusions,
+    version_and_base,
 )
 from tools.space.visits import HEADER_OF_GLB, wrong_glb, wrong_lines  # noqa: E402
 
@@ -59,6 +67,33 @@ def test_a_home_that_is_read_only_is_removed(tmp_path: Path) -> None:
     assert not home.exists()
 
 
+def test_an_environment_that_is_whole_is_kept_and_may_get_another_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other Python is a copy of the one that runs this test, with a link to its library."""
+    base, name = Path(sys.base_prefix), f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    pinned, environment, other = (tmp_path / part for part in ("requirements.txt", "environment", "elsewhere"))
+    (other / "bin").mkdir(parents=True)
+    shutil.copy2(base / "bin" / name, other / "bin" / name)
+    (other / "lib").symlink_to(base / "lib")
+    subprocess.run([str(base / "bin" / name), "-m", "venv", "--without-pip", str(environment)], check=True)
+    pinned.write_text("library==1")
+    shutil.copy2(pinned, environment / "requirements.txt")  # it is whole
+    (environment / "lib" / name / "site-packages" / "kept_library.py").touch()
+    for python in (base / "bin" / name, other / "bin" / name):
+        made = make_environment(python, environment, pinned)
+        assert version_and_base(made)[1] == python.parents[1]
+        subprocess.run([str(made), "-c", "import kept_library"], check=True)
+    asked: list[list[str]] = []
+    monkeypatch.setattr("tools.space.files._run", lambda command, _: asked.append([str(word) for word in command]))
+    make_environment(other / "bin" / name, environment, pinned)
+    assert asked == []
+    pinned.write_text("library==2")
+    with pytest.raises(FileNotFoundError):  # what would have been made is not there, and nothing of before is
+        make_environment(other / "bin" / name, environment, pinned)
+    assert [command[1] for command in asked] == ["-m", "install"] and not environment.exists()
+
+
 def test_only_a_debian_makes_a_debian() -> None:
     assert own_suite('ID=debian\nVERSION_CODENAME=bookworm\nNAME="Debian GNU/Linux"\n') == "bookworm"
     assert own_suite("ID=ubuntu\nVERSION_CODENAME=noble\n") == "" == own_suite("")
@@ -88,6 +123,21 @@ def test_in_a_tree_nothing_but_temporary_files_may_be_written() -> None:
     words = shlex.split(script)
     assert words[words.index("chroot") + 1] == f"--userspec={USER}:{USER}" and "/a tree" in words
     assert words[-1].startswith("cd /home/user/app && exec taskset --cpu-list 0,1 env -i ")
+
+
+@pytest.mark.parametrize("last", ["closing server.\n", "Traceback (most recent call last):\n"])
+def test_the_log_is_read_when_the_page_has_ended(last: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    box = Container(tmp_path / "app", Path(sys.executable), tmp_path, tmp_path / "tmp", None)
+
+    @contextmanager
+    def served(*_: object) -> Iterator[None]:
+        yield
+        box.log.write_text(last)
+
+    monkeypatch.setattr(space, "served", served)
+    monkeypatch.setattr(space, "visits", lambda _: [("index", "")])
+    assert space.visited(box, walk=False) == last.startswith("Traceback")
 
 
 def test_what_is_wrong_is_seen() -> None:

@@ -65,6 +65,8 @@ def _build(runner: JobRunner) -> gr.Blocks:
 
         demo.unload(leave)
     patch_gradio_sweep(demo)
+    # In a tab of its own a Space that knows its name lets browsers fetch a header and fonts from other hosts.
+    demo.space_id = None
     return demo.queue(max_size=LONGEST_QUEUE)
 
 

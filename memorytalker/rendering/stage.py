@@ -18,7 +18,7 @@ from memorytalker.cores import usable_cores
 from memorytalker.errors import ExecutionError
 from memorytalker.face.frames import Frames, blocks
 from memorytalker.face.head import HeadMesh
-from memorytalker.imports import collector_paused, prepare_matplotlib
+from memorytalker.imports import collector_paused, prepare_matplotlib, prepare_mesa
 from memorytalker.options import RenderOptions
 from memorytalker.rendering import scene, textures
 from memorytalker.rendering.dirty_rect import Box, moving_box
@@ -258,6 +258,7 @@ def _open_plotter(options: RenderOptions) -> Any:
     with _OPENING:
         os.environ.update(graphics_environment())
         prepare_matplotlib()
+        prepare_mesa()
         with collector_paused():
             import pyvista
 

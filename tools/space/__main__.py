@@ -31,7 +31,7 @@ from tools.space.files import (
     upload_exclusions,
     version_and_base,
 )
-from tools.space.visits import visits, walks
+from tools.space.visits import visits, walks, wrong_lines
 from tools.system_packages import missing
 
 PATIENCE = 1800.0  # seconds until the page answers; a busy machine loads the network slowly
@@ -117,9 +117,11 @@ def visited(container: Container, walk: bool) -> bool:
             said = walks(site)
             print(f"browser: {said or 'as it should be'}", flush=True)
             wrong |= bool(said)
+    said = wrong_lines(container.log.read_text("utf-8", "replace"))  # of its end, too
+    print(f"log: {said or 'as it should be'}")
     left = sorted(path.name for path in container.folder.rglob("*") if path.is_file())
     print(f"left behind: {', '.join(left) or 'nothing'}")
-    return wrong or bool(left)
+    return wrong or bool(said) or bool(left)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Container:
         app: folder of the uploaded files.
         python: of the virtual environment.
         base: folder that this Python is installed in.
-        folder: for temporary files; the server's log lies beside it.
+        folder: for temporary files.
         tree: root of a small Debian; None: this machine's own.
     """
 
@@ -47,6 +47,11 @@ class Container:
     def home(self) -> Path:
         """The home of the page's user, as that user sees it."""
         return HOME if self.tree else self.app.parent
+
+    @property
+    def log(self) -> Path:
+        """What the page prints."""
+        return self.folder.with_name("log.txt")
 
     @property
     def temporary(self) -> Path:
@@ -116,7 +121,6 @@ def served(container: Container, patience: float) -> Iterator[Site]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = container.folder.with_name("log.txt")
     cores = sorted(os.sched_getaffinity(0))[:CORES]
     command = command_line(container, port, cores, os.getuid())
     container.folder.chmod(0o1777)
@@ -130,7 +134,7 @@ def served(container: Container, patience: float) -> Iterator[Site]:
                 "read, or use --chroot."
             )
     try:
-        with running(command, container.app, log, port, patience) as site:
+        with running(command, container.app, container.log, port, patience) as site:
             yield dataclasses.replace(site, folder=container.folder)
     except PageError as error:
         raise SpaceError(str(error)) from None

@@ -106,15 +106,25 @@ def version_and_base(python: str | Path) -> tuple[str, Path]:
 
 
 def make_environment(python: Path, folder: Path, requirements: Path) -> Path:
-    """Make a virtual environment of what `requirements` pins; one that is whole is kept. Returns its Python."""
-    made, pinned = folder / "requirements.txt", requirements.read_text("utf-8")
-    if not (made.is_file() and made.read_text("utf-8") == pinned):
+    """Make a virtual environment of what `requirements` pins, and return its Python.
+
+    One that is whole is kept. If it was made with a Python of the same version elsewhere, it changes over to this one,
+    which spares gigabytes.
+    """
+    made, pinned, own = folder / "requirements.txt", requirements.read_text("utf-8"), folder / "bin" / "python"
+    version, base = version_and_base(python)
+    libraries = folder / "lib" / f"python{version}"
+    if not (libraries.is_dir() and made.is_file() and made.read_text("utf-8") == pinned):
         shutil.rmtree(folder, ignore_errors=True)
         _run([python, "-m", "venv", folder], "The virtual environment could not be made")
         command = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]
         _run(command, "What requirements.txt pins could not be installed")
         made.write_text(pinned, "utf-8")
-    return folder / "bin" / "python"
+    elif version_and_base(own)[1] != base:
+        for link in own.parent.glob("python*"):
+            link.unlink()
+        _run([python, "-m", "venv", "--without-pip", folder], "The virtual environment could not be changed over")
+    return own
 
 
 def make_tree(folder: Path, packages: Sequence[str], suite: str) -> None:

@@ -51,7 +51,6 @@ def visits(site: Site, clip: Path = CLIP) -> Iterator[tuple[str, str]]:
             yield "plain HTTP", called(site, uploaded(site))
         finally:
             client.close()
-    yield "log", wrong_lines(site.log.read_text("utf-8", "replace"))
 
 
 def wrong_lines(log: str) -> str:
