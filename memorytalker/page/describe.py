@@ -1,21 +1,43 @@
-"""Words to sliders: what is understood of a description moves the sliders, where the visitor moves it on."""
+"""Words to sliders: what is understood of a description moves the sliders, where the visitor moves it on.
+
+Sliders that the words do not name stay as they are, so that a style that was learned or a mood that was chosen is kept.
+Words that are changed and read again replace what they said before.
+"""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
+from memorytalker.face.shape_groups import GAIN_GROUPS, OFFSET_GROUPS
 from memorytalker.options import MOODS
 from memorytalker.page.limits import PLAIN_ERRORS
 from memorytalker.page.run_controls import INSTANT
 from memorytalker.page.sliders import DESCRIBED_OFFSETS, GAINS, OFFSETS, slider_values, sliders_of
+from memorytalker.styles.delivery import Delivery, check_order, delivery_of, mood_columns
 from memorytalker.styles.describe import LONGEST
 from memorytalker.styles.style import Style, Understood
 
 EXAMPLE = "hardly opens her mouth, very lively, a bit sad; from 4 s: shouting"
-HELP = "In English. What is understood moves the sliders below; nothing is guessed."
+HELP = "In English. What is understood moves the sliders below, the others stay; nothing is guessed."
+
+
+@dataclass(frozen=True)
+class Described:
+    """What came of a description.
+
+    Args:
+        before: what the sliders said before it.
+        after: what they said after it.
+    """
+
+    before: str
+    after: str
 
 
 def build_describe() -> dict[str, Any]:
@@ -37,34 +59,83 @@ def wire_describe(parts: dict[str, Any], turns: bool) -> None:
         turns: whether the head can turn on its neck.
     """
 
-    def describe(words: str, sliders: str) -> tuple[Any, str]:
-        return described(words, sliders, turns)
+    def describe(words: str, sliders: str, last: Described | None) -> tuple[Any, str, Described | None]:
+        return described(words, sliders, last, turns)
 
-    words, sliders = parts["describe-words"], parts["sliders"]
-    gr.on([parts["describe"].click, words.submit], describe, [words, sliders], [sliders, parts["described"]], **INSTANT)
+    words, sliders, last = parts["describe-words"], parts["sliders"], gr.State(None)
+    gr.on(
+        [parts["describe"].click, words.submit], describe, [words, sliders, last],
+        [sliders, parts["described"], last], **INSTANT,
+    )  # fmt: skip
 
 
-def described(words: str, sliders: Any, turns: bool) -> tuple[Any, str]:
+def described(words: str, sliders: Any, last: Described | None, turns: bool) -> tuple[Any, str, Described | None]:
     """Read a description.
 
     Args:
         words: of the visitor.
         sliders: what the sliders say now.
+        last: what came of the description before.
         turns: whether the head can turn on its neck.
 
     Returns:
-        The new value of the sliders, or an update that leaves them as they are; and what was understood, as HTML.
+        The new value of the sliders, or an update that leaves them as they are; what was understood, as HTML; and what
+        came of it.
     """
     try:
         style = Style.describe(words or "")
-        arousal = slider_values(sliders).voice_arousal
+        now = slider_values(sliders)
+        before = slider_values(last.before) if last is not None and slider_values(last.after) == now else now
+        deliveries = laid_over(before.deliveries, style)
     except PLAIN_ERRORS as error:
-        return gr.skip(), f'<p class="wrong" role="alert">{html.escape(str(error))}</p>'
+        return gr.skip(), f'<p class="wrong" role="alert">{html.escape(str(error))}</p>', last
     told = understood_html(style)
     if not style.understood:
-        return gr.skip(), told
-    still = any(each.dimension == "head_motion" and each.amount <= 0 for each in style.understood)
-    return sliders_of(style.deliveries, turns, keep_still=still, arousal=arousal), told
+        return gr.skip(), told, last
+    after = sliders_of(deliveries, turns, keep_still=True, arousal=now.voice_arousal)
+    return after, told, Described(before.to_json(), after)
+
+
+def laid_over(before: Sequence[Delivery], style: Style) -> tuple[Delivery, ...]:
+    """Lay a description over deliveries: what it names of a moment is as described, the rest stays.
+
+    A face has one mood at a time, or a mixture that was chosen as one: a mood that is named replaces all.
+
+    Args:
+        before: the deliveries.
+        style: as `Style.describe` makes it.
+
+    Returns:
+        The deliveries, with the moments of both.
+
+    Raises:
+        StyleError: more moments than a style may have.
+    """
+    starts = sorted({each.start for each in (*before, *style.deliveries)})
+    made = []
+    for start in starts:
+        described = _at(style.deliveries, start)
+        moved = _moved(described, style)
+        made.append(delivery_of(np.where(moved, described.values, _at(before, start).values), start))
+    return check_order(made)
+
+
+def _moved(described: Delivery, style: Style) -> np.ndarray:
+    """Which of `Delivery.values` the words of one moment name, (n,) bool."""
+    moved = described.values != Delivery().values
+    names = [*GAIN_GROUPS, *(f"{group} offset" for group in OFFSET_GROUPS), *MOODS, "head_motion"]
+    for each in style.understood:
+        if each.start == described.start:
+            offset = DESCRIBED_OFFSETS.get(each.dimension)
+            moved[names.index(each.dimension if offset is None else f"{offset} offset")] = True
+    if moved[mood_columns()].any():
+        moved[mood_columns()] = True
+    return moved
+
+
+def _at(deliveries: Sequence[Delivery], start: float) -> Delivery:
+    """The delivery that holds from `start` on."""
+    return [each for each in deliveries if each.start <= start][-1]
 
 
 def understood_html(style: Style) -> str:
