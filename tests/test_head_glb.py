@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from glb_reader import read_glb
 
+from memorytalker.exports.gltf import viseme_targets
 from memorytalker.face.head import ARKIT_NAMES, HEAD_FOLDER, load_head
 from memorytalker.face.visemes import VISEME_CURVES, viseme_recipe
 from tools.head import glb as gift
@@ -44,7 +45,7 @@ def test_a_digest_is_replaced_or_added_in_its_order(tmp_path: Path) -> None:
 
 def test_the_visemes_are_the_poses_of_the_recipe() -> None:
     head = load_head()
-    targets = gift.viseme_targets(head)
+    targets = viseme_targets(head)
     assert set(targets) == VISEMES and not targets["viseme_sil"].any()
     recipe = viseme_recipe(head.blendshape_names)
     assert recipe[1].any()

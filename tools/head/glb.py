@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from memorytalker.exports.gltf import head_glb, viseme_targets
+from memorytalker.exports.gltf import head_glb
 from memorytalker.face.head import HEAD_FOLDER, HeadMesh, load_head
+from memorytalker.face.visemes import VISEME_CURVES, viseme_recipe
 from memorytalker.files import write_whole
 from tools.head.store import record, steady
 
@@ -42,10 +43,10 @@ def shipped_glb() -> bytes:
 
 
 def _steady_visemes(head: HeadMesh) -> dict[str, np.ndarray]:
-    """The visemes, rounded so that the order of summation changes no byte."""
-    return {
-        name: steady(offsets.astype(np.float64)).astype(np.float32) for name, offsets in viseme_targets(head).items()
-    }
+    """The visemes in double precision, rounded, so that the order of summation changes no byte on any processor."""
+    recipe = viseme_recipe(head.blendshape_names)
+    poses = np.einsum("ps,svx->pvx", recipe, head.blendshapes.astype(np.float64))
+    return {name: steady(pose).astype(np.float32) for name, pose in zip(VISEME_CURVES, poses, strict=True)}
 
 
 if __name__ == "__main__":
