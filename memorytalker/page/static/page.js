@@ -82,15 +82,27 @@ function asSounds(files) {
 
 const NARROW = 1000; // pixels; below, the parts of the page stand below each other
 
+const BY_HAND = ["wheel", "touchmove", "pointerdown", "keydown"]; // with which a visitor scrolls
+let following = null; // watches what stands above the head, after a scroll to it
+
 /**
- * Scroll to the head, which is below the voice on a phone. It sticks there, so that its own place is no goal.
+ * Scroll to the head, which is below the voice on a phone. It sticks there, so that its own place is no goal. What
+ * stands above it grows while a run tells how far it is; the head stays at the top until the visitor scrolls or presses.
  * @param {string} id of the element above it
  * @returns {Array} no values for Gradio
  */
 export function showHead(id) {
+  following?.disconnect();
+  if (window.innerWidth >= NARROW) return [];
   const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth";
-  const { bottom } = document.getElementById(id).getBoundingClientRect();
-  if (window.innerWidth < NARROW) window.scrollTo({ top: window.scrollY + bottom, behavior });
+  const above = document.getElementById(id);
+  following = new ResizeObserver(() => {
+    window.scrollTo({ top: window.scrollY + above.getBoundingClientRect().bottom, behavior });
+  });
+  following.observe(above); // which also tells the size that it has now
+  for (const name of BY_HAND) {
+    window.addEventListener(name, () => following.disconnect(), { once: true, passive: true, capture: true });
+  }
   return [];
 }
 
