@@ -121,14 +121,14 @@ def test_a_large_network_is_not_built_of_a_small_file(
 
     def noted(self, config: ModelConfig) -> None:
         init(self, config)
-        made.append({value.device.type for value in self.parameters()})
+        made.append(sum(value.nbytes for value in self.parameters() if value.device.type != "meta"))
 
     monkeypatch.setattr(MemoryTalker, "__init__", noted)
     for change in ({"coordinates": 3_000_000, "width": 8192}, {"decoder_layers": 128, "width": 8000}):
         folder = signed(copy, config | {"model": config["model"] | change}, tensors)
         with pytest.raises(WeightsError, match="does not fit its configuration"):
             load_weights(folder)
-    assert made == [{"meta"}, {"meta"}]
+    assert len(made) == 2 and max(made) < 3_000_000, "only the encoder's table of positions has numbers"
     with pytest.raises(WeightsError, match="larger than the network"):
         load_weights(signed(copy, config, tensors + bytes(11_000_000)))
 

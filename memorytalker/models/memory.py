@@ -21,7 +21,8 @@ class MotionMemory(nn.Module):
     def __init__(self, slots: int, width: int, scaling: float) -> None:
         super().__init__()
         self.scaling = scaling  # kappa
-        self.slots = nn.Parameter(torch.randn(slots, width) / width**0.5)
+        self.slots = nn.Parameter(torch.empty(slots, width))
+        nn.init.normal_(self.slots, std=width**-0.5)
 
     def key_address(self, text_logits: Tensor) -> Tensor:
         """Address the memory by text: logits (B, T, n) -> K_txt (B, T, n). Eq. 5"""
