@@ -80,6 +80,8 @@ def test_progress_and_pace_are_seen(worker):
         assert not job.wait(0) and job.progress == (3, 12, "render")
         job._stage_began -= 6  # as if the three of twelve had taken six seconds
         assert job.seconds_left() == pytest.approx(18, rel=0.1)
+        job.progress = (3, 300, "render")
+        assert job.seconds_left() is None, "the first hundredth of a stage tells nothing of the rest"
         go.set()
         assert job.wait(10) and job.result == "done"
 

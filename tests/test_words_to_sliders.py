@@ -62,6 +62,9 @@ def test_a_head_that_was_held_still_stays_so() -> None:
 def test_what_is_not_understood_moves_nothing() -> None:
     after, told, last = described("quux", SLIDERS, None, turns=True)
     assert not isinstance(after, str) and "Not understood: quux" in told and last is None
+    for words in ("", " \n", None):
+        after, told, _ = described(words, SLIDERS, None, turns=True)
+        assert not isinstance(after, str) and "Write how somebody speaks first" in told
     after, told, _ = described("a bit sad", "{", None, turns=True)
     assert not isinstance(after, str) and "load the page again" in told
 

@@ -24,6 +24,7 @@ from memorytalker.styles.describe import LONGEST
 from memorytalker.styles.style import Style, Understood
 
 EXAMPLE = "hardly opens her mouth, very lively, a bit sad; from 4 s: shouting"
+NO_WORDS = "Write how somebody speaks first, such as “very lively, a bit sad”."
 HELP = "In English. What is understood moves the sliders below, the others stay; nothing is guessed."
 
 
@@ -82,8 +83,10 @@ def described(words: str, sliders: Any, last: Described | None, turns: bool) -> 
         The new value of the sliders, or an update that leaves them as they are; what was understood, as HTML; and what
         came of it.
     """
+    if not (words or "").strip():
+        return gr.skip(), f'<p class="wrong" role="alert">{NO_WORDS}</p>', last
     try:
-        style = Style.describe(words or "")
+        style = Style.describe(words)
         now = slider_values(sliders)
         before = slider_values(last.before) if last is not None and slider_values(last.after) == now else now
         deliveries = laid_over(before.deliveries, style)

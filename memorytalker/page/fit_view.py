@@ -12,6 +12,11 @@ from memorytalker.styles.style import KeptBackCurves, Style
 #: Seconds of curves that are drawn, and the size of the drawing in its own units.
 DRAWN_SECONDS = 8.0
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 320.0, 120.0, 26.0, 18.0, 6.0
+#: Where the gains of a style are.
+ON_SLIDERS = (
+    "How far it moves the mouth is set on the sliders of “How it moves and feels”, where it can be changed. A preset "
+    "or a reset replaces it there; load the style’s file to have it back."
+)
 
 
 def fit_html(style: Style) -> str:
@@ -21,6 +26,8 @@ def fit_html(style: Style) -> str:
         style: with a report, if it was learned; the curves are there only just after that.
     """
     told = f'<p class="well" role="status">In use: {html.escape(style.name or "a style without a name")}.</p>'
+    if any(each.changes_curves for each in style.deliveries):
+        told += f'<p class="small">{ON_SLIDERS}</p>'
     report = style.report
     if report is None:
         return told + '<p class="small">It was not learned from recordings, so nothing was measured of it.</p>'

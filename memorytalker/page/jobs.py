@@ -30,6 +30,8 @@ from memorytalker.styles.style import Style
 T = TypeVar("T")
 #: Seconds that closed work may go on without a report before it is interrupted wherever it is.
 GRACE_SECONDS = 20.0
+#: Share of a stage that tells its pace: its beginning, in which much is prepared, is slower.
+LEAST_SHARE = 0.05
 #: Seconds of a visitor's recordings together, from which a style is learned; everybody else waits meanwhile. The
 #: camera's film of a minute ends up to a second late in a tab that is not looked at.
 LONGEST_RECORDINGS = 62.0
@@ -155,7 +157,9 @@ class Job(Generic[T]):
         """Seconds left, estimated from the pace of the present stage; None while there is too little to go by."""
         done, total, _ = self.progress
         spent = time.monotonic() - self._stage_began
-        return spent * (total - done) / done if total and done and spent > 1 else None
+        if not total or done < LEAST_SHARE * total or spent <= 1:
+            return None
+        return spent * (total - done) / done
 
     def close(self) -> None:
         """Stop the work, and remove the folder once the worker no longer uses it. May be called twice."""
