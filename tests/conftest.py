@@ -52,13 +52,11 @@ LONG = (
     "test_types.py",
     "test_wheel.py",
 )
-#: Browser tests that are left for the worker that has nothing else left, with a server and a browser of its own.
-LEFT_FOR_LAST = ("test_memory_view.py", "test_player.py")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give each file to one worker as a whole, and nearly all that visits the page in a browser to the same one.
+    """Give each file to one worker as a whole, and everything that visits the page in a browser to the same one.
 
     What a file makes once is made once, and one server and one browser run at a time, beside the other worker's tests.
     """
@@ -73,22 +71,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def share_of(nodeid: str) -> str:
-    """What goes to one worker as a whole: the file of a test, or the browser tests, in two parts."""
+    """What goes to one worker as a whole: the file of a test, or all browser tests."""
     file = nodeid.split("::")[0]
-    *folders, name = file.split("/")
-    if "browser" not in folders:
-        return file
-    return "browser, last" if name in LEFT_FOR_LAST else "browser"
+    return "browser" if "browser" in file.split("/") else file
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest: the browser's tests, which are collected first, and then the long files."""
-
-    def place(item: pytest.Item) -> int:
-        share = share_of(item.nodeid)
-        return 0 if share == "browser" or item.path.name in LONG else 2 if share == "browser, last" else 1
-
-    items.sort(key=place)
+    items.sort(key=lambda item: share_of(item.nodeid) != "browser" and item.path.name not in LONG)
 
 
 @pytest.hookimpl(wrapper=True)

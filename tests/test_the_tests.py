@@ -63,7 +63,6 @@ def test_a_skip_fails_where_everything_should_be_there(tmp_path: Path, told: str
 def test_browser_tests_stay_together_and_files_whole(request: pytest.FixtureRequest) -> None:
     share_of = request.config.pluginmanager.get_plugin(str(TESTS / "conftest.py")).share_of
     assert share_of("tests/browser/test_page.py::test_a") == share_of("tests/browser/test_stop.py::test_b[1]")
-    assert share_of("tests/browser/test_page.py::test_a") != share_of("tests/browser/test_player.py::test_a")
     assert share_of("tests/test_app.py::test_a") == share_of("tests/test_app.py::test_b")
     assert share_of("tests/test_app.py::test_a") != share_of("tests/test_audio.py::test_a")
 
@@ -71,7 +70,6 @@ def test_browser_tests_stay_together_and_files_whole(request: pytest.FixtureRequ
 def test_what_takes_longest_begins(request: pytest.FixtureRequest) -> None:
     ours = request.config.pluginmanager.get_plugin(str(TESTS / "conftest.py"))
     assert all((TESTS / name).is_file() for name in ours.LONG)
-    assert all((TESTS / "browser" / name).is_file() for name in ours.LEFT_FOR_LAST)
     places = ["browser/test_page.py", "test_a.py", "test_app.py", "test_b.py", "test_wheel.py"]
     items = [SimpleNamespace(nodeid=f"tests/{place}::test_1", path=TESTS / place) for place in places]
     ours.pytest_collection_modifyitems(items)
