@@ -89,22 +89,22 @@ def test_sliders_as_the_page_begins_change_no_curve() -> None:
 
 def test_words_set_the_sliders_and_say_which() -> None:
     sliders, told, _ = described(
-        "hardly opens her mouth, a bit sad, quux; from 4 s: shouting", SliderValues().to_json(), None, True
+        "hardly opens her mouth, a bit sad, quux; from 4 s: shouting", SliderValues().to_json(), None
     )
     first, second = slider_values(sliders).deliveries
     assert dict(first.gains)["jaw"] < 0.6 and dict(first.moods)["sadness"] > 0 and second.start == 4
     assert dict(second.gains)["jaw"] > 1.3
     for words in ("hardly opens her mouth", "Jaw much less", "Sadness", "from 4 s", "Not understood: quux."):
         assert words in told, told
-    nodding = slider_values(described("keeps the head still, sad", None, None, True)[0]).deliveries[0]
+    nodding = slider_values(described("keeps the head still, sad", None, None)[0]).deliveries[0]
     assert nodding.head_motion == 0
-    kept = described("very happy", SliderValues(voice_arousal=True).to_json(), None, True)[0]
+    kept = described("very happy", SliderValues(voice_arousal=True).to_json(), None)[0]
     assert slider_values(kept).voice_arousal and slider_values(kept).deliveries[0].head_motion == HEAD_MOTION
 
 
 @pytest.mark.parametrize("words", ["", "Der Mund bleibt fast geschlossen", "x" * 3000, "<b>ärgerlich</b> <script>"])
 def test_words_that_are_not_understood_leave_the_sliders(words: str) -> None:
-    sliders, told, _ = described(words, SliderValues(SAD).to_json(), None, True)
+    sliders, told, _ = described(words, SliderValues(SAD).to_json(), None)
     assert sliders == gr.skip() and len(told) > 40 and "<script>" not in told and "<b>" not in told
 
 

@@ -14,7 +14,7 @@ SLIDERS = SliderValues((LEARNED,), voice_arousal=True).to_json()
 
 
 def read(words: str, sliders: str = SLIDERS, last=None) -> tuple[SliderValues, str, object]:
-    after, told, kept = described(words, sliders, last, turns=True)
+    after, told, kept = described(words, sliders, last)
     return slider_values(after), told, kept
 
 
@@ -60,12 +60,12 @@ def test_a_head_that_was_held_still_stays_so() -> None:
 
 
 def test_what_is_not_understood_moves_nothing() -> None:
-    after, told, last = described("quux", SLIDERS, None, turns=True)
+    after, told, last = described("quux", SLIDERS, None)
     assert not isinstance(after, str) and "Not understood: quux" in told and last is None
     for words in ("", " \n", None):
-        after, told, _ = described(words, SLIDERS, None, turns=True)
+        after, told, _ = described(words, SLIDERS, None)
         assert not isinstance(after, str) and "Write how somebody speaks first" in told
-    after, told, _ = described("a bit sad", "{", None, turns=True)
+    after, told, _ = described("a bit sad", "{", None)
     assert not isinstance(after, str) and "load the page again" in told
 
 

@@ -18,7 +18,7 @@ from memorytalker.face.shape_groups import GAIN_GROUPS, OFFSET_GROUPS
 from memorytalker.options import MOODS
 from memorytalker.page.limits import PLAIN_ERRORS
 from memorytalker.page.run_controls import INSTANT
-from memorytalker.page.sliders import DESCRIBED_OFFSETS, GAINS, OFFSETS, slider_values, sliders_of
+from memorytalker.page.sliders import DESCRIBED_OFFSETS, GAINS, OFFSETS, SliderValues, slider_values
 from memorytalker.styles.delivery import Delivery, check_order, delivery_of, mood_columns
 from memorytalker.styles.describe import LONGEST
 from memorytalker.styles.style import Style, Understood
@@ -52,32 +52,27 @@ def build_describe() -> dict[str, Any]:
     return {"describe-words": words, "describe": button, "described": told}
 
 
-def wire_describe(parts: dict[str, Any], turns: bool) -> None:
+def wire_describe(parts: dict[str, Any]) -> None:
     """Connect the box: a description sets the sliders, and says which and why.
 
     Args:
         parts: of `build_describe`, and "sliders".
-        turns: whether the head can turn on its neck.
     """
-
-    def describe(words: str, sliders: str, last: Described | None) -> tuple[Any, str, Described | None]:
-        return described(words, sliders, last, turns)
 
     words, sliders, last = parts["describe-words"], parts["sliders"], gr.State(None)
     gr.on(
-        [parts["describe"].click, words.submit], describe, [words, sliders, last],
+        [parts["describe"].click, words.submit], described, [words, sliders, last],
         [sliders, parts["described"], last], **INSTANT,
     )  # fmt: skip
 
 
-def described(words: str, sliders: Any, last: Described | None, turns: bool) -> tuple[Any, str, Described | None]:
+def described(words: str, sliders: Any, last: Described | None) -> tuple[Any, str, Described | None]:
     """Read a description.
 
     Args:
         words: of the visitor.
         sliders: what the sliders say now.
         last: what came of the description before.
-        turns: whether the head can turn on its neck.
 
     Returns:
         The new value of the sliders, or an update that leaves them as they are; what was understood, as HTML; and what
@@ -95,7 +90,7 @@ def described(words: str, sliders: Any, last: Described | None, turns: bool) -> 
     told = understood_html(style)
     if not style.understood:
         return gr.skip(), told, last
-    after = sliders_of(deliveries, turns, keep_still=True, arousal=now.voice_arousal)
+    after = SliderValues(deliveries, now.voice_arousal).to_json()
     return after, told, Described(before.to_json(), after)
 
 

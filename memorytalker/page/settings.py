@@ -136,7 +136,7 @@ def wire_settings(runner: JobRunner, parts: dict[str, Any], channel: str) -> Non
         ),
         source, [parts["style-blend"], parts["second-fold"], parts["mine-fold"]], **INSTANT,
     )  # fmt: skip
-    wire_describe(parts, parts["turns"])
+    wire_describe(parts)
     wire_own_style(runner, parts, parts["turns"])
     expression = parts["expression"]
     expression.change(lambda on: gr.Number(visible=on), expression, parts["seed"], **INSTANT)

@@ -62,7 +62,7 @@ class Square:
         """Compute where `size` x `size` points of the square lie, point (i, j) at (j / size, i / size) of it.
 
         Returns:
-            x and y in pixels of the image, (size, size) each: what `to_image` gives, to the last bit, in a tenth of its
+            x and y in pixels of the image, (size, size) each: what `to_image` gives, to the last bit, in less
             time.
         """
         line = (np.arange(size) / size - 0.5) * self.side
